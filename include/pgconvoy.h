@@ -1,0 +1,573 @@
+/*
+ * pgconvoy.h: the public face of libpgconvoy.
+ *
+ * A pipeline moves rows and changes from one source (a PostgreSQL server) to
+ * one sink (a database, a file, standard output, or your own code) and moves
+ * the durable position back, so that the source may free its WAL.
+ *
+ *     pgconvoy_error    *err      = pgconvoy_error_new();
+ *     pgconvoy_pipeline *pipeline = pgconvoy_pipeline_new(
+ *         "postgres://localhost/shop", "duckdb:shop.duckdb", err);
+ *     if (!pipeline || pgconvoy_pipeline_run(pipeline, PGCONVOY_SYNC, err))
+ *         fprintf(stderr, "%s\n", pgconvoy_error_message(err));
+ *     pgconvoy_pipeline_free(pipeline);
+ *     pgconvoy_error_free(err);
+ *
+ * The header reads from top to bottom: errors, positions, what a table is made
+ * of, values, changes, the interface of a sink, the pipeline.
+ *
+ * Conventions. A function that can fail takes a pgconvoy_error last and
+ * returns 0 (or a pointer) on success, -1 (or NULL) on failure; the error is
+ * then set. Strings are UTF-8 and NUL-terminated unless a length stands beside
+ * them. Lengths are bytes. Unless its comment says otherwise a function may be
+ * called from any thread, but not on the same object from two threads at once.
+ */
+#ifndef PGCONVOY_H
+#define PGCONVOY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PGCONVOY_VERSION_MAJOR 0
+#define PGCONVOY_VERSION_MINOR 1
+#define PGCONVOY_VERSION_PATCH 0
+
+#if defined(__GNUC__)
+#define PGCONVOY_API        __attribute__((visibility("default")))
+#define PGCONVOY_MUST_CHECK __attribute__((warn_unused_result))
+#define PGCONVOY_PRINTF(fmt, first) __attribute__((format(printf, fmt, first)))
+#else
+#define PGCONVOY_API
+#define PGCONVOY_MUST_CHECK
+#define PGCONVOY_PRINTF(fmt, first)
+#endif
+
+/* The library's version, "0.1.0". Static storage. Thread-safe. */
+PGCONVOY_API const char *pgconvoy_version(void);
+
+/* ------------------------------------------------------------------ errors */
+
+/* What kind of failure this is; it decides exit status and retry. */
+typedef enum pgconvoy_error_code {
+    PGCONVOY_OK = 0,
+    PGCONVOY_ERROR_USAGE,      /* an option or operand is wrong */
+    PGCONVOY_ERROR_CONFIG,     /* a server, sink or file is not set up for this */
+    PGCONVOY_ERROR_CONNECTION, /* a connection could not be made or was lost */
+    PGCONVOY_ERROR_SOURCE,     /* the source refused */
+    PGCONVOY_ERROR_SINK,       /* the sink refused */
+    PGCONVOY_ERROR_DATA,       /* a value or message cannot be understood or carried over */
+    PGCONVOY_ERROR_STATE,      /* a slot, checkpoint or table is not what it was */
+    PGCONVOY_ERROR_RESOURCE,   /* memory, disk, file descriptors */
+    PGCONVOY_ERROR_INTERNAL    /* a defect of pgconvoy */
+} pgconvoy_error_code;
+
+typedef struct pgconvoy_error pgconvoy_error;
+
+/* A new, empty error; free it with pgconvoy_error_free. NULL when out of memory. */
+PGCONVOY_API pgconvoy_error *pgconvoy_error_new(void);
+PGCONVOY_API void pgconvoy_error_free(pgconvoy_error *err);
+
+/*
+ * Sets the error: what failed and on which object, lower case, no full stop.
+ * A message never holds a password. Replaces what was there and clears hint,
+ * SQLSTATE and the retriable mark.
+ */
+PGCONVOY_API void pgconvoy_error_set(pgconvoy_error *err, pgconvoy_error_code code, const char *format, ...)
+    PGCONVOY_PRINTF(3, 4);
+
+/* Adds what the user can do about it, one sentence. */
+PGCONVOY_API void pgconvoy_error_hint(pgconvoy_error *err, const char *format, ...) PGCONVOY_PRINTF(2, 3);
+
+/* Marks the error as one that may heal (a lost connection, a lock): the pipeline then tries again. */
+PGCONVOY_API void pgconvoy_error_retriable(pgconvoy_error *err, bool retriable);
+
+PGCONVOY_API pgconvoy_error_code pgconvoy_error_get_code(const pgconvoy_error *err);
+PGCONVOY_API const char *pgconvoy_error_message(const pgconvoy_error *err); /* "" when unset */
+PGCONVOY_API const char *pgconvoy_error_get_hint(const pgconvoy_error *err); /* "" when none */
+PGCONVOY_API const char *pgconvoy_error_sqlstate(const pgconvoy_error *err); /* "" when none */
+PGCONVOY_API bool pgconvoy_error_is_retriable(const pgconvoy_error *err);
+
+/* --------------------------------------------------------------- positions */
+
+/* A position in the source's WAL, in bytes; 0 is "none" (pg_lsn). */
+typedef uint64_t pgconvoy_lsn;
+
+#define PGCONVOY_LSN_TEXT_SIZE 18
+
+/* Writes "16/B374D848" into text (PGCONVOY_LSN_TEXT_SIZE bytes) and returns it. Thread-safe. */
+PGCONVOY_API const char *pgconvoy_lsn_to_text(pgconvoy_lsn lsn, char *text);
+
+/* Reads "16/B374D848". Returns 0, or -1 when text is not an LSN. Thread-safe. */
+PGCONVOY_API int pgconvoy_lsn_from_text(const char *text, pgconvoy_lsn *lsn) PGCONVOY_MUST_CHECK;
+
+/* ------------------------------------------------------------------ tables */
+
+typedef struct pgconvoy_type pgconvoy_type;
+typedef struct pgconvoy_column pgconvoy_column;
+typedef struct pgconvoy_table pgconvoy_table;
+
+typedef enum pgconvoy_type_kind {
+    PGCONVOY_TYPE_BASE = 0,
+    PGCONVOY_TYPE_ARRAY,
+    PGCONVOY_TYPE_ENUM,
+    PGCONVOY_TYPE_DOMAIN,
+    PGCONVOY_TYPE_COMPOSITE,
+    PGCONVOY_TYPE_RANGE,
+    PGCONVOY_TYPE_MULTIRANGE
+} pgconvoy_type_kind;
+
+/* A PostgreSQL type, as the source's catalog has it. Owned by the source, valid until it is closed. */
+struct pgconvoy_type {
+    uint32_t oid;
+    pgconvoy_type_kind kind;
+    const char *schema;    /* "pg_catalog" */
+    const char *name;      /* pg_type.typname: "int4", "_int4", "vector" */
+    const char *extension; /* the extension it belongs to, or NULL */
+    /* ARRAY: its element. DOMAIN: its base type (may be a domain again). RANGE: its subtype.
+     * MULTIRANGE: its range type. Otherwise NULL. */
+    const pgconvoy_type *element;
+    int32_t typmod; /* DOMAIN: the base type's modifier, else -1 */
+    char delimiter; /* between elements of an array's text form, mostly ',' */
+    int label_count; /* ENUM: labels in order */
+    const char *const *labels;
+    int field_count; /* COMPOSITE: attributes in order (dropped ones left out) */
+    const pgconvoy_column *fields;
+};
+
+struct pgconvoy_column {
+    const char *name;
+    const pgconvoy_type *type;
+    int32_t typmod;         /* pg_attribute.atttypmod, -1 when none: numeric(10,2), varchar(20) … */
+    const char *type_sql;   /* format_type(): "numeric(10,2)", quoted and qualified where it must be */
+    bool not_null;
+    bool in_key;            /* part of pgconvoy_table.key */
+    int primary_key;        /* 1, 2, … place in the source's primary key, 0 outside it */
+    bool generated;         /* a stored generated column that the publication sends (18 and later) */
+};
+
+/*
+ * A table as the pipeline sees it: the columns that are sent, in the order of
+ * every row's values. Owned by the source, never changed once handed out: after a
+ * schema change a new pgconvoy_table with the same oid and a higher version takes its place.
+ */
+struct pgconvoy_table {
+    uint32_t oid;
+    uint32_t version; /* counts from 1 for each oid */
+    const char *schema;
+    const char *name;
+    int column_count;
+    const pgconvoy_column *columns;
+    char replica_identity; /* 'd' default, 'i' index, 'f' full, 'n' nothing (pg_class.relreplident) */
+    /*
+     * The columns that identify a row, as indexes into columns: the replica identity index or the
+     * primary key; with FULL the primary key, and where there is none key_count is 0 and rows are
+     * identified by all columns; 0 also where a row cannot be identified at all.
+     */
+    int key_count;
+    const int *key;
+    int64_t estimated_rows;  /* -1 unknown */
+    int64_t estimated_bytes; /* heap and TOAST, without indexes */
+};
+
+/* ------------------------------------------------------------------ values */
+
+typedef enum pgconvoy_format { PGCONVOY_TEXT = 0, PGCONVOY_BINARY = 1 } pgconvoy_format;
+
+#define PGCONVOY_NULL      (-1) /* SQL NULL */
+#define PGCONVOY_UNCHANGED (-2) /* a TOASTed value that the UPDATE did not change and the server did not send */
+
+/* One value: the bytes of the type's output (text) or send (binary) function. Owned by its batch; data is not
+ * NUL-terminated, and NULL when length is negative. */
+typedef struct pgconvoy_value {
+    const char *data;
+    int32_t length; /* bytes, or PGCONVOY_NULL, or PGCONVOY_UNCHANGED */
+    uint8_t format; /* pgconvoy_format */
+} pgconvoy_value;
+
+/* Rows of a table copy. */
+typedef struct pgconvoy_rows {
+    const pgconvoy_table *table;
+    size_t row_count;
+    const pgconvoy_value *values; /* row_count × table->column_count, row by row */
+    /*
+     * The same rows as they came in COPY's own format, without header and trailer, for a sink that
+     * passes them through. Binary when raw_format is PGCONVOY_BINARY, else lines of COPY text.
+     */
+    const char *raw;
+    size_t raw_length;
+    pgconvoy_format raw_format;
+    pgconvoy_lsn snapshot_lsn; /* the consistent point of the snapshot the rows were read in */
+} pgconvoy_rows;
+
+/* ----------------------------------------------------------------- changes */
+
+typedef enum pgconvoy_operation {
+    PGCONVOY_BEGIN = 1,
+    PGCONVOY_INSERT,
+    PGCONVOY_UPDATE,
+    PGCONVOY_DELETE,
+    PGCONVOY_TRUNCATE,
+    PGCONVOY_MESSAGE, /* pg_logical_emit_message */
+    PGCONVOY_SCHEMA,  /* table is the new version; the rows that follow have its columns */
+    PGCONVOY_COMMIT
+} pgconvoy_operation;
+
+/* The transaction that a change belongs to. */
+typedef struct pgconvoy_transaction {
+    uint32_t xid;             /* 0 for a message outside of any transaction */
+    pgconvoy_lsn commit_lsn;  /* where its commit record starts */
+    pgconvoy_lsn end_lsn;     /* where its commit record ends; known in the COMMIT, 0 before */
+    int64_t commit_time;      /* microseconds since 1970-01-01 00:00 UTC */
+    const char *origin;       /* replication origin, or NULL */
+} pgconvoy_transaction;
+
+typedef struct pgconvoy_change {
+    uint8_t operation;   /* pgconvoy_operation */
+    char old_kind;       /* 'K' old holds the key columns only (others are PGCONVOY_NULL), 'O' the whole row, 0 none */
+    uint8_t flags;       /* TRUNCATE: PGCONVOY_TRUNCATE_…; MESSAGE: PGCONVOY_MESSAGE_… */
+    uint32_t sequence;   /* place in its transaction, from 0: with commit_lsn unique and ordered */
+    pgconvoy_lsn lsn;    /* where the change's record starts */
+    const pgconvoy_transaction *transaction;
+    const pgconvoy_table *table; /* NULL for BEGIN, COMMIT, MESSAGE; a TRUNCATE of several tables is several changes */
+    const pgconvoy_value *old;   /* column_count values, or NULL. NULL too for an UPDATE that left the key alone */
+    const pgconvoy_value *new_;  /* column_count values, or NULL */
+    const char *prefix;          /* MESSAGE */
+    const char *content;         /* MESSAGE; not NUL-terminated */
+    size_t content_length;
+} pgconvoy_change;
+
+#define PGCONVOY_TRUNCATE_CASCADE          1
+#define PGCONVOY_TRUNCATE_RESTART_IDENTITY 2
+#define PGCONVOY_MESSAGE_TRANSACTIONAL     1
+
+/* Changes in commit order. A transaction may reach over several batches, and a batch may hold several transactions. */
+typedef struct pgconvoy_changes {
+    const pgconvoy_change *items;
+    size_t count;
+} pgconvoy_changes;
+
+/* ------------------------------------------------- the interface of a sink */
+
+typedef enum pgconvoy_table_state {
+    PGCONVOY_TABLE_WAITING = 0,
+    PGCONVOY_TABLE_COPYING,     /* rows are being written; what is there is not complete */
+    PGCONVOY_TABLE_CATCHING_UP, /* copied as of copy_lsn; changes before it are skipped */
+    PGCONVOY_TABLE_LIVE,
+    PGCONVOY_TABLE_FAILED
+} pgconvoy_table_state;
+
+/* The state of one table, as a checkpoint keeps it. */
+typedef struct pgconvoy_table_status {
+    const char *schema;
+    const char *name;
+    pgconvoy_table_state state;
+    pgconvoy_lsn copy_lsn; /* consistent point of the snapshot it was copied in */
+} pgconvoy_table_status;
+
+/*
+ * A checkpoint: where a pipeline stands in this sink. Stored by the sink together with the data (in the same
+ * transaction where it has transactions) under the pipeline's name.
+ */
+typedef struct pgconvoy_checkpoint {
+    const char *source_id; /* names the source's database cluster and database; NULL when there is no checkpoint yet */
+    pgconvoy_lsn lsn;      /* every transaction whose commit record ends at or before it is durable here; 0 none */
+    size_t table_count;
+    const pgconvoy_table_status *tables;
+} pgconvoy_checkpoint;
+
+/* What to do with a target table that is there already and was not made by this pipeline. */
+typedef enum pgconvoy_if_exists {
+    PGCONVOY_IF_EXISTS_ERROR = 0,
+    PGCONVOY_IF_EXISTS_APPEND,
+    PGCONVOY_IF_EXISTS_TRUNCATE,
+    PGCONVOY_IF_EXISTS_DROP
+} pgconvoy_if_exists;
+
+typedef struct pgconvoy_log pgconvoy_log;
+
+typedef enum pgconvoy_log_level {
+    PGCONVOY_LOG_DEBUG = 0,
+    PGCONVOY_LOG_INFO,
+    PGCONVOY_LOG_WARNING,
+    PGCONVOY_LOG_ERROR
+} pgconvoy_log_level;
+
+/* Writes a line to the pipeline's log; never a password. Thread-safe. */
+PGCONVOY_API void pgconvoy_log_write(pgconvoy_log *log, pgconvoy_log_level level, const char *format, ...)
+    PGCONVOY_PRINTF(3, 4);
+
+/* What a sink is opened with. All of it stays valid until the sink is closed. */
+typedef struct pgconvoy_sink_config {
+    const char *target;        /* the TARGET as the user wrote it; may hold a password: never log it */
+    const char *pipeline_name;
+    const char *source_id;     /* to be stored in the checkpoint */
+    const char *state_dir;     /* this pipeline's own folder for local state; may not exist yet */
+    size_t memory_bytes;       /* the sink's share of the memory budget */
+    int writers;               /* how many writers may be open at once */
+    pgconvoy_log *log;
+    void *user_data;           /* from pgconvoy_pipeline_new_with_sink, else NULL */
+} pgconvoy_sink_config;
+
+#define PGCONVOY_SINK_VERSION 1
+
+/* What a sink can do. */
+#define PGCONVOY_SINK_TRANSACTIONAL   1u /* rows and checkpoint are made durable in one transaction */
+#define PGCONVOY_SINK_PARALLEL        2u /* several writers may copy at once */
+#define PGCONVOY_SINK_RAW_ROWS        4u /* needs only rows->raw; rows->values may be NULL */
+#define PGCONVOY_SINK_KEEPS_EVENTS    8u /* wants BEGIN, COMMIT and MESSAGE changes too; others are never given them */
+#define PGCONVOY_SINK_ALL_TABLES_IN_ONE_STREAM 16u /* has no tables of its own: nothing can be in the way */
+
+/*
+ * A sink: one struct of functions. Call order:
+ *
+ *   open
+ *     read_checkpoint
+ *     check_table *                        every table, before anything is changed at either end
+ *     for a table to copy: prepare_table, then in one or more writers, at the same time:
+ *        open_writer
+ *           begin, write_rows *, commit    once for each range of a table
+ *        close_writer
+ *     finish_table                         when all of its ranges are committed
+ *     for the stream, in one writer:
+ *        open_writer
+ *           begin, (write_changes | change_schema) *, commit     again and again
+ *        close_writer
+ *   close
+ *
+ * After a failed begin, write or commit the pipeline calls abort, and then close_writer, before it tries again.
+ * All functions are required; pgconvoy_sink_default_… below serve where a sink has nothing to do. A function that
+ * fails sets err with what failed, on which object, and a hint; it marks the error retriable when a
+ * second try may succeed.
+ */
+typedef struct pgconvoy_sink {
+    int version;              /* PGCONVOY_SINK_VERSION */
+    const char *name;         /* "duckdb" */
+    const char *description;  /* one line for --help */
+    const char *const *schemes; /* "duckdb:", … : prefixes of TARGET that are this sink's; ends with NULL */
+    const char *target_help;  /* "duckdb:FILE" */
+    unsigned capabilities;    /* PGCONVOY_SINK_… */
+
+    /*
+     * Connects, loads libraries and checks that config->target can be written. Creates nothing that was not there, except
+     * that a new file may be created when it is removed again by close if nothing was prepared. Gives *sink, the sink's own
+     * state, to be freed by close.
+     */
+    int (*open)(const pgconvoy_sink_config *config, void **sink, pgconvoy_error *err);
+
+    /*
+     * Gives the pipeline's checkpoint in *checkpoint, owned by the sink and valid until the next call or close.
+     * source_id is NULL and lsn 0 where there is none. Creates nothing.
+     */
+    int (*read_checkpoint)(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
+
+    /* In which format this column's values should come; both must be understood in any case. */
+    pgconvoy_format (*column_format)(void *sink, const pgconvoy_column *column);
+
+    /*
+     * Says whether table can be received: its types have a mapping, and with PGCONVOY_IF_EXISTS_ERROR no table that this pipeline did
+     * not make is in the way. Changes nothing.
+     */
+    int (*check_table)(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+
+    /*
+     * Makes table ready for its rows: created where absent, emptied of what an interrupted copy of this pipeline left,
+     * and dealt with by if_exists where it is somebody else's. Durably marks the table COPYING in the checkpoint in the same
+     * transaction. Called from one thread, while no writer is in use for the same table.
+     */
+    int (*prepare_table)(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+
+    /*
+     * All rows of the table copy are committed: build what was left for the end (keys, indexes), and durably mark the table
+     * as status says, in one transaction. May be called from any of the copying threads, for one table at a time each.
+     */
+    int (*finish_table)(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                        pgconvoy_error *err);
+
+    /* A writer: one connection, used by one thread at a time. */
+    int (*open_writer)(void *sink, void **writer, pgconvoy_error *err);
+
+    /* Starts a transaction. table is the table to be copied, NULL for the stream. */
+    int (*begin)(void *writer, const pgconvoy_table *table, pgconvoy_error *err);
+
+    /* Writes rows of the table given to begin. rows is valid during the call. */
+    int (*write_rows)(void *writer, const pgconvoy_rows *rows, pgconvoy_error *err);
+
+    /*
+     * Writes changes in commit order; changes is valid during the call. Tables stay as they are during a call: a PGCONVOY_SCHEMA change is
+     * given to change_schema instead. An UPDATE or DELETE must reach the row that has the old key; a value
+     * that is PGCONVOY_UNCHANGED is left as it is. The changes of a transaction become visible with commit, never before.
+     */
+    int (*write_changes)(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
+
+    /* From here on rows of the table have the columns of new_table. Refuses, by name, what it cannot follow. */
+    int (*change_schema)(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                         pgconvoy_error *err);
+
+    /*
+     * Makes everything since begin durable, and with it the position lsn (0: leave the position alone) and the states of the given
+     * tables, in one transaction where the sink has transactions.
+     */
+    int (*commit)(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                  pgconvoy_error *err);
+
+    /* Gives up everything since begin. Called at most once after begin, also when the connection is gone; cannot fail. */
+    void (*abort)(void *writer);
+
+    void (*close_writer)(void *writer);
+
+    /* Forgets the pipeline: removes its checkpoint, leaves the tables. For `drop`. */
+    int (*drop)(void *sink, pgconvoy_error *err);
+
+    void (*close)(void *sink);
+} pgconvoy_sink;
+
+/* Defaults for sinks that have nothing to do there. Each is documented by its name. */
+PGCONVOY_API pgconvoy_format pgconvoy_sink_default_column_format_text(void *sink, const pgconvoy_column *column);
+PGCONVOY_API int pgconvoy_sink_default_check_table(void *sink, const pgconvoy_table *table,
+                                                   pgconvoy_if_exists if_exists, pgconvoy_error *err);
+PGCONVOY_API int pgconvoy_sink_default_change_schema(void *writer, const pgconvoy_table *old_table,
+                                                     const pgconvoy_table *new_table, pgconvoy_error *err);
+
+/*
+ * A checkpoint in a local file, for sinks that have no transactions: kept in config->state_dir, written whole and renamed into
+ * place. Open it in the sink's open; the store_… functions serve prepare_table, finish_table and commit after the sink
+ * has made its data durable. note is a short text of the sink's own, kept with the checkpoint (NULL: leave it alone). Thread-safe.
+ */
+typedef struct pgconvoy_checkpoint_file pgconvoy_checkpoint_file;
+PGCONVOY_API pgconvoy_checkpoint_file *pgconvoy_checkpoint_file_open(const pgconvoy_sink_config *config,
+                                                                     pgconvoy_error *err) PGCONVOY_MUST_CHECK;
+PGCONVOY_API int pgconvoy_checkpoint_file_read(pgconvoy_checkpoint_file *file, pgconvoy_checkpoint *checkpoint,
+                                               pgconvoy_error *err) PGCONVOY_MUST_CHECK;
+PGCONVOY_API const char *pgconvoy_checkpoint_file_note(pgconvoy_checkpoint_file *file);
+PGCONVOY_API int pgconvoy_checkpoint_file_store(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn,
+                                                const pgconvoy_table_status *tables, size_t table_count,
+                                                const char *note, pgconvoy_error *err) PGCONVOY_MUST_CHECK;
+PGCONVOY_API int pgconvoy_checkpoint_file_remove(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
+    PGCONVOY_MUST_CHECK;
+PGCONVOY_API void pgconvoy_checkpoint_file_close(pgconvoy_checkpoint_file *file);
+
+/*
+ * A value as PostgreSQL's text form (ISO dates, UTC, hex bytea), whatever format it came in. *text is allocated with malloc
+ * and NUL-terminated; *length excludes the NUL. The value must not be NULL or unchanged.
+ */
+PGCONVOY_API int pgconvoy_value_to_text(const pgconvoy_type *type, const pgconvoy_value *value, char **text,
+                                        size_t *length, pgconvoy_error *err) PGCONVOY_MUST_CHECK;
+
+/* --------------------------------------------------------------- pipelines */
+
+typedef struct pgconvoy_pipeline pgconvoy_pipeline;
+
+typedef enum pgconvoy_action {
+    PGCONVOY_COPY = 1,   /* the table copy only */
+    PGCONVOY_STREAM = 2, /* the change stream only, from the slot's position on */
+    PGCONVOY_SYNC = 3    /* copy, then stream without a gap */
+} pgconvoy_action;
+
+/*
+ * A pipeline between source and target, written as on the command line ("postgres://…", "duckdb:FILE", "-").
+ * Nothing is connected yet. Free it with pgconvoy_pipeline_free. NULL and err on failure (an unknown form of target, say).
+ */
+PGCONVOY_API pgconvoy_pipeline *pgconvoy_pipeline_new(const char *source, const char *target, pgconvoy_error *err)
+    PGCONVOY_MUST_CHECK;
+
+/* The same into a sink of your own. sink and user_data must live as long as the pipeline. */
+PGCONVOY_API pgconvoy_pipeline *pgconvoy_pipeline_new_with_sink(const char *source, const pgconvoy_sink *sink,
+                                                                void *user_data, pgconvoy_error *err)
+    PGCONVOY_MUST_CHECK;
+
+/*
+ * Sets an option by the name it has on the command line without the dashes ("name", "table", "jobs", "until", "memory" …); options that
+ * may be repeated add up. Fails with PGCONVOY_ERROR_USAGE on an unknown name or a bad value.
+ */
+PGCONVOY_API int pgconvoy_pipeline_set(pgconvoy_pipeline *pipeline, const char *option, const char *value,
+                                       pgconvoy_error *err) PGCONVOY_MUST_CHECK;
+
+/*
+ * Runs until done: PGCONVOY_COPY ends after the copy, the others when pgconvoy_pipeline_stop is called or "until" is reached. What can heal is
+ * retried inside. Returns 0 when it ended as asked. A pipeline can be run again; it goes on where it was.
+ */
+PGCONVOY_API int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, pgconvoy_error *err)
+    PGCONVOY_MUST_CHECK;
+
+/* Asks a running pipeline to finish its batch and return. Safe from any thread and from a signal handler. */
+PGCONVOY_API void pgconvoy_pipeline_stop(pgconvoy_pipeline *pipeline);
+
+/* Removes what the pipeline left at both ends: slot, publication it created, checkpoint. Target tables stay. */
+PGCONVOY_API int pgconvoy_pipeline_drop(pgconvoy_pipeline *pipeline, pgconvoy_error *err) PGCONVOY_MUST_CHECK;
+
+/* The pipeline's name, set or derived; valid until it is freed. */
+PGCONVOY_API const char *pgconvoy_pipeline_name(const pgconvoy_pipeline *pipeline);
+
+/* How far one table is. */
+typedef struct pgconvoy_table_progress {
+    const char *schema;
+    const char *name;
+    pgconvoy_table_state state;
+    int64_t rows_copied;
+    int64_t bytes_copied;
+    int64_t estimated_rows;
+    int64_t estimated_bytes;
+    int64_t elapsed_us; /* of its copy so far */
+} pgconvoy_table_progress;
+
+typedef enum pgconvoy_phase {
+    PGCONVOY_PHASE_STARTING = 0,
+    PGCONVOY_PHASE_COPYING,
+    PGCONVOY_PHASE_CATCHING_UP,
+    PGCONVOY_PHASE_STREAMING,
+    PGCONVOY_PHASE_RETRYING,
+    PGCONVOY_PHASE_DONE
+} pgconvoy_phase;
+
+/* How far a pipeline is. Counts are since run was called. */
+typedef struct pgconvoy_progress {
+    pgconvoy_phase phase;
+    int64_t elapsed_us;
+    size_t table_count;
+    const pgconvoy_table_progress *tables; /* valid during the callback */
+    int64_t rows_copied;
+    int64_t bytes_copied;
+    int64_t changes;          /* inserts, updates, deletes, truncates that are durable in the target */
+    int64_t transactions;     /* commits that are durable in the target */
+    pgconvoy_lsn received_lsn;  /* received from the source */
+    pgconvoy_lsn durable_lsn;   /* durable in the target and confirmed, or about to be */
+    pgconvoy_lsn source_lsn;    /* the source's end of WAL, when last asked or told */
+    int64_t lag_bytes;        /* source_lsn - durable_lsn, at least 0 */
+    int64_t lag_us;           /* age of the last durable commit when there is more to do, 0 when caught up */
+} pgconvoy_progress;
+
+/* Called about interval_ms apart, and once more at the end, from a thread of the library's. fn must return soon. */
+PGCONVOY_API void pgconvoy_pipeline_on_progress(pgconvoy_pipeline *pipeline, int interval_ms,
+                                                void (*fn)(void *arg, const pgconvoy_progress *progress), void *arg);
+
+/* Where log lines go; without it warnings and errors go to standard error. fn may be called from several threads. */
+PGCONVOY_API void pgconvoy_pipeline_on_log(pgconvoy_pipeline *pipeline,
+                                           void (*fn)(void *arg, pgconvoy_log_level level, const char *line),
+                                           void *arg);
+
+PGCONVOY_API void pgconvoy_pipeline_free(pgconvoy_pipeline *pipeline);
+
+/* The sinks that this build has, NULL-terminated, in the order of the registry. Static storage. Thread-safe. */
+PGCONVOY_API const pgconvoy_sink *const *pgconvoy_sinks(void);
+
+/* One option of a pipeline, as a row: what --help and the docs are made of. */
+typedef struct pgconvoy_option {
+    const char *name;     /* "jobs" */
+    char letter;          /* 'j', or 0 */
+    const char *argument; /* "N", or NULL for a switch */
+    const char *default_text;
+    const char *help;
+} pgconvoy_option;
+
+/* The options of pgconvoy_pipeline_set; ends with a row whose name is NULL. Static storage. Thread-safe. */
+PGCONVOY_API const pgconvoy_option *pgconvoy_pipeline_options(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,130 @@
+/* Arena: a list of blocks, the newest first; a reset keeps the largest so that a steady stream of batches does not go back to malloc. */
+#include "base/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct block {
+    struct block *next;
+    size_t size; /* of data */
+    size_t used;
+    _Alignas(16) char data[];
+} block;
+
+struct pgc_arena {
+    block *head;
+    size_t block_bytes;
+    size_t used;
+};
+
+pgc_arena *pgc_arena_new(size_t block_bytes)
+{
+    pgc_arena *arena = calloc(1, sizeof *arena);
+    if (arena)
+        arena->block_bytes = block_bytes < 256 ? 256 : block_bytes;
+    return arena;
+}
+
+void pgc_arena_free(pgc_arena *arena)
+{
+    if (!arena)
+        return;
+    for (block *b = arena->head; b;) {
+        block *next = b->next;
+        free(b);
+        b = next;
+    }
+    free(arena);
+}
+
+static void *take(pgc_arena *arena, size_t size, size_t alignment)
+{
+    block *b = arena->head;
+    size_t start = b ? (b->used + alignment - 1) & ~(alignment - 1) : 0;
+    if (!b || start > b->size || size > b->size - start) {
+        size_t wanted = size > arena->block_bytes ? size : arena->block_bytes;
+        if (wanted > SIZE_MAX - sizeof(block))
+            return NULL;
+        block *fresh = malloc(sizeof(block) + wanted);
+        if (!fresh)
+            return NULL;
+        fresh->size = wanted;
+        fresh->used = 0;
+        /* an outsized block goes behind the current one, which still has room for small things */
+        if (b && size > arena->block_bytes / 2 && b->size - b->used > 64) {
+            fresh->next = b->next;
+            b->next = fresh;
+        } else {
+            fresh->next = b;
+            arena->head = fresh;
+        }
+        b = fresh;
+        start = 0;
+    }
+    b->used = start + size;
+    arena->used += size;
+    return b->data + start;
+}
+
+void *pgc_arena_alloc(pgc_arena *arena, size_t size)
+{
+    return take(arena, size, 16);
+}
+
+void *pgc_arena_zalloc(pgc_arena *arena, size_t size)
+{
+    void *p = take(arena, size, 16);
+    if (p)
+        memset(p, 0, size);
+    return p;
+}
+
+char *pgc_arena_bytes(pgc_arena *arena, const void *data, size_t size)
+{
+    char *p = take(arena, size, 1);
+    if (p && size > 0)
+        memcpy(p, data, size);
+    return p;
+}
+
+char *pgc_arena_strndup(pgc_arena *arena, const char *text, size_t length)
+{
+    if (length == SIZE_MAX)
+        return NULL;
+    char *p = take(arena, length + 1, 1);
+    if (p) {
+        memcpy(p, text, length);
+        p[length] = '\0';
+    }
+    return p;
+}
+
+char *pgc_arena_strdup(pgc_arena *arena, const char *text)
+{
+    return pgc_arena_strndup(arena, text, strlen(text));
+}
+
+void pgc_arena_reset(pgc_arena *arena)
+{
+    block *keep = NULL;
+    for (block *b = arena->head; b;) {
+        block *next = b->next;
+        /* outsized blocks go back, so that one huge value does not pin its memory for good */
+        if (!keep && b->size <= arena->block_bytes)
+            keep = b;
+        else
+            free(b);
+        b = next;
+    }
+    if (keep) {
+        keep->next = NULL;
+        keep->used = 0;
+    }
+    arena->head = keep;
+    arena->used = 0;
+}
+
+size_t pgc_arena_used(const pgc_arena *arena)
+{
+    return arena->used;
+}

@@ -1,0 +1,233 @@
+/*
+ * Connections. The session settings are made by options at connect time for replication connections (they have no SET before 10 and walsender's
+ * output depends on them) and by one query for SQL connections, because poolers drop start-up options.
+ */
+#include "postgres/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SESSION_OPTIONS                                                                                                \
+    "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3 "          \
+    "-c standard_conforming_strings=on -c statement_timeout=0 -c lock_timeout=0 "                                      \
+    "-c idle_in_transaction_session_timeout=0 -c search_path=pg_catalog"
+
+static const char session_settings[] =
+    "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; SET bytea_output = hex; "
+    "SET extra_float_digits = 3; SET standard_conforming_strings = on; SET statement_timeout = 0; SET lock_timeout = 0; "
+    "SET idle_in_transaction_session_timeout = 0; SET row_security = off; SET search_path = pg_catalog";
+
+bool pgc_connection_is_uri(const char *text)
+{
+    return strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0 || strchr(text, '=') != NULL;
+}
+
+static PQconninfoOption *parse(const char *uri, pgconvoy_error *err)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(uri, &message);
+    if (!options) {
+        /* libpq's message may quote the text, and with it a password: only its first words are ours to show */
+        bool has_password = strstr(uri, "password") || (strstr(uri, "://") && strchr(uri, '@'));
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "the connection string cannot be read%s%s",
+                           has_password || !message ? "" : ": ", has_password || !message ? "" : message);
+        pgconvoy_error_hint(err, "write it as postgresql://USER@HOST:PORT/DATABASE or as \"host=… port=… dbname=… user=…\"");
+        PQfreemem(message);
+    }
+    return options;
+}
+
+int pgc_connection_check_uri(const char *uri, pgconvoy_error *err)
+{
+    if (!pgc_connection_is_uri(uri)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "\"%s\" is not a PostgreSQL connection string", uri);
+        pgconvoy_error_hint(err, "write it as postgresql://USER@HOST:PORT/DATABASE or as \"host=… port=… dbname=… user=…\"");
+        return -1;
+    }
+    PQconninfoOption *options = parse(uri, err);
+    if (!options)
+        return -1;
+    PQconninfoFree(options);
+    return 0;
+}
+
+static const char *option_value(const PQconninfoOption *options, const char *keyword)
+{
+    for (; options && options->keyword; options++)
+        if (strcmp(options->keyword, keyword) == 0)
+            return options->val && options->val[0] ? options->val : NULL;
+    return NULL;
+}
+
+void pgc_connection_describe(const char *uri, pgc_buffer *out)
+{
+    PQconninfoOption *given = PQconninfoParse(uri, NULL);
+    PQconninfoOption *defaults = PQconndefaults();
+    const char *names[] = {"dbname", "host", "port", "user"};
+    const char *values[4];
+    for (int i = 0; i < 4; i++) {
+        values[i] = option_value(given, names[i]);
+        if (!values[i])
+            values[i] = option_value(defaults, names[i]);
+    }
+    if (!values[0])
+        values[0] = values[3];
+    pgc_buffer_format(out, "database \"%s\" on %s port %s as user \"%s\"", values[0] ? values[0] : "",
+                      values[1] ? values[1] : "the local socket", values[2] ? values[2] : "5432",
+                      values[3] ? values[3] : "");
+    PQconninfoFree(given);
+    PQconninfoFree(defaults);
+}
+
+static bool sqlstate_is_retriable(const char *sqlstate)
+{
+    static const char *const states[] = {"55P03", "57P01", "57P02", "57P03", "53300", "53100", "53200", "53400", "55006"};
+    if (strncmp(sqlstate, "08", 2) == 0 || strncmp(sqlstate, "40", 2) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strcmp(sqlstate, states[i]) == 0)
+            return true;
+    return false;
+}
+
+void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doing, pgconvoy_error *err)
+{
+    const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
+    const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
+    const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
+    bool lost = !conn || PQstatus(conn) == CONNECTION_BAD;
+    if (!primary) {
+        primary = conn ? PQerrorMessage(conn) : "out of memory";
+        if (!primary[0])
+            primary = "the connection was lost";
+    }
+    pgconvoy_error_set(err, lost ? PGCONVOY_ERROR_CONNECTION : PGCONVOY_ERROR_SOURCE, "%s: %s%s%s%s", doing, primary,
+                       detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
+    if (sqlstate)
+        pgc_error_sqlstate(err, sqlstate);
+    if (hint)
+        pgconvoy_error_hint(err, "%s", hint);
+    pgconvoy_error_retriable(err, lost || (sqlstate && sqlstate_is_retriable(sqlstate)));
+}
+
+/* A refused start-up (wrong password, no such database) does not heal; a server that is not there yet may. */
+static bool connect_may_heal(const char *message)
+{
+    static const char *const final[] = {"password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
+                                        "authentication failed", "certificate", "SSL", "role \"", "must be superuser", "permission denied",
+                                        "could not translate host name", "invalid port", "is not permitted to log in",
+                                        "is not currently accepting connections"};
+    for (size_t i = 0; i < sizeof final / sizeof *final; i++)
+        if (strstr(message, final[i]))
+            return false;
+    return true;
+}
+
+static void connect_error(PGconn *conn, const char *uri, pgconvoy_error *err)
+{
+    const char *message = conn ? PQerrorMessage(conn) : "out of memory";
+    bool heals = connect_may_heal(message);
+    pgc_buffer where;
+    pgc_buffer_init(&where, 4096);
+    pgc_connection_describe(uri, &where);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "cannot connect to %s: %s", where.data ? where.data : "the server", message);
+    pgc_buffer_free(&where);
+    if (strstr(message, "password"))
+        pgconvoy_error_hint(err, "check user and password; a password can stand in ~/.pgpass or PGPASSWORD");
+    else if (strstr(message, "WAL senders") || strstr(message, "walsender")) {
+        pgconvoy_error_hint(err, "raise max_wal_senders on the source, or end a replication connection that is not needed");
+        heals = true;
+    } else if (strstr(message, "replication"))
+        pgconvoy_error_hint(err, "as a superuser: ALTER ROLE … REPLICATION; and allow the connection in pg_hba.conf");
+    else if (strstr(message, "does not exist"))
+        pgconvoy_error_hint(err, "check the name in the connection string");
+    else
+        pgconvoy_error_hint(err, "check that the server runs there and accepts connections from here");
+    pgconvoy_error_retriable(err, heals);
+}
+
+PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *application_name, pgconvoy_error *err)
+{
+    if (pgc_connection_check_uri(uri, err) != 0)
+        return NULL;
+    PQconninfoOption *given = parse(uri, err);
+    if (!given)
+        return NULL;
+    bool user_keepalives = option_value(given, "keepalives") || option_value(given, "keepalives_idle");
+    bool user_timeout = option_value(given, "connect_timeout") || getenv("PGCONNECT_TIMEOUT");
+    const char *user_options = option_value(given, "options");
+    pgc_buffer options;
+    pgc_buffer_init(&options, 65536);
+    pgc_buffer_format(&options, "%s %s", user_options ? user_options : "", kind == PGC_CONNECTION_REPLICATION ? SESSION_OPTIONS : "");
+    const char *keywords[12], *values[12];
+    int n = 0;
+#define PGC_SET(k, v) (keywords[n] = (k), values[n] = (v), n++)
+    PGC_SET("dbname", uri); /* expanded in place; what follows overrides it */
+    PGC_SET("application_name", application_name);
+    PGC_SET("client_encoding", "UTF8");
+    if (kind == PGC_CONNECTION_REPLICATION)
+        PGC_SET("replication", "database");
+    if (kind == PGC_CONNECTION_REPLICATION || user_options)
+        PGC_SET("options", options.data);
+    if (!user_keepalives) {
+        PGC_SET("keepalives_idle", "30");
+        PGC_SET("keepalives_interval", "10");
+        PGC_SET("keepalives_count", "3");
+    }
+    if (!user_timeout)
+        PGC_SET("connect_timeout", "15");
+    PGC_SET(NULL, NULL);
+#undef PGC_SET
+    PGconn *conn = PQconnectdbParams(keywords, values, 1);
+    PQconninfoFree(given);
+    pgc_buffer_free(&options);
+    if (PQstatus(conn) != CONNECTION_OK) {
+        connect_error(conn, uri, err);
+        PQfinish(conn);
+        return NULL;
+    }
+    if (kind == PGC_CONNECTION_SQL && pgc_execute(conn, session_settings, err) != 0) {
+        PQfinish(conn);
+        return NULL;
+    }
+    return conn;
+}
+
+static PGresult *checked(PGconn *conn, PGresult *result, const char *sql, pgconvoy_error *err)
+{
+    switch (PQresultStatus(result)) {
+    case PGRES_COMMAND_OK:
+    case PGRES_TUPLES_OK:
+    case PGRES_COPY_IN:
+    case PGRES_COPY_OUT:
+    case PGRES_COPY_BOTH:
+        return result;
+    default:
+        break;
+    }
+    char doing[200];
+    snprintf(doing, sizeof doing, "%.150s%s", sql, strlen(sql) > 150 ? "…" : "");
+    pgc_connection_error(conn, result, doing, err);
+    PQclear(result);
+    return NULL;
+}
+
+PGresult *pgc_query(PGconn *conn, const char *sql, pgconvoy_error *err)
+{
+    return checked(conn, PQexec(conn, sql), sql, err);
+}
+
+PGresult *pgc_query_params(PGconn *conn, const char *sql, int count, const char *const *values, pgconvoy_error *err)
+{
+    return checked(conn, PQexecParams(conn, sql, count, NULL, values, NULL, NULL, 0), sql, err);
+}
+
+int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err)
+{
+    PGresult *result = pgc_query(conn, sql, err);
+    if (!result)
+        return -1;
+    PQclear(result);
+    return 0;
+}

@@ -1,0 +1,43 @@
+/*
+ * One connection to one PostgreSQL server: made with the settings that the rest of the library relies on, its errors turned into
+ * pgconvoy_error with SQLSTATE and the retriable mark. Passwords never appear in a message. A connection belongs to one thread at a time.
+ */
+#ifndef PGC_POSTGRES_CONNECTION_H
+#define PGC_POSTGRES_CONNECTION_H
+
+#include "base/buffer.h"
+
+#include <libpq-fe.h>
+
+typedef enum pgc_connection_kind { PGC_CONNECTION_SQL, PGC_CONNECTION_REPLICATION } pgc_connection_kind;
+
+/*
+ * Connects as libpq does (URI or key=value, PG* variables, .pgpass, service files, TLS settings). Sets application_name to "pgconvoy NAME purpose", UTF8, ISO dates, UTC,
+ * hex bytea, extra_float_digits 3, IntervalStyle postgres, standard_conforming_strings on, search_path pg_catalog (PGC_CONNECTION_SQL: by a query after connecting, since poolers drop options),
+ * statement_timeout, lock_timeout and idle_in_transaction_session_timeout 0, row_security off, and TCP keepalives where the user set none. NULL and err on failure.
+ */
+PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *application_name, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Checks that uri can be parsed by libpq; a usage error otherwise. */
+int pgc_connection_check_uri(const char *uri, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* True for TARGET or SOURCE texts that are libpq's: postgres://, postgresql://, or key=value. */
+bool pgc_connection_is_uri(const char *text);
+
+/* "db on host:port as user", without a password, for messages; appended to out. */
+void pgc_connection_describe(const char *uri, pgc_buffer *out);
+
+/* Runs sql; gives the result (PGRES_TUPLES_OK or PGRES_COMMAND_OK, COPY states too), to be cleared by the caller, or NULL and err. */
+PGresult *pgc_query(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+PGresult *pgc_query_params(PGconn *conn, const char *sql, int count, const char *const *values, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Runs sql for its effect. */
+int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/*
+ * Turns a failed result (or, with result NULL, the connection's state) into err: code, message, SQLSTATE, hint of the server, retriable for lost connections (08*, 57P01-03),
+ * serialization failures and deadlocks (40*), lock timeouts (55P03), too many connections (53300), out of disk or memory on the server (53100, 53200: retriable).
+ * doing says what was being done: "creating replication slot pgconvoy_shop".
+ */
+void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doing, pgconvoy_error *err);
+
+#endif

@@ -1,0 +1,15 @@
+/* The one place for quoting identifiers and values (PostgreSQL manual, section 4.1; DuckDB quotes the same way). Thread-safe. */
+#ifndef PGC_POSTGRES_QUOTE_H
+#define PGC_POSTGRES_QUOTE_H
+
+#include "base/buffer.h"
+
+/* Appends "name" with quotes, always. */
+void pgc_quote_identifier(pgc_buffer *out, const char *name);
+/* Appends "schema"."name". */
+void pgc_quote_qualified(pgc_buffer *out, const char *schema, const char *name);
+/* Appends 'text'. standard_conforming_strings is on for our connections. */
+void pgc_quote_literal(pgc_buffer *out, const char *text);
+void pgc_quote_literal_n(pgc_buffer *out, const char *text, size_t length);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * The interface of a source, the counterpart of pgconvoy_sink. A source gives tables, their rows inside one
+ * snapshot, and then the changes from that snapshot on. The pipeline knows no more of a source than this.
+ *
+ * Call order:
+ *
+ *   open
+ *     load_tables                         what is to be moved; refuses here what cannot be
+ *     position_status                     is there a slot, and where does it stand
+ *     create_position                     once for a pipeline: publication and slot (nothing was made before this)
+ *     begin_snapshot                      a snapshot with its consistent point
+ *        split, open_reader, reader_begin, reader_next *, close_reader     in several threads
+ *     end_snapshot
+ *     stream_begin
+ *        stream_next *                    one thread
+ *        stream_confirm                   any thread
+ *     stream_end
+ *   close
+ */
+#ifndef PGC_SOURCE_SOURCE_H
+#define PGC_SOURCE_SOURCE_H
+
+#include "base/arena.h"
+#include "base/log.h"
+
+typedef struct pgc_source_config {
+    const char *uri;           /* SOURCE as the user wrote it */
+    const char *pipeline_name;
+    const char *publication;   /* --publication, or NULL: pgconvoy_NAME */
+    const char *slot;          /* --slot, or NULL: pgconvoy_NAME */
+    /* -t, -T, -n, -N: NULL-terminated lists, may be NULL */
+    const char *const *include_tables, *const *exclude_tables;
+    const char *const *include_schemas, *const *exclude_schemas;
+    bool partitions_as_leaves; /* publish leaf partitions instead of their root (where we make the publication) */
+    bool streaming;            /* the pipeline will stream: check for that too */
+    int jobs;
+    size_t memory_bytes;       /* the source's share of the memory budget */
+    const char *state_dir;     /* for spilled transactions */
+    pgconvoy_log *log;
+} pgc_source_config;
+
+/* Where the slot of a pipeline stands. */
+typedef struct pgc_position_status {
+    bool exists;
+    bool usable;             /* false: invalidated, of another plugin, of another database; reason says which */
+    char reason[256];        /* why it is not usable, with the mend */
+    pgconvoy_lsn confirmed_lsn;
+} pgc_position_status;
+
+/* A part of a table to be read by one reader. */
+typedef struct pgc_range {
+    const pgconvoy_table *table;
+    uint32_t relation_oid;   /* the relation that is read: the table, or a leaf partition of it */
+    int64_t first_block;     /* -1: from the start, with no lower bound */
+    int64_t end_block;       /* -1: to the end, with no upper bound; else the first block that is not read */
+    int64_t estimated_bytes;
+} pgc_range;
+
+/* A run of changes, with the memory they live in. */
+typedef struct pgc_change_batch {
+    pgconvoy_changes changes;
+    pgc_arena *arena;        /* owns everything that the changes point to, but for tables */
+    size_t bytes;            /* memory held */
+    /*
+     * Everything the source has up to here was handed over with this batch or before; may be confirmed when all that
+     * was handed over is durable. Only meaningful when at_boundary.
+     */
+    pgconvoy_lsn position;
+    bool at_boundary;        /* no transaction is open at the end of this batch */
+    int64_t row_changes;     /* inserts, updates, deletes and truncates inside */
+} pgc_change_batch;
+
+static inline void pgc_change_batch_free(pgc_change_batch *batch)
+{
+    if (batch)
+        pgc_arena_free(batch->arena); /* the batch itself lives in its arena */
+}
+
+typedef struct pgc_source_ops {
+    const char *name;
+
+    /* Connects (no change on the server). The source is freed by close. */
+    void *(*open)(const pgc_source_config *config, pgconvoy_error *err);
+
+    /* Names the database cluster and database: "7391…/shop". Valid until close. */
+    const char *(*id)(void *source);
+
+    /*
+     * Reads which tables are to be moved (an existing publication's, or those of the patterns), with their columns and types, and checks what a copy and (if config->streaming) a
+     * stream need: privileges, wal_level, replica identities of tables that are updated, a free slot. Changes nothing.
+     */
+    int (*load_tables)(void *source, const pgconvoy_table *const **tables, size_t *count, pgconvoy_error *err);
+
+    int (*position_status)(void *source, pgc_position_status *status, pgconvoy_error *err);
+
+    /*
+     * Creates the publication (unless it exists) and the slot, and keeps the exported snapshot of the slot's consistent point:
+     * the next begin_snapshot uses it. On failure nothing is left behind.
+     */
+    int (*create_position)(void *source, pgconvoy_lsn *consistent_lsn, pgconvoy_error *err);
+
+    /*
+     * Gives a snapshot to copy from: that of create_position when it is still there, else one of a temporary slot (streaming), else
+     * a plain exported one (copy only). *lsn is its consistent point: changes of transactions with commit_lsn >= *lsn are not in it,
+     * all others are.
+     */
+    int (*begin_snapshot)(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err);
+    void (*end_snapshot)(void *source);
+
+    /*
+     * Cuts a table into ranges of about target_bytes; the first has no lower and the last no upper bound. *ranges is malloc'ed,
+     * the caller's. At least one range.
+     */
+    int (*split)(void *source, const pgconvoy_table *table, int64_t target_bytes, pgc_range **ranges, size_t *count,
+                 pgconvoy_error *err);
+
+    /*
+     * A reader: one connection in the snapshot, used by one thread. formats gives the wanted format for each column of the table of the range
+     * (by the sink). raw_only: values need not be cut out.
+     */
+    int (*open_reader)(void *source, void **reader, pgconvoy_error *err);
+    int (*reader_begin)(void *reader, const pgc_range *range, const pgconvoy_format *formats, bool raw_only,
+                        pgconvoy_error *err);
+    /* 1: rows were read, valid until the next call; 0: the range is read to its end; -1: err. */
+    int (*reader_next)(void *reader, pgconvoy_rows *rows, pgconvoy_error *err);
+    void (*close_reader)(void *reader);
+
+    /* Starts streaming after from_lsn (0: the slot's own position). binary: ask for binary values where the server can. */
+    int (*stream_begin)(void *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err);
+    /*
+     * Waits at most timeout_ms for changes. 1: *batch is filled, to be freed by pgc_change_batch_free; it may hold no change and only a new
+     * position. 0: nothing came. -1: err. Sends feedback by itself, at least every 10 seconds and when asked.
+     */
+    int (*stream_next)(void *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err);
+    /* lsn is durable in the sink: the next feedback says so. From any thread. */
+    void (*stream_confirm)(void *source, pgconvoy_lsn lsn);
+    /* The source's end of WAL as last told by the stream. From any thread. */
+    pgconvoy_lsn (*stream_end_of_wal)(void *source);
+    /* Sends the last confirmed position and ends the stream. */
+    void (*stream_end)(void *source);
+
+    /*
+     * A position that the stream will reach (without any further write to the source being needed) and before which lies everything that was
+     * committed before this call. Opens a connection of its own where needed; from any thread.
+     */
+    int (*mark_position)(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err);
+
+    /* Removes slot and publication (only one that this pipeline made). What is not there is not an error. */
+    int (*drop)(void *source, pgconvoy_error *err);
+
+    void (*close)(void *source);
+} pgc_source_ops;
+
+extern const pgc_source_ops pgc_source_postgres;
+
+#endif
