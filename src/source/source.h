@@ -125,7 +125,13 @@ typedef struct pgc_source_ops {
     int (*reader_next)(void *reader, pgconvoy_rows *rows, pgconvoy_error *err);
     void (*close_reader)(void *reader);
 
-    /* Starts streaming after from_lsn (0: the slot's own position). binary: ask for binary values where the server can. */
+    /*
+     * Before stream_begin, for each table: changes of transactions with commit_lsn < copy_lsn are already in its copy and are
+     * left out of the stream.
+     */
+    void (*stream_set_copy_lsn)(void *source, const pgconvoy_table *table, pgconvoy_lsn copy_lsn);
+
+    /* Starts streaming after from_lsn: transactions whose commit record ends at or before it are in the sink and are left out (0: the slot's own position). binary: ask for binary values where the server can. */
     int (*stream_begin)(void *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err);
     /*
      * Waits at most timeout_ms for changes. 1: *batch is filled, to be freed by pgc_change_batch_free; it may hold no change and only a new
@@ -134,8 +140,10 @@ typedef struct pgc_source_ops {
     int (*stream_next)(void *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err);
     /* lsn is durable in the sink: the next feedback says so. From any thread. */
     void (*stream_confirm)(void *source, pgconvoy_lsn lsn);
-    /* The source's end of WAL as last told by the stream. From any thread. */
-    pgconvoy_lsn (*stream_end_of_wal)(void *source);
+    /*
+     * The source's end of flushed WAL now, asked over a connection of its own that is kept. One thread at a time.
+     */
+    int (*end_of_wal)(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err);
     /* Sends the last confirmed position and ends the stream. */
     void (*stream_end)(void *source);
 
