@@ -1,0 +1,93 @@
+"""A TCP proxy on loopback whose connections can be cut, to stand for a bad network."""
+import random
+import select
+import socket
+import threading
+
+from server import free_port
+
+
+class Proxy:
+    def __init__(self, target_port):
+        self.target_port = target_port
+        self.port = free_port()
+        self.lock = threading.Lock()  # guards pairs, refusing
+        self.pairs = []
+        self.refusing = False
+        self.closing = False
+        self.cuts = 0
+        self.listener = socket.socket()
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.listener.bind(("127.0.0.1", self.port))
+        self.listener.listen(32)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while not self.closing:
+            try:
+                near, _ = self.listener.accept()
+            except OSError:
+                return
+            with self.lock:
+                refusing = self.refusing
+            if refusing:
+                near.close()
+                continue
+            try:
+                far = socket.create_connection(("127.0.0.1", self.target_port))
+            except OSError:
+                near.close()
+                continue
+            with self.lock:
+                self.pairs.append((near, far))
+            threading.Thread(target=self._pump, args=(near, far), daemon=True).start()
+
+    def _pump(self, near, far):
+        ends = {near: far, far: near}
+        try:
+            while True:
+                for end in select.select([near, far], [], [], 60)[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        return
+                    ends[end].sendall(data)
+        except (OSError, ValueError):
+            pass
+        finally:
+            self._drop((near, far))
+
+    def _drop(self, pair):
+        with self.lock:
+            if pair in self.pairs:
+                self.pairs.remove(pair)
+        for end in pair:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()
+
+    def cut(self, rng=random):
+        """Drops one connection, chosen by rng; gives whether there was one."""
+        with self.lock:
+            pair = rng.choice(self.pairs) if self.pairs else None
+        if pair:
+            self.cuts += 1
+            self._drop(pair)
+        return pair is not None
+
+    def cut_all(self):
+        with self.lock:
+            pairs = list(self.pairs)
+        for pair in pairs:
+            self.cuts += 1
+            self._drop(pair)
+
+    def refuse(self, refusing):
+        with self.lock:
+            self.refusing = refusing
+
+    def close(self):
+        self.closing = True
+        self.listener.close()
+        self.cut_all()
