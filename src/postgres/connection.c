@@ -79,6 +79,40 @@ void pgc_connection_describe(const char *uri, pgc_buffer *out)
     PQconninfoFree(defaults);
 }
 
+void pgc_connection_place(const char *uri, pgc_buffer *out)
+{
+    PQconninfoOption *given = PQconninfoParse(uri, NULL);
+    if (!given)
+        return;
+    PQconninfoOption *defaults = PQconndefaults();
+    static const char *const keys[] = {"host", "hostaddr", "port", "dbname", "service"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const char *value = option_value(given, keys[i]);
+        if (!value)
+            value = option_value(defaults, keys[i]);
+        pgc_buffer_format(out, "%s ", value ? value : "-");
+    }
+    PQconninfoFree(given);
+    PQconninfoFree(defaults);
+}
+
+void pgc_connection_without_password(const char *uri, pgc_buffer *out)
+{
+    PQconninfoOption *given = PQconninfoParse(uri, NULL);
+    for (const PQconninfoOption *o = given; o && o->keyword; o++) {
+        if (!o->val || !o->val[0] || strstr(o->keyword, "password"))
+            continue;
+        pgc_buffer_format(out, "%s%s='", out->length ? " " : "", o->keyword);
+        for (const char *c = o->val; *c; c++) {
+            if (*c == '\'' || *c == '\\')
+                pgc_buffer_byte(out, '\\');
+            pgc_buffer_byte(out, *c);
+        }
+        pgc_buffer_byte(out, '\'');
+    }
+    PQconninfoFree(given);
+}
+
 static bool sqlstate_is_retriable(const char *sqlstate)
 {
     static const char *const states[] = {"55P03", "57P01", "57P02", "57P03", "53300", "53100", "53200", "53400", "55006"};

@@ -27,6 +27,12 @@ bool pgc_connection_is_uri(const char *text);
 /* "db on host:port as user", without a password, for messages; appended to out. */
 void pgc_connection_describe(const char *uri, pgc_buffer *out);
 
+/* Where uri leads, "host port dbname …" with libpq's defaults filled in, for telling one database from another; appended to out. Nothing when uri cannot be parsed. */
+void pgc_connection_place(const char *uri, pgc_buffer *out);
+
+/* uri as key=value pairs without passwords, so that it may be stored and shown; appended to out. Nothing when uri cannot be parsed. */
+void pgc_connection_without_password(const char *uri, pgc_buffer *out);
+
 /* Runs sql; gives the result (PGRES_TUPLES_OK or PGRES_COMMAND_OK, COPY states too), to be cleared by the caller, or NULL and err. */
 PGresult *pgc_query(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
 PGresult *pgc_query_params(PGconn *conn, const char *sql, int count, const char *const *values, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -1,0 +1,380 @@
+/*
+ * The change stream: a reading thread takes batches from the source into a bounded queue, this thread writes them to the sink. The reader goes on
+ * reading and reporting while the sink works. A sink transaction is committed at a transaction boundary as soon as nothing more is waiting; under backlog it gathers more first, up to
+ * a share of the memory budget. Only positions that the sink has made durable, by a commit that carries them, are confirmed.
+ */
+#include "pipeline/run.h"
+
+#include "base/clock.h"
+#include "base/queue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* While idle the position moves with the source's WAL; it is made durable in the sink this often. */
+#define IDLE_COMMIT_US    INT64_C(5000000)
+/* Under backlog a sink transaction is committed at the latest after this. */
+#define BACKLOG_COMMIT_US INT64_C(3000000)
+/* The source is further ahead than this: work is waiting there, even if the queue happens to be empty. */
+#define BACKLOG_BYTES     UINT64_C(1048576)
+#define END_OF_WAL_US     INT64_C(1000000)
+
+typedef struct stream {
+    pgc_run *run;
+    pgc_queue *queue;
+    atomic_bool end_reader;
+    pgconvoy_error reader_err; /* the reader's, until it is joined */
+    bool reader_failed;
+
+    void *writer;
+    bool open;              /* a sink transaction is open */
+    int64_t opened_us;
+    bool at_boundary;
+    pgconvoy_lsn position;  /* of the last boundary that was handed over */
+    pgconvoy_lsn until;     /* 0: none */
+    size_t gathered_bytes;  /* in the open sink transaction */
+    int64_t pending_changes, pending_transactions;
+    int64_t last_commit_us; /* commit time of the last transaction handed to the sink */
+    int64_t last_idle_commit_us;
+} stream;
+
+/* ---- the reading thread */
+
+static int push(stream *stream, pgc_change_batch *batch, pgconvoy_error *err)
+{
+    pgc_run *run = stream->run;
+    for (;;) {
+        switch (pgc_queue_push(stream->queue, batch, batch->bytes, 1000)) {
+        case PGC_QUEUE_OK:
+            return 0;
+        case PGC_QUEUE_CLOSED:
+            pgc_change_batch_free(batch);
+            return 0;
+        case PGC_QUEUE_TIMEOUT:
+            if (run->source_ops->stream_heartbeat(run->source, err) != 0) {
+                pgc_change_batch_free(batch);
+                return -1;
+            }
+        }
+    }
+}
+
+static void *read_changes(void *arg)
+{
+    stream *stream = arg;
+    pgc_run *run = stream->run;
+    while (!atomic_load(&stream->end_reader)) {
+        pgc_change_batch *batch = NULL;
+        int got = run->source_ops->stream_next(run->source, 200, &batch, &stream->reader_err);
+        if (got > 0) {
+            if (batch->position > atomic_load(&run->counters->received_lsn))
+                atomic_store(&run->counters->received_lsn, batch->position);
+            got = push(stream, batch, &stream->reader_err);
+        }
+        if (got < 0) {
+            stream->reader_failed = true;
+            break;
+        }
+    }
+    pgc_queue_close(stream->queue);
+    return NULL;
+}
+
+/* ---- the writing side */
+
+static int begin_if_needed(stream *stream, pgconvoy_error *err)
+{
+    if (stream->open)
+        return 0;
+    if (stream->run->sink_ops->begin(stream->writer, NULL, err) != 0)
+        return -1;
+    stream->open = true;
+    stream->opened_us = pgc_clock_monotonic_us();
+    return 0;
+}
+
+/* Tables whose copy the stream has now passed are live; told to the sink with the commit that carries the position. */
+static size_t collect_live(stream *stream, pgconvoy_table_status **statuses)
+{
+    pgc_table_states *states = &stream->run->states;
+    size_t count = 0;
+    *statuses = NULL;
+    for (size_t i = 0; i < states->count; i++) {
+        pgc_table_state *state = &states->items[i];
+        if (atomic_load(&state->state) != PGCONVOY_TABLE_CATCHING_UP || state->copy_lsn > stream->position)
+            continue;
+        if (!*statuses && !(*statuses = calloc(states->count, sizeof **statuses)))
+            return 0; /* not lost: the next commit tries again */
+        (*statuses)[count] = pgc_table_state_status(state);
+        (*statuses)[count++].state = PGCONVOY_TABLE_LIVE;
+    }
+    return count;
+}
+
+static void mark_live(stream *stream)
+{
+    pgc_table_states *states = &stream->run->states;
+    for (size_t i = 0; i < states->count; i++)
+        if (atomic_load(&states->items[i].state) == PGCONVOY_TABLE_CATCHING_UP &&
+            states->items[i].copy_lsn <= stream->position)
+            atomic_store(&states->items[i].state, PGCONVOY_TABLE_LIVE);
+}
+
+static int commit(stream *stream, pgconvoy_error *err)
+{
+    pgc_run *run = stream->run;
+    if (begin_if_needed(stream, err) != 0)
+        return -1;
+    pgconvoy_table_status *statuses;
+    size_t count = collect_live(stream, &statuses);
+    int result = run->sink_ops->commit(stream->writer, stream->position, statuses, count, err);
+    free(statuses);
+    if (result != 0)
+        return -1;
+    if (count > 0)
+        mark_live(stream);
+    stream->open = false;
+    stream->gathered_bytes = 0;
+    run->lsn = stream->position;
+    run->source_ops->stream_confirm(run->source, stream->position);
+    atomic_store(&run->counters->durable_lsn, stream->position);
+    atomic_fetch_add(&run->counters->changes, stream->pending_changes);
+    atomic_fetch_add(&run->counters->transactions, stream->pending_transactions);
+    if (stream->last_commit_us)
+        atomic_store(&run->counters->last_commit_us, stream->last_commit_us);
+    stream->pending_changes = stream->pending_transactions = 0;
+    stream->last_idle_commit_us = pgc_clock_monotonic_us();
+    return 0;
+}
+
+static int write_run(stream *stream, const pgconvoy_change *items, size_t count, pgconvoy_error *err)
+{
+    if (count == 0)
+        return 0;
+    pgconvoy_changes changes = {items, count};
+    return stream->run->sink_ops->write_changes(stream->writer, &changes, err);
+}
+
+static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_run *run = stream->run;
+    pgc_table_state *state = pgc_table_states_find(&run->states, table->oid);
+    if (!state || state->table == table)
+        return 0;
+    pgc_log_info(run->log, "the columns of %s.%s have changed on the source", table->schema, table->name);
+    if (run->sink_ops->change_schema(stream->writer, state->table, table, err) != 0)
+        return -1;
+    state->table = table;
+    return 0;
+}
+
+static bool is_event(const pgconvoy_change *change)
+{
+    return change->operation == PGCONVOY_BEGIN || change->operation == PGCONVOY_COMMIT ||
+           change->operation == PGCONVOY_MESSAGE;
+}
+
+/*
+ * Hands a batch to the sink: schema changes by their own call, between the rows before and after; events only to a sink that keeps them. The batch is
+ * ours, so what the sink does not want is closed up in place.
+ */
+static int write_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *err)
+{
+    bool keeps_events = (stream->run->sink_ops->capabilities & PGCONVOY_SINK_KEEPS_EVENTS) != 0;
+    pgconvoy_change *items = (pgconvoy_change *)batch->changes.items;
+    size_t start = 0, kept = 0;
+    for (size_t i = 0; i < batch->changes.count; i++) {
+        const pgconvoy_change *change = &items[i];
+        if (change->operation == PGCONVOY_COMMIT) {
+            stream->pending_transactions++;
+            stream->last_commit_us = change->transaction->commit_time;
+        }
+        if (change->operation == PGCONVOY_SCHEMA) {
+            if (write_run(stream, items + start, kept - start, err) != 0 || follow_schema(stream, change->table, err) != 0)
+                return -1;
+            start = kept;
+        } else if (keeps_events || !is_event(change)) {
+            if (kept != i)
+                items[kept] = items[i];
+            kept++;
+        }
+    }
+    return write_run(stream, items + start, kept - start, err);
+}
+
+static int take_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *err)
+{
+    int result = 0;
+    if (batch->changes.count > 0) {
+        result = begin_if_needed(stream, err);
+        if (result == 0)
+            result = write_batch(stream, batch, err);
+        stream->gathered_bytes += batch->bytes;
+        stream->pending_changes += batch->row_changes;
+    }
+    stream->at_boundary = batch->at_boundary;
+    if (batch->at_boundary && batch->position > stream->position)
+        stream->position = batch->position;
+    pgc_change_batch_free(batch);
+    return result;
+}
+
+static bool backlog_at_source(const pgc_run *run)
+{
+    pgconvoy_lsn end = atomic_load(&run->counters->source_lsn), received = atomic_load(&run->counters->received_lsn);
+    return end > received && end - received > BACKLOG_BYTES;
+}
+
+static bool reached_until(const stream *stream)
+{
+    return stream->until && stream->at_boundary && stream->position >= stream->until;
+}
+
+/* Whether the open sink transaction should be committed now; flowing: a batch came just before. */
+static bool commit_is_due(const stream *stream, bool flowing)
+{
+    const pgc_run *run = stream->run;
+    if (!stream->at_boundary)
+        return false;
+    int64_t now = pgc_clock_monotonic_us();
+    if (stream->open) {
+        if (reached_until(stream) || pgc_run_stopped(run) || stream->gathered_bytes >= run->options->memory_bytes / 4 ||
+            now - stream->opened_us >= BACKLOG_COMMIT_US)
+            return true;
+        return pgc_queue_is_empty(stream->queue) && !(flowing && backlog_at_source(run));
+    }
+    if (stream->position <= run->lsn)
+        return false;
+    return reached_until(stream) || pgc_run_stopped(run) || now - stream->last_idle_commit_us >= IDLE_COMMIT_US;
+}
+
+/* How long to wait for the next batch before looking around: not at all while something waits to be committed and nothing more comes. */
+static int wait_ms(const stream *stream)
+{
+    return stream->open ? 20 : 200;
+}
+
+static int write_changes(stream *stream, pgconvoy_error *err)
+{
+    pgc_run *run = stream->run;
+    for (;;) {
+        void *item = NULL;
+        pgc_queue_result got = pgc_queue_pop(stream->queue, &item, wait_ms(stream));
+        if (got == PGC_QUEUE_OK && take_batch(stream, item, err) != 0)
+            return -1;
+        if (commit_is_due(stream, got == PGC_QUEUE_OK) && commit(stream, err) != 0)
+            return -1;
+        if (atomic_load(&run->counters->durable_lsn) >= atomic_load(&run->counters->source_lsn))
+            atomic_store(&run->counters->phase, PGCONVOY_PHASE_STREAMING);
+        if (reached_until(stream) && !stream->open && run->lsn >= stream->until)
+            return 0;
+        if (pgc_run_stopped(run))
+            return 0;
+        if (got == PGC_QUEUE_CLOSED) {
+            if (!stream->reader_failed)
+                return 0;
+            pgc_error_copy(err, &stream->reader_err);
+            return -1;
+        }
+    }
+}
+
+/* ---- the end of the source's WAL, asked once a second: for the lag, and to know of a backlog */
+
+static void *watch_end_of_wal(void *arg)
+{
+    stream *stream = arg;
+    pgc_run *run = stream->run;
+    int64_t last_us = 0;
+    while (!atomic_load(&stream->end_reader)) {
+        if (pgc_clock_monotonic_us() - last_us >= END_OF_WAL_US) {
+            pgconvoy_lsn lsn;
+            pgconvoy_error ignored = {0}; /* the stream itself tells of a lost server */
+            if (run->source_ops->end_of_wal(run->source, &lsn, &ignored) == 0)
+                atomic_store(&run->counters->source_lsn, lsn);
+            last_us = pgc_clock_monotonic_us();
+        }
+        pgc_clock_sleep_ms(50);
+    }
+    return NULL;
+}
+
+static bool wants_binary(const pgc_run *run)
+{
+    for (size_t i = 0; i < run->states.count; i++) {
+        const pgconvoy_table *table = run->states.items[i].table;
+        for (int c = 0; c < table->column_count; c++)
+            if (run->sink_ops->column_format(run->sink, &table->columns[c]) != PGCONVOY_BINARY)
+                return false;
+    }
+    return true;
+}
+
+static void drain(pgc_queue *queue)
+{
+    void *item;
+    while (pgc_queue_pop(queue, &item, 0) == PGC_QUEUE_OK)
+        pgc_change_batch_free(item);
+}
+
+static int stream_with_threads(stream *stream, pgconvoy_error *err)
+{
+    pthread_t reader, watcher;
+    if (pthread_create(&reader, NULL, read_changes, stream) != 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "cannot start a thread for the change stream");
+        pgconvoy_error_hint(err, "raise the limit of processes for this user");
+        return -1;
+    }
+    bool watching = pthread_create(&watcher, NULL, watch_end_of_wal, stream) == 0;
+    int result = write_changes(stream, err);
+    atomic_store(&stream->end_reader, true);
+    pgc_queue_close(stream->queue);
+    pthread_join(reader, NULL);
+    if (watching)
+        pthread_join(watcher, NULL);
+    /* what was not committed comes again */
+    if (stream->open)
+        stream->run->sink_ops->abort(stream->writer);
+    drain(stream->queue);
+    return result;
+}
+
+static int set_until(stream *stream, pgconvoy_error *err)
+{
+    pgc_run *run = stream->run;
+    if (run->options->until == PGC_UNTIL_LSN)
+        stream->until = run->options->until_lsn;
+    if (run->options->until == PGC_UNTIL_CAUGHT_UP)
+        return run->source_ops->mark_position(run->source, &stream->until, err);
+    return 0;
+}
+
+int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
+{
+    stream stream = {.run = run, .at_boundary = true, .position = run->lsn};
+    char text[PGCONVOY_LSN_TEXT_SIZE];
+    stream.last_idle_commit_us = pgc_clock_monotonic_us();
+    atomic_store(&run->counters->phase, PGCONVOY_PHASE_CATCHING_UP);
+    atomic_store(&run->counters->durable_lsn, run->lsn);
+    for (size_t i = 0; i < run->states.count; i++)
+        run->source_ops->stream_set_copy_lsn(run->source, run->states.items[i].table, run->states.items[i].copy_lsn);
+    if (set_until(&stream, err) != 0)
+        return -1;
+    stream.queue = pgc_queue_new(256, run->options->memory_bytes / 8);
+    if (!stream.queue)
+        return pgc_error_out_of_memory(err);
+    int result = run->sink_ops->open_writer(run->sink, &stream.writer, err);
+    if (result == 0) {
+        bool binary = wants_binary(run);
+        result = run->source_ops->stream_begin(run->source, run->lsn, binary, err);
+        if (result == 0) {
+            pgc_log_info(run->log, "streaming changes from %s (%s values)", pgconvoy_lsn_to_text(run->lsn, text),
+                         binary ? "binary" : "text");
+            result = stream_with_threads(&stream, err);
+            run->source_ops->stream_end(run->source);
+        }
+        run->sink_ops->close_writer(stream.writer);
+    }
+    pgc_queue_free(stream.queue);
+    return result;
+}

@@ -1,0 +1,298 @@
+/* Options of a pipeline: a table of rows, each with its setter. */
+#include "pipeline/options.h"
+
+#include "base/units.h"
+#include "postgres/connection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef int (*setter)(pgc_options *options, const char *name, const char *value, pgconvoy_error *err);
+
+static int bad_value(const char *name, const char *value, const char *expected, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--%s cannot be \"%s\"", name, value);
+    pgconvoy_error_hint(err, "give %s", expected);
+    return -1;
+}
+
+static int set_text(char **field, const char *value, pgconvoy_error *err)
+{
+    char *copy = strdup(value);
+    if (!copy)
+        return pgc_error_out_of_memory(err);
+    free(*field);
+    *field = copy;
+    return 0;
+}
+
+static int add_text(pgc_string_list *list, const char *value, pgconvoy_error *err)
+{
+    char **items = realloc(list->items, (list->count + 2) * sizeof *items);
+    if (!items)
+        return pgc_error_out_of_memory(err);
+    list->items = items;
+    if (!(items[list->count] = strdup(value)))
+        return pgc_error_out_of_memory(err);
+    items[++list->count] = NULL;
+    return 0;
+}
+
+/* Slot names allow only these characters, and the slot is pgconvoy_NAME (PostgreSQL manual, section 27.2.6). */
+static int set_name(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    size_t length = strlen(value);
+    if (length == 0 || length > 54 || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") != length)
+        return bad_value(name, value, "1 to 54 characters of a-z, 0-9 and _", err);
+    return set_text(&options->name, value, err);
+}
+
+static int set_include_table(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    (void)name;
+    return add_text(&options->include_tables, value, err);
+}
+
+static int set_exclude_table(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    (void)name;
+    return add_text(&options->exclude_tables, value, err);
+}
+
+static int set_include_schema(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    (void)name;
+    return add_text(&options->include_schemas, value, err);
+}
+
+static int set_exclude_schema(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    (void)name;
+    return add_text(&options->exclude_schemas, value, err);
+}
+
+static int set_publication(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    if (value[0] == '\0' || strlen(value) > 63)
+        return bad_value(name, value, "the name of a publication, at most 63 bytes", err);
+    return set_text(&options->publication, value, err);
+}
+
+static int set_slot(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    size_t length = strlen(value);
+    if (length == 0 || length > 63 || strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") != length)
+        return bad_value(name, value, "the name of a slot: 1 to 63 characters of a-z, 0-9 and _", err);
+    return set_text(&options->slot, value, err);
+}
+
+static int set_jobs(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    char *end;
+    errno = 0;
+    long jobs = strtol(value, &end, 10);
+    if (errno || end == value || *end || jobs < 1 || jobs > 256)
+        return bad_value(name, value, "a whole number from 1 to 256", err);
+    options->jobs = (int)jobs;
+    return 0;
+}
+
+static int set_until(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    if (strcmp(value, "caught-up") == 0) {
+        options->until = PGC_UNTIL_CAUGHT_UP;
+        return 0;
+    }
+    if (pgconvoy_lsn_from_text(value, &options->until_lsn) != 0 || options->until_lsn == 0)
+        return bad_value(name, value, "caught-up, or an LSN such as 0/1A2B3C8", err);
+    options->until = PGC_UNTIL_LSN;
+    return 0;
+}
+
+static int set_if_exists(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    static const char *const names[] = {"error", "append", "truncate", "drop"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(value, names[i]) == 0) {
+            options->if_exists = (pgconvoy_if_exists)i;
+            return 0;
+        }
+    return bad_value(name, value, "error, append, truncate or drop", err);
+}
+
+static int set_memory(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    size_t bytes;
+    if (pgc_size_parse(value, &bytes) != 0 || bytes < (size_t)64 << 20)
+        return bad_value(name, value, "a size of at least 64MB, such as 256MB or 2GB", err);
+    options->memory_bytes = bytes;
+    return 0;
+}
+
+static int set_split(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    size_t bytes;
+    if (pgc_size_parse(value, &bytes) != 0 || bytes < (size_t)1 << 20 || bytes > (size_t)1 << 44)
+        return bad_value(name, value, "a size of at least 1MB, such as 128MB", err);
+    options->split_bytes = (int64_t)bytes;
+    return 0;
+}
+
+static int set_state_dir(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    if (value[0] == '\0')
+        return bad_value(name, value, "a folder", err);
+    return set_text(&options->state_dir, value, err);
+}
+
+static int set_retry_for(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    char *end;
+    errno = 0;
+    long seconds = strtol(value, &end, 10);
+    if (errno || end == value || *end || seconds < 0 || seconds > 100000000L)
+        return bad_value(name, value, "a number of seconds", err);
+    options->retry_for_us = (int64_t)seconds * 1000000;
+    return 0;
+}
+
+static int set_partitions(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    if (strcmp(value, "root") != 0 && strcmp(value, "leaves") != 0)
+        return bad_value(name, value, "root or leaves", err);
+    options->partitions_as_leaves = value[0] == 'l';
+    return 0;
+}
+
+static int set_dry_run(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    if (value && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
+        return bad_value(name, value, "true or false", err);
+    options->dry_run = !value || value[0] == 't';
+    return 0;
+}
+
+static const pgconvoy_option rows[] = {
+    {"name", 0, "NAME", "from source and target",
+     "the pipeline's name; the slot and the publication are pgconvoy_NAME"},
+    {"table", 't', "PATTERN", "all user tables", "tables to take, by pg_dump's pattern rules; may be repeated"},
+    {"exclude-table", 'T', "PATTERN", "none", "tables to leave out; may be repeated"},
+    {"schema", 'n', "PATTERN", "all", "schemas to take; may be repeated"},
+    {"exclude-schema", 'N', "PATTERN", "none", "schemas to leave out; may be repeated"},
+    {"publication", 0, "P", "pgconvoy_NAME", "use this publication; its tables are taken when it exists, else it is created"},
+    {"slot", 0, "S", "pgconvoy_NAME", "use this replication slot; created when it does not exist"},
+    {"jobs", 'j', "N", "number of cores", "parallel table copies"},
+    {"until", 0, "caught-up|LSN", "run on",
+     "stop once everything committed before now, or up to LSN, is durable in the target"},
+    {"if-exists", 0, "error|append|truncate|drop", "error",
+     "what to do with a target table that this pipeline did not make"},
+    {"memory", 0, "SIZE", "256MB", "bound on pgconvoy's own resident memory"},
+    {"state-dir", 0, "DIR", "$XDG_STATE_HOME/pgconvoy", "where a pipeline's local state is kept"},
+    {"partitions", 0, "root|leaves", "root",
+     "a partitioned table arrives as one table, or each leaf partition as its own (13 and later; 12 has leaves only)"},
+    {"split", 0, "SIZE", "128MB", "tables larger than this are copied in ranges of about this size"},
+    {"retry-for", 0, "SECONDS", "3600", "how long to try again after a failure that may heal, counted from the last progress"},
+    {"dry-run", 0, NULL, "off", "say what would be done, change nothing"},
+    {NULL, 0, NULL, NULL, NULL},
+};
+
+/* In the order of rows. */
+static const setter setters[] = {set_name,    set_include_table, set_exclude_table, set_include_schema, set_exclude_schema, set_publication,
+                                 set_slot,    set_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
+                                 set_partitions, set_split,      set_retry_for,     set_dry_run};
+
+_Static_assert(sizeof setters / sizeof *setters == sizeof rows / sizeof *rows - 1, "a setter for each option");
+
+const pgconvoy_option *pgconvoy_pipeline_options(void)
+{
+    return rows;
+}
+
+int pgc_options_set(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    for (size_t i = 0; rows[i].name; i++)
+        if (strcmp(rows[i].name, name) == 0) {
+            if (!value && rows[i].argument) {
+                pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--%s needs a value", name);
+                pgconvoy_error_hint(err, "write --%s %s", name, rows[i].argument);
+                return -1;
+            }
+            return setters[i](options, name, value, err);
+        }
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "there is no option \"%s\"", name);
+    pgconvoy_error_hint(err, "see --help for the options");
+    return -1;
+}
+
+void pgc_options_init(pgc_options *options)
+{
+    memset(options, 0, sizeof *options);
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    options->jobs = cores < 1 ? 1 : cores > 16 ? 16 : (int)cores;
+    options->memory_bytes = (size_t)256 << 20;
+    options->retry_for_us = INT64_C(3600) * 1000000;
+    options->split_bytes = INT64_C(128) << 20;
+}
+
+static void free_list(pgc_string_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        free(list->items[i]);
+    free(list->items);
+}
+
+void pgc_options_free(pgc_options *options)
+{
+    free(options->name);
+    free(options->publication);
+    free(options->slot);
+    free(options->state_dir);
+    free_list(&options->include_tables);
+    free_list(&options->exclude_tables);
+    free_list(&options->include_schemas);
+    free_list(&options->exclude_schemas);
+    memset(options, 0, sizeof *options);
+}
+
+/* FNV-1a, 64 bits: stable from run to run and from machine to machine. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+    for (; *text; text++)
+        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    return (hash ^ 0xff) * UINT64_C(1099511628211);
+}
+
+/* A PostgreSQL end is hashed by where it is, so that another password, user or spelling does not make another pipeline. */
+static uint64_t hash_end(uint64_t hash, const char *end)
+{
+    pgc_buffer place;
+    pgc_buffer_init(&place, 65536);
+    if (pgc_connection_is_uri(end))
+        pgc_connection_place(end, &place);
+    hash = hash_text(hash, place.length > 0 && !place.failed ? place.data : end);
+    pgc_buffer_free(&place);
+    return hash;
+}
+
+void pgc_options_derive_name(const char *source, const char *target, char *name)
+{
+    uint64_t hash = hash_end(UINT64_C(14695981039346656037), source);
+    hash = hash_end(hash, target);
+    snprintf(name, 64, "p%012llx", (unsigned long long)(hash & 0xffffffffffffULL));
+}
+
+char *pgc_options_default_state_dir(void)
+{
+    const char *base = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    char *folder = NULL;
+    int n;
+    if (base && base[0] == '/')
+        n = asprintf(&folder, "%s/pgconvoy", base);
+    else
+        n = asprintf(&folder, "%s/.local/state/pgconvoy", home && home[0] ? home : "/tmp");
+    return n < 0 ? NULL : folder;
+}

@@ -1,0 +1,448 @@
+/*
+ * A pipeline: the public object, and its run. A run is a loop of attempts; an attempt opens both ends, checks, and goes on from the sink's checkpoint, which is
+ * also what a new process does: so a retry after a lost connection and a restart after SIGKILL are one path.
+ */
+#include "pipeline/progress.h"
+#include "pipeline/run.h"
+#include "pipeline/state_dir.h"
+
+#include "base/clock.h"
+#include "postgres/connection.h"
+#include "sink/registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_FIRST_MS 200
+#define RETRY_MOST_MS  30000
+
+struct pgconvoy_pipeline {
+    char *source, *target;
+    const pgconvoy_sink *sink_ops;
+    void *user_data;
+    pgc_options options;
+    char name[64];
+    pgconvoy_log log;
+    int progress_interval_ms;
+    pgc_progress_function progress_fn;
+    void *progress_arg;
+    atomic_bool stop;
+    pgc_counters counters;
+};
+
+/* What one attempt holds. */
+typedef struct attempt {
+    pgc_run run;
+    bool established; /* both ends were opened and checked: from here on what can heal is retried */
+} attempt;
+
+static pgconvoy_pipeline *pipeline_new(const char *source, const char *target, const pgconvoy_sink *sink_ops,
+                                       void *user_data, pgconvoy_error *err)
+{
+    if (pgc_connection_check_uri(source, err) != 0)
+        return NULL;
+    pgconvoy_pipeline *pipeline = calloc(1, sizeof *pipeline);
+    if (!pipeline || !(pipeline->source = strdup(source)) || !(pipeline->target = strdup(target))) {
+        pgc_error_out_of_memory(err);
+        pgconvoy_pipeline_free(pipeline);
+        return NULL;
+    }
+    pipeline->sink_ops = sink_ops;
+    pipeline->user_data = user_data;
+    pgc_options_init(&pipeline->options);
+    pgc_options_derive_name(source, target, pipeline->name);
+    return pipeline;
+}
+
+pgconvoy_pipeline *pgconvoy_pipeline_new(const char *source, const char *target, pgconvoy_error *err)
+{
+    const pgconvoy_sink *sink_ops = pgc_sink_for_target(target, err);
+    return sink_ops ? pipeline_new(source, target, sink_ops, NULL, err) : NULL;
+}
+
+pgconvoy_pipeline *pgconvoy_pipeline_new_with_sink(const char *source, const pgconvoy_sink *sink, void *user_data,
+                                                   pgconvoy_error *err)
+{
+    if (sink->version != PGCONVOY_SINK_VERSION) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "the sink \"%s\" has interface version %d, this library has %d", sink->name,
+                           sink->version, PGCONVOY_SINK_VERSION);
+        pgconvoy_error_hint(err, "compile the sink with this library's pgconvoy.h");
+        return NULL;
+    }
+    return pipeline_new(source, sink->name, sink, user_data, err);
+}
+
+int pgconvoy_pipeline_set(pgconvoy_pipeline *pipeline, const char *option, const char *value, pgconvoy_error *err)
+{
+    if (pgc_options_set(&pipeline->options, option, value, err) != 0)
+        return -1;
+    if (pipeline->options.name)
+        snprintf(pipeline->name, sizeof pipeline->name, "%s", pipeline->options.name);
+    return 0;
+}
+
+const char *pgconvoy_pipeline_name(const pgconvoy_pipeline *pipeline)
+{
+    return pipeline->name;
+}
+
+void pgconvoy_pipeline_stop(pgconvoy_pipeline *pipeline)
+{
+    atomic_store(&pipeline->stop, true);
+}
+
+void pgconvoy_pipeline_on_progress(pgconvoy_pipeline *pipeline, int interval_ms,
+                                   void (*fn)(void *arg, const pgconvoy_progress *progress), void *arg)
+{
+    pipeline->progress_interval_ms = interval_ms;
+    pipeline->progress_fn = fn;
+    pipeline->progress_arg = arg;
+}
+
+void pgconvoy_pipeline_on_log(pgconvoy_pipeline *pipeline,
+                              void (*fn)(void *arg, pgconvoy_log_level level, const char *line), void *arg)
+{
+    pipeline->log.write = fn;
+    pipeline->log.arg = arg;
+}
+
+void pgconvoy_pipeline_free(pgconvoy_pipeline *pipeline)
+{
+    if (!pipeline)
+        return;
+    free(pipeline->source);
+    free(pipeline->target);
+    pgc_options_free(&pipeline->options);
+    free(pipeline);
+}
+
+/* ---- opening and closing both ends */
+
+static int open_state_dir(const pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, pgconvoy_error *err)
+{
+    if (pipeline->options.state_dir)
+        return pgc_state_dir_init(state_dir, pipeline->options.state_dir, pipeline->name, err);
+    char *dir = pgc_options_default_state_dir();
+    if (!dir) {
+        state_dir->path = NULL;
+        state_dir->lock_fd = -1;
+        return pgc_error_out_of_memory(err);
+    }
+    int result = pgc_state_dir_init(state_dir, dir, pipeline->name, err);
+    free(dir);
+    return result;
+}
+
+static int open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, bool streaming,
+                       pgconvoy_error *err)
+{
+    const pgc_options *options = &pipeline->options;
+    run->source_config = (pgc_source_config){
+        .uri = pipeline->source,
+        .pipeline_name = pipeline->name,
+        .publication = options->publication,
+        .slot = options->slot,
+        .include_tables = (const char *const *)options->include_tables.items,
+        .exclude_tables = (const char *const *)options->exclude_tables.items,
+        .include_schemas = (const char *const *)options->include_schemas.items,
+        .exclude_schemas = (const char *const *)options->exclude_schemas.items,
+        .partitions_as_leaves = options->partitions_as_leaves,
+        .streaming = streaming,
+        .jobs = options->jobs,
+        .memory_bytes = options->memory_bytes / 4,
+        .state_dir = state_dir->path,
+        .log = &pipeline->log,
+    };
+    run->source_ops = &pgc_source_postgres;
+    run->source = run->source_ops->open(&run->source_config, err);
+    return run->source ? 0 : -1;
+}
+
+static int open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, const char *source_id,
+                     pgconvoy_error *err)
+{
+    run->sink_config = (pgconvoy_sink_config){
+        .target = pipeline->target,
+        .pipeline_name = pipeline->name,
+        .source_id = source_id,
+        .state_dir = state_dir->path,
+        .memory_bytes = pipeline->options.memory_bytes / 2,
+        .writers = pipeline->options.jobs,
+        .log = &pipeline->log,
+        .user_data = pipeline->user_data,
+    };
+    run->sink_ops = pipeline->sink_ops;
+    run->sink = NULL;
+    return run->sink_ops->open(&run->sink_config, &run->sink, err);
+}
+
+static void close_run(pgc_run *run)
+{
+    if (run->sink)
+        run->sink_ops->close(run->sink);
+    run->sink = NULL;
+    pgc_table_states_free(&run->states);
+    if (run->source)
+        run->source_ops->close(run->source);
+    run->source = NULL;
+}
+
+/* ---- what is there already */
+
+static int check_source_id(const pgconvoy_pipeline *pipeline, const pgconvoy_checkpoint *checkpoint, const char *source_id,
+                           pgconvoy_error *err)
+{
+    if (!checkpoint->source_id || strcmp(checkpoint->source_id, source_id) == 0)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                       "pipeline %s in the target belongs to another source (cluster and database %s, this one is %s)",
+                       pipeline->name, checkpoint->source_id, source_id);
+    pgconvoy_error_hint(err, "give this pipeline another --name, or remove the old one with: pgconvoy drop %s", pipeline->name);
+    return -1;
+}
+
+static int gap_error(const pgconvoy_pipeline *pipeline, pgconvoy_lsn have, pgconvoy_lsn slot, pgconvoy_error *err)
+{
+    char from[PGCONVOY_LSN_TEXT_SIZE], to[PGCONVOY_LSN_TEXT_SIZE];
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                       "the target stands at %s but the replication slot has moved on to %s: the changes between are not in the target",
+                       pgconvoy_lsn_to_text(have, from), pgconvoy_lsn_to_text(slot, to));
+    pgconvoy_error_hint(err, "was the target restored from a backup, or the slot made anew? start again: pgconvoy drop %s, then sync with --if-exists truncate",
+                        pipeline->name);
+    return -1;
+}
+
+/* Holds the slot against the checkpoint: a slot that is gone or has moved on is named, never silently made anew. */
+static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run, const pgconvoy_checkpoint *checkpoint,
+                          pgc_position_status *status, pgconvoy_error *err)
+{
+    if (run->source_ops->position_status(run->source, status, err) != 0)
+        return -1;
+    if (!status->exists) {
+        if (!checkpoint->source_id)
+            return 0;
+        char text[PGCONVOY_LSN_TEXT_SIZE];
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                           "the replication slot of pipeline %s is gone, and with it the changes since %s", pipeline->name,
+                           checkpoint->lsn ? pgconvoy_lsn_to_text(checkpoint->lsn, text) : "the table copy");
+        pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate", pipeline->name);
+        return -1;
+    }
+    if (!status->usable) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "%s", status->reason);
+        pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate", pipeline->name);
+        return -1;
+    }
+    if (checkpoint->lsn && status->confirmed_lsn > checkpoint->lsn)
+        return gap_error(pipeline, checkpoint->lsn, status->confirmed_lsn, err);
+    for (size_t i = 0; i < run->states.count && !checkpoint->lsn; i++) {
+        const pgc_table_state *state = &run->states.items[i];
+        if (state->known && atomic_load(&state->state) >= PGCONVOY_TABLE_CATCHING_UP && state->copy_lsn < status->confirmed_lsn)
+            return gap_error(pipeline, state->copy_lsn, status->confirmed_lsn, err);
+    }
+    return 0;
+}
+
+static int check_tables(const pgc_run *run, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < run->states.count; i++) {
+        const pgc_table_state *state = &run->states.items[i];
+        if (!state->known && run->sink_ops->check_table(run->sink, state->table, run->options->if_exists, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- one attempt */
+
+static void say_plan(const pgconvoy_pipeline *pipeline, const pgc_run *run, pgconvoy_action action,
+                     const pgc_position_status *status)
+{
+    pgconvoy_log *log = run->log;
+    if (action != PGCONVOY_COPY && !status->exists)
+        pgc_log_info(log, "would create a publication and a replication slot on the source for pipeline %s", pipeline->name);
+    for (size_t i = 0; i < run->states.count; i++) {
+        const pgc_table_state *state = &run->states.items[i];
+        const pgconvoy_table *table = state->table;
+        bool done = atomic_load(&state->state) >= PGCONVOY_TABLE_CATCHING_UP;
+        pgc_log_info(log, "%s %s.%s: about %lld rows, %lld bytes, %d columns", done ? "is copied:" : action == PGCONVOY_STREAM ? "would stream" : "would copy",
+                     table->schema, table->name, (long long)table->estimated_rows, (long long)table->estimated_bytes,
+                     table->column_count);
+    }
+    if (action != PGCONVOY_COPY)
+        pgc_log_info(log, "would then stream changes");
+}
+
+static int do_copy(pgc_run *run, bool create, pgconvoy_error *err)
+{
+    if (pgc_table_states_unfinished(&run->states) == 0 && !create) {
+        pgc_log_info(run->log, "all %zu tables are copied already", run->states.count);
+        return 0;
+    }
+    return pgc_table_copy_run(run, create, err);
+}
+
+/* stream: no table copy; what the sink does not have yet starts empty at the slot's position. */
+static int do_prepare(pgc_run *run, const pgc_position_status *status, pgconvoy_error *err)
+{
+    pgconvoy_lsn lsn = status->confirmed_lsn;
+    if (!status->exists) {
+        if (run->source_ops->create_position(run->source, &lsn, err) != 0)
+            return -1;
+        run->source_ops->end_snapshot(run->source);
+    }
+    return pgc_table_prepare_only(run, lsn, err);
+}
+
+static int do_stream(pgc_run *run, pgconvoy_error *err)
+{
+    if (run->lsn == 0) {
+        pgc_position_status status;
+        if (run->source_ops->position_status(run->source, &status, err) != 0)
+            return -1;
+        run->lsn = status.confirmed_lsn;
+    }
+    return pgc_change_stream_run(run, err);
+}
+
+static int do_action(pgc_run *run, pgconvoy_action action, const pgc_position_status *status, pgconvoy_error *err)
+{
+    if (action == PGCONVOY_COPY)
+        return do_copy(run, false, err);
+    int result = action == PGCONVOY_SYNC ? do_copy(run, !status->exists, err) : do_prepare(run, status, err);
+    if (result != 0 || pgc_run_stopped(run))
+        return result;
+    return do_stream(run, err);
+}
+
+static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir *state_dir, pgconvoy_action action,
+                    pgc_reporter *reporter, pgconvoy_error *err)
+{
+    pgc_run *run = &attempt->run;
+    const pgconvoy_table *const *tables;
+    size_t count;
+    pgconvoy_checkpoint checkpoint;
+    pgc_position_status status = {0};
+    if (open_source(pipeline, run, state_dir, action != PGCONVOY_COPY, err) != 0 ||
+        run->source_ops->load_tables(run->source, &tables, &count, err) != 0)
+        return -1;
+    const char *source_id = run->source_ops->id(run->source);
+    if (open_sink(pipeline, run, state_dir, source_id, err) != 0 ||
+        run->sink_ops->read_checkpoint(run->sink, &checkpoint, err) != 0 ||
+        check_source_id(pipeline, &checkpoint, source_id, err) != 0 ||
+        pgc_table_states_init(&run->states, tables, count, &checkpoint, err) != 0)
+        return -1;
+    pgc_reporter_tables(reporter, &run->states);
+    run->lsn = checkpoint.lsn;
+    if (check_tables(run, err) != 0)
+        return -1;
+    if (action != PGCONVOY_COPY && check_position(pipeline, run, &checkpoint, &status, err) != 0)
+        return -1;
+    if (pipeline->options.dry_run) {
+        say_plan(pipeline, run, action, &status);
+        return 0;
+    }
+    if (pgc_state_dir_lock(state_dir, err) != 0 ||
+        pgc_state_dir_note_ends(state_dir, pipeline->source, pipeline->target, err) != 0)
+        return -1;
+    attempt->established = true;
+    return do_action(run, action, &status, err);
+}
+
+/* ---- the loop of attempts */
+
+typedef struct retry {
+    bool established;
+    int pause_ms;
+    int64_t progress_us; /* when something last went forward */
+    int64_t rows, durable;
+} retry;
+
+/* Whether to try again after err; pauses before. */
+static bool retry_again(pgconvoy_pipeline *pipeline, retry *retry, const pgconvoy_error *err)
+{
+    if (!err->retriable || !retry->established || atomic_load(&pipeline->stop))
+        return false;
+    int64_t now = pgc_clock_monotonic_us();
+    int64_t rows = atomic_load(&pipeline->counters.rows_copied), durable = (int64_t)atomic_load(&pipeline->counters.durable_lsn);
+    if (rows != retry->rows || durable != retry->durable) {
+        retry->rows = rows;
+        retry->durable = durable;
+        retry->progress_us = now;
+        retry->pause_ms = RETRY_FIRST_MS;
+    }
+    if (now - retry->progress_us > pipeline->options.retry_for_us)
+        return false;
+    atomic_store(&pipeline->counters.phase, PGCONVOY_PHASE_RETRYING);
+    pgc_log_warning(&pipeline->log, "%s; trying again in %d ms", err->message, retry->pause_ms);
+    for (int waited = 0; waited < retry->pause_ms && !atomic_load(&pipeline->stop); waited += 50)
+        pgc_clock_sleep_ms(50);
+    retry->pause_ms = retry->pause_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : retry->pause_ms * 2;
+    return true;
+}
+
+static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir *state_dir, pgconvoy_action action,
+                        pgc_reporter *reporter, pgconvoy_error *err)
+{
+    retry retry = {.pause_ms = RETRY_FIRST_MS, .progress_us = pgc_clock_monotonic_us()};
+    for (;;) {
+        memset(&attempt->run, 0, sizeof attempt->run);
+        attempt->run.options = &pipeline->options;
+        attempt->run.log = &pipeline->log;
+        attempt->run.counters = &pipeline->counters;
+        attempt->run.stop = &pipeline->stop;
+        pgc_error_clear(err);
+        int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
+        retry.established |= attempt->established;
+        if (result == 0)
+            return 0;
+        if (err->code == PGCONVOY_OK || (atomic_load(&pipeline->stop) && err->retriable))
+            return 0; /* asked to stop while it was at it */
+        if (!retry_again(pipeline, &retry, err))
+            return atomic_load(&pipeline->stop) && err->retriable ? 0 : -1;
+        pgc_reporter_tables(reporter, NULL);
+        close_run(&attempt->run);
+    }
+}
+
+int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, pgconvoy_error *err)
+{
+    pgc_state_dir state_dir;
+    attempt attempt = {0};
+    /* a copy of its own, so that a later sync between the same ends does not look for the copy's slot */
+    if (!pipeline->options.name)
+        pipeline->name[0] = action == PGCONVOY_COPY ? 'c' : 'p';
+    if (open_state_dir(pipeline, &state_dir, err) != 0)
+        return -1;
+    memset(&pipeline->counters, 0, sizeof pipeline->counters);
+    pgc_reporter *reporter = pgc_reporter_start(&pipeline->counters, pipeline->progress_interval_ms,
+                                                pipeline->progress_fn, pipeline->progress_arg);
+    int result = run_attempts(pipeline, &attempt, &state_dir, action, reporter, err);
+    if (result == 0)
+        atomic_store(&pipeline->counters.phase, PGCONVOY_PHASE_DONE);
+    pgc_reporter_end(reporter);
+    close_run(&attempt.run);
+    pgc_state_dir_close(&state_dir);
+    return result;
+}
+
+int pgconvoy_pipeline_drop(pgconvoy_pipeline *pipeline, pgconvoy_error *err)
+{
+    pgc_state_dir state_dir;
+    pgc_run run = {.options = &pipeline->options, .log = &pipeline->log};
+    if (open_state_dir(pipeline, &state_dir, err) != 0)
+        return -1;
+    int result = open_source(pipeline, &run, &state_dir, false, err);
+    if (result == 0)
+        result = run.source_ops->drop(run.source, err);
+    if (result == 0)
+        result = open_sink(pipeline, &run, &state_dir, run.source_ops->id(run.source), err);
+    if (result == 0)
+        result = run.sink_ops->drop(run.sink, err);
+    close_run(&run);
+    if (result == 0)
+        pgc_state_dir_remove(&state_dir);
+    pgc_state_dir_close(&state_dir);
+    return result;
+}

@@ -1,0 +1,130 @@
+/* Progress: see progress.h. */
+#include "pipeline/progress.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+struct pgc_reporter {
+    pgc_counters *counters;
+    int interval_ms;
+    pgc_progress_function fn;
+    void *arg;
+    int64_t started_us;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards states and end */
+    pthread_cond_t changed;
+    const pgc_table_states *states;
+    bool end;
+};
+
+static void describe_table(const pgc_table_state *state, int64_t now, pgconvoy_table_progress *progress)
+{
+    int64_t started = atomic_load(&state->started_us), ended = atomic_load(&state->ended_us);
+    progress->schema = state->table->schema;
+    progress->name = state->table->name;
+    progress->state = (pgconvoy_table_state)atomic_load(&state->state);
+    progress->rows_copied = atomic_load(&state->rows_copied);
+    progress->bytes_copied = atomic_load(&state->bytes_copied);
+    progress->estimated_rows = state->table->estimated_rows;
+    progress->estimated_bytes = state->table->estimated_bytes;
+    progress->elapsed_us = started ? (ended ? ended : now) - started : 0;
+}
+
+/* With the lock held, so that the tables stay while fn looks at them. */
+static void report(pgc_reporter *reporter)
+{
+    const pgc_counters *counters = reporter->counters;
+    const pgc_table_states *states = reporter->states;
+    int64_t now = pgc_clock_monotonic_us();
+    pgconvoy_progress progress = {0};
+    pgconvoy_table_progress *tables = NULL;
+    if (states && states->count > 0 && (tables = calloc(states->count, sizeof *tables))) {
+        for (size_t i = 0; i < states->count; i++)
+            describe_table(&states->items[i], now, &tables[i]);
+        progress.table_count = states->count;
+    }
+    progress.phase = (pgconvoy_phase)atomic_load(&counters->phase);
+    progress.elapsed_us = now - reporter->started_us;
+    progress.tables = tables;
+    progress.rows_copied = atomic_load(&counters->rows_copied);
+    progress.bytes_copied = atomic_load(&counters->bytes_copied);
+    progress.changes = atomic_load(&counters->changes);
+    progress.transactions = atomic_load(&counters->transactions);
+    progress.received_lsn = atomic_load(&counters->received_lsn);
+    progress.durable_lsn = atomic_load(&counters->durable_lsn);
+    progress.source_lsn = atomic_load(&counters->source_lsn);
+    if (progress.source_lsn > progress.durable_lsn && progress.durable_lsn > 0) {
+        progress.lag_bytes = (int64_t)(progress.source_lsn - progress.durable_lsn);
+        int64_t last = atomic_load(&counters->last_commit_us);
+        progress.lag_us = last ? pgc_clock_unix_us() - last : 0;
+    }
+    reporter->fn(reporter->arg, &progress);
+    free(tables);
+}
+
+static void *run(void *arg)
+{
+    pgc_reporter *reporter = arg;
+    pthread_mutex_lock(&reporter->lock);
+    while (!reporter->end) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += reporter->interval_ms / 1000;
+        until.tv_nsec += (long)(reporter->interval_ms % 1000) * 1000000L;
+        if (until.tv_nsec >= 1000000000L) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000L;
+        }
+        pthread_cond_timedwait(&reporter->changed, &reporter->lock, &until);
+        report(reporter);
+    }
+    pthread_mutex_unlock(&reporter->lock);
+    return NULL;
+}
+
+pgc_reporter *pgc_reporter_start(pgc_counters *counters, int interval_ms, pgc_progress_function fn, void *arg)
+{
+    if (!fn)
+        return NULL;
+    pgc_reporter *reporter = calloc(1, sizeof *reporter);
+    if (!reporter)
+        return NULL;
+    reporter->counters = counters;
+    reporter->interval_ms = interval_ms > 0 ? interval_ms : 1000;
+    reporter->fn = fn;
+    reporter->arg = arg;
+    reporter->started_us = pgc_clock_monotonic_us();
+    pthread_mutex_init(&reporter->lock, NULL);
+    pthread_cond_init(&reporter->changed, NULL);
+    if (pthread_create(&reporter->thread, NULL, run, reporter) != 0) {
+        free(reporter);
+        return NULL;
+    }
+    return reporter;
+}
+
+void pgc_reporter_tables(pgc_reporter *reporter, const pgc_table_states *states)
+{
+    if (!reporter)
+        return;
+    pthread_mutex_lock(&reporter->lock);
+    reporter->states = states;
+    pthread_mutex_unlock(&reporter->lock);
+}
+
+void pgc_reporter_end(pgc_reporter *reporter)
+{
+    if (!reporter)
+        return;
+    pthread_mutex_lock(&reporter->lock);
+    reporter->end = true;
+    pthread_cond_signal(&reporter->changed);
+    pthread_mutex_unlock(&reporter->lock);
+    pthread_join(reporter->thread, NULL);
+    pthread_mutex_destroy(&reporter->lock);
+    pthread_cond_destroy(&reporter->changed);
+    free(reporter);
+}

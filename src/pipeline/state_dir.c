@@ -1,0 +1,126 @@
+/* The folder of a pipeline; see state_dir.h. */
+#include "pipeline/state_dir.h"
+
+#include "postgres/connection.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+int pgc_state_dir_init(pgc_state_dir *state_dir, const char *dir, const char *name, pgconvoy_error *err)
+{
+    state_dir->lock_fd = -1;
+    if (asprintf(&state_dir->path, "%s/%s", dir, name) < 0) {
+        state_dir->path = NULL;
+        return pgc_error_out_of_memory(err);
+    }
+    return 0;
+}
+
+static int file_error(const char *doing, const char *path, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "cannot %s %s: %s", doing, path, strerror(errno));
+    pgconvoy_error_hint(err, "choose a folder that can be written with --state-dir");
+    return -1;
+}
+
+static int make_folders(const char *path, pgconvoy_error *err)
+{
+    char *copy = strdup(path);
+    if (!copy)
+        return pgc_error_out_of_memory(err);
+    int result = 0;
+    for (char *slash = strchr(copy + 1, '/'); result == 0; slash = strchr(slash + 1, '/')) {
+        if (slash)
+            *slash = '\0';
+        if (mkdir(copy, 0700) != 0 && errno != EEXIST)
+            result = file_error("create the folder", copy, err);
+        if (!slash)
+            break;
+        *slash = '/';
+    }
+    free(copy);
+    return result;
+}
+
+int pgc_state_dir_lock(pgc_state_dir *state_dir, pgconvoy_error *err)
+{
+    if (state_dir->lock_fd >= 0)
+        return 0;
+    if (make_folders(state_dir->path, err) != 0)
+        return -1;
+    char *path;
+    if (asprintf(&path, "%s/lock", state_dir->path) < 0)
+        return pgc_error_out_of_memory(err);
+    int result = 0;
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        result = file_error("open", path, err);
+    else if (flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "another process runs this pipeline (it holds %s)", path);
+        pgconvoy_error_hint(err, "stop it first, or give this pipeline another --name");
+        close(fd);
+        result = -1;
+    } else
+        state_dir->lock_fd = fd;
+    free(path);
+    return result;
+}
+
+int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const char *source, const char *target, pgconvoy_error *err)
+{
+    pgc_buffer text;
+    pgc_buffer_init(&text, (size_t)1 << 20);
+    pgc_buffer_text(&text, "source=");
+    pgc_connection_without_password(source, &text);
+    pgc_buffer_text(&text, "\ntarget=");
+    if (pgc_connection_is_uri(target))
+        pgc_connection_without_password(target, &text);
+    else
+        pgc_buffer_text(&text, target);
+    pgc_buffer_text(&text, "\n");
+    char *path = NULL;
+    int result = pgc_buffer_check(&text, err);
+    if (result == 0 && asprintf(&path, "%s/pipeline", state_dir->path) < 0) {
+        path = NULL;
+        result = pgc_error_out_of_memory(err);
+    }
+    if (result == 0) {
+        FILE *file = fopen(path, "we");
+        bool written = file && fwrite(text.data, 1, text.length, file) == text.length;
+        if (file && fclose(file) != 0)
+            written = false;
+        if (!written)
+            result = file_error("write", path, err);
+    }
+    free(path);
+    pgc_buffer_free(&text);
+    return result;
+}
+
+void pgc_state_dir_remove(pgc_state_dir *state_dir)
+{
+    static const char *const names[] = {"pipeline", "status.json", "lock"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path;
+        if (asprintf(&path, "%s/%s", state_dir->path, names[i]) < 0)
+            return;
+        unlink(path);
+        free(path);
+    }
+    rmdir(state_dir->path);
+}
+
+void pgc_state_dir_close(pgc_state_dir *state_dir)
+{
+    if (state_dir->lock_fd >= 0)
+        close(state_dir->lock_fd);
+    free(state_dir->path);
+    state_dir->path = NULL;
+    state_dir->lock_fd = -1;
+}

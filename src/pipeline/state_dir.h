@@ -1,0 +1,29 @@
+/*
+ * A pipeline's folder for local state: DIR/NAME/, with a lock that keeps a second process of the same pipeline out, and a note of its two ends
+ * for commands that are given only its name.
+ */
+#ifndef PGC_PIPELINE_STATE_DIR_H
+#define PGC_PIPELINE_STATE_DIR_H
+
+#include "base/error.h"
+
+typedef struct pgc_state_dir {
+    char *path; /* DIR/NAME */
+    int lock_fd; /* -1: not locked */
+} pgc_state_dir;
+
+/* Composes the path; touches nothing. Free with pgc_state_dir_close. */
+int pgc_state_dir_init(pgc_state_dir *state_dir, const char *dir, const char *name, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Creates the folder (0700) and takes the lock, which the kernel gives back when the process ends in whatever way. */
+int pgc_state_dir_lock(pgc_state_dir *state_dir, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Writes source and target, without passwords, into DIR/NAME/pipeline. */
+int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const char *source, const char *target, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Removes the notes and the folder when nothing else is in it. */
+void pgc_state_dir_remove(pgc_state_dir *state_dir);
+
+void pgc_state_dir_close(pgc_state_dir *state_dir);
+
+#endif
