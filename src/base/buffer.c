@@ -37,6 +37,8 @@ bool pgc_buffer_reserve(pgc_buffer *buffer, size_t extra)
     size_t wanted = buffer->capacity ? buffer->capacity : 256;
     while (wanted <= buffer->length + extra)
         wanted = wanted > SIZE_MAX / 2 ? buffer->length + extra + 1 : wanted * 2;
+    if (wanted > buffer->maximum)
+        wanted = buffer->maximum;
     char *data = realloc(buffer->data, wanted);
     if (!data) {
         buffer->failed = true;

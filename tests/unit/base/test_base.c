@@ -1,0 +1,193 @@
+/* The ground floor: arenas, buffers, queues, LSN text, errors, time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "base/queue.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+static void an_arena_gives_aligned_memory_that_does_not_overlap(void **state)
+{
+    (void)state;
+    pgc_arena *arena = pgc_arena_new(1024);
+    char *last = NULL;
+    for (int i = 1; i < 500; i++) {
+        char *p = pgc_arena_alloc(arena, (size_t)i);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 16, 0);
+        memset(p, i & 0xff, (size_t)i);
+        if (last)
+            assert_int_equal((unsigned char)last[0], (i - 1) & 0xff);
+        last = p;
+    }
+    assert_int_equal(pgc_arena_used(arena), 499 * 500 / 2);
+    pgc_arena_reset(arena);
+    assert_int_equal(pgc_arena_used(arena), 0);
+    pgc_arena_free(arena);
+}
+
+static void an_outsized_allocation_leaves_the_current_block_in_use(void **state)
+{
+    (void)state;
+    pgc_arena *arena = pgc_arena_new(1024);
+    char *small = pgc_arena_alloc(arena, 16);
+    char *large = pgc_arena_alloc(arena, 100000);
+    memset(large, 1, 100000);
+    char *next = pgc_arena_alloc(arena, 16);
+    assert_ptr_equal(next, small + 16);
+    pgc_arena_free(arena);
+}
+
+static void an_arena_refuses_a_size_that_wraps(void **state)
+{
+    (void)state;
+    pgc_arena *arena = pgc_arena_new(1024);
+    assert_null(pgc_arena_alloc(arena, SIZE_MAX - 8));
+    assert_null(pgc_arena_strndup(arena, "", SIZE_MAX));
+    pgc_arena_free(arena);
+}
+
+static void a_buffer_stops_at_its_maximum_and_remembers(void **state)
+{
+    (void)state;
+    pgc_buffer buffer;
+    pgconvoy_error err = {0};
+    pgc_buffer_init(&buffer, 100);
+    pgc_buffer_text(&buffer, "0123456789");
+    pgc_buffer_format(&buffer, "%d-%s", 42, "x");
+    assert_string_equal(buffer.data, "012345678942-x");
+    assert_int_equal(pgc_buffer_check(&buffer, &err), 0);
+    for (int i = 0; i < 200; i++)
+        pgc_buffer_byte(&buffer, 'y');
+    assert_true(buffer.length < 100);
+    assert_int_equal(pgc_buffer_check(&buffer, &err), -1);
+    assert_int_equal(err.code, PGCONVOY_ERROR_RESOURCE);
+    pgc_buffer_reset(&buffer);
+    assert_int_equal(pgc_buffer_check(&buffer, &err), 0);
+    pgc_buffer_free(&buffer);
+}
+
+static void an_lsn_survives_its_text(void **state)
+{
+    (void)state;
+    static const pgconvoy_lsn lsns[] = {1, 0xFFFFFFFF, UINT64_C(0x16B374D848), UINT64_MAX};
+    char text[PGCONVOY_LSN_TEXT_SIZE];
+    pgconvoy_lsn back;
+    for (size_t i = 0; i < sizeof lsns / sizeof *lsns; i++) {
+        assert_int_equal(pgconvoy_lsn_from_text(pgconvoy_lsn_to_text(lsns[i], text), &back), 0);
+        assert_true(back == lsns[i]);
+    }
+    assert_string_equal(pgconvoy_lsn_to_text(UINT64_C(0x16B374D848), text), "16/B374D848");
+}
+
+static void what_is_no_lsn_is_refused(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"", "/", "0", "0/", "/0", "0/0 ", " 0/0", "123456789/0", "0/123456789", "g/0", "0/-1", "0x1/0"};
+    pgconvoy_lsn lsn;
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        assert_int_equal(pgconvoy_lsn_from_text(texts[i], &lsn), -1);
+}
+
+static void an_error_is_built_from_its_own_message(void **state)
+{
+    (void)state;
+    pgconvoy_error err = {0};
+    pgconvoy_error_set(&err, PGCONVOY_ERROR_SINK, "table %s is locked\n", "a.b");
+    pgconvoy_error_hint(&err, "wait");
+    pgconvoy_error_retriable(&err, true);
+    assert_string_equal(err.message, "table a.b is locked");
+    pgc_error_prefix(&err, "copying %s", "a.b");
+    assert_string_equal(err.message, "copying a.b: table a.b is locked");
+    assert_string_equal(err.hint, "wait");
+    assert_true(err.retriable);
+    pgconvoy_error_set(&err, PGCONVOY_ERROR_DATA, "again: %s", err.message);
+    assert_string_equal(err.message, "again: copying a.b: table a.b is locked");
+    assert_string_equal(err.hint, "");
+    assert_false(err.retriable);
+}
+
+static void time_is_written_as_rfc_3339(void **state)
+{
+    (void)state;
+    char text[PGC_TIME_TEXT_SIZE];
+    pgc_time_to_text(INT64_C(1769860800123456), text);
+    assert_string_equal(text, "2026-01-31T12:00:00.123456Z");
+    pgc_time_to_text(-1, text);
+    assert_string_equal(text, "1969-12-31T23:59:59.999999Z");
+}
+
+static void a_queue_keeps_order_and_its_bounds(void **state)
+{
+    (void)state;
+    int a = 1, b = 2, c = 3;
+    void *item;
+    pgc_queue *queue = pgc_queue_new(8, 100);
+    assert_int_equal(pgc_queue_push(queue, &a, 60, 0), PGC_QUEUE_OK);
+    assert_int_equal(pgc_queue_push(queue, &b, 60, 10), PGC_QUEUE_TIMEOUT);
+    assert_int_equal(pgc_queue_push(queue, &b, 40, 0), PGC_QUEUE_OK);
+    assert_int_equal(pgc_queue_pop(queue, &item, 0), PGC_QUEUE_OK);
+    assert_ptr_equal(item, &a);
+    assert_int_equal(pgc_queue_pop(queue, &item, 0), PGC_QUEUE_OK);
+    assert_ptr_equal(item, &b);
+    assert_int_equal(pgc_queue_pop(queue, &item, 10), PGC_QUEUE_TIMEOUT);
+    /* an item above the bound must not be stuck */
+    assert_int_equal(pgc_queue_push(queue, &c, 1000, 0), PGC_QUEUE_OK);
+    pgc_queue_close(queue);
+    assert_int_equal(pgc_queue_push(queue, &a, 1, 0), PGC_QUEUE_CLOSED);
+    assert_int_equal(pgc_queue_pop(queue, &item, 0), PGC_QUEUE_OK);
+    assert_ptr_equal(item, &c);
+    assert_int_equal(pgc_queue_pop(queue, &item, 0), PGC_QUEUE_CLOSED);
+    pgc_queue_free(queue);
+}
+
+enum { MANY = 20000 };
+
+static void *push_many(void *arg)
+{
+    pgc_queue *queue = arg;
+    for (uintptr_t i = 1; i <= MANY; i++)
+        if (pgc_queue_push(queue, (void *)i, 7, -1) != PGC_QUEUE_OK)
+            return NULL;
+    pgc_queue_close(queue);
+    return NULL;
+}
+
+static void a_queue_hands_everything_over_between_threads(void **state)
+{
+    (void)state;
+    pgc_queue *queue = pgc_queue_new(4, 20);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, push_many, queue), 0);
+    void *item;
+    uintptr_t expected = 1;
+    while (pgc_queue_pop(queue, &item, -1) == PGC_QUEUE_OK)
+        assert_int_equal((uintptr_t)item, expected++);
+    assert_int_equal(expected, MANY + 1);
+    pthread_join(thread, NULL);
+    pgc_queue_free(queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_arena_gives_aligned_memory_that_does_not_overlap),
+        cmocka_unit_test(an_outsized_allocation_leaves_the_current_block_in_use),
+        cmocka_unit_test(an_arena_refuses_a_size_that_wraps),
+        cmocka_unit_test(a_buffer_stops_at_its_maximum_and_remembers),
+        cmocka_unit_test(an_lsn_survives_its_text),
+        cmocka_unit_test(what_is_no_lsn_is_refused),
+        cmocka_unit_test(an_error_is_built_from_its_own_message),
+        cmocka_unit_test(time_is_written_as_rfc_3339),
+        cmocka_unit_test(a_queue_keeps_order_and_its_bounds),
+        cmocka_unit_test(a_queue_hands_everything_over_between_threads),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
