@@ -1,0 +1,142 @@
+"""One canonical form for a value, whatever wrote it: PostgreSQL's text, DuckDB's text, a JSON line.
+
+Where two systems write the same value differently (1e+20 and 1e20, BC before or after the time, `mons` and `months`), both are
+brought to one form here; everything else is compared as text, byte by byte.
+"""
+import json
+import re
+import struct
+
+ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+
+def copy_fields(line):
+    """A line of COPY text as a list of strings, None for NULL."""
+    if "\\" not in line:
+        return line.split("\t")
+    return [None if field == "\\N" else
+            re.sub(r"\\(.)", lambda match: ESCAPES.get(match.group(1), match.group(1)), field, flags=re.S)
+            for field in line.split("\t")]
+
+
+def json_value(value):
+    """A JSON value, as parsed by loads() below, in one hashable form that keeps the order and the text of numbers."""
+    if isinstance(value, list):
+        if value and all(isinstance(item, Pair) for item in value):
+            return ("object", tuple(sorted((item[0], json_value(item[1])) for item in value)))
+        return ("array", tuple(json_value(item) for item in value))
+    if isinstance(value, Empty):
+        return ("object", ())
+    if isinstance(value, Number):
+        return ("number", str(value))
+    return value
+
+
+class Pair(tuple):
+    pass
+
+
+class Empty:
+    pass
+
+
+class Number(str):
+    pass
+
+
+def loads(text):
+    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number,
+                      object_pairs_hook=lambda pairs: [Pair(pair) for pair in pairs] or Empty())
+
+
+def real(text):
+    return repr(struct.unpack("f", struct.pack("f", float(text)))[0])
+
+
+def double(text):
+    return repr(float(text))
+
+
+def boolean(text):
+    return {"t": "true", "f": "false"}.get(text, text)
+
+
+def moment(text):
+    """BC at the end, whatever was said; no trailing zeros of the second's fraction."""
+    if " (BC)" in text:
+        text = text.replace(" (BC)", "") + " BC"
+    return re.sub(r"(\.\d*?)0+(?=[^\d]|$)", lambda match: match.group(1).rstrip("."), text)
+
+
+def interval(text):
+    """(months, days, microseconds) of PostgreSQL's or DuckDB's text."""
+    months = days = microseconds = 0
+    for number, unit in re.findall(r"([+-]?\d+) (year|mon|day)", text):
+        if unit == "year":
+            months += 12 * int(number)
+        elif unit == "mon":
+            months += int(number)
+        else:
+            days += int(number)
+    time = re.search(r"([+-]?)(\d+):(\d\d):(\d\d)(?:\.(\d+))?", text)
+    if time:
+        sign, hours, minutes, seconds, fraction = time.groups()
+        microseconds = ((int(hours) * 60 + int(minutes)) * 60 + int(seconds)) * 1000000
+        microseconds += int((fraction or "0").ljust(6, "0")[:6])
+        if sign == "-":
+            microseconds = -microseconds
+    return f"{months} months {days} days {microseconds} us"
+
+
+SCALARS = {
+    "boolean": boolean,
+    "real": real,
+    "double precision": double,
+    "date": moment,
+    "timestamp without time zone": moment,
+    "timestamp with time zone": moment,
+    "time without time zone": moment,
+    "time with time zone": moment,
+    "interval": interval,
+    "json": lambda text: json_value(loads(text)),
+    "jsonb": lambda text: json_value(loads(text)),
+}
+
+
+def scalar(type_name, text):
+    """The canonical form of a value of this type, from either system's text."""
+    function = SCALARS.get(re.sub(r"\(\d+(,\d+)?\)", "", type_name))
+    return function(text) if function and text is not None else text
+
+
+def array(type_name, text):
+    """PostgreSQL's text of an array as nested tuples of canonical values (bounds left out)."""
+    position = text.index("=") + 1 if text.startswith("[") else 0
+
+    def parse(at):
+        items = []
+        at += 1
+        while text[at] != "}":
+            if text[at] == "{":
+                item, at = parse(at)
+                items.append(item)
+            elif text[at] == '"':
+                at += 1
+                characters = []
+                while text[at] != '"':
+                    if text[at] == "\\":
+                        at += 1
+                    characters.append(text[at])
+                    at += 1
+                at += 1
+                items.append(scalar(type_name, "".join(characters)))
+            else:
+                end = re.compile(r"[,}]").search(text, at).start()
+                word = text[at:end]
+                items.append(None if word == "NULL" else scalar(type_name, word))
+                at = end
+            if text[at] == ",":
+                at += 1
+        return tuple(items), at + 1
+
+    return parse(position)[0]
