@@ -37,6 +37,9 @@ typedef struct pgc_source_config {
     size_t memory_bytes;       /* the source's share of the memory budget */
     const char *state_dir;     /* for spilled transactions */
     pgconvoy_log *log;
+    /* Asked now and then inside of long waits (a slot that waits for others' transactions): true ends them. May be NULL. */
+    bool (*interrupted)(void *arg);
+    void *interrupted_arg;
 } pgc_source_config;
 
 /* Where the slot of a pipeline stands. */
@@ -138,6 +141,11 @@ typedef struct pgc_source_ops {
      * position. 0: nothing came. -1: err. Sends feedback by itself, at least every 10 seconds and when asked.
      */
     int (*stream_next)(void *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err);
+    /*
+     * For the thread of stream_next while it cannot call it, because the sink is behind: sends feedback when it is due. Reads nothing. Call
+     * it about once a second.
+     */
+    int (*stream_heartbeat)(void *source, pgconvoy_error *err);
     /* lsn is durable in the sink: the next feedback says so. From any thread. */
     void (*stream_confirm)(void *source, pgconvoy_lsn lsn);
     /*
