@@ -1,0 +1,399 @@
+/*
+ * The change stream between a scripted source and a recording sink: what is confirmed, when it commits, how it stops. Both stand-ins are made by hand
+ * here because what is tested is the order of calls, which no real server shows.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "base/clock.h"
+#include "pipeline/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a source that plays a script of batches */
+
+typedef struct step {
+    int inserts;          /* row changes in this batch */
+    int commits;          /* COMMITs after them */
+    bool at_boundary;
+    pgconvoy_lsn position;
+    bool fail;            /* the stream breaks here */
+} step;
+
+typedef struct script {
+    const step *steps;
+    size_t count, next;
+    atomic_ullong confirmed;
+    atomic_int heartbeats;
+    pgconvoy_lsn mark;
+    pgconvoy_lsn copy_lsn_told;
+} script;
+
+static pgconvoy_column column = {.name = "id"};
+static pgconvoy_table table = {.oid = 1, .version = 1, .schema = "public", .name = "t", .column_count = 1, .columns = &column};
+static pgconvoy_table table_2 = {.oid = 1, .version = 2, .schema = "public", .name = "t", .column_count = 1, .columns = &column};
+
+static pgc_change_batch *make_batch(const step *step)
+{
+    pgc_arena *arena = pgc_arena_new(4096);
+    pgc_change_batch *batch = pgc_arena_zalloc(arena, sizeof *batch);
+    pgconvoy_transaction *transaction = pgc_arena_zalloc(arena, sizeof *transaction);
+    transaction->commit_time = 1000000;
+    size_t count = (size_t)(step->inserts + step->commits);
+    pgconvoy_change *items = pgc_arena_zalloc(arena, (count + 1) * sizeof *items);
+    for (size_t i = 0; i < count; i++) {
+        items[i].operation = i < (size_t)step->inserts ? PGCONVOY_INSERT : PGCONVOY_COMMIT;
+        items[i].table = &table;
+        items[i].transaction = transaction;
+    }
+    batch->arena = arena;
+    batch->changes = (pgconvoy_changes){items, count};
+    batch->bytes = 4096;
+    batch->row_changes = step->inserts;
+    batch->at_boundary = step->at_boundary;
+    batch->position = step->position;
+    return batch;
+}
+
+static int script_next(void *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err)
+{
+    script *script = source;
+    if (script->next >= script->count) {
+        pgc_clock_sleep_ms(timeout_ms > 5 ? 5 : timeout_ms);
+        return 0;
+    }
+    const step *step = &script->steps[script->next++];
+    if (step->fail) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "the script breaks");
+        pgconvoy_error_retriable(err, true);
+        return -1;
+    }
+    *batch = make_batch(step);
+    return 1;
+}
+
+static void script_confirm(void *source, pgconvoy_lsn lsn)
+{
+    atomic_store(&((script *)source)->confirmed, lsn);
+}
+
+static int script_heartbeat(void *source, pgconvoy_error *err)
+{
+    (void)err;
+    atomic_fetch_add(&((script *)source)->heartbeats, 1);
+    return 0;
+}
+
+static int script_begin(void *source, pgconvoy_lsn from, bool binary, pgconvoy_error *err)
+{
+    (void)source, (void)from, (void)binary, (void)err;
+    return 0;
+}
+
+static void script_end(void *source)
+{
+    (void)source;
+}
+
+static int script_end_of_wal(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err)
+{
+    (void)source, (void)err;
+    *lsn = 1;
+    return 0;
+}
+
+static int script_mark(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err)
+{
+    (void)err;
+    *lsn = ((script *)source)->mark;
+    return 0;
+}
+
+static void script_copy_lsn(void *source, const pgconvoy_table *table, pgconvoy_lsn lsn)
+{
+    (void)table;
+    ((script *)source)->copy_lsn_told = lsn;
+}
+
+static const pgc_source_ops script_ops = {
+    .name = "script",
+    .stream_begin = script_begin,
+    .stream_next = script_next,
+    .stream_heartbeat = script_heartbeat,
+    .stream_confirm = script_confirm,
+    .stream_end = script_end,
+    .stream_set_copy_lsn = script_copy_lsn,
+    .end_of_wal = script_end_of_wal,
+    .mark_position = script_mark,
+};
+
+/* ---- a sink that writes down what happens: b begin, i insert, s schema, c commit, a abort */
+
+typedef struct record {
+    char calls[256];
+    pgconvoy_lsn committed[32];
+    pgconvoy_table_state live_state[32];
+    int commits;
+    int events;
+    script *script;
+    atomic_bool *stop;
+    int slow_ms;
+    bool confirmed_too_early;
+    bool fail_write;
+} record;
+
+static void note(record *record, char call)
+{
+    size_t length = strlen(record->calls);
+    if (length + 1 < sizeof record->calls && (length == 0 || call != 'i' || record->calls[length - 1] != 'i'))
+        record->calls[length] = call;
+}
+
+static pgconvoy_format record_format(void *sink, const pgconvoy_column *column)
+{
+    (void)sink, (void)column;
+    return PGCONVOY_TEXT;
+}
+
+static int record_open_writer(void *sink, void **writer, pgconvoy_error *err)
+{
+    (void)err;
+    *writer = sink;
+    return 0;
+}
+
+static int record_begin(void *writer, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    (void)table, (void)err;
+    note(writer, 'b');
+    return 0;
+}
+
+static int record_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err)
+{
+    record *record = writer;
+    for (size_t i = 0; i < changes->count; i++) {
+        record->events += changes->items[i].operation != PGCONVOY_INSERT;
+        note(record, 'i');
+    }
+    pgc_clock_sleep_ms(record->slow_ms);
+    if (record->fail_write) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "the record is full");
+        return -1;
+    }
+    return 0;
+}
+
+static int record_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table, pgconvoy_error *err)
+{
+    (void)err;
+    assert_ptr_equal(old_table, &table);
+    assert_ptr_equal(new_table, &table_2);
+    note(writer, 's');
+    return 0;
+}
+
+static int record_commit(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t count, pgconvoy_error *err)
+{
+    (void)err;
+    record *record = writer;
+    if (atomic_load(&record->script->confirmed) >= lsn)
+        record->confirmed_too_early = true;
+    record->live_state[record->commits] = count > 0 ? tables[0].state : PGCONVOY_TABLE_WAITING;
+    record->committed[record->commits++] = lsn;
+    note(record, 'c');
+    return 0;
+}
+
+static void record_abort(void *writer)
+{
+    note(writer, 'a');
+}
+
+static void record_close(void *writer)
+{
+    (void)writer;
+}
+
+static const pgconvoy_sink record_ops = {
+    .version = PGCONVOY_SINK_VERSION,
+    .name = "record",
+    .column_format = record_format,
+    .open_writer = record_open_writer,
+    .begin = record_begin,
+    .write_changes = record_changes,
+    .change_schema = record_schema,
+    .commit = record_commit,
+    .abort = record_abort,
+    .close_writer = record_close,
+};
+
+/* ---- running */
+
+typedef struct fixture {
+    script script;
+    record record;
+    pgc_options options;
+    pgc_counters counters;
+    atomic_bool stop;
+    pgconvoy_log log;
+    pgc_table_state state;
+    pgc_run run;
+    pgconvoy_error err;
+} fixture;
+
+static void ignore_log(void *arg, pgconvoy_log_level level, const char *line)
+{
+    (void)arg, (void)level, (void)line;
+}
+
+static fixture *prepare(const step *steps, size_t count, pgconvoy_lsn until)
+{
+    fixture *f = calloc(1, sizeof *f);
+    f->script.steps = steps;
+    f->script.count = count;
+    f->record.script = &f->script;
+    pgc_options_init(&f->options);
+    f->options.until = until ? PGC_UNTIL_LSN : PGC_UNTIL_STOPPED;
+    f->options.until_lsn = until;
+    f->log.write = ignore_log;
+    atomic_store(&f->state.table, &table);
+    atomic_store(&f->state.state, PGCONVOY_TABLE_CATCHING_UP);
+    f->state.copy_lsn = 150;
+    f->run = (pgc_run){.options = &f->options, .log = &f->log, .source_ops = &script_ops, .source = &f->script,
+                       .sink_ops = &record_ops, .sink = &f->record, .states = {&f->state, 1}, .counters = &f->counters,
+                       .stop = &f->stop, .lsn = 100};
+    return f;
+}
+
+static void nothing_is_confirmed_before_the_sink_has_committed_it(void **state)
+{
+    (void)state;
+    static const step steps[] = {{2, 1, true, 200, false}, {1, 1, true, 300, false}};
+    fixture *f = prepare(steps, 2, 300);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_false(f->record.confirmed_too_early);
+    assert_true(atomic_load(&f->script.confirmed) == 300);
+    assert_true(f->record.committed[f->record.commits - 1] == 300);
+    assert_int_equal(atomic_load(&f->counters.changes), 3);
+    assert_int_equal(atomic_load(&f->counters.transactions), 2);
+    free(f);
+}
+
+static void a_sink_transaction_ends_only_at_a_transaction_boundary(void **state)
+{
+    (void)state;
+    static const step steps[] = {{5, 0, false, 0, false}, {5, 0, false, 0, false}, {5, 1, true, 200, false}};
+    fixture *f = prepare(steps, 3, 200);
+    f->record.slow_ms = 30; /* the queue runs empty in the middle of the transaction */
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_string_equal(f->record.calls, "bic");
+    assert_int_equal(f->record.commits, 1);
+    free(f);
+}
+
+static void events_stay_away_from_a_sink_that_does_not_keep_them(void **state)
+{
+    (void)state;
+    static const step steps[] = {{2, 1, true, 200, false}};
+    fixture *f = prepare(steps, 1, 200);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_int_equal(f->record.events, 0);
+    free(f);
+}
+
+static void an_idle_position_is_committed_before_it_is_confirmed(void **state)
+{
+    (void)state;
+    static const step steps[] = {{0, 0, true, 500, false}};
+    fixture *f = prepare(steps, 1, 500);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_string_equal(f->record.calls, "bc");
+    assert_true(f->record.committed[0] == 500);
+    assert_true(atomic_load(&f->script.confirmed) == 500);
+    free(f);
+}
+
+static void a_table_is_live_once_the_stream_has_passed_its_copy(void **state)
+{
+    (void)state;
+    static const step early[] = {{1, 1, true, 140, false}};
+    fixture *f = prepare(early, 1, 140);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_int_equal(f->record.live_state[0], PGCONVOY_TABLE_WAITING);
+    assert_int_equal(atomic_load(&f->state.state), PGCONVOY_TABLE_CATCHING_UP);
+    assert_true(f->script.copy_lsn_told == 150);
+    free(f);
+    static const step late[] = {{1, 1, true, 150, false}};
+    f = prepare(late, 1, 150);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_int_equal(f->record.live_state[0], PGCONVOY_TABLE_LIVE);
+    assert_int_equal(atomic_load(&f->state.state), PGCONVOY_TABLE_LIVE);
+    free(f);
+}
+
+static void a_broken_stream_aborts_what_is_half_written(void **state)
+{
+    (void)state;
+    static const step steps[] = {{5, 0, false, 0, false}, {0, 0, false, 0, true}};
+    fixture *f = prepare(steps, 2, 0);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), -1);
+    assert_string_equal(f->record.calls, "bia");
+    assert_string_equal(f->err.message, "the script breaks");
+    assert_true(f->err.retriable);
+    assert_true(atomic_load(&f->script.confirmed) == 0);
+    free(f);
+}
+
+static void a_failing_sink_ends_the_stream_with_its_reason(void **state)
+{
+    (void)state;
+    static const step steps[] = {{1, 1, true, 200, false}, {1, 1, true, 300, false}};
+    fixture *f = prepare(steps, 2, 0);
+    f->record.fail_write = true;
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), -1);
+    assert_string_equal(f->err.message, "the record is full");
+    assert_true(atomic_load(&f->script.confirmed) == 0);
+    assert_non_null(strchr(f->record.calls, 'a'));
+    free(f);
+}
+
+static void *stop_soon(void *arg)
+{
+    pgc_clock_sleep_ms(100);
+    atomic_store((atomic_bool *)arg, true);
+    return NULL;
+}
+
+static void stop_leaves_a_half_transaction_for_the_next_run(void **state)
+{
+    (void)state;
+    static const step steps[] = {{1, 1, true, 200, false}, {5, 0, false, 0, false}};
+    fixture *f = prepare(steps, 2, 0);
+    pthread_t thread;
+    pthread_create(&thread, NULL, stop_soon, &f->stop);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    pthread_join(thread, NULL);
+    assert_true(atomic_load(&f->script.confirmed) <= 200);
+    assert_int_equal(f->record.calls[strlen(f->record.calls) - 1], 'a');
+    free(f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_confirmed_before_the_sink_has_committed_it),
+        cmocka_unit_test(a_sink_transaction_ends_only_at_a_transaction_boundary),
+        cmocka_unit_test(events_stay_away_from_a_sink_that_does_not_keep_them),
+        cmocka_unit_test(an_idle_position_is_committed_before_it_is_confirmed),
+        cmocka_unit_test(a_table_is_live_once_the_stream_has_passed_its_copy),
+        cmocka_unit_test(a_broken_stream_aborts_what_is_half_written),
+        cmocka_unit_test(a_failing_sink_ends_the_stream_with_its_reason),
+        cmocka_unit_test(stop_leaves_a_half_transaction_for_the_next_run),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
