@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""A proxy drops connections at random, and refuses them for a while: the same run goes on by itself, and nothing is lost."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+
+def main(s):
+    source = s.server()
+    source.pgbench_init(3)
+    near = s.proxy(source)
+    target = s.target(server=s.server() if s.case == "postgres" else None)
+    far = None
+    if s.case == "postgres":
+        far = s.proxy(target.server)
+        target.uri = target.server.uri(target.database, port=far.port)
+    uri = source.uri(port=near.port)
+    load = s.load(source.pgbench("-c", 2, "-T", 9, "-R", 400))
+    run = s.sync(uri, target, "--name", "cut")
+    while load.running():
+        time.sleep(s.random.uniform(0.1, 1.0))
+        proxy = far if far and s.random.random() < 0.4 else near
+        proxy.cut(s.random)
+    assert run.running(), f"it gave up\n{run.error_tail()}"
+    near.refuse(True)
+    near.cut_all()
+    time.sleep(2)
+    near.refuse(False)
+    end = source.current_lsn()
+    scenario.wait_for(lambda: not run.running() or source.sql(
+        f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots") == "t", 60, "it caught up after the cuts")
+    assert run.running(), f"it ended: {run.error_tail()}"
+    assert near.cuts + (far.cuts if far else 0) > 5, "hardly anything was cut"
+    assert run.stop() == 0, run.error_tail()
+    s.sync_until_caught_up(source.uri(), target, "--name", "cut")
+    s.equal(source, target)
+
+
+scenario.run(main, cases=scenario.SINKS)

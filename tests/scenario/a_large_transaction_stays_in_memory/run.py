@@ -1,0 +1,58 @@
+#!/usr/bin/env python3
+"""Transactions of some hundred thousand rows, which the server streams while they are in progress, with aborted subtransactions:
+seen whole or not at all, and within --memory.
+
+SCENARIO_SCALE=10 makes it 3 million rows.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+ROWS = 300000 * scenario.SCALE
+MEMORY = 64
+# What DuckDB's library itself takes besides (code, its own threads), and libpq.
+ALLOWANCE = {"stdout": 64, "duckdb": 256, "postgres": 64}
+
+LARGE = f"""
+BEGIN;
+INSERT INTO big SELECT i, i % 100, repeat('x', 100) FROM generate_series(1, {ROWS}) AS i;
+SAVEPOINT a;
+INSERT INTO big SELECT -i, i % 100, repeat('y', 100) FROM generate_series(1, {ROWS // 4}) AS i;
+SAVEPOINT b;
+UPDATE big SET n = n + 1 WHERE id % 10 = 0;
+ROLLBACK TO b;
+INSERT INTO small VALUES (1);
+ROLLBACK TO a;
+UPDATE big SET n = n + 1 WHERE id % 10 = 0;
+DELETE FROM big WHERE id % 10 = 1;
+COMMIT;
+"""
+
+
+def main(s):
+    source = s.server({"logical_decoding_work_mem": "64kB"})
+    source.sql("CREATE TABLE big (id int PRIMARY KEY, n int, filler text); CREATE TABLE small (id int)")
+    target = s.target()
+    options = ["--name", "large", "--memory", f"{MEMORY}MB"]
+    s.sync_until_caught_up(source.uri(), target, *options)
+    base = s.runs[-1].peak_rss
+
+    # two large transactions in progress at the same time, and a third that is given up as a whole
+    given_up = s.session(source, f"BEGIN; INSERT INTO big SELECT i, 0, 'no' FROM generate_series(10000001, {10000000 + ROWS // 4}) AS i;")
+    beside = s.session(source, f"BEGIN; INSERT INTO big SELECT i, 0, 'yes' FROM generate_series(20000001, {20000000 + ROWS // 4}) AS i;")
+    source.sql(LARGE)
+    beside.stdin.write("COMMIT;\n")
+    s.end_session(beside)
+    run = s.sync_until_caught_up(source.uri(), target, *options, seconds=200)
+    given_up.stdin.write("ROLLBACK;\n")
+    s.end_session(given_up)
+    s.sync_until_caught_up(source.uri(), target, *options)
+    s.equal(source, target)
+    limit = max(base, 20 << 20) + ((MEMORY + ALLOWANCE[s.case]) << 20)
+    assert run.peak_rss <= limit, f"peak resident memory {run.peak_rss >> 20} MB, more than {limit >> 20} MB ({base >> 20} at rest)"
+    print(f"peak resident memory {run.peak_rss >> 20} MB of {limit >> 20} MB ({base >> 20} MB at rest)")
+
+
+scenario.run(main, cases=scenario.SINKS)

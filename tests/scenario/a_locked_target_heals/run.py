@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""A lock on a target table is waited for. A DuckDB file that another process has open is named, and nothing is begun."""
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+import targets
+
+
+def wait_for_locks(s, source, target):
+    s.sync_until_caught_up(source.uri(), target, "--name", "locked")
+    run = s.sync(source.uri(), target, "--name", "locked")
+    lock = s.session(target.server, "BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE;", target.database)
+    source.sql("INSERT INTO t SELECT i, 'x' FROM generate_series(1001, 2000) AS i; UPDATE t SET name = 'y' WHERE id % 2 = 0")
+    time.sleep(4)
+    assert run.running(), f"it gave up on a lock\n{run.error_tail()}"
+    lock.stdin.write("ROLLBACK;\n")
+    s.end_session(lock)
+    end = source.current_lsn()
+    scenario.wait_for(lambda: not run.running() or source.sql(
+        f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots") == "t", 30, "it caught up after the lock")
+    assert run.running(), f"it ended: {run.error_tail()}"
+    assert run.stop() == 0, run.error_tail()
+    s.equal(source, target)
+
+
+def name_the_lock(s, source, target):
+    targets.duckdb_query(target.path, "CREATE TABLE mine (i int);\n", write=True)
+    holder = subprocess.Popen([targets.duckdb_query_program(), "-w", target.path], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    s.sessions.append(holder)
+    time.sleep(1)
+    s.sync(source.uri(), target, "--name", "locked", "--until", "caught-up").fails(1, ["lock", target.path])
+    assert source.slots() == {} and source.publications() == [], "something was begun at the source"
+    s.end_session(holder)
+    s.sync_until_caught_up(source.uri(), target, "--name", "locked")
+
+    # the same in the middle of its life
+    source.sql("UPDATE t SET name = 'z' WHERE id < 100")
+    holder = subprocess.Popen([targets.duckdb_query_program(), "-w", target.path], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    s.sessions.append(holder)
+    time.sleep(1)
+    run = s.sync(source.uri(), target, "--name", "locked", "--until", "caught-up")
+    time.sleep(1)
+    s.end_session(holder)
+    if run.wait(60) != 0:
+        run.fails(1, ["lock", target.path])
+        s.sync_until_caught_up(source.uri(), target, "--name", "locked")
+    s.equal(source, target)
+    assert target.query("SELECT count(*) FROM mine") == "0"
+
+
+def main(s):
+    source = s.server()
+    source.sql("CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t SELECT i, 'x' FROM generate_series(1, 1000) AS i")
+    target = s.target()
+    (wait_for_locks if s.case == "postgres" else name_the_lock)(s, source, target)
+
+
+scenario.run(main, cases=["duckdb", "postgres"])

@@ -1,0 +1,42 @@
+#!/usr/bin/env python3
+"""A slot that is gone, or that the server invalidated, or that is younger than the target, is named; it is never made anew silently."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+
+def dropped(s, source, target):
+    source.sql("SELECT pg_drop_replication_slot('pgconvoy_lost')")
+
+
+def invalidated(s, source, target):
+    source.sql("ALTER SYSTEM SET max_slot_wal_keep_size = '1MB'; SELECT pg_reload_conf()")
+    for _ in range(4):
+        source.sql("CREATE TABLE filler AS SELECT repeat('x', 1000) FROM generate_series(1, 30000); DROP TABLE filler;"
+                   "SELECT pg_switch_wal(); CHECKPOINT")
+    assert source.sql("SELECT wal_status FROM pg_replication_slots") == "lost", "the server kept the slot"
+
+
+def younger(s, source, target):
+    source.sql("SELECT pg_drop_replication_slot('pgconvoy_lost'); INSERT INTO t VALUES (50);"
+               "SELECT pg_create_logical_replication_slot('pgconvoy_lost', 'pgoutput')")
+
+
+def main(s):
+    kind, how = s.case.split("-")
+    source = s.server({"max_wal_size": "64MB", "min_wal_size": "32MB"})
+    source.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10)")
+    target = s.target(kind)
+    s.sync_until_caught_up(source.uri(), target, "--name", "lost")
+    {"dropped": dropped, "invalidated": invalidated, "younger": younger}[how](s, source, target)
+    source.sql("INSERT INTO t VALUES (100)")
+    slots = source.slots()
+    s.sync(source.uri(), target, "--name", "lost", "--until", "caught-up").fails(1, ["slot", "pgconvoy_lost"])
+    assert source.slots().keys() == slots.keys(), "the slot was made anew"
+    shape = source.columns("public", "t")
+    assert len(target.rows("public", "t", shape)) == 10, "rows were written without the slot"
+
+
+scenario.run(main, cases=["duckdb-dropped", "duckdb-invalidated", "duckdb-younger", "postgres-dropped", "stdout-dropped"])

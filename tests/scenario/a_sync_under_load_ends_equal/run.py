@@ -1,0 +1,31 @@
+#!/usr/bin/env python3
+"""A pgbench database that is written to all the while is copied and followed, and is equal at the end, row by row.
+
+SCENARIO_SCALE=20 makes it the long form.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+
+def main(s):
+    source = s.server()
+    source.pgbench_init(scenario.SCALE)
+    target = s.target()
+    load = s.load(source.pgbench("-c", 2, "-T", 4 + scenario.SCALE, "-R", 500 * scenario.SCALE))
+    s.sync_until_caught_up(source.uri(), target, "--name", "load", seconds=300)
+    assert load.running(), "the load ended before the first sync did: nothing was shown"
+
+    follow = s.sync(source.uri(), target, "--name", "load")
+    load.wait()
+    assert follow.running(), f"it ended by itself: {follow.error_tail()}"
+    status = follow.stop()
+    assert status == 0, f"SIGTERM gave exit status {status}\n{follow.error_tail()}"
+    s.sync_until_caught_up(source.uri(), target, "--name", "load")
+    s.equal(source, target)
+    assert int(source.sql("SELECT count(*) FROM pgbench_history")) > 500
+
+
+scenario.run(main, cases=scenario.SINKS)
