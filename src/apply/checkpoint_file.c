@@ -58,10 +58,9 @@ static int load(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
     int result = -1;
     ssize_t got;
     do {
-        if (!pgc_buffer_reserve(&text, 65536)) {
-            (void)pgc_buffer_check(&text, err);
+        pgc_buffer_reserve(&text, 65536);
+        if (pgc_buffer_check(&text, err) != 0)
             goto done;
-        }
         got = read(fd, text.data + text.length, 65536);
         if (got > 0)
             text.length += (size_t)got;
