@@ -1,11 +1,10 @@
 /*
- * A checkpoint in a local file. A store appends one small record by one write(2), so that a commit costs the same however many tables there
+ * A checkpoint in a local file. A store appends one small record and syncs it, so that a commit costs the same however many tables there
  * are; the whole state is rewritten (temporary file, sync, rename) only when the tail has outgrown it. Folder and file are made by the first store.
  */
 #include "apply/checkpoint_file.h"
 
 #include "apply/checkpoint_text.h"
-#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -24,8 +23,6 @@ struct pgconvoy_checkpoint_file {
     int fd;                /* open for appending, -1 before the first store */
     size_t length;         /* of the file */
     size_t whole_length;   /* of its first record */
-    int sync_interval_ms;
-    int64_t synced_us;
     pgc_checkpoint_state state;
     pgc_buffer text;       /* the record being written */
     /* what the last read and note gave out */
@@ -108,10 +105,8 @@ void pgconvoy_checkpoint_file_close(pgconvoy_checkpoint_file *file)
 {
     if (!file)
         return;
-    if (file->fd >= 0) {
-        (void)fdatasync(file->fd);
+    if (file->fd >= 0)
         close(file->fd);
-    }
     pgc_checkpoint_state_free(&file->state);
     pgc_checkpoint_state_free(&file->view);
     pgc_buffer_free(&file->text);
@@ -123,13 +118,6 @@ void pgconvoy_checkpoint_file_close(pgconvoy_checkpoint_file *file)
     free(file->source_id);
     pthread_mutex_destroy(&file->lock);
     free(file);
-}
-
-void pgc_checkpoint_file_sync_interval(pgconvoy_checkpoint_file *file, int interval_ms)
-{
-    pthread_mutex_lock(&file->lock);
-    file->sync_interval_ms = interval_ms;
-    pthread_mutex_unlock(&file->lock);
 }
 
 pgconvoy_table_state pgc_checkpoint_file_table_state(pgconvoy_checkpoint_file *file, const char *schema, const char *name)
@@ -255,7 +243,6 @@ static int write_whole(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
         close(file->fd);
     file->fd = fd;
     file->length = file->whole_length = text->length;
-    file->synced_us = pgc_clock_monotonic_us();
     return 0;
 }
 
@@ -265,17 +252,13 @@ static int write_whole(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
  */
 static int append_record(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
 {
-    int64_t now = pgc_clock_monotonic_us();
-    bool sync = now - file->synced_us >= (int64_t)file->sync_interval_ms * 1000;
-    if (write_all(file->fd, &file->text) != 0 || (sync && fdatasync(file->fd) != 0)) {
+    if (write_all(file->fd, &file->text) != 0 || fdatasync(file->fd) != 0) {
         fail(err, "cannot write checkpoint", file->path);
         close(file->fd);
         file->fd = -1;
         return -1;
     }
     file->length += file->text.length;
-    if (sync)
-        file->synced_us = now;
     return 0;
 }
 

@@ -18,12 +18,6 @@
 
 #include "base/error.h"
 
-/*
- * How long a store may stay unsynced in the operating system's cache; 0, the default, syncs each. A crash of the process never loses a
- * store, only one of the machine does.
- */
-void pgc_checkpoint_file_sync_interval(pgconvoy_checkpoint_file *file, int interval_ms);
-
 /* The state of one table, PGCONVOY_TABLE_WAITING when the file does not know it. */
 pgconvoy_table_state pgc_checkpoint_file_table_state(pgconvoy_checkpoint_file *file, const char *schema,
                                                      const char *name);

@@ -17,14 +17,12 @@
 #define FLUSH_BYTES ((size_t)256 << 10) /* stays in the processor's cache; larger writes were not faster */
 #define KEEP_BYTES  ((size_t)4 << 20)   /* a buffer that one huge line has grown beyond this is given back */
 
-/* A pipe's reader has no durability that we could wait for, so its checkpoint need not be synced at each commit. */
-#define PIPE_SYNC_INTERVAL_MS 1000
-
 typedef struct stdout_sink {
-    pgconvoy_log *log;
+    const pgconvoy_sink_config *config;
     pgconvoy_checkpoint_file *checkpoint;
-    pthread_mutex_t lock; /* guards output, and that checkpoints are stored in the order of their offsets */
+    pthread_mutex_t lock; /* guards what follows, and that checkpoints are stored in the order of their offsets */
     pgc_output output;
+    bool resumed;
 } stdout_sink;
 
 typedef struct stdout_writer {
@@ -45,23 +43,53 @@ static void close_sink(void *state)
     free(sink);
 }
 
+/* Changes nothing: another process of this pipeline may still be writing into the same file. */
 static int open_sink(const pgconvoy_sink_config *config, void **state, pgconvoy_error *err)
 {
     stdout_sink *sink = calloc(1, sizeof *sink);
     if (!sink)
         return pgc_error_out_of_memory(err);
-    sink->log = config->log;
+    sink->config = config;
     pthread_mutex_init(&sink->lock, NULL);
     if (pgc_output_open(&sink->output, STDOUT_FILENO, err) != 0 ||
-        !(sink->checkpoint = pgconvoy_checkpoint_file_open(config, err)) ||
-        pgc_output_resume(&sink->output, pgconvoy_checkpoint_file_note(sink->checkpoint), config->log, err) != 0) {
+        !(sink->checkpoint = pgconvoy_checkpoint_file_open(config, err))) {
         close_sink(sink);
         return -1;
     }
-    if (!sink->output.is_file)
-        pgc_checkpoint_file_sync_interval(sink->checkpoint, PIPE_SYNC_INTERVAL_MS);
     *state = sink;
     return 0;
+}
+
+/*
+ * Cuts off what a crash left behind the checkpoint, before the first line is written: by then the pipeline has made sure that it is alone. If
+ * a process that was just ending has stored a newer checkpoint since open, what is behind ours is not left over: start again from that one.
+ */
+static int resume(stdout_sink *sink, pgconvoy_error *err)
+{
+    if (sink->resumed)
+        return 0;
+    pgconvoy_checkpoint_file *now = pgconvoy_checkpoint_file_open(sink->config, err);
+    if (!now)
+        return -1;
+    const char *note = pgconvoy_checkpoint_file_note(sink->checkpoint), *note_now = pgconvoy_checkpoint_file_note(now);
+    pgconvoy_checkpoint ours, theirs;
+    int result = pgconvoy_checkpoint_file_read(sink->checkpoint, &ours, err);
+    if (result == 0)
+        result = pgconvoy_checkpoint_file_read(now, &theirs, err);
+    if (result == 0 && (ours.lsn != theirs.lsn || strcmp(note ? note : "", note_now ? note_now : "") != 0)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "another process has moved the checkpoint of pipeline %s",
+                           sink->config->pipeline_name);
+        pgconvoy_error_hint(err, "run the same command again");
+        pgconvoy_error_retriable(err, true);
+        result = -1;
+    }
+    if (result == 0)
+        result = pgc_output_open(&sink->output, STDOUT_FILENO, err); /* its end may have moved since */
+    if (result == 0)
+        result = pgc_output_resume(&sink->output, note, sink->config->log, err);
+    pgconvoy_checkpoint_file_close(now);
+    sink->resumed = result == 0;
+    return result;
 }
 
 static int read_checkpoint(void *state, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
@@ -102,8 +130,8 @@ static int prepare_table(void *state, const pgconvoy_table *table, pgconvoy_if_e
     stdout_sink *sink = state;
     const pgconvoy_table_status status = {table->schema, table->name, PGCONVOY_TABLE_COPYING, 0};
     pthread_mutex_lock(&sink->lock);
-    int result = 0;
-    if (pgc_checkpoint_file_table_state(sink->checkpoint, table->schema, table->name) != PGCONVOY_TABLE_WAITING)
+    int result = resume(sink, err);
+    if (result == 0 && pgc_checkpoint_file_table_state(sink->checkpoint, table->schema, table->name) != PGCONVOY_TABLE_WAITING)
         result = write_restart(sink, table, err);
     if (result == 0)
         result = store_checkpoint(sink, 0, &status, 1, err);
@@ -131,10 +159,16 @@ static void close_writer(void *state)
 
 static int open_writer(void *state, void **writer_out, pgconvoy_error *err)
 {
+    stdout_sink *sink = state;
+    pthread_mutex_lock(&sink->lock);
+    int resumed = resume(sink, err);
+    pthread_mutex_unlock(&sink->lock);
+    if (resumed != 0)
+        return -1;
     stdout_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return pgc_error_out_of_memory(err);
-    writer->sink = state;
+    writer->sink = sink;
     pgc_buffer_init(&writer->lines, SIZE_MAX / 2);
     writer->json = pgc_json_writer_new();
     if (!writer->json) {
@@ -240,7 +274,7 @@ static void abort_writer(void *state)
         pgconvoy_error err;
         pgc_error_clear(&err);
         if (pgc_output_cut(&sink->output, writer->begin_offset, &err) != 0)
-            pgc_log_warning(sink->log, "%s; changes of an aborted batch may come twice", err.message);
+            pgc_log_warning(sink->config->log, "%s; changes of an aborted batch may come twice", err.message);
     }
     pthread_mutex_unlock(&sink->lock);
     writer->has_written = false;
