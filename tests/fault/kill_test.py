@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""Kills pgconvoy with SIGKILL at random moments, under load, and compares both ends at the end:
+
+    tests/fault/kill_test.py --sink duckdb|postgres|stdout [--kills 30] [--seed N] [--scale 3]
+
+Kills fall into the table copy, the hand-over to the stream, and the stream; every tenth kill a new pipeline begins, so that the first
+two come up again and again. The moments come from the seed, which is printed. Each run is the very same command.
+"""
+import argparse
+import collections
+import os
+import signal
+import sys
+import tempfile
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+os.environ.setdefault("TMPDIR", tempfile.gettempdir())
+import scenario
+
+TABLES = """
+CREATE TABLE items (id bigint PRIMARY KEY, n int, at timestamptz DEFAULT now(), note text);
+CREATE TABLE heap (id bigint, note text);
+ALTER TABLE heap REPLICA IDENTITY FULL;
+CREATE SEQUENCE numbers;
+INSERT INTO items SELECT nextval('numbers'), i, now(), repeat(md5(i::text), 1 + (i % 100) / 99 * 100) FROM generate_series(1, 100000) AS i;
+INSERT INTO heap SELECT i, md5(i::text) FROM generate_series(1, 200) AS i;
+"""
+
+# Beside pgbench's own: changes of keys, several changes of a row in one transaction, rollbacks, deletes, TOASTed values.
+LOAD = """
+\\set low random(1, 100000)
+BEGIN;
+INSERT INTO items SELECT nextval('numbers'), i, now(), 'new' FROM generate_series(1, 5) AS i;
+UPDATE items SET n = n + 1 WHERE id = :low;
+UPDATE items SET n = n + 1 WHERE id = :low;
+UPDATE items SET id = nextval('numbers') WHERE id = :low + 1;
+DELETE FROM items WHERE id = :low + 2;
+SAVEPOINT a;
+DELETE FROM items WHERE id BETWEEN :low AND :low + 100;
+ROLLBACK TO a;
+UPDATE heap SET note = md5(note) WHERE id = 1 + :low % 200;
+INSERT INTO heap VALUES (:low, 'more');
+COMMIT;
+"""
+
+
+def active(source, slot):
+    """None: no slot. Otherwise whether somebody streams from it."""
+    state = source.sql(f"SELECT active FROM pg_replication_slots WHERE slot_name = '{slot}'")
+    return None if state == "" else state == "t"
+
+
+def run_one_life(s, source, kind, life, kills, tally):
+    """One pipeline from nothing to equality, killed on the way."""
+    name = f"life{life}"
+    slot = f"pgconvoy_{name}"
+    target = s.target(kind, name=name)
+    moments = ["copy", "copy", "hand-over", "copy", "hand-over", "stream", "hand-over", "stream", "stream", "stream"]
+    moments = sorted(moments, key=["copy", "hand-over", "stream"].index) if kills >= 10 else ["copy", "hand-over", "stream", "stream"]
+    streamed = False
+    for number in range(kills):
+        moment = moments[number % len(moments)]
+        run = s.sync(source.uri(), target, "--name", name)
+        if moment == "copy":
+            # somewhere from the very start of the program until well into the copy
+            time.sleep(s.random.uniform(0, 0.8))
+        else:
+            scenario.wait_for(lambda: active(source, slot) or not run.running(), 120, "the stream begins")
+            time.sleep(s.random.uniform(0, 0.15) if moment == "hand-over" else s.random.uniform(0.2, 2.0))
+        state = active(source, slot)
+        assert run.running(), f"it ended by itself with status {run.wait()}\n{run.error_tail()}"
+        run.kill()
+        where = "before the slot" if state is None else "copy" if not state and not streamed else "catching up" if not state else moment
+        streamed = streamed or bool(state)
+        tally[where] += 1
+    return name, target
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--sink", default="duckdb", choices=scenario.SINKS)
+    options.add_argument("--kills", type=int, default=30)
+    options.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
+    options.add_argument("--scale", type=int, default=3)
+    options = options.parse_args()
+    print(f"{options.kills} kills, sink {options.sink}, seed {options.seed}", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    s = scenario.Scenario(options.sink)
+    s.random.seed(options.seed)
+    tally = collections.Counter()
+    ok = False
+    try:
+        source = s.server({"logical_decoding_work_mem": "1MB"})
+        source.pgbench_init(options.scale)
+        source.sql(TABLES)
+        left, life = options.kills, 0
+        while left > 0:
+            loads = [s.load(source.pgbench("-c", 2, "-T", 3600, "-R", 200)), s.load(source.pgbench("-c", 1, "-T", 3600, "-R", 40, script=LOAD))]
+            kills = min(left, 10)
+            name, target = run_one_life(s, source, options.sink, life, kills, tally)
+            assert all(load.running() for load in loads), "the load has ended"
+            for load in loads:
+                load.stop()
+            s.sync_until_caught_up(source.uri(), target, "--name", name, seconds=300)
+            s.equal(source, target)
+            print(f"life {life}: equal after {kills} kills ({dict(tally)} so far)", flush=True)
+            source.sql(f"SELECT pg_drop_replication_slot('pgconvoy_{name}'); DROP PUBLICATION IF EXISTS pgconvoy_{name}")
+            left -= kills
+            life += 1
+        ok = True
+    except (AssertionError, RuntimeError) as problem:
+        print(f"FAILED after {sum(tally.values())} kills ({dict(tally)}), seed {options.seed}: {problem}")
+        s.report()
+    finally:
+        s.close(keep=bool(os.environ.get("KEEP")) and not ok)
+    sys.exit(0 if ok else 1)
+
+
+main()
