@@ -80,9 +80,7 @@ def main(s):
     target = s.target("duckdb")
     s.sync_until_caught_up(source.uri(), target, "--name", "gone", "-t", "public.t")
     assert "pgconvoy_gone" in source.slots()
-    s.pgconvoy("drop", "gone", "--source", source.uri(), "--target", target.uri).wait()
-    if "pgconvoy_gone" in source.slots():
-        s.pgconvoy("drop", source.uri(), target.uri, "--name", "gone").ok()
+    s.pgconvoy("drop", "gone", source.uri(), target.uri).ok()
     assert "pgconvoy_gone" not in source.slots() and "pgconvoy_gone" not in source.publications()
     assert target.query("SELECT count(*) FROM public.t") != "0"
 
