@@ -1,0 +1,31 @@
+/* The table of commands. */
+#include "cli/cli.h"
+
+const cli_command cli_commands[] = {
+    {"sync", "SOURCE TARGET", "copy, then stream without a gap; runs until stopped", CLI_MOVE, 2, 2, PGCONVOY_SYNC,
+     cli_run_move},
+    {"copy", "SOURCE TARGET", "all rows, once", CLI_MOVE, 2, 2, PGCONVOY_COPY, cli_run_move},
+    {"stream", "SOURCE TARGET", "changes from the slot's position on, no table copy", CLI_MOVE, 2, 2, PGCONVOY_STREAM,
+     cli_run_move},
+    {"status", "[NAME]", "a pipeline's tables, positions, lag, rates", CLI_STATUS, 0, 1, 0, cli_run_status},
+    {"drop", "NAME [SOURCE [TARGET]]", "removes what a pipeline left at both ends: slot, publication, state; not the tables",
+     CLI_DROP, 1, 3, 0, cli_run_drop},
+    {"dump", "[DBNAME]", NULL, 0, 0, 0, 0, NULL},
+    {"restore", "ARCHIVE", NULL, 0, 0, 0, 0, NULL},
+    {"check", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},
+    {"plan", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},
+    {"verify", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},
+    {"link", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},
+    {"subscribe", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},
+    {"cutover", "NAME", NULL, 0, 0, 0, 0, NULL},
+    {"serve", "", NULL, 0, 0, 0, 0, NULL},
+    {.name = NULL},
+};
+
+const cli_command *cli_command_find(const char *name)
+{
+    for (const cli_command *command = cli_commands; command->name; command++)
+        if (strcmp(command->name, name) == 0)
+            return command;
+    return NULL;
+}

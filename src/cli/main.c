@@ -1,0 +1,119 @@
+/* The pgconvoy command: takes the line apart, finds the command's row, runs it, and says in one line why it failed. */
+#include "cli/cli.h"
+#include "cli/console.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int print(const pgc_buffer *text)
+{
+    return fwrite(text->data, 1, text->length, stdout) == text->length && fflush(stdout) == 0 ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+}
+
+static int print_help(const cli_arguments *arguments)
+{
+    pgc_buffer text;
+    pgc_buffer_init(&text, 1 << 20);
+    const cli_command *command = arguments->command ? cli_command_find(arguments->command) : NULL;
+    if (command && command->run)
+        cli_help_command(command, &text);
+    else
+        cli_help_general(&text);
+    int status = print(&text);
+    pgc_buffer_free(&text);
+    return status;
+}
+
+static int print_markdown(void)
+{
+    pgc_buffer text;
+    pgc_buffer_init(&text, 1 << 20);
+    cli_help_markdown(&text);
+    int status = print(&text);
+    pgc_buffer_free(&text);
+    return status;
+}
+
+static bool is_named(const char *program, const char *name)
+{
+    const char *slash = strrchr(program, '/');
+    return strcmp(slash ? slash + 1 : program, name) == 0;
+}
+
+/* The row of the command that is to be run, or NULL and err. */
+static const cli_command *find_command(const cli_arguments *arguments, pgconvoy_error *err)
+{
+    if (!arguments->command) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "no command was given");
+        pgconvoy_error_hint(err, "write pgconvoy sync SOURCE TARGET, say; pgconvoy --help lists the commands");
+        return NULL;
+    }
+    const cli_command *command = cli_command_find(arguments->command);
+    if (!command) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "there is no command \"%.40s\"",
+                           strpbrk(arguments->command, ":@=") ? "…" : arguments->command);
+        pgconvoy_error_hint(err, "pgconvoy --help lists the commands");
+        return NULL;
+    }
+    if (!command->run) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the command %s is not in this version (%s)", command->name, pgconvoy_version());
+        pgconvoy_error_hint(err, "pgconvoy --help lists the commands that are");
+        return NULL;
+    }
+    return command;
+}
+
+static int check_operands(const cli_command *command, const cli_arguments *arguments, pgconvoy_error *err)
+{
+    int count = (int)arguments->operand_count;
+    if (count >= command->min_operands && count <= command->max_operands)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "%s takes %s, but %d operand%s given", command->name, command->operands, count,
+                       count == 1 ? " was" : "s were");
+    pgconvoy_error_hint(err, "see pgconvoy %s --help", command->name);
+    return -1;
+}
+
+static int run(cli_arguments *arguments, pgconvoy_error *err)
+{
+    const cli_command *command = find_command(arguments, err);
+    if (!command)
+        return err->code == PGCONVOY_ERROR_USAGE ? CLI_EXIT_USAGE : CLI_EXIT_FAILED;
+    const char *config = cli_setting_value(arguments, "config");
+    int result = 0;
+    if (config)
+        result = cli_config_read(command, config, arguments, err);
+    if (result == 0)
+        result = cli_settings_check(command, arguments, err);
+    if (result == 0)
+        result = check_operands(command, arguments, err);
+    if (result != 0)
+        return err->code == PGCONVOY_ERROR_USAGE ? CLI_EXIT_USAGE : CLI_EXIT_FAILED;
+    return command->run(command, arguments, err);
+}
+
+int main(int argc, char **argv)
+{
+    pgconvoy_error err = {0};
+    cli_arguments arguments = {0};
+    if (argc > 0 && is_named(argv[0], "pg_dump")) {
+        pgconvoy_error_set(&err, PGCONVOY_ERROR_CONFIG, "running as pg_dump is not in this version of pgconvoy (%s)", pgconvoy_version());
+        pgconvoy_error_hint(&err, "use PostgreSQL's own pg_dump");
+        cli_say_error(&arguments, &err);
+        return CLI_EXIT_FAILED;
+    }
+    if (argc == 2 && strcmp(argv[1], "--version") == 0)
+        return printf("pgconvoy %s\n", pgconvoy_version()) > 0 ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+    if (argc == 2 && strcmp(argv[1], "--help-markdown") == 0)
+        return print_markdown();
+    int status = CLI_EXIT_USAGE;
+    int parsed = cli_arguments_parse(argc, argv, &arguments, &err);
+    for (int i = 1; i < argc; i++)
+        cli_mask_passwords(argv[i]);
+    if (parsed == 0)
+        status = arguments.help ? print_help(&arguments) : run(&arguments, &err);
+    if (status != CLI_EXIT_OK && err.message[0])
+        cli_say_error(&arguments, &err);
+    cli_arguments_free(&arguments);
+    return status;
+}

@@ -1,0 +1,134 @@
+/* sync, copy and stream: a pipeline run until it is done or a signal asks it to stop. */
+#include "cli/cli.h"
+#include "cli/console.h"
+#include "cli/progress.h"
+
+#include "base/clock.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define STATUS_INTERVAL_US INT64_C(1000000)
+
+typedef struct move {
+    pgconvoy_pipeline *pipeline;
+    cli_console *console;
+    char *state_dir;
+    sigset_t signals;
+    /* of the progress thread: status.json */
+    int64_t status_us;
+    pgconvoy_phase status_phase;
+    cli_meter rows, bytes, changes;
+} move;
+
+/*
+ * Signals are waited for by a thread of their own, so nothing has to be safe inside a handler. SIGINT and SIGTERM count also where a shell has
+ * them ignored for its background jobs; SIGHUP does not, for nohup's sake.
+ */
+static void *wait_for_signals(void *arg)
+{
+    move *move = arg;
+    for (;;) {
+        int number;
+        if (sigwait(&move->signals, &number) == 0) {
+            pgconvoy_pipeline_stop(move->pipeline);
+            cli_console_log(move->console, PGCONVOY_LOG_INFO, "asked to stop: finishing what is under way");
+        }
+    }
+    return NULL;
+}
+
+static void block_signals(move *move)
+{
+    struct sigaction old;
+    sigemptyset(&move->signals);
+    sigaddset(&move->signals, SIGINT);
+    sigaddset(&move->signals, SIGTERM);
+    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaddset(&move->signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &move->signals, NULL);
+    signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write, with a message */
+}
+
+/* status.json for `pgconvoy status`. Only once the pipeline has its folder to itself, which it has when it has begun to move something. */
+static void write_status(move *move, const char *name, const pgconvoy_progress *progress)
+{
+    int64_t now = pgc_clock_monotonic_us();
+    cli_rates rates = {.rows_per_s = cli_meter_update(&move->rows, now, progress->rows_copied),
+                       .bytes_per_s = cli_meter_update(&move->bytes, now, progress->bytes_copied),
+                       .changes_per_s = cli_meter_update(&move->changes, now, progress->changes)};
+    if (progress->phase == PGCONVOY_PHASE_STARTING || (progress->phase == PGCONVOY_PHASE_DONE && move->status_us == 0))
+        return;
+    if (progress->phase == move->status_phase && now - move->status_us < STATUS_INTERVAL_US)
+        return;
+    pgconvoy_error err;
+    char *path = cli_state_path(move->state_dir, name, "status.json", &err);
+    if (!path)
+        return;
+    pgc_buffer text;
+    pgc_buffer_init(&text, (size_t)256 << 20);
+    cli_progress_json(name, progress, &rates, true, &text);
+    pgc_buffer_byte(&text, '\n');
+    if (!text.failed)
+        (void)cli_write_file(path, &text); /* a status that cannot be written does not stop the work */
+    pgc_buffer_free(&text);
+    free(path);
+    move->status_us = now;
+    move->status_phase = progress->phase;
+}
+
+static void on_progress(void *arg, const pgconvoy_progress *progress)
+{
+    move *move = arg;
+    const char *name = pgconvoy_pipeline_name(move->pipeline);
+    cli_console_progress(move->console, name, progress);
+    write_status(move, name, progress);
+}
+
+static int set_options(pgconvoy_pipeline *pipeline, const cli_arguments *arguments, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < arguments->setting_count; i++) {
+        const cli_setting *setting = &arguments->settings[i];
+        if (setting->is_pipelines && pgconvoy_pipeline_set(pipeline, setting->option->name, setting->value, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err)
+{
+    move move = {0};
+    int result = -1;
+    pthread_t waiter;
+    bool waits = false;
+    block_signals(&move);
+    move.console = cli_console_new(command->name, arguments, err);
+    move.state_dir = move.console ? cli_state_dir(arguments, err) : NULL;
+    if (!move.state_dir)
+        goto done;
+    move.pipeline = pgconvoy_pipeline_new(arguments->operands[0], arguments->operands[1], err);
+    if (!move.pipeline || set_options(move.pipeline, arguments, err) != 0)
+        goto done;
+    pgconvoy_pipeline_on_log(move.pipeline, cli_console_log, move.console);
+    pgconvoy_pipeline_on_progress(move.pipeline, cli_console_interval_ms(move.console), on_progress, &move);
+    waits = pthread_create(&waiter, NULL, wait_for_signals, &move) == 0;
+    if (!waits) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "cannot start a thread");
+        pgconvoy_error_hint(err, "raise the limit of processes for this user");
+        goto done;
+    }
+    result = pgconvoy_pipeline_run(move.pipeline, command->action, err);
+done:
+    if (waits) {
+        pthread_cancel(waiter);
+        pthread_join(waiter, NULL);
+    }
+    pgconvoy_pipeline_free(move.pipeline);
+    cli_console_free(move.console);
+    free(move.state_dir);
+    if (result == 0)
+        return CLI_EXIT_OK;
+    return err->code == PGCONVOY_ERROR_USAGE ? CLI_EXIT_USAGE : CLI_EXIT_FAILED;
+}

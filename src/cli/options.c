@@ -1,0 +1,96 @@
+/* Options: the pipeline's rows and the command's own, as one list. */
+#include "cli/cli.h"
+
+static const char *const progress_choices[] = {"auto", "tty", "plain", "json", "none", NULL};
+static const char *const format_choices[] = {"text", "json", NULL};
+static const char *const level_choices[] = {"debug", "info", "warning", "error", NULL};
+
+const cli_option cli_options[] = {
+    {{"config", 0, "FILE", "none", "the same settings as YAML; what the command line says wins"}, CLI_MOVE | CLI_DROP, NULL},
+    {{"progress", 0, "auto|tty|plain|json|none", "auto", "progress on standard error; auto is a live view on a terminal, else lines"},
+     CLI_MOVE, progress_choices},
+    {{"log-format", 0, "text|json", "text", "how the log on standard error is written"}, CLI_MOVE | CLI_DROP | CLI_STATUS, format_choices},
+    {{"log-level", 0, "debug|info|warning|error", "info", "the least important lines that are written"}, CLI_MOVE | CLI_DROP, level_choices},
+    {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_STATUS, NULL},
+    {{"help", 0, NULL, NULL, "this text"}, CLI_MOVE | CLI_DROP | CLI_STATUS, NULL},
+    {{.name = NULL}, 0, NULL},
+};
+
+/* Those of the pipeline's options that mean something without moving anything. */
+static unsigned kinds_of(const pgconvoy_option *option)
+{
+    static const struct {
+        const char *name;
+        unsigned kinds;
+    } others[] = {{"name", CLI_DROP}, {"publication", CLI_DROP}, {"slot", CLI_DROP}, {"state-dir", CLI_DROP | CLI_STATUS}};
+    unsigned kinds = CLI_MOVE;
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (strcmp(option->name, others[i].name) == 0)
+            kinds |= others[i].kinds;
+    return kinds;
+}
+
+static bool is_it(const pgconvoy_option *option, const char *name, char letter)
+{
+    return name ? strcmp(option->name, name) == 0 : option->letter == letter;
+}
+
+const pgconvoy_option *cli_option_find(const char *name, char letter, unsigned kinds, bool *is_pipelines)
+{
+    *is_pipelines = true;
+    for (const pgconvoy_option *option = pgconvoy_pipeline_options(); option->name; option++)
+        if (is_it(option, name, letter) && (kinds_of(option) & kinds))
+            return option;
+    *is_pipelines = false;
+    for (const cli_option *row = cli_options; row->option.name; row++)
+        if (is_it(&row->option, name, letter) && (row->kinds & kinds))
+            return &row->option;
+    return NULL;
+}
+
+void cli_options_walk(unsigned kind, void (*fn)(void *arg, const pgconvoy_option *option), void *arg)
+{
+    for (const pgconvoy_option *option = pgconvoy_pipeline_options(); option->name; option++)
+        if (kinds_of(option) & kind)
+            fn(arg, option);
+    for (const cli_option *row = cli_options; row->option.name; row++)
+        if (row->kinds & kind)
+            fn(arg, &row->option);
+}
+
+const char *cli_setting_value(const cli_arguments *arguments, const char *name)
+{
+    const char *value = NULL;
+    for (size_t i = 0; i < arguments->setting_count; i++)
+        if (strcmp(arguments->settings[i].option->name, name) == 0)
+            value = arguments->settings[i].value;
+    return value;
+}
+
+static bool is_choice(const char *const *choices, const char *value)
+{
+    for (; *choices; choices++)
+        if (strcmp(*choices, value) == 0)
+            return true;
+    return false;
+}
+
+int cli_settings_check(const cli_command *command, const cli_arguments *arguments, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < arguments->setting_count; i++) {
+        const cli_setting *setting = &arguments->settings[i];
+        bool is_pipelines;
+        if (!cli_option_find(setting->option->name, 0, command->kind, &is_pipelines)) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "%s takes no option --%s", command->name, setting->option->name);
+            pgconvoy_error_hint(err, "see pgconvoy %s --help", command->name);
+            return -1;
+        }
+        for (const cli_option *row = cli_options; row->option.name; row++)
+            if (&row->option == setting->option && row->choices && !is_choice(row->choices, setting->value)) {
+                pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--%s cannot be \"%s\"", row->option.name, setting->value);
+                pgconvoy_error_hint(err, "give one of %s", row->option.argument);
+                return -1;
+            }
+    }
+    return 0;
+}
