@@ -1,0 +1,160 @@
+/*
+ * Our own publication always lists its tables, also when it is all of them: FOR ALL TABLES would publish what was passed over too
+ * (tables of extensions, our own state), and a table that is added later would send changes to rows that were never copied.
+ * It carries a comment by which drop knows it again.
+ */
+#include "source/postgres/publication.h"
+
+#include <stdio.h>
+
+static void mark_text(const pgc_postgres_source *source, char *text, size_t size)
+{
+    snprintf(text, size, "made by pgconvoy for pipeline %s", source->config.pipeline_name);
+}
+
+int pgc_publication_read(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    PGconn *conn = pgc_source_conn(source, err);
+    if (!conn)
+        return -1;
+    char sql[512];
+    snprintf(sql, sizeof sql,
+             "SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, %s, "
+             "pg_catalog.obj_description(oid, 'pg_publication') FROM pg_catalog.pg_publication WHERE pubname = $1",
+             source->server_version >= 130000 ? "pubviaroot" : "false");
+    const char *values[] = {source->publication_name};
+    PGresult *result = pgc_query_params(conn, sql, 1, values, err);
+    if (!result)
+        return -1;
+    pgc_publication *publication = &source->publication;
+    *publication = (pgc_publication){0};
+    if (PQntuples(result) == 1) {
+        char mark[256];
+        mark_text(source, mark, sizeof mark);
+        publication->exists = true;
+        publication->all_tables = pgc_result_bool(result, 0, 0);
+        publication->inserts = pgc_result_bool(result, 0, 1);
+        publication->updates = pgc_result_bool(result, 0, 2);
+        publication->deletes = pgc_result_bool(result, 0, 3);
+        publication->truncates = pgc_result_bool(result, 0, 4);
+        publication->via_root = pgc_result_bool(result, 0, 5);
+        publication->ours = strcmp(PQgetvalue(result, 0, 6), mark) == 0;
+    }
+    PQclear(result);
+    return 0;
+}
+
+void pgc_publication_warn(const pgc_postgres_source *source)
+{
+    const pgc_publication *publication = &source->publication;
+    const char *missing[4];
+    int count = 0;
+    if (!publication->inserts)
+        missing[count++] = "insert";
+    if (!publication->updates)
+        missing[count++] = "update";
+    if (!publication->deletes)
+        missing[count++] = "delete";
+    if (!publication->truncates)
+        missing[count++] = "truncate";
+    if (!publication->exists || count == 0)
+        return;
+    char text[64] = "";
+    for (int i = 0; i < count; i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s", i ? ", " : "", missing[i]);
+    pgc_log_warning(source->config.log, "publication %s does not publish %s: the target will not see them",
+                    source->publication_name, text);
+}
+
+static int create_sql(const pgc_postgres_source *source, pgc_buffer *sql, pgconvoy_error *err)
+{
+    pgc_buffer_text(sql, "CREATE PUBLICATION ");
+    pgc_quote_identifier(sql, source->publication_name);
+    for (size_t i = 0; i < source->table_count; i++) {
+        const pgconvoy_table *table = source->tables[i];
+        /* ONLY: inheritance children are tables of their own. A partitioned table stands for its partitions. */
+        const pgc_source_table *own = pgc_source_find_table(source, table->oid);
+        pgc_buffer_text(sql, i ? ", " : " FOR TABLE ");
+        if (own->relkind != 'p')
+            pgc_buffer_text(sql, "ONLY ");
+        pgc_buffer_text(sql, own->quoted_name);
+    }
+    if (source->publication.via_root)
+        pgc_buffer_text(sql, " WITH (publish_via_partition_root = true)");
+    return pgc_buffer_check(sql, err);
+}
+
+static int create(const pgc_postgres_source *source, PGconn *conn, const char *sql, pgconvoy_error *err)
+{
+    char mark[256];
+    mark_text(source, mark, sizeof mark);
+    pgc_buffer comment;
+    pgc_buffer_init(&comment, 4096);
+    pgc_buffer_text(&comment, "COMMENT ON PUBLICATION ");
+    pgc_quote_identifier(&comment, source->publication_name);
+    pgc_buffer_text(&comment, " IS ");
+    pgc_quote_literal(&comment, mark);
+    int failed = pgc_buffer_check(&comment, err);
+    if (!failed)
+        failed = pgc_execute(conn, "BEGIN", err);
+    if (!failed && (pgc_execute(conn, sql, err) != 0 || pgc_execute(conn, comment.data, err) != 0 ||
+                    pgc_execute(conn, "COMMIT", err) != 0)) {
+        pgconvoy_error unused = {0};
+        if (pgc_execute(conn, "ROLLBACK", &unused) != 0)
+            PQreset(conn); /* a transaction that cannot be ended goes with its connection */
+        failed = -1;
+    }
+    pgc_buffer_free(&comment);
+    return failed;
+}
+
+int pgc_publication_create(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    PGconn *conn = pgc_source_conn(source, err);
+    if (!conn)
+        return -1;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, (size_t)512 << 20);
+    int failed = create_sql(source, &sql, err);
+    if (!failed && create(source, conn, sql.data, err) != 0) {
+        failed = -1;
+        pgc_error_prefix(err, "publication %s cannot be made", source->publication_name);
+        if (strcmp(err->sqlstate, "42501") == 0)
+            pgconvoy_error_hint(err, "connect as the owner of the tables with CREATE on the database, or have a superuser "
+                                     "make a publication and name it by --publication");
+    }
+    pgc_buffer_free(&sql);
+    if (failed)
+        return -1;
+    source->publication.exists = source->publication.ours = true;
+    source->publication.inserts = source->publication.updates = true;
+    source->publication.deletes = source->publication.truncates = true;
+    pgc_log_info(source->config.log, "made publication %s of %zu tables", source->publication_name, source->table_count);
+    return 0;
+}
+
+int pgc_publication_drop(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    if (pgc_publication_read(source, err) != 0)
+        return -1;
+    if (!source->publication.exists)
+        return 0;
+    if (!source->publication.ours) {
+        pgc_log_info(source->config.log, "publication %s was not made by this pipeline and stays",
+                     source->publication_name);
+        return 0;
+    }
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 4096);
+    pgc_buffer_text(&sql, "DROP PUBLICATION IF EXISTS ");
+    pgc_quote_identifier(&sql, source->publication_name);
+    PGconn *conn = pgc_source_conn(source, err);
+    int failed = !conn || pgc_buffer_check(&sql, err) != 0 || pgc_execute(conn, sql.data, err) != 0;
+    pgc_buffer_free(&sql);
+    if (failed) {
+        pgc_error_prefix(err, "publication %s cannot be removed", source->publication_name);
+        return -1;
+    }
+    source->publication.exists = source->publication.ours = false;
+    return 0;
+}

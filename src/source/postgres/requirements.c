@@ -1,0 +1,229 @@
+/* The first thing that is missing is told; where tables are at fault the first few are named together. */
+#include "source/postgres/requirements.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NAMES_MAX 5
+
+static int refuse(pgconvoy_error *err, const char *hint, const char *format, ...) PGCONVOY_PRINTF(3, 4);
+
+static int refuse(pgconvoy_error *err, const char *hint, const char *format, ...)
+{
+    char message[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s", message);
+    pgconvoy_error_hint(err, "%s", hint);
+    return -1;
+}
+
+/* Managed services give the right to replicate by membership instead of by the role's attribute. */
+static const char server_sql[] =
+    "SELECT pg_catalog.current_setting('wal_level'), r.rolsuper OR r.rolreplication OR EXISTS (SELECT FROM pg_catalog.pg_roles m "
+    "WHERE m.rolname IN ('rds_replication', 'rds_superuser', 'cloudsqlsuperuser', 'alloydbsuperuser', 'azure_pg_admin') "
+    "AND pg_catalog.pg_has_role(m.oid, 'MEMBER')), current_user, "
+    "pg_catalog.current_setting('max_replication_slots')::pg_catalog.int4, "
+    "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots), "
+    "pg_catalog.current_setting('max_wal_senders')::pg_catalog.int4, "
+    "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication), "
+    "EXISTS (SELECT FROM pg_catalog.pg_replication_slots WHERE slot_name = $1), "
+    "pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE'), pg_catalog.current_database() "
+    "FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
+
+static int judge_server(const pgc_postgres_source *source, const PGresult *result, pgconvoy_error *err)
+{
+    const char *role = PQgetvalue(result, 0, 2);
+    if (strcmp(PQgetvalue(result, 0, 0), "logical") != 0)
+        return refuse(err, "ALTER SYSTEM SET wal_level = logical, and restart the server (on a managed service: its parameter for logical replication)",
+                      "wal_level of the source is %s, not logical", PQgetvalue(result, 0, 0));
+    if (source->in_recovery && source->server_version < 160000)
+        return refuse(err, "connect to the primary, or stream from a standby of PostgreSQL 16 or later",
+                      "the source is a standby, which cannot be streamed from before PostgreSQL 16");
+    if (source->in_recovery && !source->publication.exists)
+        return refuse(err, "make the publication on the primary and name it by --publication",
+                      "the source is a standby and has no publication %s", source->publication_name);
+    if (!pgc_result_bool(result, 0, 1))
+        return refuse(err, "as a superuser: ALTER ROLE … REPLICATION (on a managed service: grant its replication role)",
+                      "role %s may not replicate", role);
+    if (pgc_result_int64(result, 0, 6) >= pgc_result_int64(result, 0, 5))
+        return refuse(err, "raise max_wal_senders on the source, or end a replication connection that is not needed",
+                      "all of the source's %s WAL senders are in use", PQgetvalue(result, 0, 5));
+    bool has_slot = pgc_result_bool(result, 0, 7);
+    if (!has_slot && pgc_result_int64(result, 0, 4) >= pgc_result_int64(result, 0, 3))
+        return refuse(err, "drop a slot that is not needed (see pg_replication_slots), or raise max_replication_slots on the source",
+                      "all of the source's %s replication slots are in use", PQgetvalue(result, 0, 3));
+    if (!source->publication.exists && !pgc_result_bool(result, 0, 8))
+        return refuse(err, "GRANT CREATE ON DATABASE … TO the role, or have a publication made and name it by --publication",
+                      "role %s may not make a publication in database \"%s\"", role, PQgetvalue(result, 0, 9));
+    return 0;
+}
+
+int pgc_requirements_check_server(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    if (!source->config.streaming)
+        return 0;
+    PGconn *conn = pgc_source_conn(source, err);
+    if (!conn)
+        return -1;
+    const char *values[] = {source->slot_name};
+    PGresult *result = pgc_query_params(conn, server_sql, 1, values, err);
+    if (!result)
+        return -1;
+    int failed = PQntuples(result) == 1 ? judge_server(source, result, err) : 0;
+    PQclear(result);
+    return failed;
+}
+
+/* "a, b and 3 more" of the first column. */
+static void join_names(const PGresult *result, char *text, size_t size)
+{
+    int count = PQntuples(result);
+    size_t used = 0;
+    text[0] = '\0';
+    for (int row = 0; row < count && row < NAMES_MAX && used < size; row++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", row ? ", " : "", PQgetvalue(result, row, 0));
+    if (count > NAMES_MAX && used < size)
+        snprintf(text + used, size - used, " and %d more", count - NAMES_MAX);
+}
+
+/*
+ * Runs a query that names the tables at fault. Gives how many, and their names; -1 on failure.
+ */
+static int faulty(PGconn *conn, const char *sql, const uint32_t *oids, size_t count, char *names, size_t size, pgconvoy_error *err)
+{
+    PGresult *result = pgc_query_oids(conn, sql, oids, count, err);
+    if (!result)
+        return -1;
+    int found = PQntuples(result);
+    join_names(result, names, size);
+    PQclear(result);
+    return found;
+}
+
+#define FROM_RELATIONS                                                                                                 \
+    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "   \
+    "ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::pg_catalog.oid[]) AND "
+
+static const char unreadable_sql[] =
+    FROM_RELATIONS "NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR "
+                   "(SELECT pg_catalog.bool_and(pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) FROM pg_catalog.pg_attribute a "
+                   "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) ORDER BY 1";
+
+/* A publication may list some of the columns: the right to one of them is then all that can be asked for here. */
+static const char unreadable_columns_sql[] =
+    FROM_RELATIONS "NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')) ORDER BY 1";
+
+static const char row_security_sql[] = FROM_RELATIONS "pg_catalog.row_security_active(c.oid) ORDER BY 1";
+
+static const char not_owned_sql[] = FROM_RELATIONS "NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') ORDER BY 1";
+
+/* Everything that is read: tables, and partitions of tables. malloc'ed. */
+static uint32_t *part_oids(const pgc_postgres_source *source, size_t *count, pgconvoy_error *err)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < source->table_count; i++)
+        total += (size_t)((const pgc_source_table *)source->tables[i])->part_count;
+    uint32_t *oids = malloc((total + 1) * sizeof *oids);
+    if (!oids) {
+        (void)pgc_error_out_of_memory(err);
+        return NULL;
+    }
+    *count = 0;
+    for (size_t i = 0; i < source->table_count; i++) {
+        const pgc_source_table *table = (const pgc_source_table *)source->tables[i];
+        for (int p = 0; p < table->part_count; p++)
+            oids[(*count)++] = table->parts[p].oid;
+    }
+    return oids;
+}
+
+static int check_reading(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    size_t count;
+    uint32_t *oids = part_oids(source, &count, err);
+    if (!oids)
+        return -1;
+    char names[700];
+    bool lists = source->publication.exists && source->server_version >= 150000;
+    int failed = faulty(conn, lists ? unreadable_columns_sql : unreadable_sql, oids, count, names, sizeof names, err);
+    if (failed > 0)
+        failed = refuse(err, "GRANT SELECT ON the tables and USAGE ON their schemas TO the role", "role %s may not read %s", PQuser(conn),
+                        names);
+    if (failed == 0) {
+        failed = faulty(conn, row_security_sql, oids, count, names, sizeof names, err);
+        if (failed > 0)
+            failed = refuse(err, "ALTER ROLE … BYPASSRLS as a superuser, connect as the tables' owner, or leave them out by -T",
+                            "row-level security hides rows from role %s in %s", PQuser(conn), names);
+    }
+    free(oids);
+    return failed;
+}
+
+static int check_ownership(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    if (!source->config.streaming || source->publication.exists)
+        return 0;
+    uint32_t *oids = malloc((source->table_count + 1) * sizeof *oids);
+    if (!oids)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < source->table_count; i++)
+        oids[i] = source->tables[i]->oid;
+    char names[700];
+    int failed = faulty(conn, not_owned_sql, oids, source->table_count, names, sizeof names, err);
+    if (failed > 0)
+        failed = refuse(err, "connect as the tables' owner, or have a superuser make a publication and name it by --publication",
+                        "role %s does not own %s, and so may not publish them", PQuser(conn), names);
+    free(oids);
+    return failed;
+}
+
+/*
+ * From the moment it is published a table without a usable replica identity refuses UPDATE and DELETE on the source itself: a table that has had
+ * some must not come to that by us.
+ */
+static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    const pgc_publication *publication = &source->publication;
+    if (!source->config.streaming || (publication->exists && !publication->updates && !publication->deletes))
+        return 0;
+    char changed[700] = "", quiet[700] = "", first[160] = "";
+    int changed_count = 0, quiet_count = 0;
+    for (size_t i = 0; i < source->table_count; i++) {
+        const pgc_source_table *table = (const pgc_source_table *)source->tables[i];
+        for (int p = 0; p < table->part_count; p++) {
+            const pgc_part *part = &table->parts[p];
+            if (part->identity_usable)
+                continue;
+            char *list = part->was_changed ? changed : quiet;
+            int *count = part->was_changed ? &changed_count : &quiet_count;
+            size_t used = strlen(list);
+            if ((*count)++ < NAMES_MAX)
+                snprintf(list + used, sizeof changed - used, "%s%s.%s", used ? ", " : "", part->schema, part->name);
+            if (part->was_changed && !first[0])
+                snprintf(first, sizeof first, "%s.%s", part->schema, part->name);
+        }
+    }
+    if (changed_count > 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "%d %s no replica identity but %s updates or deletes, which the source would refuse once published: %s%s",
+                           changed_count, changed_count == 1 ? "table has" : "tables have", changed_count == 1 ? "sees" : "see", changed,
+                           changed_count > NAMES_MAX ? " …" : "");
+        pgconvoy_error_hint(err, "ALTER TABLE %s REPLICA IDENTITY FULL, or add a primary key, or leave the table out by -T", first);
+        return -1;
+    }
+    if (quiet_count > 0)
+        pgc_log_warning(source->config.log, "no replica identity, so that the source will refuse updates and deletes: %s%s", quiet,
+                        quiet_count > NAMES_MAX ? " …" : "");
+    return 0;
+}
+
+int pgc_requirements_check_tables(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    PGconn *conn = pgc_source_conn(source, err);
+    if (!conn || check_reading(source, conn, err) != 0 || check_ownership(source, conn, err) != 0)
+        return -1;
+    return check_identities(source, err);
+}

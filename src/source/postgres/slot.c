@@ -1,0 +1,218 @@
+/*
+ * The command's old keyword form is used, which 12 to 18 all take. A slot begins at a point where no transaction runs whose start it did not see, so
+ * making one waits for those that run: the wait is watched, explained in the log, and given up after some minutes.
+ */
+#include "source/postgres/slot.h"
+#include "base/clock.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define EXPLAIN_AFTER_MS 2000
+#define EXPLAIN_EVERY_MS 30000
+#define GIVE_UP_AFTER_MS (5 * 60 * 1000)
+#define DROP_TRIES 20
+#define DROP_PAUSE_MS 500
+
+static const char lost_hint[] = "pgconvoy drop, then sync again: the changes since then are gone from the source";
+
+/* plugin, database, active_pid, confirmed_flush_lsn, wal_status (13), conflicting (16), invalidation_reason (17), slot_type */
+static void status_sql(const pgc_postgres_source *source, char *sql, size_t size)
+{
+    int version = source->server_version;
+    snprintf(sql, size,
+             "SELECT plugin, database, slot_type, confirmed_flush_lsn, %s, %s, %s, database = pg_catalog.current_database() "
+             "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+             version >= 130000 ? "wal_status" : "NULL", version >= 160000 ? "conflicting" : "NULL",
+             version >= 170000 ? "invalidation_reason" : "NULL");
+}
+
+static void judge(const PGresult *result, const char *name, pgc_position_status *status)
+{
+    const char *plugin = PQgetvalue(result, 0, 0), *database = PQgetvalue(result, 0, 1);
+    const char *wal_status = PQgetvalue(result, 0, 4), *reason = PQgetvalue(result, 0, 6);
+    char *out = status->reason;
+    size_t size = sizeof status->reason;
+    if (strcmp(PQgetvalue(result, 0, 2), "logical") != 0)
+        snprintf(out, size, "slot %s is a physical one; name another by --slot", name);
+    else if (strcmp(plugin, "pgoutput") != 0)
+        snprintf(out, size, "slot %s is of plugin %s and not pgoutput; name another by --slot", name, plugin);
+    else if (!pgc_result_bool(result, 0, 7))
+        snprintf(out, size, "slot %s belongs to database %s; name another by --slot", name, database);
+    else if (reason[0])
+        snprintf(out, size, "slot %s was invalidated by the source (%s); %s", name, reason, lost_hint);
+    else if (strcmp(wal_status, "lost") == 0)
+        snprintf(out, size, "slot %s was invalidated: its WAL is lost; %s", name, lost_hint);
+    else if (pgc_result_bool(result, 0, 5))
+        snprintf(out, size, "slot %s was invalidated by a conflict with recovery; %s", name, lost_hint);
+    else
+        status->usable = true;
+}
+
+int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pgconvoy_error *err)
+{
+    memset(status, 0, sizeof *status);
+    PGconn *conn = pgc_source_conn(source, err);
+    if (!conn)
+        return -1;
+    char sql[512];
+    status_sql(source, sql, sizeof sql);
+    const char *values[] = {source->slot_name};
+    PGresult *result = pgc_query_params(conn, sql, 1, values, err);
+    if (!result)
+        return -1;
+    int failed = 0;
+    if (PQntuples(result) == 1) {
+        status->exists = true;
+        judge(result, source->slot_name, status);
+        if (!PQgetisnull(result, 0, 3) && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 3), &status->confirmed_lsn) != 0) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "slot %s has a position that is no LSN", source->slot_name);
+            failed = -1;
+        }
+    }
+    PQclear(result);
+    return failed;
+}
+
+/* Who is being waited for, for the log. The slot's own connection is in a transaction too. */
+static void explain_wait(pgc_postgres_source *source, int64_t waited_ms, int own_pid)
+{
+    pgconvoy_error unused = {0};
+    PGconn *conn = pgc_source_conn(source, &unused);
+    char own[16];
+    snprintf(own, sizeof own, "%d", own_pid);
+    const char *values[] = {own};
+    PGresult *result =
+        conn ? pgc_query_params(conn,
+                                "SELECT pid, usename, application_name, pg_catalog.date_trunc('second', pg_catalog.now() - xact_start) "
+                                "FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> $1::pg_catalog.int4 "
+                                "ORDER BY xact_start LIMIT 1",
+                                1, values, &unused)
+             : NULL;
+    if (result && PQntuples(result) == 1)
+        pgc_log_info(source->config.log,
+                     "the slot waits for running transactions to end (%d s so far); the oldest is of pid %s (%s, %s), open for %s",
+                     (int)(waited_ms / 1000), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2),
+                     PQgetvalue(result, 0, 3));
+    else
+        pgc_log_info(source->config.log, "the slot waits for running transactions to end (%d s so far)", (int)(waited_ms / 1000));
+    PQclear(result);
+}
+
+static void cancel(PGconn *conn)
+{
+    char unused[256];
+    PGcancel *handle = PQgetCancel(conn);
+    if (handle)
+        (void)PQcancel(handle, unused, sizeof unused);
+    PQfreeCancel(handle);
+}
+
+/* Waits for the answer of a command that was sent. NULL and err when it was given up or the connection is gone. */
+static PGresult *await(pgc_postgres_source *source, PGconn *conn, const char *name, pgconvoy_error *err)
+{
+    int64_t start = pgc_clock_monotonic_us() / 1000, explained = 0;
+    bool given_up = false, interrupted = false;
+    while (PQconsumeInput(conn) && PQisBusy(conn)) {
+        struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+        (void)poll(&fd, 1, 200);
+        int64_t waited = pgc_clock_monotonic_us() / 1000 - start;
+        if (waited - explained >= (explained ? EXPLAIN_EVERY_MS : EXPLAIN_AFTER_MS)) {
+            explained = waited;
+            explain_wait(source, waited, PQbackendPID(conn));
+        }
+        interrupted = pgc_source_interrupted(source);
+        if (!given_up && (interrupted || waited > GIVE_UP_AFTER_MS)) {
+            given_up = true;
+            cancel(conn);
+        }
+    }
+    PGresult *result = PQgetResult(conn);
+    if (given_up && PQresultStatus(result) != PGRES_TUPLES_OK) {
+        PQclear(result);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE,
+                           interrupted ? "making slot %s was interrupted" : "slot %s cannot be made while old transactions are open", name);
+        if (!interrupted)
+            pgconvoy_error_hint(err, "end the transactions on the source that stay open, as seen in pg_stat_activity");
+        pgconvoy_error_retriable(err, !interrupted);
+        return NULL;
+    }
+    return result;
+}
+
+static void create_hint(const char *name, pgconvoy_error *err)
+{
+    if (strcmp(err->sqlstate, "53400") == 0) {
+        pgconvoy_error_hint(err, "drop a slot that is not needed, or raise max_replication_slots on the source");
+        pgconvoy_error_retriable(err, false);
+    } else if (strcmp(err->sqlstate, "42710") == 0) {
+        pgconvoy_error_hint(err, "name another by --slot, or remove it: SELECT pg_drop_replication_slot('%s')", name);
+    }
+}
+
+int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name, bool temporary, char **snapshot,
+                    pgconvoy_lsn *consistent_lsn, pgconvoy_error *err)
+{
+    char doing[128], sql[256];
+    snprintf(doing, sizeof doing, "making replication slot %s", name);
+    /* a slot's name is of lower case letters, digits and underscores: open saw to that */
+    snprintf(sql, sizeof sql, "CREATE_REPLICATION_SLOT \"%s\" %sLOGICAL pgoutput EXPORT_SNAPSHOT", name, temporary ? "TEMPORARY " : "");
+    PGresult *result = NULL;
+    if (!PQsendQuery(conn, sql)) {
+        pgc_connection_error(conn, NULL, doing, err);
+        return -1;
+    }
+    result = await(source, conn, name, err);
+    if (!result && err->code)
+        return -1;
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {
+        pgc_connection_error(conn, result, doing, err);
+        create_hint(name, err);
+        PQclear(result);
+        return -1;
+    }
+    int failed = 0;
+    *snapshot = strdup(PQgetvalue(result, 0, 2));
+    if (!*snapshot) {
+        failed = pgc_error_out_of_memory(err);
+    } else if (pgconvoy_lsn_from_text(PQgetvalue(result, 0, 1), consistent_lsn) != 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "slot %s was made at \"%s\", which is no LSN", name, PQgetvalue(result, 0, 1));
+        failed = -1;
+    }
+    PQclear(result);
+    while ((result = PQgetResult(conn)) != NULL)
+        PQclear(result);
+    return failed;
+}
+
+int pgc_slot_drop(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    const char *values[] = {source->slot_name};
+    for (int try = 0;; try++) {
+        PGconn *conn = pgc_source_conn(source, err);
+        if (!conn)
+            return -1;
+        PGresult *result = pgc_query_params(conn,
+                                            "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM "
+                                            "pg_catalog.pg_replication_slots WHERE slot_name = $1",
+                                            1, values, err);
+        if (result) {
+            PQclear(result);
+            return 0;
+        }
+        if (strcmp(err->sqlstate, "42704") == 0) { /* somebody else was faster */
+            pgc_error_clear(err);
+            return 0;
+        }
+        if (strcmp(err->sqlstate, "55006") != 0 || try >= DROP_TRIES || pgc_source_interrupted(source))
+            break;
+        pgc_error_clear(err);
+        pgc_clock_sleep_ms(DROP_PAUSE_MS);
+    }
+    bool in_use = strcmp(err->sqlstate, "55006") == 0;
+    pgc_error_prefix(err, "slot %s cannot be removed", source->slot_name);
+    if (in_use)
+        pgconvoy_error_hint(err, "stop the pipeline that reads from it, or end its session by pg_terminate_backend");
+    return -1;
+}

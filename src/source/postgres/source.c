@@ -1,0 +1,356 @@
+/* The PostgreSQL source: opening it, its table of operations, and what is too small for a file of its own. */
+#include "source/postgres/postgres_internal.h"
+#include "source/postgres/copy_read.h"
+#include "source/postgres/publication.h"
+#include "source/postgres/requirements.h"
+#include "source/postgres/slot.h"
+#include "source/postgres/snapshot.h"
+#include "source/postgres/split.h"
+#include "source/postgres/stream_read.h"
+#include "source/postgres/tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VERSION_MIN 120000
+#define NAME_MAX_BYTES 63
+
+static void close_source(void *arg)
+{
+    pgc_postgres_source *source = arg;
+    if (!source)
+        return;
+    pgc_stream_end(source);
+    pgc_snapshot_end(source);
+    PQfinish(source->conn);
+    PQfinish(source->wal_conn);
+    pgc_types_free(source->types);
+    pgc_oid_map_free(&source->table_map);
+    pgc_oid_map_free(&source->streamed);
+    pgc_arena_free(source->arena);
+    pthread_mutex_destroy(&source->catalog_lock);
+    free(source);
+}
+
+static bool is_slot_name(const char *name)
+{
+    return strlen(name) <= NAME_MAX_BYTES && name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
+}
+
+/*
+ * pgconvoy_NAME as a slot may be called: other characters become underscores, and a number made from the name keeps two such names apart.
+ */
+static const char *derived_name(pgc_arena *arena, const char *pipeline)
+{
+    char name[NAME_MAX_BYTES + 1];
+    snprintf(name, sizeof name, "pgconvoy_%s", pipeline);
+    bool same = strlen(pipeline) + strlen("pgconvoy_") <= NAME_MAX_BYTES;
+    uint32_t hash = 2166136261u;
+    for (const char *c = pipeline; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 16777619u;
+    for (char *c = name; *c; c++) {
+        if (*c >= 'A' && *c <= 'Z')
+            *c = (char)(*c - 'A' + 'a');
+        else if ((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_')
+            continue;
+        else
+            *c = '_';
+        same = false;
+    }
+    if (!same) {
+        size_t keep = strlen(name) < NAME_MAX_BYTES - 9 ? strlen(name) : NAME_MAX_BYTES - 9;
+        snprintf(name + keep, sizeof name - keep, "_%08x", hash);
+    }
+    return pgc_arena_strdup(arena, name);
+}
+
+static int set_names(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    const pgc_source_config *config = &source->config;
+    const char *derived = derived_name(source->arena, config->pipeline_name);
+    source->publication_name = config->publication ? config->publication : derived;
+    source->slot_name = config->slot ? config->slot : derived;
+    if (!derived)
+        return pgc_error_out_of_memory(err);
+    if (!is_slot_name(source->slot_name)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "\"%s\" cannot be the name of a replication slot", source->slot_name);
+        pgconvoy_error_hint(err, "slot names have at most 63 lower case letters, digits and underscores");
+        return -1;
+    }
+    if (!source->publication_name[0] || strlen(source->publication_name) > NAME_MAX_BYTES) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "\"%s\" cannot be the name of a publication", source->publication_name);
+        pgconvoy_error_hint(err, "names have at most 63 bytes");
+        return -1;
+    }
+    return 0;
+}
+
+/* The cluster's identifier; pg_control_system may be kept from a role, then a replication connection tells. */
+static PGresult *system_identifier(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    PGresult *result = pgc_query(conn, "SELECT system_identifier FROM pg_catalog.pg_control_system()", err);
+    if (result || PQstatus(conn) != CONNECTION_OK)
+        return result;
+    pgc_error_clear(err);
+    PGconn *replication = pgc_source_connect(source, PGC_CONNECTION_REPLICATION, "identify", err);
+    if (!replication)
+        return NULL;
+    result = pgc_query(replication, "IDENTIFY_SYSTEM", err);
+    PQfinish(replication);
+    return result;
+}
+
+static int identify(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    PGconn *conn = pgc_source_conn(source, err);
+    if (!conn)
+        return -1;
+    source->server_version = PQserverVersion(conn);
+    if (source->server_version < VERSION_MIN) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the source is PostgreSQL %d, and 12 is the oldest that is supported",
+                           source->server_version / 10000);
+        pgconvoy_error_hint(err, "upgrade the source");
+        return -1;
+    }
+    PGresult *result = pgc_query(conn, "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('block_size'), pg_catalog.current_database()", err);
+    PGresult *system = result ? system_identifier(source, conn, err) : NULL;
+    if (system) {
+        char id[128];
+        source->in_recovery = pgc_result_bool(result, 0, 0);
+        source->block_size = (int)pgc_result_int64(result, 0, 1);
+        snprintf(id, sizeof id, "%s/%s", PQgetvalue(system, 0, 0), PQgetvalue(result, 0, 2));
+        source->id = pgc_arena_strdup(source->arena, id);
+    }
+    PQclear(result);
+    PQclear(system);
+    if (system && source->block_size > 0 && source->id)
+        return 0;
+    if (!err->code)
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "the source does not tell its block size or name");
+    return -1;
+}
+
+static void *open_source(const pgc_source_config *config, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = calloc(1, sizeof *source);
+    if (!source) {
+        (void)pgc_error_out_of_memory(err);
+        return NULL;
+    }
+    source->config = *config;
+    pthread_mutex_init(&source->catalog_lock, NULL);
+    source->arena = pgc_arena_new(1 << 16);
+    source->types = source->arena ? pgc_types_new(source->arena) : NULL;
+    int failed = source->types ? 0 : pgc_error_out_of_memory(err);
+    if (failed || set_names(source, err) != 0 || identify(source, err) != 0) {
+        close_source(source);
+        return NULL;
+    }
+    return source;
+}
+
+static const char *source_id(void *arg)
+{
+    return ((pgc_postgres_source *)arg)->id;
+}
+
+/* A copy alone looks at a publication only when it is named, and then it must be there. */
+static int read_publication(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    const pgc_source_config *config = &source->config;
+    source->publication = (pgc_publication){0};
+    if (!config->streaming && !config->publication)
+        return 0;
+    if (pgc_publication_read(source, err) != 0)
+        return -1;
+    if (!config->streaming && !source->publication.exists) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "there is no publication %s on the source", config->publication);
+        pgconvoy_error_hint(err, "check its name; pg_publication lists those of a database");
+        return -1;
+    }
+    if (config->streaming)
+        pgc_publication_warn(source);
+    return 0;
+}
+
+static int load_tables(void *arg, const pgconvoy_table *const **tables, size_t *count, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = arg;
+    if (read_publication(source, err) != 0 || pgc_requirements_check_server(source, err) != 0 || pgc_tables_load(source, err) != 0 ||
+        pgc_requirements_check_tables(source, err) != 0)
+        return -1;
+    *tables = source->tables;
+    *count = source->table_count;
+    return 0;
+}
+
+static int position_status(void *arg, pgc_position_status *status, pgconvoy_error *err)
+{
+    return pgc_slot_status(arg, status, err);
+}
+
+static int create_position(void *arg, pgconvoy_lsn *consistent_lsn, pgconvoy_error *err)
+{
+    return pgc_position_create(arg, consistent_lsn, err);
+}
+
+static int begin_snapshot(void *arg, pgconvoy_lsn *lsn, pgconvoy_error *err)
+{
+    return pgc_snapshot_begin(arg, lsn, err);
+}
+
+static void end_snapshot(void *arg)
+{
+    pgc_snapshot_end(arg);
+}
+
+static int split(void *arg, const pgconvoy_table *table, int64_t target_bytes, pgc_range **ranges, size_t *count, pgconvoy_error *err)
+{
+    return pgc_split_table(arg, table, target_bytes, ranges, count, err);
+}
+
+static int open_reader(void *arg, void **reader, pgconvoy_error *err)
+{
+    pgc_reader *opened = NULL;
+    int failed = pgc_reader_open(arg, &opened, err);
+    *reader = opened;
+    return failed;
+}
+
+static int reader_begin(void *reader, const pgc_range *range, const pgconvoy_format *formats, bool raw_only, pgconvoy_error *err)
+{
+    return pgc_reader_begin(reader, range, formats, raw_only, err);
+}
+
+static int reader_next(void *reader, pgconvoy_rows *rows, pgconvoy_error *err)
+{
+    return pgc_reader_next(reader, rows, err);
+}
+
+static void close_reader(void *reader)
+{
+    pgc_reader_close(reader);
+}
+
+static int stream_begin(void *arg, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
+{
+    return pgc_stream_begin(arg, from_lsn, binary, err);
+}
+
+static int stream_next(void *arg, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err)
+{
+    return pgc_stream_next(arg, timeout_ms, batch, err);
+}
+
+static int stream_heartbeat(void *arg, pgconvoy_error *err)
+{
+    return pgc_stream_heartbeat(arg, err);
+}
+
+static void stream_confirm(void *arg, pgconvoy_lsn lsn)
+{
+    pgc_stream_confirm(arg, lsn);
+}
+
+static void stream_set_copy_lsn(void *arg, const pgconvoy_table *table, pgconvoy_lsn copy_lsn)
+{
+    pgc_source_table *own = pgc_source_find_table(arg, table->oid);
+    if (own)
+        own->copy_lsn = copy_lsn;
+}
+
+static void stream_end(void *arg)
+{
+    pgc_stream_end(arg);
+}
+
+static int read_lsn(PGconn *conn, const char *sql, pgconvoy_lsn *lsn, pgconvoy_error *err)
+{
+    PGresult *result = pgc_query(conn, sql, err);
+    if (!result)
+        return -1;
+    int failed = pgconvoy_lsn_from_text(PQgetvalue(result, 0, 0), lsn);
+    PQclear(result);
+    if (failed)
+        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "the source gives no WAL position");
+    return failed;
+}
+
+/* A standby's stream goes as far as it has replayed. */
+static int end_of_wal(void *arg, pgconvoy_lsn *lsn, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = arg;
+    if (!source->wal_conn || PQstatus(source->wal_conn) != CONNECTION_OK) {
+        PQfinish(source->wal_conn);
+        source->wal_conn = pgc_source_connect(source, PGC_CONNECTION_SQL, "end of wal", err);
+        if (!source->wal_conn)
+            return -1;
+    }
+    return read_lsn(source->wal_conn,
+                    "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
+                    "ELSE pg_catalog.pg_current_wal_flush_lsn() END",
+                    lsn, err);
+}
+
+/*
+ * A commit of our own is flushed with everything before it, and the stream comes by it; without one the last commits of sessions with
+ * synchronous_commit off might not be flushed for a while. local: a synchronous standby that is away is no concern of this.
+ */
+static int mark_position(void *arg, pgconvoy_lsn *lsn, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = arg;
+    PGconn *conn = pgc_source_connect(source, PGC_CONNECTION_SQL, "mark", err);
+    if (!conn)
+        return -1;
+    int failed = -1;
+    PGresult *recovery = pgc_query(conn, "SELECT pg_catalog.pg_is_in_recovery()", err);
+    if (recovery && pgc_result_bool(recovery, 0, 0)) {
+        failed = read_lsn(conn, "SELECT pg_catalog.pg_last_wal_replay_lsn()", lsn, err);
+    } else if (recovery) {
+        if (pgc_execute(conn, "SET synchronous_commit = local", err) == 0)
+            failed = read_lsn(conn, "SELECT pg_catalog.pg_logical_emit_message(true, 'pgconvoy', '')", lsn, err);
+        if (failed && PQstatus(conn) == CONNECTION_OK) {
+            pgc_error_clear(err);
+            failed = read_lsn(conn, "SELECT pg_catalog.pg_current_wal_flush_lsn()", lsn, err);
+        }
+    }
+    PQclear(recovery);
+    PQfinish(conn);
+    return failed;
+}
+
+static int drop(void *arg, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = arg;
+    pgc_stream_end(source);
+    pgc_snapshot_end(source);
+    if (pgc_slot_drop(source, err) != 0)
+        return -1;
+    return pgc_publication_drop(source, err);
+}
+
+const pgc_source_ops pgc_source_postgres = {
+    .name = "postgres",
+    .open = open_source,
+    .id = source_id,
+    .load_tables = load_tables,
+    .position_status = position_status,
+    .create_position = create_position,
+    .begin_snapshot = begin_snapshot,
+    .end_snapshot = end_snapshot,
+    .split = split,
+    .open_reader = open_reader,
+    .reader_begin = reader_begin,
+    .reader_next = reader_next,
+    .close_reader = close_reader,
+    .stream_set_copy_lsn = stream_set_copy_lsn,
+    .stream_begin = stream_begin,
+    .stream_next = stream_next,
+    .stream_heartbeat = stream_heartbeat,
+    .stream_confirm = stream_confirm,
+    .end_of_wal = end_of_wal,
+    .stream_end = stream_end,
+    .mark_position = mark_position,
+    .drop = drop,
+    .close = close_source,
+};

@@ -1,0 +1,376 @@
+/*
+ * One connection in COPY BOTH mode (PostgreSQL manual, "Streaming Replication Protocol"). What comes is fed to the assembler; what is confirmed goes
+ * back as standby status updates: written is what we received, flushed and applied what the sink has made durable.
+ *
+ * A batch is handed over as soon as nothing more is on its way, so that a quiet stream has no delay; only in the midst of a transaction, whose rest must be
+ * about to come, is a short moment waited for it.
+ */
+#include "source/postgres/stream_read.h"
+#include "base/clock.h"
+#include "source/postgres/stream_tables.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define FEEDBACK_MOVED_US    1000000  /* at most this often when the confirmed position moves */
+#define FEEDBACK_AT_LEAST_US 10000000 /* and this often in any case */
+#define ASK_EVERY_US         500000   /* an idle stream asks the server where it is */
+#define POSITION_EVERY_US    100000   /* batches that bring nothing but a position */
+#define IN_TRANSACTION_MS    20
+#define IN_TRANSACTION_BYTES (256 << 10)
+
+struct pgc_stream {
+    PGconn *conn;
+    pgc_assembler *assembler;
+    pgc_stream_tables tables;
+    pgconvoy_lsn received;
+    pgconvoy_lsn sent_confirmed;
+    int64_t feedback_us; /* when the last was sent */
+    int64_t asked_us;
+    int64_t position_us;
+    bool reply_requested;
+    bool ended; /* the server has closed the stream */
+};
+
+static void put64(unsigned char *at, uint64_t value)
+{
+    for (int i = 7; i >= 0; i--, value >>= 8)
+        at[i] = (unsigned char)value;
+}
+
+static uint64_t get64(const char *at)
+{
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++)
+        value = value << 8 | (unsigned char)at[i];
+    return value;
+}
+
+static int stream_error(pgc_postgres_source *source, const PGresult *result, pgconvoy_error *err)
+{
+    char doing[128];
+    snprintf(doing, sizeof doing, "streaming from slot %s", source->slot_name);
+    pgc_connection_error(source->stream->conn, result, doing, err);
+    bool gone = strcmp(err->sqlstate, "42704") == 0 && strstr(err->message, "slot \"");
+    /* 55000: the slot was invalidated, or reserves no WAL; 58P01: the segment is no longer there */
+    if (gone || strcmp(err->sqlstate, "55000") == 0 || strcmp(err->sqlstate, "58P01") == 0) {
+        err->code = PGCONVOY_ERROR_STATE;
+        pgconvoy_error_retriable(err, false);
+        pgconvoy_error_hint(err, "pgconvoy drop %s, then sync again: the changes that the slot kept are gone from the source",
+                            source->config.pipeline_name);
+    } else if (strcmp(err->sqlstate, "42704") == 0) {
+        pgconvoy_error_hint(err, "pgconvoy drop %s, then sync again: the publication must have been there since the slot was made",
+                            source->config.pipeline_name);
+    } else if (strcmp(err->sqlstate, "55006") == 0) {
+        pgconvoy_error_hint(err, "another process reads from the slot; it is tried again");
+        pgconvoy_error_retriable(err, true);
+    }
+    return -1;
+}
+
+/* ----------------------------------------------------------------- feedback */
+
+static int send_feedback(pgc_postgres_source *source, bool ask, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    pgconvoy_lsn confirmed = atomic_load(&source->confirmed_lsn);
+    int64_t now = pgc_clock_monotonic_us();
+    unsigned char message[34];
+    message[0] = 'r';
+    put64(message + 1, stream->received > confirmed ? stream->received : confirmed);
+    put64(message + 9, confirmed);
+    put64(message + 17, confirmed);
+    put64(message + 25, (uint64_t)(pgc_clock_unix_us() - PGC_PG_EPOCH_US));
+    message[33] = ask;
+    if (PQputCopyData(stream->conn, (const char *)message, sizeof message) != 1 || PQflush(stream->conn) < 0)
+        return stream_error(source, NULL, err);
+    stream->sent_confirmed = confirmed;
+    stream->feedback_us = now;
+    stream->reply_requested = false;
+    if (ask)
+        stream->asked_us = now;
+    return 0;
+}
+
+static int feedback_if_due(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    int64_t since = pgc_clock_monotonic_us() - stream->feedback_us;
+    bool moved = atomic_load(&source->confirmed_lsn) > stream->sent_confirmed;
+    if (!stream->reply_requested && since < FEEDBACK_AT_LEAST_US && !(moved && since >= FEEDBACK_MOVED_US))
+        return 0;
+    return send_feedback(source, false, err);
+}
+
+int pgc_stream_heartbeat(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    return source->stream ? feedback_if_due(source, err) : 0;
+}
+
+/* Only forward, whatever order the calls come in. */
+static void raise_to(_Atomic pgconvoy_lsn *to, pgconvoy_lsn lsn)
+{
+    pgconvoy_lsn seen = atomic_load(to);
+    while (seen < lsn && !atomic_compare_exchange_weak(to, &seen, lsn))
+        ;
+}
+
+void pgc_stream_confirm(pgc_postgres_source *source, pgconvoy_lsn lsn)
+{
+    raise_to(&source->confirmed_lsn, lsn);
+}
+
+/* ---------------------------------------------------------- begin and end */
+
+/* What the server's version can: binary values and in-progress transactions from 14, their parallel form (with an abort's LSN) from 16. */
+static int protocol_version(int server_version)
+{
+    return server_version >= 160000 ? 4 : server_version >= 150000 ? 3 : server_version >= 140000 ? 2 : 1;
+}
+
+static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgc_buffer *sql, pgconvoy_error *err)
+{
+    char lsn[PGCONVOY_LSN_TEXT_SIZE];
+    pgc_buffer names;
+    pgc_buffer_init(&names, 4096);
+    pgc_quote_identifier(&names, source->publication_name);
+    int protocol = protocol_version(source->server_version);
+    pgc_buffer_format(sql, "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names ", source->slot_name,
+                      pgconvoy_lsn_to_text(from_lsn, lsn), protocol);
+    int failed = pgc_buffer_check(&names, err);
+    if (!failed)
+        pgc_quote_literal(sql, names.data);
+    if (protocol >= 2)
+        pgc_buffer_format(sql, "%s, streaming '%s', messages 'true'", binary ? ", binary 'true'" : "", protocol >= 4 ? "parallel" : "on");
+    pgc_buffer_byte(sql, ')');
+    pgc_buffer_free(&names);
+    return failed ? -1 : pgc_buffer_check(sql, err);
+}
+
+static int start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    stream->conn = pgc_source_connect(source, PGC_CONNECTION_REPLICATION, "stream", err);
+    if (!stream->conn)
+        return -1;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 1 << 16);
+    int failed = start_sql(source, from_lsn, binary, &sql, err);
+    PGresult *result = failed ? NULL : PQexec(stream->conn, sql.data);
+    pgc_buffer_free(&sql);
+    if (!failed && PQresultStatus(result) != PGRES_COPY_BOTH)
+        failed = stream_error(source, result, err);
+    PQclear(result);
+    return failed;
+}
+
+static int make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    size_t memory = source->config.memory_bytes;
+    pgc_assembler_config config = {
+        .protocol_version = protocol_version(source->server_version),
+        .streaming_parallel = source->server_version >= 160000,
+        .skip_before = from_lsn,
+        /* a batch is filled while others are on their way: a small part of our share each */
+        .batch_bytes = memory && memory / 8 < (8 << 20) ? memory / 8 : 0,
+        .spill_dir = source->config.state_dir,
+        .spill_total_bytes = memory ? memory / 4 : 0,
+        .resolve = pgc_stream_tables_resolve,
+        .resolve_arg = &stream->tables,
+        .log = source->config.log,
+    };
+    stream->assembler = pgc_assembler_new(&config, err);
+    if (!stream->assembler)
+        return -1;
+    for (size_t i = 0; i < source->table_count; i++) {
+        const pgc_source_table *table = (const pgc_source_table *)source->tables[i];
+        if (pgc_assembler_set_table(stream->assembler, pgc_stream_tables_current(source, &table->table), err) != 0)
+            return -1;
+        if (table->copy_lsn && pgc_assembler_set_copy_lsn(stream->assembler, table->table.oid, table->copy_lsn, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void free_stream(pgc_postgres_source *source)
+{
+    pgc_stream *stream = source->stream;
+    source->stream = NULL;
+    PQfinish(stream->conn);
+    pgc_assembler_free(stream->assembler);
+    pgc_stream_tables_free(&stream->tables);
+    free(stream);
+}
+
+int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
+{
+    pgc_stream_end(source);
+    source->stream = calloc(1, sizeof *source->stream);
+    if (!source->stream)
+        return pgc_error_out_of_memory(err);
+    source->stream->tables.source = source;
+    source->stream->received = from_lsn;
+    raise_to(&source->confirmed_lsn, from_lsn);
+    if (make_assembler(source, from_lsn, err) != 0 || start(source, from_lsn, binary, err) != 0) {
+        free_stream(source);
+        return -1;
+    }
+    source->stream->feedback_us = source->stream->asked_us = pgc_clock_monotonic_us();
+    return 0;
+}
+
+void pgc_stream_end(pgc_postgres_source *source)
+{
+    pgc_stream *stream = source->stream;
+    if (!stream)
+        return;
+    pgconvoy_error unused = {0};
+    if (PQstatus(stream->conn) == CONNECTION_OK && !stream->ended) {
+        /* the server takes the last feedback before it sees that we are gone; it need not be waited for */
+        if (send_feedback(source, false, &unused) == 0 && PQputCopyEnd(stream->conn, NULL) == 1)
+            (void)PQflush(stream->conn);
+    }
+    free_stream(source);
+}
+
+/* ---------------------------------------------------------------- messages */
+
+static void saw(pgc_stream *stream, pgconvoy_lsn lsn)
+{
+    if (lsn > stream->received)
+        stream->received = lsn;
+}
+
+/* XLogData: start, end of WAL, time, payload. Keepalive: end of WAL, time, reply requested. */
+static int handle(pgc_postgres_source *source, const char *message, size_t length, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    if (message[0] == 'w' && length >= 25) {
+        pgconvoy_lsn lsn = get64(message + 1);
+        saw(stream, lsn);
+        return pgc_assembler_feed(stream->assembler, lsn, message + 25, length - 25, err);
+    }
+    if (message[0] == 'k' && length >= 18) {
+        pgconvoy_lsn lsn = get64(message + 1);
+        saw(stream, lsn);
+        pgc_assembler_position(stream->assembler, lsn);
+        stream->reply_requested |= message[17] != 0;
+        return 0;
+    }
+    pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "the source sent a replication message that is not understood (type %d, %zu bytes)",
+                       message[0], length);
+    return -1;
+}
+
+/* The server ended the stream: it says why, or shuts down. */
+static int ended(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    stream->ended = true;
+    PGresult *result = PQgetResult(stream->conn);
+    if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
+        (void)stream_error(source, result, err);
+    } else {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "streaming from slot %s: the server ended the stream", source->slot_name);
+        pgconvoy_error_retriable(err, true);
+    }
+    PQclear(result);
+    return -1;
+}
+
+/* Takes what libpq holds. 1: *batch; 0: nothing more is there; -1: err. */
+static int drain(pgc_postgres_source *source, pgc_change_batch **batch, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    for (;;) {
+        int got = pgc_assembler_next(stream->assembler, batch, err);
+        if (got != 0)
+            return got;
+        char *message;
+        int length = PQgetCopyData(stream->conn, &message, 1);
+        if (length == 0)
+            return 0;
+        if (length == -1)
+            return ended(source, err);
+        if (length < 0)
+            return stream_error(source, NULL, err);
+        int failed = handle(source, message, (size_t)length, err);
+        PQfreemem(message);
+        if (failed || (stream->reply_requested && send_feedback(source, false, err) != 0))
+            return -1;
+    }
+}
+
+/* Waits for the socket. 1: something can be read; 0: timeout; -1: err. */
+static int await(pgc_postgres_source *source, int timeout_ms, pgconvoy_error *err)
+{
+    struct pollfd fd = {.fd = PQsocket(source->stream->conn), .events = POLLIN};
+    int got = poll(&fd, 1, timeout_ms < 0 ? 0 : timeout_ms);
+    if (got < 0 && errno != EINTR) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "waiting for the source: %s", strerror(errno));
+        pgconvoy_error_retriable(err, true);
+        return -1;
+    }
+    if (got <= 0)
+        return 0;
+    if (!PQconsumeInput(source->stream->conn))
+        return stream_error(source, NULL, err);
+    return 1;
+}
+
+/* Nothing more is on its way: what there is, if it is time for it. */
+static pgc_change_batch *take(pgc_stream *stream)
+{
+    int64_t now = pgc_clock_monotonic_us();
+    if (pgc_assembler_pending_bytes(stream->assembler) == 0) {
+        if (now - stream->position_us < POSITION_EVERY_US)
+            return NULL;
+    }
+    pgc_change_batch *batch = pgc_assembler_take(stream->assembler);
+    if (batch)
+        stream->position_us = now;
+    return batch;
+}
+
+static bool rest_is_coming(const pgc_stream *stream)
+{
+    return pgc_assembler_in_transaction(stream->assembler) && pgc_assembler_pending_bytes(stream->assembler) < IN_TRANSACTION_BYTES;
+}
+
+int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    *batch = NULL;
+    if (!stream) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "the stream was not begun");
+        return -1;
+    }
+    int64_t deadline = pgc_clock_monotonic_us() + (int64_t)timeout_ms * 1000;
+    for (;;) {
+        if (feedback_if_due(source, err) != 0)
+            return -1;
+        int got = drain(source, batch, err);
+        if (got != 0)
+            return got;
+        got = await(source, rest_is_coming(stream) ? IN_TRANSACTION_MS : 0, err);
+        if (got < 0)
+            return -1;
+        if (got > 0)
+            continue;
+        if ((*batch = take(stream)) != NULL)
+            return 1;
+        int64_t left_us = deadline - pgc_clock_monotonic_us();
+        if (left_us <= 0)
+            return 0;
+        int64_t asked_ago = pgc_clock_monotonic_us() - stream->asked_us;
+        if (asked_ago >= ASK_EVERY_US && send_feedback(source, true, err) != 0)
+            return -1;
+        if (left_us > POSITION_EVERY_US)
+            left_us = POSITION_EVERY_US; /* a position may be waiting for its time, a question for its hour */
+        if (await(source, (int)((left_us + 999) / 1000), err) < 0)
+            return -1;
+    }
+}

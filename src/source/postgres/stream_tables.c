@@ -1,0 +1,226 @@
+/*
+ * A Relation message says what rows look like from here on in the stream; the catalog says what the table is by now, which may be later. So
+ * names, types and modifiers are the message's, and what a message does not tell (NOT NULL, the primary key, a type's text) is taken from the catalog
+ * for those columns that are still the same.
+ */
+#include "source/postgres/stream_tables.h"
+#include "source/postgres/tables.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void pgc_stream_tables_free(pgc_stream_tables *tables)
+{
+    PQfinish(tables->conn);
+    pgc_oid_map_free(&tables->warned);
+    tables->conn = NULL;
+}
+
+static pgc_source_table *current(const pgc_postgres_source *source, uint32_t oid)
+{
+    pgc_source_table *table = pgc_oid_map_get(&source->streamed, oid);
+    return table ? table : pgc_source_find_table(source, oid);
+}
+
+const pgconvoy_table *pgc_stream_tables_current(const pgc_postgres_source *source, const pgconvoy_table *loaded)
+{
+    const pgc_source_table *table = pgc_oid_map_get(&source->streamed, loaded->oid);
+    return table ? &table->table : loaded;
+}
+
+static bool same_column(const pgconvoy_column *column, const pgc_relation_column *sent)
+{
+    return column->type->oid == sent->type_oid && column->typmod == sent->typmod && strcmp(column->name, sent->name) == 0;
+}
+
+/* With FULL the message marks every column, and the key is the catalog's affair. */
+static bool same_table(const pgconvoy_table *table, const pgc_relation *relation)
+{
+    if (table->column_count != relation->column_count || table->replica_identity != relation->replica_identity ||
+        strcmp(table->schema, relation->schema) != 0 || strcmp(table->name, relation->name) != 0)
+        return false;
+    bool keyed = relation->replica_identity == 'd' || relation->replica_identity == 'i';
+    for (int i = 0; i < table->column_count; i++)
+        if (!same_column(&table->columns[i], &relation->columns[i]) ||
+            (keyed && table->columns[i].in_key != relation->columns[i].in_key))
+            return false;
+    return true;
+}
+
+static const pgconvoy_column *find_column(const pgc_source_table *table, const pgc_relation_column *sent)
+{
+    for (int i = 0; table && i < table->table.column_count; i++)
+        if (same_column(&table->table.columns[i], sent))
+            return &table->table.columns[i];
+    return NULL;
+}
+
+static PGconn *catalog(pgc_stream_tables *tables, pgconvoy_error *err)
+{
+    if (tables->conn && PQconsumeInput(tables->conn) && PQstatus(tables->conn) == CONNECTION_OK)
+        return tables->conn;
+    PQfinish(tables->conn);
+    tables->conn = pgc_source_connect(tables->source, PGC_CONNECTION_SQL, "relations", err);
+    return tables->conn;
+}
+
+/* A column that neither the catalog nor the version before knows as it was sent. */
+static int column_from_message(pgc_stream_tables *tables, const pgc_relation_column *sent, pgconvoy_column *column,
+                               pgconvoy_error *err)
+{
+    pgc_postgres_source *source = tables->source;
+    PGconn *conn = catalog(tables, err);
+    if (!conn || pgc_types_load(source->types, conn, &sent->type_oid, 1, err) != 0)
+        return -1;
+    char oid[16], typmod[16];
+    snprintf(oid, sizeof oid, "%u", sent->type_oid);
+    snprintf(typmod, sizeof typmod, "%d", sent->typmod);
+    const char *values[] = {oid, typmod};
+    PGresult *result = pgc_query_params(conn, "SELECT pg_catalog.format_type($1::pg_catalog.oid, $2::pg_catalog.int4)", 2, values, err);
+    if (!result)
+        return -1;
+    memset(column, 0, sizeof *column);
+    column->name = pgc_arena_strdup(source->arena, sent->name);
+    column->type = pgc_types_find(source->types, sent->type_oid);
+    column->typmod = sent->typmod;
+    column->type_sql = pgc_arena_strdup(source->arena, PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return column->name && column->type_sql ? 0 : pgc_error_out_of_memory(err);
+}
+
+static int fill_columns(pgc_stream_tables *tables, const pgc_relation *relation, const pgc_source_table *before,
+                        const pgc_source_table *now, pgconvoy_column *columns, pgconvoy_error *err)
+{
+    for (int i = 0; i < relation->column_count; i++) {
+        const pgc_relation_column *sent = &relation->columns[i];
+        const pgconvoy_column *known = find_column(now, sent);
+        if (!known)
+            known = find_column(before, sent);
+        if (known)
+            columns[i] = *known;
+        else if (column_from_message(tables, sent, &columns[i], err) != 0)
+            return -1;
+        columns[i].primary_key = 0;
+    }
+    return 0;
+}
+
+static int index_of(const pgconvoy_table *table, const char *name)
+{
+    for (int i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* The primary key as the catalog has it, if all of its columns are among those that were sent. Gives its columns in its order. */
+static int primary_key(pgconvoy_table *table, const pgc_source_table *now, int *key)
+{
+    int count = 0;
+    for (int i = 0; now && i < now->table.column_count; i++)
+        count += now->table.columns[i].primary_key > 0;
+    for (int i = 0; now && i < now->table.column_count; i++) {
+        int place = now->table.columns[i].primary_key;
+        if (place <= 0)
+            continue;
+        key[place - 1] = index_of(table, now->table.columns[i].name);
+        if (key[place - 1] < 0)
+            return 0;
+    }
+    for (int i = 0; i < count; i++)
+        ((pgconvoy_column *)table->columns)[key[i]].primary_key = i + 1;
+    return count;
+}
+
+/* The columns the message marks, in the order of the catalog's key where that has the same ones. */
+static int sent_key(const pgconvoy_table *table, const pgc_relation *relation, const pgc_source_table *now, int *key)
+{
+    int count = 0, ordered = 0;
+    for (int i = 0; i < relation->column_count; i++)
+        if (relation->columns[i].in_key)
+            key[count++] = i;
+    if (!now || now->table.key_count != count)
+        return count;
+    for (int i = 0; i < count; i++) {
+        int at = index_of(table, now->table.columns[now->table.key[i]].name);
+        ordered += at >= 0 && relation->columns[at].in_key;
+    }
+    for (int i = 0; i < count && ordered == count; i++)
+        key[i] = index_of(table, now->table.columns[now->table.key[i]].name);
+    return count;
+}
+
+static int set_key(pgc_arena *arena, pgconvoy_table *table, const pgc_relation *relation, const pgc_source_table *now,
+                   pgconvoy_error *err)
+{
+    int *key = malloc((size_t)(table->column_count + 1) * sizeof *key);
+    if (!key)
+        return pgc_error_out_of_memory(err);
+    int count = primary_key(table, now, key);
+    if (relation->replica_identity == 'n')
+        count = 0;
+    else if (relation->replica_identity != 'f')
+        count = sent_key(table, relation, now, key);
+    int failed = pgc_table_set_key(arena, table, key, count, err);
+    free(key);
+    return failed;
+}
+
+static int build(pgc_stream_tables *tables, const pgc_relation *relation, const pgc_source_table *before,
+                 const pgc_source_table *now, pgc_source_table **built, pgconvoy_error *err)
+{
+    pgc_arena *arena = tables->source->arena;
+    pgc_source_table *table = pgc_arena_alloc(arena, sizeof *table);
+    pgconvoy_column *columns = pgc_arena_zalloc(arena, (size_t)(relation->column_count + 1) * sizeof *columns);
+    if (!table || !columns)
+        return pgc_error_out_of_memory(err);
+    *table = *before;
+    table->table.version = before->table.version + 1;
+    table->table.schema = pgc_arena_strdup(arena, relation->schema);
+    table->table.name = pgc_arena_strdup(arena, relation->name);
+    table->table.replica_identity = relation->replica_identity;
+    table->table.column_count = relation->column_count;
+    table->table.columns = columns;
+    table->attnums = NULL;
+    if (!table->table.schema || !table->table.name)
+        return pgc_error_out_of_memory(err);
+    *built = table;
+    return fill_columns(tables, relation, before, now, columns, err) || set_key(arena, &table->table, relation, now, err) ? -1 : 0;
+}
+
+static int not_ours(pgc_stream_tables *tables, const pgc_relation *relation, pgconvoy_error *err)
+{
+    if (pgc_oid_map_get(&tables->warned, relation->oid))
+        return 0;
+    pgc_log_warning(tables->source->config.log,
+                    "table %s.%s is in publication %s but not among the tables of this pipeline: its changes are left out",
+                    relation->schema, relation->name, tables->source->publication_name);
+    return pgc_oid_map_put(&tables->warned, relation->oid, tables, err);
+}
+
+int pgc_stream_tables_resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **table, pgconvoy_error *err)
+{
+    pgc_stream_tables *tables = arg;
+    pgc_postgres_source *source = tables->source;
+    pgc_source_table *before = current(source, relation->oid), *now = NULL, *built = NULL;
+    *table = NULL;
+    if (!before)
+        return not_ours(tables, relation, err);
+    if (same_table(&before->table, relation)) {
+        *table = &before->table;
+        return 0;
+    }
+    PGconn *conn = catalog(tables, err);
+    size_t found = 0;
+    if (!conn || pgc_tables_describe(source, conn, &relation->oid, 1, &now, &found, err) != 0)
+        return -1;
+    pthread_mutex_lock(&source->catalog_lock);
+    int failed = build(tables, relation, before, found ? now : NULL, &built, err);
+    pthread_mutex_unlock(&source->catalog_lock);
+    if (failed || pgc_oid_map_put(&source->streamed, relation->oid, built, err) != 0) {
+        pgc_error_prefix(err, "table %s.%s", relation->schema, relation->name);
+        return -1;
+    }
+    *table = &built->table;
+    return 0;
+}

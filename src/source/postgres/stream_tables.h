@@ -1,0 +1,22 @@
+/* Tables of the stream: from Relation messages to versions of pgconvoy_table. */
+#ifndef PGC_SOURCE_POSTGRES_STREAM_TABLES_H
+#define PGC_SOURCE_POSTGRES_STREAM_TABLES_H
+
+#include "source/postgres/assemble.h"
+#include "source/postgres/postgres_internal.h"
+
+typedef struct pgc_stream_tables {
+    pgc_postgres_source *source;
+    PGconn *conn;       /* to the catalog, made when a table changes */
+    pgc_oid_map warned; /* tables that are none of ours */
+} pgc_stream_tables;
+
+void pgc_stream_tables_free(pgc_stream_tables *tables);
+
+/* The version of a table that the stream is at: the last that it gave, else that of load_tables. */
+const pgconvoy_table *pgc_stream_tables_current(const pgc_postgres_source *source, const pgconvoy_table *loaded);
+
+/* A pgc_resolve_table; arg is a pgc_stream_tables. */
+int pgc_stream_tables_resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **table, pgconvoy_error *err);
+
+#endif
