@@ -1,0 +1,334 @@
+/*
+ * A schema change carried over. The old definition is compared with the new, and the target is brought to the new one step by step,
+ * each step only where the target is not there yet: somebody may have made the change there by hand.
+ *
+ * Definitions name columns but do not number them, so a renamed column looks like one dropped and one added. New columns of
+ * a table always come last: a new name with an old column behind it is a rename for sure. At the end of the table it may be either, and
+ * guessing wrong would lose or keep the wrong values: that is refused.
+ */
+#include "sink/postgres/types.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct alteration {
+    pgc_pgsink *sink;
+    PGconn *conn;
+    pgc_arena *arena;
+    const pgconvoy_table *old_table, *new_table; /* old_table NULL: not known */
+    pgc_pgsink_relation relation;
+    pgc_pgsink_content content;
+} alteration;
+
+static int find(const pgconvoy_table *table, const char *name)
+{
+    for (int i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+static bool on_target(const alteration *alter, const char *name)
+{
+    return pgc_pgsink_relation_find(&alter->relation, name) != NULL;
+}
+
+static int reload(alteration *alter, pgconvoy_error *err)
+{
+    return pgc_pgsink_relation_load(alter->conn, alter->new_table->schema, alter->new_table->name, alter->arena,
+                                    &alter->relation, err);
+}
+
+/* ALTER TABLE "schema"."name" and what comes after; middle is quoted as an identifier. */
+static int alter_table(alteration *alter, const char *before, const char *middle, const char *after, pgconvoy_error *err)
+{
+    const pgconvoy_table *table = alter->new_table;
+    char doing[500];
+    snprintf(doing, sizeof doing, "changing table %s.%s on the target (%s%s\"%s\")", table->schema, table->name, before,
+             before[0] ? " " : "", middle);
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    pgc_buffer_text(&sql, "ALTER TABLE ");
+    pgc_quote_qualified(&sql, table->schema, table->name);
+    pgc_buffer_format(&sql, " %s ", before);
+    pgc_quote_identifier(&sql, middle);
+    pgc_buffer_format(&sql, " %s", after);
+    int status = pgc_pgsink_execute_buffer(alter->conn, &sql, doing, err);
+    pgc_buffer_free(&sql);
+    return status;
+}
+
+/* ---- the table's own name */
+
+static int rename_table(alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
+    if (!old || (strcmp(old->schema, new_->schema) == 0 && strcmp(old->name, new_->name) == 0))
+        return 0;
+    pgc_pgsink_relation before, after;
+    if (pgc_pgsink_relation_load(alter->conn, old->schema, old->name, alter->arena, &before, err) != 0 ||
+        pgc_pgsink_relation_load(alter->conn, new_->schema, new_->name, alter->arena, &after, err) != 0)
+        return -1;
+    if (before.oid != 0 && after.oid == 0) {
+        char doing[400];
+        snprintf(doing, sizeof doing, "renaming table %s.%s to %s.%s on the target", old->schema, old->name, new_->schema, new_->name);
+        if (pgc_pgsink_create_schema(alter->conn, new_->schema, err) != 0)
+            return -1;
+        pgc_buffer sql;
+        pgc_buffer_init(&sql, 65536);
+        if (strcmp(old->name, new_->name) != 0) {
+            pgc_buffer_text(&sql, "ALTER TABLE ");
+            pgc_quote_qualified(&sql, old->schema, old->name);
+            pgc_buffer_text(&sql, " RENAME TO ");
+            pgc_quote_identifier(&sql, new_->name);
+            pgc_buffer_text(&sql, "; ");
+        }
+        if (strcmp(old->schema, new_->schema) != 0) {
+            pgc_buffer_text(&sql, "ALTER TABLE ");
+            pgc_quote_qualified(&sql, old->schema, new_->name);
+            pgc_buffer_text(&sql, " SET SCHEMA ");
+            pgc_quote_identifier(&sql, new_->schema);
+        }
+        int status = pgc_pgsink_execute_buffer(alter->conn, &sql, doing, err);
+        pgc_buffer_free(&sql);
+        if (status != 0)
+            return -1;
+    }
+    return pgc_pgsink_checkpoint_rename(alter->sink, alter->conn, old, new_, err);
+}
+
+/* ---- renamed columns */
+
+/* One place between columns that both definitions have: the old names that went and the new names that came there. */
+typedef struct gap {
+    int old_count, new_count;
+    int *olds, *news;
+} gap;
+
+static int refuse_ambiguous(const alteration *alter, const gap *gap, pgconvoy_error *err)
+{
+    const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                       "column \"%s\" of %s.%s went and column \"%s\" came: it cannot be told whether it was renamed",
+                       old->columns[gap->olds[0]].name, new_->schema, new_->name, new_->columns[gap->news[0]].name);
+    pgconvoy_error_hint(err, "make the same change on the target by hand (rename the column, or drop one and add the other), then run again");
+    return -1;
+}
+
+static int rename_in_gap(alteration *alter, const gap *gap, bool last, pgconvoy_error *err)
+{
+    const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
+    bool to_do = false, same_types = gap->old_count == gap->new_count, any_alike = false;
+    for (int i = 0; i < gap->new_count; i++)
+        to_do |= !on_target(alter, new_->columns[gap->news[i]].name);
+    if (!to_do || gap->old_count == 0 || gap->new_count == 0)
+        return 0;
+    for (int n = 0; n < gap->new_count; n++)
+        for (int o = 0; o < gap->old_count; o++)
+            any_alike |= new_->columns[gap->news[n]].type->oid == old->columns[gap->olds[o]].type->oid;
+    if (last && !any_alike)
+        return 0; /* one dropped, another added */
+    for (int i = 0; i < gap->new_count && same_types; i++)
+        same_types = new_->columns[gap->news[i]].type->oid == old->columns[gap->olds[i]].type->oid;
+    if (last || !same_types)
+        return refuse_ambiguous(alter, gap, err);
+    for (int i = 0; i < gap->new_count; i++) {
+        pgc_buffer name;
+        const char *from = old->columns[gap->olds[i]].name, *to = new_->columns[gap->news[i]].name;
+        if (!on_target(alter, from) || on_target(alter, to))
+            continue;
+        pgc_buffer_init(&name, 4096);
+        pgc_buffer_text(&name, "TO ");
+        pgc_quote_identifier(&name, to);
+        int status = pgc_buffer_check(&name, err) == 0 ? alter_table(alter, "RENAME COLUMN", from, name.data, err) : -1;
+        pgc_buffer_free(&name);
+        if (status != 0)
+            return -1;
+    }
+    return reload(alter, err);
+}
+
+/* Walks both definitions side by side, from one column that both have to the next. */
+static int rename_columns(alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
+    if (!old)
+        return 0;
+    gap gap;
+    gap.olds = pgc_arena_alloc(alter->arena, sizeof(int) * ((size_t)old->column_count + 1));
+    gap.news = pgc_arena_alloc(alter->arena, sizeof(int) * ((size_t)new_->column_count + 1));
+    if (!gap.olds || !gap.news)
+        return pgc_error_out_of_memory(err);
+    int o = 0, n = 0;
+    for (bool last = false; !last; o++, n++) {
+        gap.old_count = gap.new_count = 0;
+        for (; o < old->column_count && find(new_, old->columns[o].name) < 0; o++)
+            gap.olds[gap.old_count++] = o;
+        for (; n < new_->column_count && find(old, new_->columns[n].name) < 0; n++)
+            gap.news[gap.new_count++] = n;
+        last = o >= old->column_count || n >= new_->column_count;
+        if (rename_in_gap(alter, &gap, last, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- columns that came, went, or changed their type */
+
+static int table_has_rows(alteration *alter, bool *rows, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 4096);
+    pgc_buffer_text(&sql, "SELECT EXISTS (SELECT FROM ");
+    pgc_quote_qualified(&sql, alter->new_table->schema, alter->new_table->name);
+    pgc_buffer_byte(&sql, ')');
+    PGresult *result = NULL;
+    if (pgc_buffer_check(&sql, err) == 0)
+        result = pgc_pgsink_query(alter->conn, sql.data, 0, NULL, "looking for rows on the target", err);
+    pgc_buffer_free(&sql);
+    if (!result)
+        return -1;
+    *rows = PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return 0;
+}
+
+/*
+ * The default that rows from before got on the source is not known here. A column that takes NULL is added with NULL in them, and that is said; one that does not
+ * take it must have had a default.
+ */
+static int add_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
+{
+    const pgconvoy_table *table = alter->new_table;
+    bool rows;
+    char what[300];
+    snprintf(what, sizeof what, "column \"%s\" of %s.%s", column->name, table->schema, table->name);
+    if (table_has_rows(alter, &rows, err) != 0)
+        return -1;
+    if (rows && column->not_null) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "%s was added as NOT NULL, and the values of the rows from before are not known", what);
+        pgconvoy_error_hint(err, "add it to the table on the target by hand, with the source's default, then run again");
+        return -1;
+    }
+    if (rows)
+        pgc_log_warning(alter->sink->config->log, "%s was added: rows from before have NULL there on the target, whatever its default on the source", what);
+    if (pgc_pgsink_type_create(alter->sink, alter->conn, column->type, what, err) != 0)
+        return -1;
+    pgc_buffer definition;
+    pgc_buffer_init(&definition, 65536);
+    pgc_buffer_text(&definition, column->type_sql);
+    pgc_buffer_text(&definition, column->not_null ? " NOT NULL" : "");
+    int status = pgc_buffer_check(&definition, err) == 0 ? alter_table(alter, "ADD COLUMN", column->name, definition.data, err) : -1;
+    pgc_buffer_free(&definition);
+    return status;
+}
+
+static int change_type(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
+{
+    pgc_buffer tail;
+    pgc_buffer_init(&tail, 65536);
+    if (pgc_pgsink_type_create(alter->sink, alter->conn, column->type, "the new type of a column", err) != 0)
+        return -1;
+    pgc_buffer_format(&tail, "TYPE %s USING ", column->type_sql);
+    pgc_quote_identifier(&tail, column->name);
+    pgc_buffer_format(&tail, "::%s", column->type_sql);
+    int status = pgc_buffer_check(&tail, err) == 0 ? alter_table(alter, "ALTER COLUMN", column->name, tail.data, err) : -1;
+    pgc_buffer_free(&tail);
+    return status;
+}
+
+static int follow_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
+{
+    const pgc_pgsink_column *target = pgc_pgsink_relation_find(&alter->relation, column->name);
+    if (!target)
+        return add_column(alter, column, err);
+    pgc_pgsink_fit fit = pgc_pgsink_column_fit(column, target);
+    bool ours = alter->content == PGSINK_CONTENT_CREATED;
+    /* somebody else's table may have a wider type; in ours the source's is meant */
+    if (fit == PGSINK_FIT_NONE || (ours && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod))) {
+        if (change_type(alter, column, err) != 0)
+            return -1;
+    }
+    if (ours && target->not_null && !column->not_null && !column->primary_key)
+        return alter_table(alter, "ALTER COLUMN", column->name, "DROP NOT NULL", err);
+    return 0;
+}
+
+static int drop_columns(alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_table *old = alter->old_table;
+    for (int i = 0; old && i < old->column_count; i++) {
+        const char *name = old->columns[i].name;
+        if (find(alter->new_table, name) < 0 && on_target(alter, name) && alter_table(alter, "DROP COLUMN", name, "", err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* Without the old definition a column that the source does not have may be the old name of one that is missing. */
+static int check_unknown(const alteration *alter, pgconvoy_error *err)
+{
+    for (int i = 0; !alter->old_table && i < alter->relation.column_count; i++) {
+        const char *name = alter->relation.columns[i].name;
+        if (find(alter->new_table, name) >= 0)
+            continue;
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s has changed while no pipeline ran: column \"%s\" of the target is not on the source",
+                           alter->new_table->schema, alter->new_table->name, name);
+        pgconvoy_error_hint(err, "give the table on the target the source's columns by hand (rename, drop, add), then run again");
+        return -1;
+    }
+    return 0;
+}
+
+static bool same_keys(const pgconvoy_table *old, const pgconvoy_table *new_)
+{
+    if (old->key_count != new_->key_count)
+        return false;
+    for (int i = 0; i < new_->key_count; i++)
+        if (strcmp(old->columns[old->key[i]].name, new_->columns[new_->key[i]].name) != 0)
+            return false;
+    for (int i = 0; i < new_->column_count; i++) {
+        int before = find(old, new_->columns[i].name);
+        if (new_->columns[i].primary_key != (before < 0 ? 0 : old->columns[before].primary_key))
+            return false;
+    }
+    return true;
+}
+
+static int follow(alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_table *table = alter->new_table;
+    if (rename_table(alter, err) != 0 || reload(alter, err) != 0)
+        return -1;
+    if (alter->relation.oid == 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "table %s.%s is not on the target", table->schema, table->name);
+        pgconvoy_error_hint(err, "create it there, or start again so that it is copied: pgconvoy drop, then sync");
+        return -1;
+    }
+    if (check_unknown(alter, err) != 0 ||
+        pgc_pgsink_checkpoint_content(alter->sink, alter->conn, table->schema, table->name, &alter->content, err) != 0 ||
+        rename_columns(alter, err) != 0)
+        return -1;
+    bool new_keys = alter->content == PGSINK_CONTENT_CREATED && alter->old_table && !same_keys(alter->old_table, table);
+    if (new_keys && pgc_pgsink_drop_keys(alter->conn, alter->relation.oid, table, err) != 0)
+        return -1;
+    if (drop_columns(alter, err) != 0)
+        return -1;
+    for (int i = 0; i < table->column_count; i++)
+        if (follow_column(alter, &table->columns[i], err) != 0)
+            return -1;
+    return new_keys ? pgc_pgsink_build_keys(alter->conn, alter->relation.oid, table, err) : 0;
+}
+
+int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                     pgconvoy_error *err)
+{
+    alteration alter = {.sink = sink, .conn = conn, .old_table = old_table, .new_table = new_table};
+    alter.arena = pgc_arena_new(16384);
+    if (!alter.arena)
+        return pgc_error_out_of_memory(err);
+    int status = follow(&alter, err);
+    pgc_arena_free(alter.arena);
+    return status;
+}

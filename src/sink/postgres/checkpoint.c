@@ -1,0 +1,312 @@
+/*
+ * The checkpoint: two tables in schema pgconvoy of the target, written in the transactions that write the data.
+ *
+ * A process that was killed may leave a session behind whose COMMIT is still on its way. So transactions of the stream hold an advisory
+ * lock of the pipeline, and reading the checkpoint takes the same lock: what is read can no longer be overtaken. Beside
+ * that a position is only ever moved from where its writer believes it to be, so that two processes cannot both apply the same changes.
+ */
+#include "sink/postgres/sink_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const state_names[] = {"waiting", "copying", "catching_up", "live", "failed"};
+static const char *const content_names[] = {NULL, "created", "emptied", "appended"};
+#define STATE_COUNT   (sizeof state_names / sizeof *state_names)
+#define CONTENT_COUNT (sizeof content_names / sizeof *content_names)
+
+void pgc_pgsink_checkpoint_lock_sql(const pgc_pgsink *sink, pgc_buffer *out)
+{
+    pgc_buffer_text(out, "SELECT pg_advisory_xact_lock(hashtextextended('pgconvoy ' || ");
+    pgc_quote_literal(out, sink->config->pipeline_name);
+    pgc_buffer_text(out, ", 0))");
+}
+
+static int state_exists(pgc_pgsink *sink, PGconn *conn, bool *exists, pgconvoy_error *err)
+{
+    *exists = atomic_load(&sink->state_exists);
+    if (*exists)
+        return 0;
+    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.table_state') IS NOT NULL", 0, NULL,
+                                        "looking for the checkpoint on the target", err);
+    if (!result)
+        return -1;
+    *exists = PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return 0;
+}
+
+/* Waits for sessions of this pipeline that are still at it. */
+static int take_lock(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, PGSINK_SQL_LIMIT);
+    pgc_pgsink_checkpoint_lock_sql(sink, &sql);
+    int result = pgc_pgsink_execute_buffer(conn, &sql, "waiting for an earlier session of this pipeline on the target", err);
+    pgc_buffer_free(&sql);
+    return result;
+}
+
+static int read_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
+{
+    const char *values[] = {sink->config->pipeline_name};
+    PGresult *result = pgc_pgsink_query(conn, "SELECT source_id, lsn FROM pgconvoy.pipeline WHERE name = $1", 1, values,
+                                        "reading the checkpoint on the target", err);
+    if (!result)
+        return -1;
+    int status = 0;
+    if (PQntuples(result) == 1) {
+        checkpoint->source_id = pgc_arena_strdup(sink->checkpoint_arena, PQgetvalue(result, 0, 0));
+        if (!checkpoint->source_id)
+            status = pgc_error_out_of_memory(err);
+        else if (pgconvoy_lsn_from_text(PQgetvalue(result, 0, 1), &checkpoint->lsn) != 0) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table pgconvoy.pipeline on the target holds a malformed position");
+            pgconvoy_error_hint(err, "pgconvoy drop, then start again");
+            status = -1;
+        }
+    }
+    PQclear(result);
+    return status;
+}
+
+static int read_tables(pgc_pgsink *sink, PGconn *conn, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
+{
+    const char *values[] = {sink->config->pipeline_name};
+    PGresult *result = pgc_pgsink_query(conn,
+                                        "SELECT schema_name, table_name, state, copy_lsn FROM pgconvoy.table_state "
+                                        "WHERE pipeline = $1 ORDER BY 1, 2",
+                                        1, values, "reading the table states on the target", err);
+    if (!result)
+        return -1;
+    int count = PQntuples(result);
+    pgconvoy_table_status *tables = pgc_arena_zalloc(sink->checkpoint_arena, sizeof *tables * ((size_t)count + 1));
+    int status = tables ? 0 : pgc_error_out_of_memory(err);
+    for (int i = 0; i < count && status == 0; i++) {
+        tables[i].schema = pgc_arena_strdup(sink->checkpoint_arena, PQgetvalue(result, i, 0));
+        tables[i].name = pgc_arena_strdup(sink->checkpoint_arena, PQgetvalue(result, i, 1));
+        size_t state = 0;
+        while (state < STATE_COUNT && strcmp(state_names[state], PQgetvalue(result, i, 2)) != 0)
+            state++;
+        if (!tables[i].schema || !tables[i].name) {
+            status = pgc_error_out_of_memory(err);
+        } else if (state == STATE_COUNT || pgconvoy_lsn_from_text(PQgetvalue(result, i, 3), &tables[i].copy_lsn) != 0) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table pgconvoy.table_state on the target has a row for %s.%s that cannot be understood",
+                               tables[i].schema, tables[i].name);
+            pgconvoy_error_hint(err, "it may be of a newer version of pgconvoy; use that one");
+            status = -1;
+        } else {
+            tables[i].state = (pgconvoy_table_state)state;
+        }
+    }
+    PQclear(result);
+    checkpoint->tables = tables;
+    checkpoint->table_count = (size_t)count;
+    return status;
+}
+
+int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
+{
+    memset(checkpoint, 0, sizeof *checkpoint);
+    pgc_arena_reset(sink->checkpoint_arena);
+    PGconn *conn = pgc_pgsink_borrow(sink, err);
+    if (!conn)
+        return -1;
+    bool exists;
+    int status = state_exists(sink, conn, &exists, err);
+    /* the lock is waited for in a statement of its own, so that the next ones see what its holder committed */
+    if (status == 0)
+        status = pgc_pgsink_begin(conn, err);
+    if (status == 0)
+        status = take_lock(sink, conn, err);
+    if (status == 0 && !exists)
+        status = state_exists(sink, conn, &exists, err);
+    if (status == 0 && exists) {
+        atomic_store(&sink->state_exists, true);
+        status = read_position(sink, conn, checkpoint, err);
+        if (status == 0)
+            status = read_tables(sink, conn, checkpoint, err);
+    }
+    if (status == 0) {
+        atomic_store(&sink->lsn, checkpoint->lsn);
+        atomic_store(&sink->lsn_known, true);
+    }
+    pgc_pgsink_give_back(sink, conn);
+    return status;
+}
+
+int pgc_pgsink_checkpoint_create(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
+{
+    static const char sql[] =
+        /* IF NOT EXISTS alone does not hold two sessions apart */
+        "SELECT pg_advisory_xact_lock(hashtextextended('pgconvoy schema', 0));"
+        "CREATE TABLE IF NOT EXISTS pgconvoy.pipeline ("
+        " name text PRIMARY KEY, source_id text NOT NULL, lsn pg_lsn NOT NULL,"
+        " updated_at timestamptz NOT NULL DEFAULT now());"
+        "CREATE TABLE IF NOT EXISTS pgconvoy.table_state ("
+        " pipeline text NOT NULL, schema_name text NOT NULL, table_name text NOT NULL, state text NOT NULL,"
+        " copy_lsn pg_lsn NOT NULL, content text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(),"
+        " PRIMARY KEY (pipeline, schema_name, table_name))";
+    static const char insert[] = "INSERT INTO pgconvoy.pipeline (name, source_id, lsn) VALUES ($1, $2, '0/0') ON CONFLICT DO NOTHING";
+    bool exists;
+    if (state_exists(sink, conn, &exists, err) != 0)
+        return -1;
+    if (!exists && (pgc_pgsink_create_schema(conn, "pgconvoy", err) != 0 ||
+                    pgc_pgsink_execute(conn, sql, "creating the checkpoint tables on the target", err) != 0))
+        return -1;
+    const char *values[] = {sink->config->pipeline_name, sink->config->source_id ? sink->config->source_id : ""};
+    PGresult *result = pgc_pgsink_query(conn, insert, 2, values, "creating the checkpoint on the target", err);
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
+int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table_status *tables, size_t count,
+                                 pgc_pgsink_content content, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "INSERT INTO pgconvoy.table_state (pipeline, schema_name, table_name, state, copy_lsn, content) "
+        "VALUES ($1, $2, $3, $4, $5::pg_lsn, coalesce($6, 'appended')) "
+        "ON CONFLICT (pipeline, schema_name, table_name) DO UPDATE SET state = excluded.state, copy_lsn = excluded.copy_lsn, "
+        "content = coalesce($6, table_state.content), updated_at = now()";
+    for (size_t i = 0; i < count; i++) {
+        char lsn[PGCONVOY_LSN_TEXT_SIZE];
+        const char *values[] = {sink->config->pipeline_name, tables[i].schema, tables[i].name,
+                                state_names[(size_t)tables[i].state < STATE_COUNT ? tables[i].state : 0],
+                                pgconvoy_lsn_to_text(tables[i].copy_lsn, lsn), content_names[content]};
+        PGresult *result = pgc_pgsink_query(conn, sql, 6, values, "storing a table state on the target", err);
+        if (!result)
+            return -1;
+        PQclear(result);
+    }
+    return 0;
+}
+
+int pgc_pgsink_checkpoint_lsn(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn *lsn, pgconvoy_error *err)
+{
+    bool exists;
+    *lsn = 0;
+    if (state_exists(sink, conn, &exists, err) != 0)
+        return -1;
+    if (!exists)
+        return 0;
+    const char *values[] = {sink->config->pipeline_name};
+    PGresult *result = pgc_pgsink_query(conn, "SELECT lsn FROM pgconvoy.pipeline WHERE name = $1", 1, values,
+                                        "reading the position on the target", err);
+    if (!result)
+        return -1;
+    if (PQntuples(result) == 1 && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 0), lsn) != 0)
+        *lsn = 0;
+    PQclear(result);
+    return 0;
+}
+
+int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn expected, pgconvoy_lsn lsn,
+                                   pgconvoy_error *err)
+{
+    static const char sql[] =
+        "INSERT INTO pgconvoy.pipeline AS p (name, source_id, lsn) VALUES ($1, $2, $3::pg_lsn) "
+        "ON CONFLICT (name) DO UPDATE SET source_id = excluded.source_id, lsn = excluded.lsn, updated_at = now() "
+        "WHERE p.lsn = $4::pg_lsn";
+    char new_text[PGCONVOY_LSN_TEXT_SIZE], old_text[PGCONVOY_LSN_TEXT_SIZE];
+    const char *values[] = {sink->config->pipeline_name, sink->config->source_id ? sink->config->source_id : "",
+                            pgconvoy_lsn_to_text(lsn, new_text), pgconvoy_lsn_to_text(expected, old_text)};
+    PGresult *result = pgc_pgsink_query(conn, sql, 4, values, "storing the position on the target", err);
+    if (!result)
+        return -1;
+    bool moved = strcmp(PQcmdTuples(result), "0") == 0;
+    PQclear(result);
+    if (!moved)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the position of pipeline %s on the target was moved from %s by another process",
+                       sink->config->pipeline_name, old_text);
+    pgconvoy_error_hint(err, "let one process run a pipeline; nothing was written twice");
+    pgconvoy_error_retriable(err, true); /* the next try starts from the position that is there */
+    return -1;
+}
+
+int pgc_pgsink_checkpoint_content(pgc_pgsink *sink, PGconn *conn, const char *schema, const char *name,
+                                  pgc_pgsink_content *content, pgconvoy_error *err)
+{
+    bool exists;
+    *content = PGSINK_CONTENT_UNKNOWN;
+    if (state_exists(sink, conn, &exists, err) != 0)
+        return -1;
+    if (!exists)
+        return 0;
+    const char *values[] = {sink->config->pipeline_name, schema, name};
+    PGresult *result = pgc_pgsink_query(conn,
+                                        "SELECT content FROM pgconvoy.table_state "
+                                        "WHERE pipeline = $1 AND schema_name = $2 AND table_name = $3",
+                                        3, values, "reading a table state on the target", err);
+    if (!result)
+        return -1;
+    if (PQntuples(result) == 1) {
+        *content = PGSINK_CONTENT_APPENDED; /* the careful reading of what we do not know */
+        for (size_t i = 1; i < CONTENT_COUNT; i++)
+            if (strcmp(content_names[i], PQgetvalue(result, 0, 0)) == 0)
+                *content = (pgc_pgsink_content)i;
+    }
+    PQclear(result);
+    return 0;
+}
+
+int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table,
+                                 const pgconvoy_table *new_table, pgconvoy_error *err)
+{
+    bool exists;
+    if (state_exists(sink, conn, &exists, err) != 0)
+        return -1;
+    if (!exists)
+        return 0;
+    const char *values[] = {sink->config->pipeline_name, old_table->schema, old_table->name, new_table->schema,
+                            new_table->name};
+    PGresult *result = pgc_pgsink_query(conn,
+                                        "UPDATE pgconvoy.table_state SET schema_name = $4, table_name = $5 "
+                                        "WHERE pipeline = $1 AND schema_name = $2 AND table_name = $3",
+                                        5, values, "renaming a table state on the target", err);
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
+static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err)
+{
+    const char *values[] = {sink->config->pipeline_name};
+    static const char *const statements[] = {
+        "DELETE FROM pgconvoy.table_state WHERE pipeline = $1", "DELETE FROM pgconvoy.pipeline WHERE name = $1",
+        "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
+        " AND NOT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline <> $1)"};
+    for (size_t i = 0; i < 3; i++) {
+        PGresult *result = pgc_pgsink_query(conn, statements[i], 1, values, "removing the checkpoint on the target", err);
+        if (!result)
+            return -1;
+        if (i == 2)
+            *empty = PQgetvalue(result, 0, 0)[0] == 't';
+        PQclear(result);
+    }
+    return 0;
+}
+
+int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err)
+{
+    static const char doing[] = "removing the checkpoint on the target";
+    PGconn *conn = pgc_pgsink_borrow(sink, err);
+    if (!conn)
+        return -1;
+    bool exists, empty = false;
+    int status = state_exists(sink, conn, &exists, err);
+    if (status == 0 && exists) {
+        status = pgc_pgsink_begin(conn, err);
+        if (status == 0)
+            status = drop_rows(sink, conn, &empty, err);
+        if (status == 0 && empty)
+            status = pgc_pgsink_execute(conn, "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline", doing, err);
+        if (status == 0)
+            status = pgc_pgsink_execute(conn, "COMMIT", doing, err);
+        if (status == 0 && empty) {
+            atomic_store(&sink->state_exists, false);
+            /* what else somebody keeps in the schema, or the schema's owner, may stand against it: then it stays */
+            PQclear(PQexec(conn, "DROP SCHEMA pgconvoy"));
+        }
+    }
+    pgc_pgsink_give_back(sink, conn);
+    return status;
+}

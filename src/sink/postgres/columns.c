@@ -1,0 +1,241 @@
+/*
+ * The columns of a table as it is on the target, and whether the source's columns fit into them. Two types are the same by name; another
+ * type fits only when it holds every value of the source's type without loss, and is then fed with text.
+ */
+#include "sink/postgres/sink_internal.h"
+#include "postgres/value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char relation_sql[] =
+    "SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = $1 AND c.relname = $2";
+
+/* The operator is looked for by exact type, since search_path holds no schema of an extension. */
+static const char columns_sql[] =
+    "SELECT a.attname, a.atttypid, a.atttypmod, tn.nspname, t.typname, coalesce(en.nspname, ''), coalesce(e.typname, ''),"
+    " format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef, a.attgenerated <> '', a.attidentity, eq.nspname "
+    "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace "
+    "LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typlen = -1 AND t.typcategory = 'A' "
+    "LEFT JOIN pg_namespace en ON en.oid = e.typnamespace "
+    "LEFT JOIN LATERAL (SELECT n.nspname FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace "
+    " WHERE o.oprname = '=' AND o.oprleft = coalesce(nullif(t.typbasetype, 0), t.oid) AND o.oprright = o.oprleft"
+    " AND n.nspname <> 'pg_catalog' LIMIT 1) eq ON true "
+    "WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+
+static const char *equals_operator(pgc_arena *arena, const PGresult *result, int row)
+{
+    if (PQgetisnull(result, row, 12))
+        return " = ";
+    pgc_buffer text;
+    pgc_buffer_init(&text, 1024);
+    pgc_buffer_text(&text, " OPERATOR(");
+    pgc_quote_identifier(&text, PQgetvalue(result, row, 12));
+    pgc_buffer_text(&text, ".=) ");
+    const char *copy = text.failed ? NULL : pgc_arena_strdup(arena, text.data);
+    pgc_buffer_free(&text);
+    return copy;
+}
+
+static bool fill_column(pgc_arena *arena, const PGresult *result, int row, pgc_pgsink_column *column)
+{
+    column->name = pgc_arena_strdup(arena, PQgetvalue(result, row, 0));
+    column->type_oid = (uint32_t)strtoul(PQgetvalue(result, row, 1), NULL, 10);
+    column->typmod = atoi(PQgetvalue(result, row, 2));
+    column->type_schema = pgc_arena_strdup(arena, PQgetvalue(result, row, 3));
+    column->type_name = pgc_arena_strdup(arena, PQgetvalue(result, row, 4));
+    column->element_schema = pgc_arena_strdup(arena, PQgetvalue(result, row, 5));
+    column->element_name = pgc_arena_strdup(arena, PQgetvalue(result, row, 6));
+    column->type_sql = pgc_arena_strdup(arena, PQgetvalue(result, row, 7));
+    column->not_null = PQgetvalue(result, row, 8)[0] == 't';
+    column->has_default = PQgetvalue(result, row, 9)[0] == 't' || PQgetvalue(result, row, 11)[0] != '\0';
+    column->generated = PQgetvalue(result, row, 10)[0] == 't';
+    column->identity_always = PQgetvalue(result, row, 11)[0] == 'a';
+    column->equals = equals_operator(arena, result, row);
+    return column->name && column->type_schema && column->type_name && column->element_schema && column->element_name &&
+           column->type_sql && column->equals;
+}
+
+int pgc_pgsink_relation_load(PGconn *conn, const char *schema, const char *name, pgc_arena *arena,
+                             pgc_pgsink_relation *relation, pgconvoy_error *err)
+{
+    char doing[300], oid[16];
+    snprintf(doing, sizeof doing, "looking at table %s.%s on the target", schema, name);
+    memset(relation, 0, sizeof *relation);
+    const char *values[] = {schema, name};
+    PGresult *result = pgc_pgsink_query(conn, relation_sql, 2, values, doing, err);
+    if (!result)
+        return -1;
+    if (PQntuples(result) == 1) {
+        relation->oid = (uint32_t)strtoul(PQgetvalue(result, 0, 0), NULL, 10);
+        relation->kind = PQgetvalue(result, 0, 1)[0];
+    }
+    PQclear(result);
+    if (relation->oid == 0)
+        return 0;
+    snprintf(oid, sizeof oid, "%u", relation->oid);
+    values[0] = oid;
+    result = pgc_pgsink_query(conn, columns_sql, 1, values, doing, err);
+    if (!result)
+        return -1;
+    relation->column_count = PQntuples(result);
+    relation->columns = pgc_arena_zalloc(arena, sizeof *relation->columns * ((size_t)relation->column_count + 1));
+    int status = relation->columns ? 0 : pgc_error_out_of_memory(err);
+    for (int i = 0; i < relation->column_count && status == 0; i++)
+        if (!fill_column(arena, result, i, &relation->columns[i]))
+            status = pgc_error_out_of_memory(err);
+    PQclear(result);
+    return status;
+}
+
+pgc_pgsink_column *pgc_pgsink_relation_find(const pgc_pgsink_relation *relation, const char *name)
+{
+    for (int i = 0; i < relation->column_count; i++)
+        if (strcmp(relation->columns[i].name, name) == 0)
+            return &relation->columns[i];
+    return NULL;
+}
+
+/* ---- whether a type fits */
+
+static bool same_type(const pgconvoy_type *type, const pgc_pgsink_column *target)
+{
+    /* an array's own name is made up by the server; its element's is not */
+    if (type->kind == PGCONVOY_TYPE_ARRAY && type->element && target->element_name[0])
+        return strcmp(type->element->name, target->element_name) == 0 &&
+               strcmp(type->element->schema, target->element_schema) == 0;
+    return strcmp(type->name, target->type_name) == 0 && strcmp(type->schema, target->type_schema) == 0;
+}
+
+/* numeric's modifier: 4 + (precision << 16 | scale in 11 bits, signed since 15). */
+static int numeric_scale(int32_t typmod)
+{
+    return (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
+}
+
+/* A modifier that rounds is a silent loss; one that refuses (varchar) is not. */
+static bool modifier_keeps(uint32_t oid, int32_t source, int32_t target)
+{
+    if (target == source || target < 0)
+        return true;
+    switch (oid) {
+    case PGC_VARCHAR:
+    case PGC_VARBIT:
+        return true; /* too long is an error of the server's */
+    case PGC_NUMERIC: /* precision overflows loudly; fewer digits after the point round */
+        return source >= 0 && numeric_scale(target) >= numeric_scale(source);
+    case PGC_TIME:
+    case PGC_TIMETZ:
+    case PGC_TIMESTAMP:
+    case PGC_TIMESTAMPTZ:
+        return target >= 6 || (source >= 0 && target >= source);
+    default:
+        return false;
+    }
+}
+
+static bool is_wider(uint32_t source, uint32_t target)
+{
+    static const uint32_t pairs[][2] = {
+        {PGC_INT2, PGC_INT4},        {PGC_INT2, PGC_INT8},       {PGC_INT4, PGC_INT8},      {PGC_INT2, PGC_NUMERIC},
+        {PGC_INT4, PGC_NUMERIC},     {PGC_INT8, PGC_NUMERIC},    {PGC_OID, PGC_INT8},       {PGC_VARCHAR, PGC_TEXT_OID},
+        {PGC_NAME, PGC_TEXT_OID},    {PGC_TEXT_OID, PGC_VARCHAR}, {PGC_NAME, PGC_VARCHAR},  {PGC_CIDR, PGC_INET},
+        {PGC_CHAR, PGC_TEXT_OID},    {PGC_JSON, PGC_TEXT_OID},   {PGC_XML, PGC_TEXT_OID},   {PGC_BPCHAR, PGC_TEXT_OID},
+        {PGC_BIT, PGC_VARBIT},       {PGC_UUID, PGC_TEXT_OID}};
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
+        if (pairs[i][0] == source && pairs[i][1] == target)
+            return true;
+    return false;
+}
+
+pgc_pgsink_fit pgc_pgsink_column_fit(const pgconvoy_column *source, const pgc_pgsink_column *target)
+{
+    if (same_type(source->type, target))
+        return modifier_keeps(source->type->oid, source->typmod, target->typmod) ? PGSINK_FIT_SAME : PGSINK_FIT_NONE;
+    const pgconvoy_type *base = pgc_type_base(source->type);
+    if (base != source->type && same_type(base, target)) /* a domain into its base type */
+        return modifier_keeps(base->oid, source->type->typmod, target->typmod) ? PGSINK_FIT_SAME : PGSINK_FIT_NONE;
+    if (target->type_oid == PGC_TEXT_OID && base->kind == PGCONVOY_TYPE_ENUM)
+        return PGSINK_FIT_TEXT;
+    if (!is_wider(base->oid, target->type_oid))
+        return PGSINK_FIT_NONE;
+    bool has_room = target->typmod < 0 || target->type_oid == PGC_VARCHAR || target->type_oid == PGC_VARBIT ||
+                    (target->type_oid == PGC_NUMERIC && numeric_scale(target->typmod) >= 0);
+    return has_room ? PGSINK_FIT_TEXT : PGSINK_FIT_NONE;
+}
+
+bool pgc_pgsink_relation_equals(const pgc_pgsink_relation *relation, const pgconvoy_table *table)
+{
+    if (relation->column_count != table->column_count)
+        return false;
+    for (int i = 0; i < table->column_count; i++) {
+        const pgc_pgsink_column *target = pgc_pgsink_relation_find(relation, table->columns[i].name);
+        if (!target || pgc_pgsink_column_fit(&table->columns[i], target) != PGSINK_FIT_SAME ||
+            target->typmod != table->columns[i].typmod || (target->not_null && !table->columns[i].not_null))
+            return false;
+    }
+    return true;
+}
+
+/* ---- checking somebody else's table */
+
+static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
+                        const pgconvoy_column *column, pgconvoy_error *err)
+{
+    const pgc_pgsink_column *target = pgc_pgsink_relation_find(relation, column->name);
+    if (!target) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "table %s.%s on the target has no column \"%s\"", table->schema,
+                           table->name, column->name);
+        pgconvoy_error_hint(err, "add it (%s), or run with --if-exists drop", column->type_sql);
+        return -1;
+    }
+    pgc_pgsink_fit fit = pgc_pgsink_column_fit(column, target);
+    if (fit == PGSINK_FIT_NONE) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "column \"%s\" of table %s.%s is %s on the source and %s on the target, which does not hold its values",
+                           column->name, table->schema, table->name, column->type_sql, target->type_sql);
+        pgconvoy_error_hint(err, "change the column's type on the target to %s, or run with --if-exists drop", column->type_sql);
+        return -1;
+    }
+    if (target->identity_always && !column->in_key && table->replica_identity != 'f') {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "column \"%s\" of table %s.%s on the target is GENERATED ALWAYS AS IDENTITY, which no UPDATE can set",
+                           column->name, table->schema, table->name);
+        pgconvoy_error_hint(err, "on the target: ALTER TABLE … ALTER COLUMN \"%s\" SET GENERATED BY DEFAULT", column->name);
+        return -1;
+    }
+    if (fit == PGSINK_FIT_SAME)
+        return 0;
+    pthread_mutex_lock(&sink->lock);
+    pgc_pgsink_mark *mark = pgc_arena_alloc(sink->arena, sizeof *mark);
+    if (mark) {
+        *mark = (pgc_pgsink_mark){.next = sink->text_columns, .pointer = column};
+        sink->text_columns = mark;
+    }
+    pthread_mutex_unlock(&sink->lock);
+    return mark ? 0 : pgc_error_out_of_memory(err);
+}
+
+int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
+                              pgconvoy_error *err)
+{
+    for (int i = 0; i < table->column_count; i++)
+        if (check_column(sink, relation, table, &table->columns[i], err) != 0)
+            return -1;
+    for (int i = 0; i < relation->column_count; i++) {
+        const pgc_pgsink_column *target = &relation->columns[i];
+        bool sent = false;
+        for (int c = 0; c < table->column_count && !sent; c++)
+            sent = strcmp(table->columns[c].name, target->name) == 0;
+        if (sent || !target->not_null || target->has_default || target->generated)
+            continue;
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "column \"%s\" of table %s.%s on the target is NOT NULL without a default, and the source does not send it",
+                           target->name, table->schema, table->name);
+        pgconvoy_error_hint(err, "give it a default, drop its NOT NULL, or run with --if-exists drop");
+        return -1;
+    }
+    return 0;
+}

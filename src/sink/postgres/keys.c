@@ -1,0 +1,141 @@
+/*
+ * Keys of tables that the pipeline made: the source's primary key, and a unique index on the replica identity where that is another one. They
+ * are built after the data, which is several times faster than keeping them while it comes.
+ */
+#include "sink/postgres/sink_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The table's primary key columns in order; false when there is none or not all of it is sent. */
+static bool primary_key(const pgconvoy_table *table, int *columns, int *count)
+{
+    int highest = 0, found = 0;
+    for (int i = 0; i < table->column_count; i++) {
+        int place = table->columns[i].primary_key;
+        if (place < 1 || place > 32) /* an index has at most 32 columns */
+            continue;
+        columns[place - 1] = i;
+        found++;
+        if (place > highest)
+            highest = place;
+    }
+    *count = highest;
+    return highest > 0 && found == highest;
+}
+
+/* {"a","b"}: an array literal of names. */
+static void append_name_array(pgc_buffer *out, const pgconvoy_table *table, const int *columns, int count)
+{
+    pgc_buffer_byte(out, '{');
+    for (int i = 0; i < count; i++) {
+        pgc_buffer_text(out, i ? ",\"" : "\"");
+        for (const char *c = table->columns[columns[i]].name; *c; c++) {
+            if (*c == '"' || *c == '\\')
+                pgc_buffer_byte(out, '\\');
+            pgc_buffer_byte(out, *c);
+        }
+        pgc_buffer_byte(out, '"');
+    }
+    pgc_buffer_byte(out, '}');
+}
+
+static void append_columns(pgc_buffer *out, const pgconvoy_table *table, const int *columns, int count)
+{
+    pgc_buffer_byte(out, '(');
+    for (int i = 0; i < count; i++) {
+        pgc_buffer_text(out, i ? ", " : "");
+        pgc_quote_identifier(out, table->columns[columns[i]].name);
+    }
+    pgc_buffer_byte(out, ')');
+}
+
+int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const int *columns, int count,
+                          bool *found, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "SELECT 1 FROM pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate"
+        " AND i.indpred IS NULL AND i.indexprs IS NULL AND ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k(attnum, place)"
+        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.place <= i.indnkeyatts ORDER BY 1)"
+        " = ARRAY(SELECT unnest($2::text[]) ORDER BY 1)";
+    *found = false;
+    if (count == 0)
+        return 0;
+    char oid[16];
+    pgc_buffer names;
+    snprintf(oid, sizeof oid, "%u", relation);
+    pgc_buffer_init(&names, PGSINK_SQL_LIMIT);
+    append_name_array(&names, table, columns, count);
+    PGresult *result = NULL;
+    if (pgc_buffer_check(&names, err) == 0) {
+        const char *values[] = {oid, names.data};
+        result = pgc_pgsink_query(conn, sql, 2, values, "looking at the keys of a table on the target", err);
+    }
+    pgc_buffer_free(&names);
+    if (!result)
+        return -1;
+    *found = PQntuples(result) > 0;
+    PQclear(result);
+    return 0;
+}
+
+int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    int columns[32], count, status = 0;
+    bool found;
+    char doing[300];
+    pgc_buffer sql;
+    snprintf(doing, sizeof doing, "building the key of %s.%s on the target", table->schema, table->name);
+    pgc_buffer_init(&sql, 65536);
+    if (primary_key(table, columns, &count)) {
+        status = pgc_pgsink_has_unique(conn, relation, table, columns, count, &found, err);
+        if (status == 0 && !found) {
+            pgc_buffer_text(&sql, "ALTER TABLE ");
+            pgc_quote_qualified(&sql, table->schema, table->name);
+            pgc_buffer_text(&sql, " ADD PRIMARY KEY ");
+            append_columns(&sql, table, columns, count);
+            status = pgc_pgsink_execute_buffer(conn, &sql, doing, err);
+        }
+    }
+    if (status == 0)
+        status = pgc_pgsink_has_unique(conn, relation, table, table->key, table->key_count, &found, err);
+    if (status == 0 && !found && table->key_count > 0 && table->key_count <= 32) {
+        pgc_buffer_reset(&sql);
+        /* the target's own oid makes a name that nobody else has, and that can be found again */
+        pgc_buffer_format(&sql, "CREATE UNIQUE INDEX pgconvoy_key_%u ON ", relation);
+        pgc_quote_qualified(&sql, table->schema, table->name);
+        pgc_buffer_byte(&sql, ' ');
+        append_columns(&sql, table, table->key, table->key_count);
+        status = pgc_pgsink_execute_buffer(conn, &sql, doing, err);
+    }
+    pgc_buffer_free(&sql);
+    return status;
+}
+
+int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    char oid[16], doing[300];
+    snprintf(oid, sizeof oid, "%u", relation);
+    snprintf(doing, sizeof doing, "dropping the key of %s.%s on the target", table->schema, table->name);
+    const char *values[] = {oid};
+    PGresult *result = pgc_pgsink_query(conn, "SELECT conname FROM pg_constraint WHERE conrelid = $1::oid AND contype = 'p'", 1, values, doing, err);
+    if (!result)
+        return -1;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    if (PQntuples(result) == 1) {
+        pgc_buffer_text(&sql, "ALTER TABLE ");
+        pgc_quote_qualified(&sql, table->schema, table->name);
+        pgc_buffer_text(&sql, " DROP CONSTRAINT ");
+        pgc_quote_identifier(&sql, PQgetvalue(result, 0, 0));
+        pgc_buffer_text(&sql, "; ");
+    }
+    PQclear(result);
+    pgc_buffer_text(&sql, "DROP INDEX IF EXISTS ");
+    pgc_quote_identifier(&sql, table->schema);
+    pgc_buffer_format(&sql, ".pgconvoy_key_%u", relation);
+    int status = pgc_pgsink_execute_buffer(conn, &sql, doing, err);
+    pgc_buffer_free(&sql);
+    return status;
+}

@@ -1,0 +1,298 @@
+/*
+ * The PostgreSQL sink: its descriptor, and the life of sink and writer. What a table copy and a change stream do in between is in
+ * copy_write.c and apply.c; sink_internal.h has the map of the folder.
+ */
+#include "sink/postgres/types.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OLDEST_SERVER 120000
+
+/* ---- the sink */
+
+/* Copying a database into itself would truncate, or feed on, what it reads. source_id is "system identifier/database". */
+static int check_not_source(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
+{
+    if (!sink->config->source_id)
+        return 0;
+    PGresult *result = pgc_pgsink_query(conn, "SELECT system_identifier || '/' || current_database() FROM pg_control_system()", 0, NULL,
+                                        "asking the target for its identity", err);
+    if (!result) /* managed servers may keep the function to themselves: then it cannot be known */
+        return strcmp(err->sqlstate, "42501") == 0 ? (pgc_error_clear(err), 0) : -1;
+    bool same = strcmp(PQgetvalue(result, 0, 0), sink->config->source_id) == 0;
+    PQclear(result);
+    if (!same)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is the source: database \"%s\" of the same server", sink->database);
+    pgconvoy_error_hint(err, "name another database as the target");
+    return -1;
+}
+
+static int check_server(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "SELECT current_database(), quote_ident(current_user), pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on',"
+        " CASE WHEN to_regnamespace('pgconvoy') IS NULL THEN has_database_privilege(current_database(), 'CREATE')"
+        " ELSE has_schema_privilege('pgconvoy', 'USAGE') AND (has_schema_privilege('pgconvoy', 'CREATE') OR to_regclass('pgconvoy.table_state') IS NOT NULL) END";
+    sink->server_version = PQserverVersion(conn);
+    PGresult *result = pgc_pgsink_query(conn, sql, 0, NULL, "looking at the target", err);
+    if (!result)
+        return -1;
+    const char *database = PQgetvalue(result, 0, 0), *user = PQgetvalue(result, 0, 1);
+    int status = -1;
+    if (sink->server_version < OLDEST_SERVER) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is PostgreSQL %d; 12 is the oldest supported", sink->server_version / 10000);
+        pgconvoy_error_hint(err, "upgrade the target's server");
+    } else if (PQgetvalue(result, 0, 2)[0] == 't') {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is a standby, which cannot be written");
+        pgconvoy_error_hint(err, "connect to its primary");
+    } else if (PQgetvalue(result, 0, 3)[0] == 't') {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "database \"%s\" on the target is read-only for us", database);
+        pgconvoy_error_hint(err, "on the target: ALTER DATABASE \"%s\" SET default_transaction_read_only = off", database);
+    } else if (PQgetvalue(result, 0, 4)[0] != 't') {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s may not create the schema pgconvoy in database \"%s\" on the target", user, database);
+        pgconvoy_error_hint(err, "on the target: GRANT CREATE ON DATABASE \"%s\" TO %s", database, user);
+    } else if (!(sink->database = strdup(database))) {
+        pgc_error_out_of_memory(err);
+    } else {
+        status = 0;
+    }
+    PQclear(result);
+    return status;
+}
+
+/* Where it is not allowed, triggers and foreign keys of the target see our writes. */
+static void try_replica_role(pgc_pgsink *sink, PGconn *conn)
+{
+    PGresult *result = PQexec(conn, "SET session_replication_role = replica");
+    sink->replica_role = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    if (!sink->replica_role)
+        pgc_log_warning(sink->config->log, "session_replication_role = replica is not allowed on the target: its triggers and foreign keys "
+                                           "apply to what is written (a superuser may GRANT SET ON PARAMETER session_replication_role)");
+}
+
+static void sink_close(void *state)
+{
+    pgc_pgsink *sink = state;
+    if (!sink)
+        return;
+    while (sink->idle_count > 0)
+        PQfinish(sink->idle[--sink->idle_count]);
+    if (sink->arena)
+        pgc_arena_free(sink->arena);
+    if (sink->checkpoint_arena)
+        pgc_arena_free(sink->checkpoint_arena);
+    pthread_mutex_destroy(&sink->lock);
+    free(sink->database);
+    free(sink);
+}
+
+static int sink_open(const pgconvoy_sink_config *config, void **state, pgconvoy_error *err)
+{
+    pgc_pgsink *sink = calloc(1, sizeof *sink);
+    if (!sink)
+        return pgc_error_out_of_memory(err);
+    sink->config = config;
+    pthread_mutex_init(&sink->lock, NULL);
+    sink->arena = pgc_arena_new(4096);
+    sink->checkpoint_arena = pgc_arena_new(4096);
+    PGconn *conn = NULL;
+    int status = sink->arena && sink->checkpoint_arena ? 0 : pgc_error_out_of_memory(err);
+    if (status == 0 && !(conn = pgc_pgsink_connect(sink, "control", err)))
+        status = -1;
+    if (status == 0)
+        status = check_server(sink, conn, err);
+    if (status == 0)
+        status = check_not_source(sink, conn, err);
+    if (status == 0)
+        try_replica_role(sink, conn);
+    pgc_pgsink_give_back(sink, conn);
+    if (status != 0) {
+        sink_close(sink);
+        return -1;
+    }
+    *state = sink;
+    return 0;
+}
+
+static int sink_read_checkpoint(void *state, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
+{
+    return pgc_pgsink_checkpoint_read(state, checkpoint, err);
+}
+
+static pgconvoy_format sink_column_format(void *state, const pgconvoy_column *column)
+{
+    pgc_pgsink *sink = state;
+    bool as_text = !pgc_pgsink_type_is_portable(column->type);
+    pthread_mutex_lock(&sink->lock);
+    for (const pgc_pgsink_mark *mark = sink->text_columns; mark && !as_text; mark = mark->next)
+        as_text = mark->pointer == column;
+    pthread_mutex_unlock(&sink->lock);
+    return as_text ? PGCONVOY_TEXT : PGCONVOY_BINARY;
+}
+
+static int sink_drop(void *state, pgconvoy_error *err)
+{
+    return pgc_pgsink_checkpoint_drop(state, err);
+}
+
+/* ---- writers */
+
+static void writer_close(void *state)
+{
+    pgc_pgsink_writer *writer = state;
+    if (!writer)
+        return;
+    pgc_pgsink_targets_clear(writer);
+    PQfinish(writer->conn);
+    free(writer->values);
+    free(writer->lengths);
+    free(writer->formats);
+    free(writer->offsets);
+    free(writer->sent);
+    pgc_buffer_free(&writer->scratch);
+    pgc_buffer_free(&writer->truncate);
+    free(writer);
+}
+
+static int writer_open(void *state, void **out, pgconvoy_error *err)
+{
+    pgc_pgsink_writer *writer = calloc(1, sizeof *writer);
+    if (!writer)
+        return pgc_error_out_of_memory(err);
+    writer->sink = state;
+    pgc_buffer_init(&writer->scratch, (size_t)4 << 30);
+    pgc_buffer_init(&writer->truncate, PGSINK_SQL_LIMIT);
+    writer->conn = pgc_pgsink_connect(state, "writer", err);
+    if (!writer->conn) {
+        free(writer);
+        return -1;
+    }
+    *out = writer;
+    return 0;
+}
+
+static int begin_copy(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    if (pgc_pgsink_begin(writer->conn, err) != 0)
+        return -1;
+    writer->in_transaction = true;
+    writer->copy_table = table;
+    /* finish_table commits synchronously, and with it all that was written before */
+    return pgc_pgsink_execute(writer->conn, "SET LOCAL synchronous_commit = off", "starting a table copy on the target", err);
+}
+
+static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    pgc_pgsink *sink = writer->sink;
+    pgconvoy_lsn lsn;
+    if (!atomic_load(&sink->lsn_known)) {
+        if (pgc_pgsink_checkpoint_lsn(sink, writer->conn, &lsn, err) != 0)
+            return -1;
+        atomic_store(&sink->lsn, lsn);
+        atomic_store(&sink->lsn_known, true);
+    }
+    pgc_buffer lock;
+    pgc_buffer_init(&lock, 65536);
+    pgc_pgsink_checkpoint_lock_sql(sink, &lock);
+    int status = pgc_buffer_check(&lock, err);
+    writer->in_transaction = true;
+    if (status == 0)
+        status = pgc_pgsink_fly_sql(writer, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", NULL, 0, err);
+    if (status == 0)
+        status = pgc_pgsink_fly_sql(writer, lock.data, NULL, 0, err);
+    pgc_buffer_free(&lock);
+    return status;
+}
+
+static int writer_begin(void *state, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_pgsink_writer *writer = state;
+    writer->copy_table = NULL;
+    return table ? begin_copy(writer, table, err) : begin_stream(writer, err);
+}
+
+static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                          pgconvoy_error *err)
+{
+    pgc_pgsink *sink = writer->sink;
+    if (lsn == 0 && table_count == 0)
+        return 0;
+    if (writer->copy_table &&
+        pgc_pgsink_execute(writer->conn, "SET LOCAL synchronous_commit = on", "storing the position on the target", err) != 0)
+        return -1;
+    if (!atomic_load(&sink->state_exists) && pgc_pgsink_checkpoint_create(sink, writer->conn, err) != 0)
+        return -1;
+    if (lsn != 0 && pgc_pgsink_checkpoint_position(sink, writer->conn, atomic_load(&sink->lsn), lsn, err) != 0)
+        return -1;
+    return pgc_pgsink_checkpoint_tables(sink, writer->conn, tables, table_count, PGSINK_CONTENT_UNKNOWN, err);
+}
+
+static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count, pgconvoy_error *err)
+{
+    pgc_pgsink_writer *writer = state;
+    if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_apply_flush(writer, err) != 0 || pgc_pgsink_land(writer, err) != 0 ||
+        store_progress(writer, lsn, tables, table_count, err) != 0 ||
+        pgc_pgsink_execute(writer->conn, "COMMIT", "committing on the target", err) != 0)
+        return -1;
+    writer->in_transaction = false;
+    writer->copy_table = NULL;
+    if (lsn != 0)
+        atomic_store(&writer->sink->lsn, lsn);
+    if (lsn != 0 || table_count > 0)
+        atomic_store(&writer->sink->state_exists, true);
+    return 0;
+}
+
+static void writer_abort(void *state)
+{
+    pgc_pgsink_writer *writer = state;
+    if (!writer->in_transaction)
+        return;
+    if (writer->copying)
+        PQputCopyEnd(writer->conn, "given up");
+    for (PGresult *result; writer->copying && (result = PQgetResult(writer->conn)) != NULL;)
+        PQclear(result);
+    pgc_pgsink_crash_land(writer);
+    if (PQstatus(writer->conn) == CONNECTION_OK && !writer->flying && PQtransactionStatus(writer->conn) != PQTRANS_IDLE)
+        PQclear(PQexec(writer->conn, "ROLLBACK"));
+    /* statements may have been prepared, or not, when the failure came */
+    if (PQstatus(writer->conn) == CONNECTION_OK && !writer->flying && writer->statement_number > 0)
+        PQclear(PQexec(writer->conn, "DEALLOCATE ALL"));
+    pgc_pgsink_targets_clear(writer);
+    pgc_buffer_reset(&writer->truncate);
+    writer->copying = writer->in_transaction = false;
+    writer->copy_table = NULL;
+}
+
+/* ---- the descriptor */
+
+static const char *const schemes[] = {"postgres://", "postgresql://", NULL};
+
+const pgconvoy_sink pgc_sink_postgres = {
+    .version = PGCONVOY_SINK_VERSION,
+    .name = "postgres",
+    .description = "a PostgreSQL database: rows and position in one transaction",
+    .schemes = schemes,
+    .target_help = "postgres://USER@HOST/DATABASE or \"host=… dbname=…\"",
+    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS,
+    .open = sink_open,
+    .read_checkpoint = sink_read_checkpoint,
+    .column_format = sink_column_format,
+    .check_table = pgc_pgsink_check_table,
+    .prepare_table = pgc_pgsink_prepare_table,
+    .finish_table = pgc_pgsink_finish_table,
+    .open_writer = writer_open,
+    .begin = writer_begin,
+    .write_rows = pgc_pgsink_write_rows,
+    .write_changes = pgc_pgsink_write_changes,
+    .change_schema = pgc_pgsink_change_schema,
+    .commit = writer_commit,
+    .abort = writer_abort,
+    .close_writer = writer_close,
+    .drop = sink_drop,
+    .close = sink_close,
+};

@@ -1,0 +1,294 @@
+/*
+ * The PostgreSQL sink's own structures. How its files stand to each other:
+ *
+ *   sink.c        the descriptor; opening and closing, begin, commit, abort
+ *   session.c     connections set up for writing, a pool of them for what happens beside the writers
+ *   checkpoint.c  pgconvoy.pipeline and pgconvoy.table_state on the target
+ *   types.c       which types exist on the target, and making those that do not
+ *   columns.c     the columns of a target table, and whether the source's fit into them
+ *   schema.c      check, prepare and finish a table
+ *   keys.c        primary keys and unique indexes of tables that we made
+ *   alter.c       a schema change carried over
+ *   copy_write.c  the table copy: COPY FROM STDIN
+ *   apply.c       the change stream: changes to parameters of statements
+ *   statement.c   SQL of the statements and their cache
+ *   flight.c      many statements in flight at once (libpq's pipeline mode)
+ *
+ * Threads: pgc_pgsink is shared; what its lock guards is said below. A writer belongs to one thread.
+ */
+#ifndef PGC_SINK_POSTGRES_SINK_INTERNAL_H
+#define PGC_SINK_POSTGRES_SINK_INTERNAL_H
+
+#include "base/arena.h"
+#include "base/log.h"
+#include "postgres/connection.h"
+#include "postgres/quote.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#define PGSINK_SQL_LIMIT (16u << 20) /* the longest statement: 1600 columns of 63 bytes, several times over */
+#define PGSINK_IDLE_MAX  8
+
+typedef struct pgc_pgsink {
+    const pgconvoy_sink_config *config;
+    int server_version;
+    char *database;
+    bool replica_role;        /* session_replication_role = replica is allowed to us */
+    atomic_bool state_exists; /* the tables of schema pgconvoy are there */
+    atomic_ullong lsn;        /* the position that the pipeline goes on from: as read, then as committed */
+    atomic_bool lsn_known;
+    pgc_arena *checkpoint_arena;
+
+    pthread_mutex_t lock; /* guards what follows */
+    PGconn *idle[PGSINK_IDLE_MAX];
+    int idle_count;
+    pgc_arena *arena;                    /* for the two lists */
+    struct pgc_pgsink_mark *text_columns; /* columns whose type is another one on the target */
+    struct pgc_pgsink_mark *good_types;  /* user-defined types that were found on the target, by "schema"."name" */
+} pgc_pgsink;
+
+/* A remembered pointer or text. */
+typedef struct pgc_pgsink_mark {
+    struct pgc_pgsink_mark *next;
+    const void *pointer;
+    const char *text;
+} pgc_pgsink_mark;
+
+/* ---- columns.c: a table as it is on the target */
+
+typedef enum pgc_pgsink_fit {
+    PGSINK_FIT_NONE,  /* a value of the source's type cannot be stored, or not without loss */
+    PGSINK_FIT_TEXT,  /* another type that takes the text form of every value of the source's */
+    PGSINK_FIT_SAME   /* the same type: any format */
+} pgc_pgsink_fit;
+
+typedef struct pgc_pgsink_column {
+    const char *name;
+    uint32_t type_oid;
+    int32_t typmod;
+    const char *type_schema, *type_name, *element_schema, *element_name; /* element_…: "" unless an array */
+    const char *type_sql;      /* format_type with the modifier */
+    const char *equals;        /* " = " or, for types with an operator of their own, " OPERATOR(schema.=) " */
+    bool not_null;
+    bool has_default;
+    bool generated;            /* GENERATED ALWAYS AS (…) STORED: cannot be written */
+    bool identity_always;      /* GENERATED ALWAYS AS IDENTITY: cannot be set by UPDATE */
+} pgc_pgsink_column;
+
+typedef struct pgc_pgsink_relation {
+    uint32_t oid;    /* 0: there is no such table */
+    char kind;       /* pg_class.relkind */
+    int column_count;
+    pgc_pgsink_column *columns;
+} pgc_pgsink_relation;
+
+/* Reads the table schema.name as it is on the target, into arena; what is not there has oid 0. */
+int pgc_pgsink_relation_load(PGconn *conn, const char *schema, const char *name, pgc_arena *arena,
+                             pgc_pgsink_relation *relation, pgconvoy_error *err) PGC_MUST_CHECK;
+/* NULL when there is none of that name. */
+pgc_pgsink_column *pgc_pgsink_relation_find(const pgc_pgsink_relation *relation, const char *name);
+pgc_pgsink_fit pgc_pgsink_column_fit(const pgconvoy_column *source, const pgc_pgsink_column *target);
+/* True when the relation has exactly the columns of table, in any order, of the same types. */
+bool pgc_pgsink_relation_equals(const pgc_pgsink_relation *relation, const pgconvoy_table *table);
+/* Refuses, by name, columns that are missing or do not fit, and columns that nobody would fill. */
+int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
+                              pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- session.c */
+
+/* A connection that is set up for writing. */
+PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error *err) PGC_MUST_CHECK;
+/* One from the pool, or a new one; given back after use (closed when it is broken or in a transaction). From any thread. */
+PGconn *pgc_pgsink_borrow(pgc_pgsink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_pgsink_give_back(pgc_pgsink *sink, PGconn *conn);
+/* Runs sql; a failure says what was being done, and is the sink's. */
+PGresult *pgc_pgsink_query(PGconn *conn, const char *sql, int count, const char *const *values, const char *doing,
+                           pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_execute(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same with the text of a buffer, which is checked. */
+int pgc_pgsink_execute_buffer(PGconn *conn, const pgc_buffer *sql, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
+/* pgc_connection_error with the sink's error code. */
+void pgc_pgsink_error(PGconn *conn, const PGresult *result, const char *doing, pgconvoy_error *err);
+int pgc_pgsink_begin(PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- checkpoint.c */
+
+/* How a table's content on the target came to be: decides what may be done to it when its copy is repeated. */
+typedef enum pgc_pgsink_content {
+    PGSINK_CONTENT_UNKNOWN = 0, /* no row of this pipeline */
+    PGSINK_CONTENT_CREATED,     /* the pipeline made the table */
+    PGSINK_CONTENT_EMPTIED,     /* somebody else's table, empty when the pipeline began: all rows are ours */
+    PGSINK_CONTENT_APPENDED     /* somebody else's rows are among ours */
+} pgc_pgsink_content;
+
+int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Makes schema and tables of the checkpoint, in the open transaction of conn. */
+int pgc_pgsink_checkpoint_create(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Stores states (content UNKNOWN: as it was) in the open transaction of conn. */
+int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table_status *tables, size_t count,
+                                 pgc_pgsink_content content, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Stores the position, which must have been expected before: a position that somebody else moved is refused. */
+int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn expected, pgconvoy_lsn lsn,
+                                   pgconvoy_error *err) PGC_MUST_CHECK;
+/* The position that is stored now; 0 for none. */
+int pgc_pgsink_checkpoint_lsn(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn *lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_checkpoint_content(pgc_pgsink *sink, PGconn *conn, const char *schema, const char *name,
+                                  pgc_pgsink_content *content, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table,
+                                 const pgconvoy_table *new_table, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+/* SQL expression of the advisory lock that transactions of this pipeline's stream hold. */
+void pgc_pgsink_checkpoint_lock_sql(const pgc_pgsink *sink, pgc_buffer *out);
+
+/* ---- schema.c, keys.c, alter.c */
+
+int pgc_pgsink_check_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+int pgc_pgsink_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+int pgc_pgsink_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                            pgconvoy_error *err);
+
+/* Makes schema unless it is there. */
+int pgc_pgsink_create_schema(PGconn *conn, const char *schema, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* True in *found when a unique index that ON CONFLICT can use is on exactly these columns. */
+int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const int *columns, int count,
+                          bool *found, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Builds the primary key, and the unique index of a key that is not the primary key, where they are missing. */
+int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Drops what build_keys makes. */
+int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/*
+ * Gives the table on the target the columns of new_table, in the open transaction of conn. old_table NULL: it is not known what the table was like
+ * (it changed while nobody looked); then columns are added but none is dropped.
+ */
+int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                     pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- writers */
+
+/* A statement, prepared on the writer's connection. */
+typedef struct pgc_pgsink_parameter {
+    uint16_t column; /* of the source's table */
+    bool old;        /* from the change's old row */
+} pgc_pgsink_parameter;
+
+typedef enum pgc_pgsink_action {
+    PGSINK_INSERT,
+    PGSINK_UPDATE,      /* the key did not change: found by the key in the new row */
+    PGSINK_UPDATE_KEY,  /* found by the key in the old row, which may change */
+    PGSINK_UPDATE_FULL, /* found by the whole old row */
+    PGSINK_DELETE,
+    PGSINK_DELETE_FULL
+} pgc_pgsink_action;
+
+typedef struct pgc_pgsink_statement {
+    struct pgc_pgsink_statement *next;
+    pgc_pgsink_action action;
+    uint64_t *sent;   /* bit set of the columns whose values take part: of the new row, else of the old one */
+    char name[24];    /* of the prepared statement */
+    char *sql;        /* NULL: there is nothing to do */
+    int parameter_count;
+    pgc_pgsink_parameter *parameters;
+    uint32_t *types;
+} pgc_pgsink_statement;
+
+/* A table of the stream, as the writer knows it. */
+typedef struct pgc_pgsink_target {
+    struct pgc_pgsink_target *next; /* in its slot of the writer's table */
+    const pgconvoy_table *table;
+    pgc_arena *arena;
+    pgc_pgsink_relation relation;
+    pgc_pgsink_column **columns; /* for each column of table */
+    bool *pass_binary;           /* for each column: binary values may go as they are */
+    bool upsert;                 /* a unique index on the key is there */
+    int statement_count;
+    pgc_pgsink_statement *statements;
+    int64_t missing;             /* rows that an UPDATE or DELETE did not find */
+} pgc_pgsink_target;
+
+/* What waits for its result, in the order it was sent. */
+typedef enum pgc_pgsink_flight_kind { PGSINK_FLIGHT_OTHER, PGSINK_FLIGHT_PREPARE, PGSINK_FLIGHT_CHANGE, PGSINK_FLIGHT_SYNC } pgc_pgsink_flight_kind;
+typedef struct pgc_pgsink_flight {
+    uint8_t kind;
+    uint8_t operation; /* pgconvoy_operation, of a change */
+    bool ended;        /* its result came, the NULL behind it not yet */
+    pgc_pgsink_target *target;
+} pgc_pgsink_flight;
+
+#define PGSINK_FLIGHT_SLOTS 2048 /* a power of two */
+#define PGSINK_TARGET_SLOTS 1024
+
+typedef struct pgc_pgsink_writer {
+    pgc_pgsink *sink;
+    PGconn *conn;
+    bool in_transaction;
+    /* table copy */
+    const pgconvoy_table *copy_table;
+    bool copying;
+    pgconvoy_format copy_format;
+    /* change stream */
+    pgc_pgsink_target *targets[PGSINK_TARGET_SLOTS];
+    pgc_pgsink_target *last_target;
+    int statement_count;  /* prepared on this connection */
+    unsigned statement_number;
+    /* flight.c */
+    bool flying; /* in pipeline mode */
+    bool failed;
+    pgconvoy_error error;
+    pgc_pgsink_flight flights[PGSINK_FLIGHT_SLOTS];
+    unsigned first_flight, flight_count, since_flush_request;
+    size_t unflushed_bytes;
+    /* parameters of one statement, for at most 65535 */
+    const char **values;
+    int *lengths, *formats;
+    size_t *offsets; /* into scratch, or SIZE_MAX */
+    int parameter_capacity;
+    pgc_buffer scratch;
+    uint64_t *sent;
+    int sent_words;
+    /* TRUNCATE changes of one record make one statement */
+    pgc_buffer truncate;
+    pgconvoy_lsn truncate_lsn;
+    uint8_t truncate_flags;
+    pgc_pgsink_target *truncate_target;
+} pgc_pgsink_writer;
+
+/* copy_write.c */
+int pgc_pgsink_write_rows(void *writer, const pgconvoy_rows *rows, pgconvoy_error *err);
+int pgc_pgsink_copy_end(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* apply.c */
+int pgc_pgsink_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
+/* Sends what is held back (a TRUNCATE). */
+int pgc_pgsink_apply_flush(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                             pgconvoy_error *err);
+
+/* statement.c */
+/* The target of table, loaded when it is new. NULL and err on failure. Leaves pipeline mode when it has to ask the server. */
+pgc_pgsink_target *pgc_pgsink_target_get(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The statement for the action with writer->sent, made and prepared when it is new. */
+pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pgsink_target *target,
+                                               pgc_pgsink_action action, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Forgets a table and deallocates its statements; waits for what is in flight first. */
+int pgc_pgsink_target_forget(pgc_pgsink_writer *writer, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Forgets all tables, and with them all statements. */
+void pgc_pgsink_targets_clear(pgc_pgsink_writer *writer);
+
+/* flight.c */
+/* Sends sql with text parameters, to be checked later. */
+int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_target *target, uint8_t operation,
+                       pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
+                           pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends the statement with the writer's values, lengths and formats. */
+int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
+                             uint8_t operation, size_t bytes, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Waits for the results of all that was sent and leaves pipeline mode: the connection is for plain calls again. */
+int pgc_pgsink_land(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same after a failure, whatever the results are. */
+void pgc_pgsink_crash_land(pgc_pgsink_writer *writer);
+
+#endif
