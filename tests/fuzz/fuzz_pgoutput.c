@@ -1,0 +1,185 @@
+/*
+ * Fuzzes the whole way from pgoutput's bytes to changes. An input is a byte of options and then messages, each with a length of two bytes:
+ *
+ *     bits 0-1 protocol version - 1; bit 2 streaming 'parallel'; bit 3 small batches and everything streamed spilled to disk;
+ *     bit 4 leave out early transactions; bit 5 tables with fewer columns than the messages
+ *
+ * Whatever comes in, what comes out must keep the interface's promises, which are checked here, and every byte of it must be readable.
+ */
+#include "source/postgres/assemble.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MUST(condition)                                                                                                \
+    do {                                                                                                               \
+        if (!(condition))                                                                                              \
+            abort();                                                                                                   \
+    } while (0)
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct checker {
+    pgc_arena *arena;
+    bool narrow;
+    bool in_transaction;
+    uint32_t next_sequence;
+    pgconvoy_lsn position;
+    volatile unsigned sum; /* so that every byte is really read */
+} checker;
+
+/* A table made after the message's own word; some are not ours, some change with every message. */
+static int resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **out, pgconvoy_error *err)
+{
+    checker *c = arg;
+    *out = NULL;
+    if (relation->oid % 7 == 3)
+        return 0;
+    pgconvoy_table *table = pgc_arena_zalloc(c->arena, sizeof *table);
+    pgconvoy_column *columns = pgc_arena_zalloc(c->arena, (size_t)(relation->column_count + 1) * sizeof *columns);
+    if (!table || !columns)
+        return pgc_error_out_of_memory(err);
+    for (int i = relation->column_count - 1; i >= 0; i--) {
+        if (c->narrow && i % 2)
+            continue;
+        columns[table->column_count++].name = pgc_arena_strdup(c->arena, relation->columns[i].name);
+    }
+    if (c->narrow)
+        columns[table->column_count++].name = "a column that the message does not have";
+    table->oid = relation->oid;
+    table->version = 1;
+    table->schema = pgc_arena_strdup(c->arena, relation->schema);
+    table->name = pgc_arena_strdup(c->arena, relation->name);
+    table->columns = columns;
+    *out = table;
+    return 0;
+}
+
+static void read_all(checker *c, const char *data, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        c->sum += (unsigned char)data[i];
+}
+
+static void check_row(checker *c, const pgconvoy_value *values, int count)
+{
+    for (int i = 0; values && i < count; i++) {
+        MUST(values[i].length >= PGCONVOY_UNCHANGED && values[i].format <= PGCONVOY_BINARY);
+        MUST(values[i].length < 0 ? values[i].data == NULL : values[i].data != NULL);
+        if (values[i].length > 0)
+            read_all(c, values[i].data, (size_t)values[i].length);
+    }
+}
+
+static void check_change(checker *c, const pgconvoy_change *change)
+{
+    MUST(change->transaction);
+    if (change->transaction->origin)
+        read_all(c, change->transaction->origin, strlen(change->transaction->origin));
+    switch (change->operation) {
+    case PGCONVOY_BEGIN:
+        MUST(!c->in_transaction && change->sequence == 0);
+        c->in_transaction = true;
+        c->next_sequence = 0;
+        return;
+    case PGCONVOY_COMMIT:
+        MUST(c->in_transaction && change->sequence == c->next_sequence && c->next_sequence > 0);
+        MUST(change->transaction->end_lsn >= change->transaction->commit_lsn);
+        c->in_transaction = false;
+        return;
+    case PGCONVOY_SCHEMA:
+        MUST(c->in_transaction && change->table && change->sequence == c->next_sequence);
+        return;
+    case PGCONVOY_MESSAGE:
+        read_all(c, change->prefix, strlen(change->prefix));
+        read_all(c, change->content, change->content_length);
+        MUST(!change->table);
+        if (!(change->flags & PGCONVOY_MESSAGE_TRANSACTIONAL))
+            return;
+        break;
+    case PGCONVOY_INSERT:
+        MUST(!change->old && change->new_ && !change->old_kind);
+        break;
+    case PGCONVOY_UPDATE:
+        MUST(change->new_ && !change->old == !change->old_kind);
+        break;
+    case PGCONVOY_DELETE:
+        MUST(change->old && !change->new_ && change->old_kind);
+        break;
+    default:
+        MUST(change->operation == PGCONVOY_TRUNCATE && !change->old && !change->new_);
+    }
+    MUST(c->in_transaction && change->sequence == c->next_sequence++);
+    MUST(change->operation == PGCONVOY_MESSAGE || change->table);
+    if (change->table) {
+        check_row(c, change->old, change->table->column_count);
+        check_row(c, change->new_, change->table->column_count);
+    }
+}
+
+static void check_batch(checker *c, pgc_change_batch *batch)
+{
+    for (size_t i = 0; i < batch->changes.count; i++)
+        check_change(c, &batch->changes.items[i]);
+    MUST(batch->at_boundary == !c->in_transaction);
+    MUST(batch->position >= c->position);
+    c->position = batch->position;
+    pgc_change_batch_free(batch);
+}
+
+static int feed(checker *c, pgc_assembler *assembler, pgconvoy_lsn lsn, const uint8_t *data, size_t size)
+{
+    pgconvoy_error err = {0};
+    /* an exact copy, gone before the changes are looked at: nothing may point into it */
+    uint8_t *copy = malloc(size + (size == 0));
+    MUST(copy);
+    if (size > 0)
+        memcpy(copy, data, size);
+    int rc = pgc_assembler_feed(assembler, lsn, copy, size, &err);
+    free(copy);
+    pgc_change_batch *batch;
+    while (rc == 0 && (rc = pgc_assembler_next(assembler, &batch, &err)) > 0) {
+        check_batch(c, batch);
+        rc = 0;
+    }
+    MUST(rc == 0 || (err.code != PGCONVOY_OK && err.code != PGCONVOY_ERROR_INTERNAL && err.message[0]));
+    return rc;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 1)
+        return 0;
+    uint8_t options = data[0];
+    checker c = {.arena = pgc_arena_new(4096), .narrow = options & 32};
+    pgc_assembler_config config = {.protocol_version = (options & 3) + 1,
+                                   .streaming_parallel = options & 4,
+                                   .batch_bytes = options & 8 ? 2000 : 0,
+                                   .spill_dir = "/tmp",
+                                   .spill_transaction_bytes = options & 8 ? 100 : 0,
+                                   .skip_before = options & 16 ? 0x100 : 0,
+                                   .resolve = resolve,
+                                   .resolve_arg = &c};
+    pgconvoy_error err = {0};
+    pgc_assembler *assembler = pgc_assembler_new(&config, &err);
+    MUST(c.arena && assembler);
+    pgconvoy_lsn lsn = 8;
+    for (size_t at = 1; at + 2 <= size; lsn += 8) {
+        size_t length = (size_t)data[at] << 8 | data[at + 1];
+        at += 2;
+        if (length > size - at)
+            length = size - at;
+        if (feed(&c, assembler, lsn, data + at, length))
+            break;
+        at += length;
+        if (lsn % 64 == 0) {
+            pgc_assembler_position(assembler, lsn);
+            pgc_change_batch *batch = pgc_assembler_take(assembler);
+            if (batch)
+                check_batch(&c, batch);
+        }
+    }
+    pgc_assembler_free(assembler);
+    pgc_arena_free(c.arena);
+    return 0;
+}
