@@ -100,13 +100,29 @@ static void add_clear(cli_console *console, pgc_buffer *out)
         pgc_buffer_format(out, "\r\033[%dA\033[J", console->drawn_lines);
 }
 
+/* Text of a server or a user: it must neither break the line nor steer the terminal. A run of such characters becomes one space. */
+static void add_one_line(pgc_buffer *out, const char *text)
+{
+    bool gap = false;
+    for (; *text; text++) {
+        bool control = (unsigned char)*text < 0x20 || *text == 0x7f;
+        if (control || (gap && *text == ' ')) {
+            if (!gap)
+                pgc_buffer_byte(out, ' ');
+            gap = true;
+            continue;
+        }
+        gap = false;
+        pgc_buffer_byte(out, *text);
+    }
+}
+
 static void add_text_line(pgc_buffer *out, pgconvoy_log_level level, const char *line)
 {
     char time[PGC_TIME_TEXT_SIZE];
     pgc_time_to_text(pgc_clock_unix_us(), time);
     pgc_buffer_format(out, "%.10s %.12s %s: ", time, time + 11, pgc_log_level_name(level));
-    for (; *line; line++) /* a value in a message must neither break the line nor steer the terminal */
-        pgc_buffer_byte(out, (unsigned char)*line < 0x20 || *line == 0x7f ? ' ' : *line);
+    add_one_line(out, line);
     pgc_buffer_byte(out, '\n');
 }
 
@@ -220,10 +236,10 @@ void cli_say_error(const cli_arguments *arguments, const pgconvoy_error *err)
         pgc_json_string(&line, err->sqlstate);
         pgc_buffer_byte(&line, '}');
     } else {
-        pgc_buffer_format(&line, "pgconvoy: error: %s%s%s", err->message, err->hint[0] ? "; " : "", err->hint);
-        for (size_t i = 0; i < line.length; i++)
-            if ((unsigned char)line.data[i] < 0x20 || line.data[i] == 0x7f)
-                line.data[i] = ' ';
+        pgc_buffer_text(&line, "pgconvoy: error: ");
+        add_one_line(&line, err->message);
+        pgc_buffer_text(&line, err->hint[0] ? "; " : "");
+        add_one_line(&line, err->hint);
     }
     pgc_buffer_byte(&line, '\n');
     put(&line);

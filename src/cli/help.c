@@ -5,11 +5,22 @@
 
 #define OPTION_WIDTH 30
 
+/* text and spaces up to width columns; the texts have an ellipsis or two, which is three bytes and one column. */
+static void add_padded(pgc_buffer *out, const char *text, int width)
+{
+    for (const char *c = text; *c; c++)
+        width -= ((unsigned char)*c & 0xC0) != 0x80;
+    pgc_buffer_format(out, "%s%*s", text, width > 0 ? width : 0, "");
+}
+
 static void add_sinks(pgc_buffer *out)
 {
     pgc_buffer_text(out, "\nSOURCE\n  postgres://…, host=… dbname=…   a PostgreSQL server, as libpq takes it\n\nTARGET\n");
-    for (const pgconvoy_sink *const *sink = pgconvoy_sinks(); *sink; sink++)
-        pgc_buffer_format(out, "  %-30s  %s\n", (*sink)->target_help, (*sink)->description);
+    for (const pgconvoy_sink *const *sink = pgconvoy_sinks(); *sink; sink++) {
+        pgc_buffer_text(out, "  ");
+        add_padded(out, (*sink)->target_help, OPTION_WIDTH);
+        pgc_buffer_format(out, "  %s\n", (*sink)->description);
+    }
 }
 
 void cli_help_general(pgc_buffer *out)
