@@ -12,7 +12,7 @@
 void pgc_stream_tables_free(pgc_stream_tables *tables)
 {
     PQfinish(tables->conn);
-    pgc_oid_map_free(&tables->warned);
+    pgc_oid_map_free(&tables->seen);
     tables->conn = NULL;
 }
 
@@ -188,14 +188,42 @@ static int build(pgc_stream_tables *tables, const pgc_relation *relation, const 
     return fill_columns(tables, relation, before, now, columns, err) || set_key(arena, &table->table, relation, now, err) ? -1 : 0;
 }
 
+/*
+ * Where partitions are published as their root, the server sends the Relation of the partition too, though no change will name it. 1: it is one
+ * of a table of ours.
+ */
+static int is_partition_of_ours(pgc_stream_tables *tables, uint32_t oid, pgconvoy_error *err)
+{
+    if (!tables->source->publication.via_root)
+        return 0;
+    PGconn *conn = catalog(tables, err);
+    if (!conn)
+        return -1;
+    PGresult *result = pgc_query_oids(conn,
+                                      "SELECT a.relid::pg_catalog.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), "
+                                      "LATERAL pg_catalog.pg_partition_ancestors(r.oid) a",
+                                      &oid, 1, err);
+    if (!result)
+        return -1;
+    int ours = 0;
+    for (int row = 0; row < PQntuples(result); row++)
+        ours |= pgc_source_find_table(tables->source, pgc_result_oid(result, row, 0)) != NULL;
+    PQclear(result);
+    return ours;
+}
+
 static int not_ours(pgc_stream_tables *tables, const pgc_relation *relation, pgconvoy_error *err)
 {
-    if (pgc_oid_map_get(&tables->warned, relation->oid))
+    if (pgc_oid_map_get(&tables->seen, relation->oid))
         return 0;
-    pgc_log_warning(tables->source->config.log,
-                    "table %s.%s is in publication %s but not among the tables of this pipeline: its changes are left out",
-                    relation->schema, relation->name, tables->source->publication_name);
-    return pgc_oid_map_put(&tables->warned, relation->oid, tables, err);
+    int partition = is_partition_of_ours(tables, relation->oid, err);
+    if (partition < 0)
+        return -1;
+    if (!partition)
+        pgc_log_warning(tables->source->config.log,
+                        "table %s.%s is in publication %s but not among the tables of this pipeline: its changes are left out",
+                        relation->schema, relation->name, tables->source->publication_name);
+    return pgc_oid_map_put(&tables->seen, relation->oid, tables, err);
 }
 
 int pgc_stream_tables_resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **table, pgconvoy_error *err)

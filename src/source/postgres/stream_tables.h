@@ -7,8 +7,8 @@
 
 typedef struct pgc_stream_tables {
     pgc_postgres_source *source;
-    PGconn *conn;       /* to the catalog, made when a table changes */
-    pgc_oid_map warned; /* tables that are none of ours */
+    PGconn *conn;     /* to the catalog, made when a table changes */
+    pgc_oid_map seen; /* relations that are none of ours and were looked into */
 } pgc_stream_tables;
 
 void pgc_stream_tables_free(pgc_stream_tables *tables);
