@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#define MAX_TABLES 16
+#define MAX_TABLES 32
 
 typedef struct fixture {
     pgc_assembler *assembler;
@@ -116,6 +116,8 @@ static inline void write_row(pgc_buffer *out, const char *label, const pgconvoy_
             pgc_buffer_text(out, "null");
         else if (values[i].length == PGCONVOY_UNCHANGED)
             pgc_buffer_text(out, "same");
+        else if (values[i].length > 60)
+            pgc_buffer_format(out, "<%d bytes>", values[i].length);
         else
             pgc_buffer_append(out, values[i].data, (size_t)values[i].length);
     }
