@@ -1,0 +1,48 @@
+/* What assemble.c (the state machine over messages) and apply.c (the changes they make) share. Never leaves this folder. */
+#ifndef PGC_SOURCE_POSTGRES_ASSEMBLE_INTERNAL_H
+#define PGC_SOURCE_POSTGRES_ASSEMBLE_INTERNAL_H
+
+#include "source/postgres/assemble.h"
+#include "source/postgres/batch.h"
+#include "source/postgres/relation.h"
+#include "source/postgres/spill.h"
+
+/* The transaction whose changes are being emitted. */
+typedef struct open_transaction {
+    pgconvoy_transaction facts; /* origin is owned here */
+    pgconvoy_lsn end_lsn;       /* Stream Commit: known before the changes are */
+    pgconvoy_lsn begin_lsn;
+    uint32_t sequence;
+    bool begun;                   /* its BEGIN was emitted */
+    bool skipped;                 /* the sink has it */
+    pgconvoy_transaction *shared; /* what the changes of the current batch point to; NULL: none yet */
+} open_transaction;
+
+struct pgc_assembler {
+    pgc_assembler_config config;
+    pgc_relation_cache *relations;
+    pgc_spill *spill;
+    pgc_batch_builder builder;
+    uint8_t place; /* PGC_PGOUTPUT_… */
+    open_transaction open;
+    pgc_spilled *stream; /* of the block we are in */
+    pgc_spilled *replay; /* the one that is read back */
+    pgconvoy_lsn position, position_told;
+};
+
+/* Opens a transaction (Begin, Stream Commit); nothing is emitted before its first change. */
+void pgc_assembler_begin(pgc_assembler *assembler, uint32_t xid, pgconvoy_lsn commit_lsn, int64_t commit_time);
+/* Ends it: COMMIT, if it emitted anything, and the position. */
+int pgc_assembler_commit(pgc_assembler *assembler, pgconvoy_lsn end_lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_assembler_move_position(pgc_assembler *assembler, pgconvoy_lsn lsn);
+
+/* Applies a message that stands inside a transaction: R, Y, O, I, U, D, T, M; the cursor is behind type byte and xid. */
+int pgc_assembler_apply(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err) PGC_MUST_CHECK;
+/* M, which may stand outside as well. */
+int pgc_assembler_apply_message(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
+    PGC_MUST_CHECK;
+
+/* The error for a message that cannot stand where it does; returns -1. */
+int pgc_assembler_unexpected(pgconvoy_error *err, uint8_t type, const char *what);
+
+#endif
