@@ -270,10 +270,10 @@ int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
 static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err)
 {
     const char *values[] = {sink->config->pipeline_name};
-    static const char *const statements[] = {
-        "DELETE FROM pgconvoy.table_state WHERE pipeline = $1", "DELETE FROM pgconvoy.pipeline WHERE name = $1",
-        "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
-        " AND NOT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline <> $1)"};
+    static const char is_empty[] = "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
+                                   " AND NOT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline <> $1)";
+    static const char *const statements[] = {"DELETE FROM pgconvoy.table_state WHERE pipeline = $1",
+                                             "DELETE FROM pgconvoy.pipeline WHERE name = $1", is_empty};
     for (size_t i = 0; i < 3; i++) {
         PGresult *result = pgc_pgsink_query(conn, statements[i], 1, values, "removing the checkpoint on the target", err);
         if (!result)

@@ -58,6 +58,13 @@ int pgc_pgsink_begin(PGconn *conn, pgconvoy_error *err)
     return pgc_pgsink_execute(conn, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "starting a transaction on the target", err);
 }
 
+/* The server's notices ("does not exist, skipping") are not the user's; libpq would print them. */
+static void note(void *arg, const char *message)
+{
+    const pgc_pgsink *sink = arg;
+    pgc_log_debug(sink->config->log, "the target says: %s", message);
+}
+
 PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error *err)
 {
     /* settings that a server is too old for are passed over by set_config's absence from pg_settings */
@@ -70,6 +77,7 @@ PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error
     PGconn *conn = pgc_connect(sink->config->target, PGC_CONNECTION_SQL, name, err);
     if (!conn)
         return NULL;
+    PQsetNoticeProcessor(conn, note, sink);
     if (pgc_pgsink_execute(conn, settings, "setting up a session on the target", err) != 0 ||
         (sink->replica_role && pgc_pgsink_execute(conn, "SET session_replication_role = replica",
                                                   "silencing triggers on the target", err) != 0)) {

@@ -176,13 +176,14 @@ static void append_where_full(builder *build)
                 pgc_buffer_text(sql, n++ ? ", " : "");
                 append_name(build, i);
             }
-        pgc_buffer_text(sql, ") OPERATOR(pg_catalog.*=) ROW(");
+        /* the casts make records of them: two bare rows would be compared column by column */
+        pgc_buffer_text(sql, ")::record OPERATOR(pg_catalog.*=) ROW(");
         for (int i = 0, n = 0; i < table->column_count; i++)
             if (compare_by(target, i) == BY_IMAGE) {
                 pgc_buffer_text(sql, n++ ? ", " : "");
                 append_parameter(build, i, true);
             }
-        pgc_buffer_byte(sql, ')');
+        pgc_buffer_text(sql, ")::record");
         joint = " AND ";
     }
     for (int i = 0; i < table->column_count; i++) {
