@@ -170,8 +170,8 @@ static int read_text(pgc_copy_reader *reader, const char **at, const char *end, 
     for (;; count++) {
         bool escaped = false;
         const char *stop = field_end(p, end, &escaped);
-        bool empty_line = count == 0 && reader->column_count == 0 && stop == p;
-        if (!empty_line && count == reader->column_count)
+        bool empty_line = reader->column_count == 0 && stop == p && (p == end || *p == '\n'); /* of no fields */
+        if (!empty_line && count >= reader->column_count)
             return malformed("a line has more fields than the table has columns", err);
         if (stop - p > INT32_MAX)
             return malformed("a value is too long", err);

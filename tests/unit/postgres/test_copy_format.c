@@ -161,6 +161,7 @@ static void malformed_text_is_refused(void **state)
     assert_int_equal(rows_of(PGCONVOY_TEXT, 2, BYTES("a\n")), -1);
     assert_int_equal(rows_of(PGCONVOY_TEXT, 2, BYTES("a\tb\tc\n")), -1);
     assert_int_equal(rows_of(PGCONVOY_TEXT, 0, BYTES("a\n")), -1);
+    assert_int_equal(rows_of(PGCONVOY_TEXT, 0, BYTES("\t\t\t\n")), -1);
     assert_int_equal(rows_of(PGCONVOY_TEXT, 1, BYTES("a\\")), -1);
     assert_int_equal(rows_of(PGCONVOY_TEXT, 1, BYTES("\\.\nb\n")), -1);
     pgc_copy_reader reader;
