@@ -28,8 +28,9 @@ static void status_sql(const pgc_postgres_source *source, char *sql, size_t size
              version >= 170000 ? "invalidation_reason" : "NULL");
 }
 
-static void judge(const PGresult *result, const char *name, pgc_position_status *status)
+static void judge(const pgc_postgres_source *source, const PGresult *result, pgc_position_status *status)
 {
+    const char *name = source->slot_name;
     const char *plugin = PQgetvalue(result, 0, 0), *database = PQgetvalue(result, 0, 1);
     const char *wal_status = PQgetvalue(result, 0, 4), *reason = PQgetvalue(result, 0, 6);
     char *out = status->reason;
@@ -46,6 +47,9 @@ static void judge(const PGresult *result, const char *name, pgc_position_status 
         snprintf(out, size, "slot %s was invalidated: its WAL is lost; %s", name, lost_hint);
     else if (pgc_result_bool(result, 0, 5))
         snprintf(out, size, "slot %s was invalidated by a conflict with recovery; %s", name, lost_hint);
+    else if (source->config.streaming && !source->publication.exists)
+        /* made again it would not do: changes are decoded with the publications of their time */
+        snprintf(out, size, "publication %s is gone, which slot %s needs; pgconvoy drop, then sync again", source->publication_name, name);
     else
         status->usable = true;
 }
@@ -65,7 +69,7 @@ int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pg
     int failed = 0;
     if (PQntuples(result) == 1) {
         status->exists = true;
-        judge(result, source->slot_name, status);
+        judge(source, result, status);
         if (!PQgetisnull(result, 0, 3) && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 3), &status->confirmed_lsn) != 0) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "slot %s has a position that is no LSN", source->slot_name);
             failed = -1;

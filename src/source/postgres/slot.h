@@ -4,7 +4,7 @@
 
 #include "source/postgres/postgres_internal.h"
 
-/* What the server says of the slot, with the mend where it cannot be used. */
+/* What the server says of the slot, with the mend where it cannot be used. After load_tables, since the publication matters too. */
 int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*

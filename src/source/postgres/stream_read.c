@@ -16,7 +16,7 @@
 
 #define FEEDBACK_MOVED_US    1000000  /* at most this often when the confirmed position moves */
 #define FEEDBACK_AT_LEAST_US 10000000 /* and this often in any case */
-#define ASK_EVERY_US         500000   /* an idle stream asks the server where it is */
+#define ASK_EVERY_US         250000   /* an idle stream asks the server where it is */
 #define POSITION_EVERY_US    100000   /* batches that bring nothing but a position */
 #define IN_TRANSACTION_MS    20
 #define IN_TRANSACTION_BYTES (256 << 10)
