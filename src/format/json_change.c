@@ -11,6 +11,8 @@
 
 #include <stdlib.h>
 
+#define SHORT_BYTES 256 /* longer values are worth a call or two more */
+
 struct pgc_json_writer {
     pgc_json_tables tables;
     pgc_buffer scratch; /* text of a value that came in binary */
@@ -20,6 +22,9 @@ struct pgc_json_writer {
     int64_t commit_time;
     char head[160];
     size_t head_length; /* 0: none yet */
+    int64_t second;     /* whose text is in time */
+    char time[PGC_TIME_TEXT_SIZE];
+    size_t time_length;
     pgconvoy_lsn last_lsn;
 };
 
@@ -87,6 +92,19 @@ static char *put_unsigned(char *to, uint32_t value)
     return to;
 }
 
+/* Of two commits in one second only the microseconds differ. */
+static char *put_time(pgc_json_writer *writer, char *to, int64_t unix_us)
+{
+    int64_t second = unix_us / 1000000, us = unix_us % 1000000;
+    if (us < 0 || second != writer->second || writer->time_length == 0) {
+        writer->time_length = pgc_time_to_text(unix_us, writer->time);
+        writer->second = us < 0 ? INT64_MIN : second;
+    } else
+        for (char *digit = writer->time + writer->time_length - 2, *first = digit - 5; digit >= first; us /= 10)
+            *digit-- = (char)('0' + us % 10);
+    return put(to, writer->time, writer->time_length);
+}
+
 static void remember_transaction(pgc_json_writer *writer, const pgconvoy_transaction *transaction)
 {
     if (writer->head_length > 0 && writer->commit_lsn == transaction->commit_lsn && writer->xid == transaction->xid &&
@@ -100,8 +118,7 @@ static void remember_transaction(pgc_json_writer *writer, const pgconvoy_transac
     to = PUT(to, ",\"xid\":");
     to = put_unsigned(to, transaction->xid);
     to = PUT(to, ",\"time\":\"");
-    char time[PGC_TIME_TEXT_SIZE];
-    to = put(to, time, pgc_time_to_text(transaction->commit_time, time));
+    to = put_time(writer, to, transaction->commit_time);
     *to++ = '"';
     writer->head_length = (size_t)(to - writer->head);
 }
@@ -186,6 +203,28 @@ static int write_value(pgc_json_writer *writer, const pgc_json_column *column, c
     return 0;
 }
 
+/* Short values, the most of all: name and value into room that is reserved once. False: left to write_value. */
+static inline bool write_short(const pgc_json_column *column, size_t comma, const pgconvoy_value *value, pgc_buffer *out)
+{
+    int32_t length = value->length;
+    if (length > SHORT_BYTES || (length >= 0 && (value->format != PGCONVOY_TEXT || column->kind == PGC_JSON_JSON)))
+        return false;
+    size_t needed = column->label_length + 6 * SHORT_BYTES + 8;
+    if (out->capacity - out->length <= needed && !pgc_buffer_reserve(out, needed))
+        return true; /* the failure sticks to out */
+    char *to = put(out->data + out->length, column->label + comma, column->label_length - comma);
+    if (length < 0)
+        to = PUT(to, "null");
+    else if (column->kind == PGC_JSON_NUMBER && pgc_json_is_number(value->data, (size_t)length))
+        to = put(to, value->data, (size_t)length);
+    else if (column->kind == PGC_JSON_BOOL)
+        to = length > 0 && value->data[0] == 't' ? PUT(to, "true") : PUT(to, "false");
+    else
+        to = pgc_json_put_string(to, value->data, (size_t)length);
+    out->length = (size_t)(to - out->data);
+    return true;
+}
+
 /* Appends {…} with the count columns that which lists (NULL: the first count). Unchanged values are left out. */
 static int write_object(pgc_json_writer *writer, const pgc_json_table *table, const int *which, int count,
                         const pgconvoy_value *values, const pgconvoy_value *fallback, pgc_buffer *out, pgconvoy_error *err)
@@ -200,13 +239,15 @@ static int write_object(pgc_json_writer *writer, const pgc_json_table *table, co
         if (value->length == PGCONVOY_UNCHANGED)
             continue;
         const pgc_json_column *column = &table->columns[i];
-        pgc_buffer_append(out, column->label + comma, column->label_length - comma);
-        comma = 0;
-        if (write_value(writer, column, value, out, err) != 0) {
-            pgc_error_prefix(err, "column %s of table %s.%s", table->table->columns[i].name, table->table->schema,
-                             table->table->name);
-            return -1;
+        if (!write_short(column, comma, value, out)) {
+            pgc_buffer_append(out, column->label + comma, column->label_length - comma);
+            if (write_value(writer, column, value, out, err) != 0) {
+                pgc_error_prefix(err, "column %s of table %s.%s", table->table->columns[i].name, table->table->schema,
+                                 table->table->name);
+                return -1;
+            }
         }
+        comma = 0;
     }
     pgc_buffer_byte(out, '}');
     return 0;

@@ -82,34 +82,57 @@ static char *put_character(char *to, const uint8_t **from, const uint8_t *end, b
     return to;
 }
 
+/* Escapes from `from` up to stop (a sequence may reach over it, up to end) into room for six times as much. */
+static inline char *put_escaped(char *to, const uint8_t **position, const uint8_t *stop, const uint8_t *end, bool verbatim)
+{
+    const uint8_t *from = *position;
+    while (from < stop) {
+        while (stop - from >= 8) {
+            uint64_t word;
+            memcpy(&word, from, 8);
+            uint64_t special = (word & UINT64_C(0x8080808080808080)) | has_byte_below(word, 0x20);
+            if (!verbatim)
+                special |= has_byte(word, '"') | has_byte(word, '\\');
+            if (special)
+                break;
+            memcpy(to, &word, 8);
+            to += 8;
+            from += 8;
+        }
+        /* at most eight characters, then the fast loop has another try */
+        for (int i = 0; i < 8 && from < stop; i++) {
+            uint8_t byte = *from;
+            if (byte >= 0x20 && byte < 0x80 && (verbatim || (byte != '"' && byte != '\\'))) {
+                *to++ = (char)byte;
+                from++;
+            } else
+                to = put_character(to, &from, end, verbatim);
+        }
+    }
+    *position = from;
+    return to;
+}
+
 static void append_escaped(pgc_buffer *out, const char *data, size_t length, bool verbatim)
 {
     const uint8_t *from = (const uint8_t *)data, *end = from + length;
     while (from < end) {
         const uint8_t *stop = (size_t)(end - from) > PIECE_BYTES ? from + PIECE_BYTES : end;
-        if (!pgc_buffer_reserve(out, (size_t)(stop - from) * 6 + 8))
+        if (!pgc_buffer_reserve(out, (size_t)(stop - from) * 6 + 32))
             return;
-        char *to = out->data + out->length;
-        while (from < stop) {
-            while (stop - from >= 8) {
-                uint64_t word;
-                memcpy(&word, from, 8);
-                uint64_t special = (word & UINT64_C(0x8080808080808080)) | has_byte_below(word, 0x20);
-                if (!verbatim)
-                    special |= has_byte(word, '"') | has_byte(word, '\\');
-                if (special)
-                    break;
-                memcpy(to, &word, 8);
-                to += 8;
-                from += 8;
-            }
-            /* at most eight characters, then the fast loop has another try; a sequence may reach a little over stop */
-            for (int i = 0; i < 8 && from < stop; i++)
-                to = put_character(to, &from, end, verbatim);
-        }
+        char *to = put_escaped(out->data + out->length, &from, stop, end, verbatim);
         *to = '\0';
         out->length = (size_t)(to - out->data);
     }
+}
+
+char *pgc_json_put_string(char *to, const char *data, size_t length)
+{
+    const uint8_t *from = (const uint8_t *)data, *end = from + length;
+    *to++ = '"';
+    to = put_escaped(to, &from, end, end, false);
+    *to++ = '"';
+    return to;
 }
 
 void pgc_json_string_n(pgc_buffer *out, const char *data, size_t length)

@@ -13,6 +13,9 @@
 void pgc_json_string(pgc_buffer *out, const char *text);
 void pgc_json_string_n(pgc_buffer *out, const char *data, size_t length);
 
+/* The same into room of at least 6 × length + 2 bytes; returns where it ends, without a NUL. */
+char *pgc_json_put_string(char *to, const char *data, size_t length);
+
 /* Appends text that is JSON already; line breaks and tabs between its tokens become spaces. */
 void pgc_json_verbatim(pgc_buffer *out, const char *data, size_t length);
 
