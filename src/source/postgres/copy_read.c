@@ -251,7 +251,8 @@ static int cut(pgc_reader *reader, const char *bytes, size_t length, pgconvoy_ro
     for (;;) {
         if (!reader->raw_only && room_for_values(reader, (rows->row_count + 1) * columns, err) != 0)
             return -1;
-        pgconvoy_value *row = reader->raw_only ? NULL : reader->values + rows->row_count * columns;
+        /* without columns there may be no values at all; the row is read all the same */
+        pgconvoy_value *row = reader->raw_only || !reader->values ? NULL : reader->values + rows->row_count * columns;
         const char *start = at;
         /* unescaped bytes are never more than the escaped: each row has its own bytes' place in scratch */
         got = pgc_copy_read_row(&reader->cutter, &at, end, scratch ? scratch + (start - bytes) : NULL, row, &raw, err);

@@ -124,8 +124,10 @@ int pgc_copy_sql(const pgc_range *range, const pgc_copy_plan *plan, pgc_buffer *
     pgc_buffer name;
     pgc_buffer_init(&name, 4096);
     pgc_quote_qualified(&name, part ? part->schema : own->table.schema, part ? part->name : own->table.name);
-    if (pgc_buffer_check(&name, err) != 0)
+    if (pgc_buffer_check(&name, err) != 0) {
+        pgc_buffer_free(&name);
         return -1;
+    }
     pgc_buffer_format(sql, "SELECT FROM ONLY %s WHERE false; ", name.data);
     pgc_buffer_format(sql,
                       "SELECT relfilenode = pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class WHERE oid = %u; COPY ",
