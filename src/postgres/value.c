@@ -183,21 +183,13 @@ int pgconvoy_value_to_text(const pgconvoy_type *type, const pgconvoy_value *valu
 
 /* ------------------------------------------------------------------- errors */
 
-const char *pgc_type_label(const pgconvoy_type *type)
-{
-    return type->name ? type->name : "(unnamed type)";
-}
-
 void pgc_value_set_malformed(pgconvoy_error *err, const char *type_name, const char *what)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "malformed value of type %s: %s", type_name, what);
 }
 
-int pgc_value_present(const pgconvoy_value *value, const char *type_name, pgconvoy_error *err)
+void pgc_value_set_absent(const pgconvoy_value *value, const char *type_name, pgconvoy_error *err)
 {
-    if (value->length >= 0)
-        return 0;
     pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "a value of type %s was asked for where there is %s", type_name,
                        value->length == PGCONVOY_NULL ? "null" : "none sent");
-    return -1;
 }

@@ -72,16 +72,28 @@ static decimal shortest(uint64_t significand, int exponent, bool lower_is_closer
     return (decimal){s + round_up, k};
 }
 
+/* Zeros at the end become part of the exponent; there are many when a number has few digits, so they go in strides. */
+static void strip_zeros(decimal *d)
+{
+    static const struct {
+        uint64_t factor;
+        int zeros;
+    } strides[] = {{100000000, 8}, {10000, 4}, {100, 2}, {10, 1}};
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        while (d->digits % strides[i].factor == 0) {
+            d->digits /= strides[i].factor;
+            d->exponent += strides[i].zeros;
+        }
+}
+
 /*
  * Digits with point and exponent as PostgreSQL sets them: plain from 0.0001 up to but not including 10^plain_digits,
  * else with an exponent of at least two digits.
  */
 static char *put_decimal(char *p, decimal d, int plain_digits)
 {
-    while (d.digits % 10 == 0) {
-        d.digits /= 10;
-        d.exponent++;
-    }
+    strip_zeros(&d);
     char text[20];
     int count = (int)(pgc_put_uint64(text, d.digits) - text);
     int point = count + d.exponent; /* digits before the point */

@@ -203,9 +203,19 @@ static inline int pgc_value_malformed(pgconvoy_error *err, const char *type_name
     return -1;
 }
 /* The name to call a type by in a message. */
-const char *pgc_type_label(const pgconvoy_type *type);
+static inline const char *pgc_type_label(const pgconvoy_type *type)
+{
+    return type->name ? type->name : "(unnamed type)";
+}
+void pgc_value_set_absent(const pgconvoy_value *value, const char *type_name, pgconvoy_error *err);
 /* Refuses NULL and unchanged, which have no bytes to read. */
-int pgc_value_present(const pgconvoy_value *value, const char *type_name, pgconvoy_error *err);
+static inline int pgc_value_present(const pgconvoy_value *value, const char *type_name, pgconvoy_error *err)
+{
+    if (value->length >= 0)
+        return 0;
+    pgc_value_set_absent(value, type_name, err);
+    return -1;
+}
 
 /* ------------------------------------- one type's binary form, appended as text */
 

@@ -6,24 +6,34 @@
 
 /* ------------------------------------------------------------ text of numbers */
 
+/* How many decimal digits v has: estimated from its bits, which is at most one too many. */
+static int digit_count(uint64_t v)
+{
+    /* clang-format off */
+    static const uint64_t ten_to[] = {
+        0, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000, 1000000000, 10000000000, 100000000000,
+        1000000000000, 10000000000000, 100000000000000, 1000000000000000, 10000000000000000, 100000000000000000,
+        1000000000000000000, 10000000000000000000u};
+    /* clang-format on */
+    int estimate = (64 - __builtin_clzll(v | 1)) * 1233 >> 12; /* 1233 / 4096 is log10(2) */
+    return estimate + (v >= ten_to[estimate]);
+}
+
 char *pgc_put_uint64(char *p, uint64_t v)
 {
-    char digits[20];
-    int n = 0;
-    while (v >= 100) { /* two digits a division */
-        unsigned pair = (unsigned)(v % 100);
-        v /= 100;
-        digits[n++] = (char)('0' + pair % 10);
-        digits[n++] = (char)('0' + pair / 10);
-    }
-    if (v >= 10) {
-        digits[n++] = (char)('0' + v % 10);
-        v /= 10;
-    }
-    *p++ = (char)('0' + v);
-    while (n > 0)
-        *p++ = digits[--n];
-    return p;
+    static const char pairs[] =
+        "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748"
+        "49505152535455565758596061626364656667686970717273747576777879808182838485868788899091929394959697"
+        "9899";
+    int count = v < 10 ? 1 : digit_count(v);
+    char *end = p + count, *to = end;
+    for (; v >= 100; v /= 100)
+        memcpy(to -= 2, pairs + 2 * (v % 100), 2);
+    if (v >= 10)
+        memcpy(to - 2, pairs + 2 * v, 2);
+    else
+        to[-1] = (char)('0' + v);
+    return end;
 }
 
 char *pgc_put_int64(char *p, int64_t v)

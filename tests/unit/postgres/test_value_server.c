@@ -35,8 +35,8 @@ static const char *const setup_sql[] = {
     "create type pgc_value_test.pair as (a int, b text)",
     "create type pgc_value_test.nothing as ()",
     "create type pgc_value_test.single as (a text)",
-    "create type pgc_value_test.nested as (p pgc_value_test.pair, a int[], ps pgc_value_test.pair[], m "
-    "pgc_value_test.mood)",
+    ("create type pgc_value_test.nested as (p pgc_value_test.pair, a int[], ps pgc_value_test.pair[], m "
+     "pgc_value_test.mood)"),
     "create type pgc_value_test.textrange as range (subtype = text, collation = \"C\")",
     "create type pgc_value_test.floatrange as range (subtype = float8)",
 };
@@ -50,7 +50,7 @@ static int connect_to_server(void **state)
     c->arena = pgc_arena_new(65536);
     if (PQstatus(c->conn) != CONNECTION_OK)
         fail_msg("%s", PQerrorMessage(c->conn));
-    PQexec(c->conn, "set client_min_messages = warning");
+    PQclear(PQexec(c->conn, "set client_min_messages = warning"));
     for (size_t i = 0; i < sizeof setup_sql / sizeof *setup_sql; i++)
         PQclear(catalog_query(c, setup_sql[i], PGCONVOY_TEXT));
     if (getenv("PGCONVOY_TEST_RECORD"))
@@ -190,8 +190,8 @@ static void random_values_have_the_servers_own_text(void **state)
         "date '4714-11-24 BC' + (random() * 2000000000)::int",
         "timestamp '4714-11-24 BC' + random() * interval '290000 years'",
         "timestamptz '1900-01-01 UTC' + random() * interval '300 years'",
-        "make_interval(((random() - 0.5) * 100)::int, ((random() - 0.5) * 30)::int, 0, ((random() - 0.5) * 100)::int, "
-        "((random() - 0.5) * 100)::int, 0, (random() - 0.5) * 1000)",
+        ("make_interval(((random() - 0.5) * 100)::int, ((random() - 0.5) * 30)::int, 0, ((random() - 0.5) * 100)::int, "
+         "((random() - 0.5) * 100)::int, 0, (random() - 0.5) * 1000)"),
         "time '00:00' + random() * interval '1 day'",
         "gen_random_uuid()",
         "('::'::inet + (random() * 1e18)::int8)",
