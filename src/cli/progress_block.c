@@ -86,6 +86,10 @@ static void add_numbers(block *block, const char *name, int64_t rows, int64_t by
 {
     char rows_text[PGC_UNITS_TEXT_SIZE], size[PGC_UNITS_TEXT_SIZE], rate[PGC_UNITS_TEXT_SIZE + 2], done[PGC_UNITS_TEXT_SIZE],
         left[PGC_UNITS_TEXT_SIZE];
+    if (share >= 1) {
+        add_row(block, name, pgc_count_to_text(rows, rows_text), pgc_size_to_text(bytes, size), "", share_text(share, done), "");
+        return;
+    }
     pgc_size_to_text(bytes_per_s, rate);
     strcat(rate, "/s");
     add_row(block, name, pgc_count_to_text(rows, rows_text), pgc_size_to_text(bytes, size), rate, share_text(share, done),
@@ -167,8 +171,8 @@ void cli_progress_block(const char *title, const pgconvoy_progress *progress, co
         }
         double share = cli_total_share(progress);
         snprintf(line, sizeof line, "%zu of %zu tables", done, progress->table_count);
-        int64_t left = share >= 1 ? 0 : cli_time_left(share, progress->elapsed_us);
-        add_numbers(&block, line, progress->rows_copied, progress->bytes_copied, share >= 1 ? 0 : rates->bytes_per_s, share, left);
+        int64_t left = cli_time_left(share, progress->elapsed_us);
+        add_numbers(&block, line, progress->rows_copied, progress->bytes_copied, rates->bytes_per_s, share, left);
     }
     if (progress->durable_lsn != 0)
         add_stream(&block, progress, rates);
