@@ -1,10 +1,10 @@
 /*
- * A schema change carried over. The old definition is compared with the new, and the target is brought to the new one step by step,
- * each step only where the target is not there yet: somebody may have made the change there by hand.
+ * A schema change carried over. The old definition is compared with the new, and the target is brought to the new one
+ * step by step, each step only where the target is not there yet: somebody may have made the change there by hand.
  *
- * Definitions name columns but do not number them, so a renamed column looks like one dropped and one added. New columns of
- * a table always come last: a new name with an old column behind it is a rename for sure. At the end of the table it may be either, and
- * guessing wrong would lose or keep the wrong values: that is refused.
+ * Definitions name columns but do not number them, so a renamed column looks like one dropped and one added. New
+ * columns of a table always come last: a new name with an old column behind it is a rename for sure. At the end of the
+ * table it may be either, and guessing wrong would lose or keep the wrong values: that is refused.
  */
 #include "sink/postgres/types.h"
 
@@ -41,7 +41,8 @@ static int reload(alteration *alter, pgconvoy_error *err)
 }
 
 /* ALTER TABLE "schema"."name" and what comes after; middle is quoted as an identifier. */
-static int alter_table(alteration *alter, const char *before, const char *middle, const char *after, pgconvoy_error *err)
+static int alter_table(alteration *alter, const char *before, const char *middle, const char *after,
+                       pgconvoy_error *err)
 {
     const pgconvoy_table *table = alter->new_table;
     char doing[500];
@@ -72,7 +73,8 @@ static int rename_table(alteration *alter, pgconvoy_error *err)
         return -1;
     if (before.oid != 0 && after.oid == 0) {
         char doing[400];
-        snprintf(doing, sizeof doing, "renaming table %s.%s to %s.%s on the target", old->schema, old->name, new_->schema, new_->name);
+        snprintf(doing, sizeof doing, "renaming table %s.%s to %s.%s on the target", old->schema, old->name,
+                 new_->schema, new_->name);
         if (pgc_pgsink_create_schema(alter->conn, new_->schema, err) != 0)
             return -1;
         pgc_buffer sql;
@@ -112,7 +114,8 @@ static int refuse_ambiguous(const alteration *alter, const gap *gap, pgconvoy_er
     pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
                        "column \"%s\" of %s.%s went and column \"%s\" came: it cannot be told whether it was renamed",
                        old->columns[gap->olds[0]].name, new_->schema, new_->name, new_->columns[gap->news[0]].name);
-    pgconvoy_error_hint(err, "make the same change on the target by hand (rename the column, or drop one and add the other), then run again");
+    pgconvoy_error_hint(err, "make the same change on the target by hand (rename the column, or drop one and add the "
+                             "other), then run again");
     return -1;
 }
 
@@ -195,8 +198,8 @@ static int table_has_rows(alteration *alter, bool *rows, pgconvoy_error *err)
 }
 
 /*
- * The default that rows from before got on the source is not known here. A column that takes NULL is added with NULL in them, and that is said; one that does not
- * take it must have had a default.
+ * The default that rows from before got on the source is not known here. A column that takes NULL is added with NULL in
+ * them, and that is said; one that does not take it must have had a default.
  */
 static int add_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
 {
@@ -207,19 +210,25 @@ static int add_column(alteration *alter, const pgconvoy_column *column, pgconvoy
     if (table_has_rows(alter, &rows, err) != 0)
         return -1;
     if (rows && column->not_null) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "%s was added as NOT NULL, and the values of the rows from before are not known", what);
-        pgconvoy_error_hint(err, "add it to the table on the target by hand, with the source's default, then run again");
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                           "%s was added as NOT NULL, and the values of the rows from before are not known", what);
+        pgconvoy_error_hint(err,
+                            "add it to the table on the target by hand, with the source's default, then run again");
         return -1;
     }
     if (rows)
-        pgc_log_warning(alter->sink->config->log, "%s was added: rows from before have NULL there on the target, whatever its default on the source", what);
+        pgc_log_warning(
+            alter->sink->config->log,
+            "%s was added: rows from before have NULL there on the target, whatever its default on the source", what);
     if (pgc_pgsink_type_create(alter->sink, alter->conn, column->type, what, err) != 0)
         return -1;
     pgc_buffer definition;
     pgc_buffer_init(&definition, 65536);
     pgc_buffer_text(&definition, column->type_sql);
     pgc_buffer_text(&definition, column->not_null ? " NOT NULL" : "");
-    int status = pgc_buffer_check(&definition, err) == 0 ? alter_table(alter, "ADD COLUMN", column->name, definition.data, err) : -1;
+    int status = pgc_buffer_check(&definition, err) == 0
+                     ? alter_table(alter, "ADD COLUMN", column->name, definition.data, err)
+                     : -1;
     pgc_buffer_free(&definition);
     return status;
 }
@@ -233,7 +242,8 @@ static int change_type(alteration *alter, const pgconvoy_column *column, pgconvo
     pgc_buffer_format(&tail, "TYPE %s USING ", column->type_sql);
     pgc_quote_identifier(&tail, column->name);
     pgc_buffer_format(&tail, "::%s", column->type_sql);
-    int status = pgc_buffer_check(&tail, err) == 0 ? alter_table(alter, "ALTER COLUMN", column->name, tail.data, err) : -1;
+    int status =
+        pgc_buffer_check(&tail, err) == 0 ? alter_table(alter, "ALTER COLUMN", column->name, tail.data, err) : -1;
     pgc_buffer_free(&tail);
     return status;
 }
@@ -260,7 +270,8 @@ static int drop_columns(alteration *alter, pgconvoy_error *err)
     const pgconvoy_table *old = alter->old_table;
     for (int i = 0; old && i < old->column_count; i++) {
         const char *name = old->columns[i].name;
-        if (find(alter->new_table, name) < 0 && on_target(alter, name) && alter_table(alter, "DROP COLUMN", name, "", err) != 0)
+        if (find(alter->new_table, name) < 0 && on_target(alter, name) &&
+            alter_table(alter, "DROP COLUMN", name, "", err) != 0)
             return -1;
     }
     return 0;
@@ -273,9 +284,12 @@ static int check_unknown(const alteration *alter, pgconvoy_error *err)
         const char *name = alter->relation.columns[i].name;
         if (find(alter->new_table, name) >= 0)
             continue;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s has changed while no pipeline ran: column \"%s\" of the target is not on the source",
-                           alter->new_table->schema, alter->new_table->name, name);
-        pgconvoy_error_hint(err, "give the table on the target the source's columns by hand (rename, drop, add), then run again");
+        pgconvoy_error_set(
+            err, PGCONVOY_ERROR_STATE,
+            "table %s.%s has changed while no pipeline ran: column \"%s\" of the target is not on the source",
+            alter->new_table->schema, alter->new_table->name, name);
+        pgconvoy_error_hint(
+            err, "give the table on the target the source's columns by hand (rename, drop, add), then run again");
         return -1;
     }
     return 0;
@@ -307,7 +321,8 @@ static int follow(alteration *alter, pgconvoy_error *err)
         return -1;
     }
     if (check_unknown(alter, err) != 0 ||
-        pgc_pgsink_checkpoint_content(alter->sink, alter->conn, table->schema, table->name, &alter->content, err) != 0 ||
+        pgc_pgsink_checkpoint_content(alter->sink, alter->conn, table->schema, table->name, &alter->content, err) !=
+            0 ||
         rename_columns(alter, err) != 0)
         return -1;
     bool new_keys = alter->content == PGSINK_CONTENT_CREATED && alter->old_table && !same_keys(alter->old_table, table);

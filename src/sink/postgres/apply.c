@@ -1,6 +1,6 @@
 /*
- * The change stream: each change becomes parameters of a prepared statement, in commit order. Values go in the format they came in where
- * the target reads it the same way; nothing is allocated for a row once the buffers have grown.
+ * The change stream: each change becomes parameters of a prepared statement, in commit order. Values go in the format
+ * they came in where the target reads it the same way; nothing is allocated for a row once the buffers have grown.
  */
 #include "sink/postgres/types.h"
 #include "postgres/value.h"
@@ -9,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCRATCH_MAX_BYTES  ((size_t)4 << 30)
+#define SCRATCH_MAX_BYTES ((size_t)4 << 30)
 #define SCRATCH_KEPT_BYTES ((size_t)1 << 20)
-#define IN_PLACE           SIZE_MAX
+#define IN_PLACE SIZE_MAX
 
 /* ---- parameters */
 
@@ -78,8 +78,8 @@ static int set_parameter(pgc_pgsink_writer *writer, const pgc_pgsink_target *tar
 
 static int incomplete(const pgconvoy_table *table, int column, pgconvoy_error *err)
 {
-    pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "a change of %s.%s came without the value of column \"%s\"", table->schema,
-                       table->name, table->columns[column].name);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "a change of %s.%s came without the value of column \"%s\"",
+                       table->schema, table->name, table->columns[column].name);
     pgconvoy_error_hint(err, "this is a defect of pgconvoy, or of the source's output plugin; please report it");
     return -1;
 }
@@ -135,8 +135,9 @@ static int run_action(pgc_pgsink_writer *writer, pgc_pgsink_target *target, cons
 
 static int no_identity(const pgconvoy_table *table, const char *what, pgconvoy_error *err)
 {
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s of %s.%s does not say which row it means: the table has no replica identity",
-                       what, table->schema, table->name);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                       "%s of %s.%s does not say which row it means: the table has no replica identity", what,
+                       table->schema, table->name);
     pgconvoy_error_hint(err, "on the source: add a primary key, or ALTER TABLE … REPLICA IDENTITY FULL");
     return -1;
 }
@@ -146,7 +147,8 @@ static bool is_alike(const pgconvoy_value *a, const pgconvoy_value *b)
     return a->length == b->length && (a->length <= 0 || memcmp(a->data, b->data, (size_t)a->length) == 0);
 }
 
-/* UPDATE cannot set a column that is GENERATED ALWAYS AS IDENTITY on the target; when its value changes the row is written anew. */
+/* UPDATE cannot set a column that is GENERATED ALWAYS AS IDENTITY on the target; when its value changes the row is
+ * written anew. */
 static bool identity_changes(const pgc_pgsink_target *target, const pgconvoy_change *change)
 {
     for (int i = 0; i < target->table->column_count; i++)
@@ -172,7 +174,8 @@ static int replace_row(pgc_pgsink_writer *writer, pgc_pgsink_target *target, con
     return run_action(writer, target, change, PGSINK_INSERT, PGCONVOY_INSERT, err);
 }
 
-static int apply_update(pgc_pgsink_writer *writer, pgc_pgsink_target *target, const pgconvoy_change *change, pgconvoy_error *err)
+static int apply_update(pgc_pgsink_writer *writer, pgc_pgsink_target *target, const pgconvoy_change *change,
+                        pgconvoy_error *err)
 {
     const pgconvoy_table *table = target->table;
     bool full = table->key_count == 0;
@@ -184,7 +187,8 @@ static int apply_update(pgc_pgsink_writer *writer, pgc_pgsink_target *target, co
     return run_action(writer, target, change, action, PGCONVOY_UPDATE, err);
 }
 
-static int apply_delete(pgc_pgsink_writer *writer, pgc_pgsink_target *target, const pgconvoy_change *change, pgconvoy_error *err)
+static int apply_delete(pgc_pgsink_writer *writer, pgc_pgsink_target *target, const pgconvoy_change *change,
+                        pgconvoy_error *err)
 {
     bool full = target->table->key_count == 0;
     if (!change->old || (full && change->old_kind != 'O'))
@@ -192,9 +196,11 @@ static int apply_delete(pgc_pgsink_writer *writer, pgc_pgsink_target *target, co
     return run_action(writer, target, change, full ? PGSINK_DELETE_FULL : PGSINK_DELETE, PGCONVOY_DELETE, err);
 }
 
-/* ---- truncate: the tables of one TRUNCATE are emptied by one, so that foreign keys among them do not stand against it */
+/* ---- truncate: the tables of one TRUNCATE are emptied by one, so that foreign keys among them do not stand against it
+ */
 
-static int hold_truncate(pgc_pgsink_writer *writer, pgc_pgsink_target *target, const pgconvoy_change *change, pgconvoy_error *err)
+static int hold_truncate(pgc_pgsink_writer *writer, pgc_pgsink_target *target, const pgconvoy_change *change,
+                         pgconvoy_error *err)
 {
     pgc_buffer *sql = &writer->truncate;
     if (sql->length > 0 && (writer->truncate_lsn != change->lsn || writer->truncate_flags != change->flags) &&
@@ -264,7 +270,8 @@ int pgc_pgsink_write_changes(void *state, const pgconvoy_changes *changes, pgcon
     return 0;
 }
 
-int pgc_pgsink_change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table, pgconvoy_error *err)
+int pgc_pgsink_change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                             pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
     if (pgc_pgsink_apply_flush(writer, err) != 0 || pgc_pgsink_target_forget(writer, old_table->oid, err) != 0)

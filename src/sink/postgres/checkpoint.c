@@ -1,9 +1,10 @@
 /*
  * The checkpoint: two tables in schema pgconvoy of the target, written in the transactions that write the data.
  *
- * A process that was killed may leave a session behind whose COMMIT is still on its way. So transactions of the stream hold an advisory
- * lock of the pipeline, and reading the checkpoint takes the same lock: what is read can no longer be overtaken. Beside
- * that a position is only ever moved from where its writer believes it to be, so that two processes cannot both apply the same changes.
+ * A process that was killed may leave a session behind whose COMMIT is still on its way. So transactions of the stream
+ * hold an advisory lock of the pipeline, and reading the checkpoint takes the same lock: what is read can no longer be
+ * overtaken. Beside that a position is only ever moved from where its writer believes it to be, so that two processes
+ * cannot both apply the same changes.
  */
 #include "sink/postgres/sink_internal.h"
 
@@ -12,7 +13,7 @@
 
 static const char *const state_names[] = {"waiting", "copying", "catching_up", "live", "failed"};
 static const char *const content_names[] = {NULL, "created", "emptied", "appended"};
-#define STATE_COUNT   (sizeof state_names / sizeof *state_names)
+#define STATE_COUNT (sizeof state_names / sizeof *state_names)
 #define CONTENT_COUNT (sizeof content_names / sizeof *content_names)
 
 void pgc_pgsink_checkpoint_lock_sql(const pgc_pgsink *sink, pgc_buffer *out)
@@ -42,7 +43,8 @@ static int take_lock(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
     pgc_buffer sql;
     pgc_buffer_init(&sql, PGSINK_SQL_LIMIT);
     pgc_pgsink_checkpoint_lock_sql(sink, &sql);
-    int result = pgc_pgsink_execute_buffer(conn, &sql, "waiting for an earlier session of this pipeline on the target", err);
+    int result =
+        pgc_pgsink_execute_buffer(conn, &sql, "waiting for an earlier session of this pipeline on the target", err);
     pgc_buffer_free(&sql);
     return result;
 }
@@ -60,7 +62,8 @@ static int read_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_checkpoint *ch
         if (!checkpoint->source_id)
             status = pgc_error_out_of_memory(err);
         else if (pgconvoy_lsn_from_text(PQgetvalue(result, 0, 1), &checkpoint->lsn) != 0) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table pgconvoy.pipeline on the target holds a malformed position");
+            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                               "table pgconvoy.pipeline on the target holds a malformed position");
             pgconvoy_error_hint(err, "pgconvoy drop, then start again");
             status = -1;
         }
@@ -90,7 +93,8 @@ static int read_tables(pgc_pgsink *sink, PGconn *conn, pgconvoy_checkpoint *chec
         if (!tables[i].schema || !tables[i].name) {
             status = pgc_error_out_of_memory(err);
         } else if (state == STATE_COUNT || pgconvoy_lsn_from_text(PQgetvalue(result, i, 3), &tables[i].copy_lsn) != 0) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table pgconvoy.table_state on the target has a row for %s.%s that cannot be understood",
+            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                               "table pgconvoy.table_state on the target has a row for %s.%s that cannot be understood",
                                tables[i].schema, tables[i].name);
             pgconvoy_error_hint(err, "it may be of a newer version of pgconvoy; use that one");
             status = -1;
@@ -146,7 +150,8 @@ int pgc_pgsink_checkpoint_create(pgc_pgsink *sink, PGconn *conn, pgconvoy_error 
         " pipeline text NOT NULL, schema_name text NOT NULL, table_name text NOT NULL, state text NOT NULL,"
         " copy_lsn pg_lsn NOT NULL, content text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(),"
         " PRIMARY KEY (pipeline, schema_name, table_name))";
-    static const char insert[] = "INSERT INTO pgconvoy.pipeline (name, source_id, lsn) VALUES ($1, $2, '0/0') ON CONFLICT DO NOTHING";
+    static const char insert[] =
+        "INSERT INTO pgconvoy.pipeline (name, source_id, lsn) VALUES ($1, $2, '0/0') ON CONFLICT DO NOTHING";
     bool exists;
     if (state_exists(sink, conn, &exists, err) != 0)
         return -1;
@@ -165,13 +170,17 @@ int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
     static const char sql[] =
         "INSERT INTO pgconvoy.table_state (pipeline, schema_name, table_name, state, copy_lsn, content) "
         "VALUES ($1, $2, $3, $4, $5::pg_lsn, coalesce($6, 'appended')) "
-        "ON CONFLICT (pipeline, schema_name, table_name) DO UPDATE SET state = excluded.state, copy_lsn = excluded.copy_lsn, "
+        "ON CONFLICT (pipeline, schema_name, table_name) DO UPDATE SET state = excluded.state, copy_lsn = "
+        "excluded.copy_lsn, "
         "content = coalesce($6, table_state.content), updated_at = now()";
     for (size_t i = 0; i < count; i++) {
         char lsn[PGCONVOY_LSN_TEXT_SIZE];
-        const char *values[] = {sink->config->pipeline_name, tables[i].schema, tables[i].name,
+        const char *values[] = {sink->config->pipeline_name,
+                                tables[i].schema,
+                                tables[i].name,
                                 state_names[(size_t)tables[i].state < STATE_COUNT ? tables[i].state : 0],
-                                pgconvoy_lsn_to_text(tables[i].copy_lsn, lsn), content_names[content]};
+                                pgconvoy_lsn_to_text(tables[i].copy_lsn, lsn),
+                                content_names[content]};
         PGresult *result = pgc_pgsink_query(conn, sql, 6, values, "storing a table state on the target", err);
         if (!result)
             return -1;
@@ -216,7 +225,8 @@ int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn 
     PQclear(result);
     if (!moved)
         return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the position of pipeline %s on the target was moved from %s by another process",
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                       "the position of pipeline %s on the target was moved from %s by another process",
                        sink->config->pipeline_name, old_text);
     pgconvoy_error_hint(err, "let one process run a pipeline; nothing was written twice");
     pgconvoy_error_retriable(err, true); /* the next try starts from the position that is there */
@@ -275,7 +285,8 @@ static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error
     static const char *const statements[] = {"DELETE FROM pgconvoy.table_state WHERE pipeline = $1",
                                              "DELETE FROM pgconvoy.pipeline WHERE name = $1", is_empty};
     for (size_t i = 0; i < 3; i++) {
-        PGresult *result = pgc_pgsink_query(conn, statements[i], 1, values, "removing the checkpoint on the target", err);
+        PGresult *result =
+            pgc_pgsink_query(conn, statements[i], 1, values, "removing the checkpoint on the target", err);
         if (!result)
             return -1;
         if (i == 2)

@@ -1,6 +1,7 @@
 /*
- * The columns of a table as it is on the target, and whether the source's columns fit into them. Two types are the same by name; another
- * type fits only when it holds every value of the source's type without loss, and is then fed with text.
+ * The columns of a table as it is on the target, and whether the source's columns fit into them. Two types are the same
+ * by name; another type fits only when it holds every value of the source's type without loss, and is then fed with
+ * text.
  */
 #include "sink/postgres/sink_internal.h"
 #include "postgres/value.h"
@@ -15,7 +16,8 @@ static const char relation_sql[] =
 
 /* The operator is looked for by exact type, since search_path holds no schema of an extension. */
 static const char columns_sql[] =
-    "SELECT a.attname, a.atttypid, a.atttypmod, tn.nspname, t.typname, coalesce(en.nspname, ''), coalesce(e.typname, ''),"
+    "SELECT a.attname, a.atttypid, a.atttypmod, tn.nspname, t.typname, coalesce(en.nspname, ''), coalesce(e.typname, "
+    "''),"
     " format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef, a.attgenerated <> '', a.attidentity, eq.nspname "
     "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace "
     "LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typlen = -1 AND t.typcategory = 'A' "
@@ -123,7 +125,7 @@ static bool modifier_keeps(uint32_t oid, int32_t source, int32_t target)
     switch (oid) {
     case PGC_VARCHAR:
     case PGC_VARBIT:
-        return true; /* too long is an error of the server's */
+        return true;  /* too long is an error of the server's */
     case PGC_NUMERIC: /* precision overflows loudly; fewer digits after the point round */
         return source >= 0 && numeric_scale(target) >= numeric_scale(source);
     case PGC_TIME:
@@ -139,11 +141,11 @@ static bool modifier_keeps(uint32_t oid, int32_t source, int32_t target)
 static bool is_wider(uint32_t source, uint32_t target)
 {
     static const uint32_t pairs[][2] = {
-        {PGC_INT2, PGC_INT4},        {PGC_INT2, PGC_INT8},       {PGC_INT4, PGC_INT8},      {PGC_INT2, PGC_NUMERIC},
-        {PGC_INT4, PGC_NUMERIC},     {PGC_INT8, PGC_NUMERIC},    {PGC_OID, PGC_INT8},       {PGC_VARCHAR, PGC_TEXT_OID},
-        {PGC_NAME, PGC_TEXT_OID},    {PGC_TEXT_OID, PGC_VARCHAR}, {PGC_NAME, PGC_VARCHAR},  {PGC_CIDR, PGC_INET},
-        {PGC_CHAR, PGC_TEXT_OID},    {PGC_JSON, PGC_TEXT_OID},   {PGC_XML, PGC_TEXT_OID},   {PGC_BPCHAR, PGC_TEXT_OID},
-        {PGC_BIT, PGC_VARBIT},       {PGC_UUID, PGC_TEXT_OID}};
+        {PGC_INT2, PGC_INT4},     {PGC_INT2, PGC_INT8},        {PGC_INT4, PGC_INT8},    {PGC_INT2, PGC_NUMERIC},
+        {PGC_INT4, PGC_NUMERIC},  {PGC_INT8, PGC_NUMERIC},     {PGC_OID, PGC_INT8},     {PGC_VARCHAR, PGC_TEXT_OID},
+        {PGC_NAME, PGC_TEXT_OID}, {PGC_TEXT_OID, PGC_VARCHAR}, {PGC_NAME, PGC_VARCHAR}, {PGC_CIDR, PGC_INET},
+        {PGC_CHAR, PGC_TEXT_OID}, {PGC_JSON, PGC_TEXT_OID},    {PGC_XML, PGC_TEXT_OID}, {PGC_BPCHAR, PGC_TEXT_OID},
+        {PGC_BIT, PGC_VARBIT},    {PGC_UUID, PGC_TEXT_OID}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
         if (pairs[i][0] == source && pairs[i][1] == target)
             return true;
@@ -181,6 +183,21 @@ bool pgc_pgsink_relation_equals(const pgc_pgsink_relation *relation, const pgcon
 
 /* ---- checking somebody else's table */
 
+/* From now on column_format asks for text. */
+static int note_text_column(pgc_pgsink *sink, const pgconvoy_column *column, pgconvoy_error *err)
+{
+    pthread_mutex_lock(&sink->lock);
+    pgc_pgsink_mark *mark = sink->text_columns;
+    while (mark && mark->pointer != column)
+        mark = mark->next;
+    if (!mark && (mark = pgc_arena_alloc(sink->arena, sizeof *mark)) != NULL) {
+        *mark = (pgc_pgsink_mark){.next = sink->text_columns, .pointer = column};
+        sink->text_columns = mark;
+    }
+    pthread_mutex_unlock(&sink->lock);
+    return mark ? 0 : pgc_error_out_of_memory(err);
+}
+
 static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
                         const pgconvoy_column *column, pgconvoy_error *err)
 {
@@ -193,29 +210,26 @@ static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, c
     }
     pgc_pgsink_fit fit = pgc_pgsink_column_fit(column, target);
     if (fit == PGSINK_FIT_NONE) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
-                           "column \"%s\" of table %s.%s is %s on the source and %s on the target, which does not hold its values",
-                           column->name, table->schema, table->name, column->type_sql, target->type_sql);
-        pgconvoy_error_hint(err, "change the column's type on the target to %s, or run with --if-exists drop", column->type_sql);
+        pgconvoy_error_set(
+            err, PGCONVOY_ERROR_CONFIG,
+            "column \"%s\" of table %s.%s is %s on the source and %s on the target, which does not hold its values",
+            column->name, table->schema, table->name, column->type_sql, target->type_sql);
+        pgconvoy_error_hint(err, "change the column's type on the target to %s, or run with --if-exists drop",
+                            column->type_sql);
         return -1;
     }
     if (target->identity_always && !column->in_key && table->replica_identity != 'f') {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
-                           "column \"%s\" of table %s.%s on the target is GENERATED ALWAYS AS IDENTITY, which no UPDATE can set",
-                           column->name, table->schema, table->name);
-        pgconvoy_error_hint(err, "on the target: ALTER TABLE … ALTER COLUMN \"%s\" SET GENERATED BY DEFAULT", column->name);
+        pgconvoy_error_set(
+            err, PGCONVOY_ERROR_CONFIG,
+            "column \"%s\" of table %s.%s on the target is GENERATED ALWAYS AS IDENTITY, which no UPDATE can set",
+            column->name, table->schema, table->name);
+        pgconvoy_error_hint(err, "on the target: ALTER TABLE … ALTER COLUMN \"%s\" SET GENERATED BY DEFAULT",
+                            column->name);
         return -1;
     }
     if (fit == PGSINK_FIT_SAME)
         return 0;
-    pthread_mutex_lock(&sink->lock);
-    pgc_pgsink_mark *mark = pgc_arena_alloc(sink->arena, sizeof *mark);
-    if (mark) {
-        *mark = (pgc_pgsink_mark){.next = sink->text_columns, .pointer = column};
-        sink->text_columns = mark;
-    }
-    pthread_mutex_unlock(&sink->lock);
-    return mark ? 0 : pgc_error_out_of_memory(err);
+    return note_text_column(sink, column, err);
 }
 
 int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
@@ -231,9 +245,10 @@ int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relat
             sent = strcmp(table->columns[c].name, target->name) == 0;
         if (sent || !target->not_null || target->has_default || target->generated)
             continue;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
-                           "column \"%s\" of table %s.%s on the target is NOT NULL without a default, and the source does not send it",
-                           target->name, table->schema, table->name);
+        pgconvoy_error_set(
+            err, PGCONVOY_ERROR_CONFIG,
+            "column \"%s\" of table %s.%s on the target is NOT NULL without a default, and the source does not send it",
+            target->name, table->schema, table->name);
         pgconvoy_error_hint(err, "give it a default, drop its NOT NULL, or run with --if-exists drop");
         return -1;
     }

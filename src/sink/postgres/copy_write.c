@@ -1,6 +1,6 @@
 /*
- * The table copy: COPY's bytes from the source go to COPY on the target as they are. The source gives all columns of a table
- * in one format (see column_format), so either form passes through; only header and trailer are written here.
+ * The table copy: COPY's bytes from the source go to COPY on the target as they are. The source gives all columns of a
+ * table in one format (see column_format), so either form passes through; only header and trailer are written here.
  */
 #include "sink/postgres/sink_internal.h"
 

@@ -1,7 +1,8 @@
 /*
- * Statements in flight: libpq's pipeline mode (manual, section "Pipeline Mode"), so that a row costs no round trip. What was sent is remembered in a ring
- * until its result came. The socket is never written without being read as well: both sides' buffers may be full, and
- * then each would wait for the other. The first failure is kept; the server skips what follows it up to the next sync.
+ * Statements in flight: libpq's pipeline mode (manual, section "Pipeline Mode"), so that a row costs no round trip.
+ * What was sent is remembered in a ring until its result came. The socket is never written without being read as well:
+ * both sides' buffers may be full, and then each would wait for the other. The first failure is kept; the server skips
+ * what follows it up to the next sync.
  */
 #include "sink/postgres/sink_internal.h"
 
@@ -11,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FLIGHTS_MAX         1000
-#define FLIGHTS_LEFT        400        /* go on sending when so few are left */
+#define FLIGHTS_MAX 1000
+#define FLIGHTS_LEFT 400               /* go on sending when so few are left */
 #define FLUSH_REQUEST_EVERY 250        /* without a request the server keeps its answers until its buffer is full */
 #define UNFLUSHED_MAX_BYTES (1u << 18) /* what libpq may hold back */
 
@@ -59,7 +60,8 @@ static void count_missing(pgc_pgsink_writer *writer, const pgc_pgsink_flight *fl
     pgc_pgsink_target *target = flight->target;
     if (target->missing++ == 0)
         pgc_log_warning(writer->sink->config->log,
-                        "%s of %s.%s found no row on the target; the row was deleted there or never copied (further ones are counted)",
+                        "%s of %s.%s found no row on the target; the row was deleted there or never copied (further "
+                        "ones are counted)",
                         flight->operation == PGCONVOY_UPDATE ? "an update" : "a delete", target->table->schema,
                         target->table->name);
 }
@@ -68,7 +70,8 @@ static void take(pgc_pgsink_writer *writer, const PGresult *result, pgc_pgsink_f
 {
     switch (PQresultStatus(result)) {
     case PGRES_COMMAND_OK:
-        if (flight->kind == PGSINK_FLIGHT_CHANGE && (flight->operation == PGCONVOY_UPDATE || flight->operation == PGCONVOY_DELETE) &&
+        if (flight->kind == PGSINK_FLIGHT_CHANGE &&
+            (flight->operation == PGCONVOY_UPDATE || flight->operation == PGCONVOY_DELETE) &&
             strcmp(PQcmdTuples((PGresult *)result), "0") == 0)
             count_missing(writer, flight);
         break;
@@ -104,7 +107,8 @@ static void take_next(pgc_pgsink_writer *writer)
 
 static int connection_lost(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
-    keep_failure(writer, NULL, writer->flight_count ? &writer->flights[writer->first_flight % PGSINK_FLIGHT_SLOTS] : NULL);
+    keep_failure(writer, NULL,
+                 writer->flight_count ? &writer->flights[writer->first_flight % PGSINK_FLIGHT_SLOTS] : NULL);
     writer->flight_count = 0;
     return report(writer, err);
 }
@@ -148,7 +152,8 @@ static int take_off(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return 0;
 }
 
-static void add_flight(pgc_pgsink_writer *writer, pgc_pgsink_flight_kind kind, pgc_pgsink_target *target, uint8_t operation)
+static void add_flight(pgc_pgsink_writer *writer, pgc_pgsink_flight_kind kind, pgc_pgsink_target *target,
+                       uint8_t operation)
 {
     pgc_pgsink_flight *flight = &writer->flights[(writer->first_flight + writer->flight_count++) % PGSINK_FLIGHT_SLOTS];
     *flight = (pgc_pgsink_flight){.kind = (uint8_t)kind, .operation = operation, .target = target};
@@ -174,7 +179,8 @@ static int sent(pgc_pgsink_writer *writer, int ok, pgc_pgsink_flight_kind kind, 
     return report(writer, err);
 }
 
-int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_target *target, uint8_t operation, pgconvoy_error *err)
+int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_target *target, uint8_t operation,
+                       pgconvoy_error *err)
 {
     if (take_off(writer, err) != 0)
         return -1;
@@ -182,7 +188,8 @@ int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_ta
     return sent(writer, ok, PGSINK_FLIGHT_OTHER, target, operation, strlen(sql), err);
 }
 
-int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target, pgconvoy_error *err)
+int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
+                           pgconvoy_error *err)
 {
     if (take_off(writer, err) != 0)
         return -1;
@@ -190,8 +197,8 @@ int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement
     return sent(writer, ok, PGSINK_FLIGHT_PREPARE, target, 0, strlen(statement->sql), err);
 }
 
-int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
-                             uint8_t operation, size_t bytes, pgconvoy_error *err)
+int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement,
+                             pgc_pgsink_target *target, uint8_t operation, size_t bytes, pgconvoy_error *err)
 {
     if (take_off(writer, err) != 0)
         return -1;

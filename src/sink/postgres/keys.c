@@ -1,6 +1,6 @@
 /*
- * Keys of tables that the pipeline made: the source's primary key, and a unique index on the replica identity where that is another one. They
- * are built after the data, which is several times faster than keeping them while it comes.
+ * Keys of tables that the pipeline made: the source's primary key, and a unique index on the replica identity where
+ * that is another one. They are built after the data, which is several times faster than keeping them while it comes.
  */
 #include "sink/postgres/sink_internal.h"
 
@@ -56,8 +56,10 @@ int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table 
 {
     static const char sql[] =
         "SELECT 1 FROM pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate"
-        " AND i.indpred IS NULL AND i.indexprs IS NULL AND ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH ORDINALITY k(attnum, place)"
-        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.place <= i.indnkeyatts ORDER BY 1)"
+        " AND i.indpred IS NULL AND i.indexprs IS NULL AND ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH "
+        "ORDINALITY k(attnum, place)"
+        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.place <= i.indnkeyatts ORDER "
+        "BY 1)"
         " = ARRAY(SELECT unnest($2::text[]) ORDER BY 1)";
     *found = false;
     if (count == 0)
@@ -119,7 +121,8 @@ int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *
     snprintf(oid, sizeof oid, "%u", relation);
     snprintf(doing, sizeof doing, "dropping the key of %s.%s on the target", table->schema, table->name);
     const char *values[] = {oid};
-    PGresult *result = pgc_pgsink_query(conn, "SELECT conname FROM pg_constraint WHERE conrelid = $1::oid AND contype = 'p'", 1, values, doing, err);
+    PGresult *result = pgc_pgsink_query(
+        conn, "SELECT conname FROM pg_constraint WHERE conrelid = $1::oid AND contype = 'p'", 1, values, doing, err);
     if (!result)
         return -1;
     pgc_buffer sql;

@@ -1,6 +1,7 @@
 /*
- * Tables on the target: whether they can be received, making them, and what is left for the end of their copy. Each is one transaction, with the
- * state of the table inside it, so that a crash finds the table either as it was or as it should be.
+ * Tables on the target: whether they can be received, making them, and what is left for the end of their copy. Each is
+ * one transaction, with the state of the table inside it, so that a crash finds the table either as it was or as it
+ * should be.
  */
 #include "sink/postgres/types.h"
 
@@ -12,7 +13,8 @@ int pgc_pgsink_create_schema(PGconn *conn, const char *schema, pgconvoy_error *e
 {
     /* asked first: CREATE SCHEMA IF NOT EXISTS wants the privilege even where there is nothing to do */
     const char *values[] = {schema};
-    PGresult *result = pgc_pgsink_query(conn, "SELECT 1 FROM pg_namespace WHERE nspname = $1", 1, values, "looking for a schema on the target", err);
+    PGresult *result = pgc_pgsink_query(conn, "SELECT 1 FROM pg_namespace WHERE nspname = $1", 1, values,
+                                        "looking for a schema on the target", err);
     if (!result)
         return -1;
     bool found = PQntuples(result) == 1;
@@ -55,17 +57,20 @@ static int check_kind(const pgc_pgsink_relation *relation, const pgconvoy_table 
 static int check_may_create(PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err)
 {
     const char *values[] = {table->schema};
-    PGresult *result = pgc_pgsink_query(conn,
-                                        "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1),"
-                                        " has_database_privilege(current_database(), 'CREATE')), quote_ident(current_user)",
-                                        1, values, "looking at privileges on the target", err);
+    PGresult *result = pgc_pgsink_query(
+        conn,
+        "SELECT coalesce((SELECT has_schema_privilege(oid, 'CREATE') FROM pg_namespace WHERE nspname = $1),"
+        " has_database_privilege(current_database(), 'CREATE')), quote_ident(current_user)",
+        1, values, "looking at privileges on the target", err);
     if (!result)
         return -1;
     int status = 0;
     if (PQgetvalue(result, 0, 0)[0] != 't') {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "table %s.%s cannot be created on the target: no CREATE privilege on schema %s",
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "table %s.%s cannot be created on the target: no CREATE privilege on schema %s",
                            table->schema, table->name, table->schema);
-        pgconvoy_error_hint(err, "on the target: GRANT USAGE, CREATE ON SCHEMA \"%s\" TO %s", table->schema, PQgetvalue(result, 0, 1));
+        pgconvoy_error_hint(err, "on the target: GRANT USAGE, CREATE ON SCHEMA \"%s\" TO %s", table->schema,
+                            PQgetvalue(result, 0, 1));
         status = -1;
     }
     PQclear(result);
@@ -74,8 +79,9 @@ static int check_may_create(PGconn *conn, const pgconvoy_table *table, pgconvoy_
 
 static int in_the_way(const pgconvoy_table *table, pgconvoy_error *err)
 {
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "table %s.%s is on the target already and was not made by this pipeline",
-                       table->schema, table->name);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                       "table %s.%s is on the target already and was not made by this pipeline", table->schema,
+                       table->name);
     pgconvoy_error_hint(err, "say what to do with it: --if-exists append, truncate or drop");
     return -1;
 }
@@ -180,8 +186,10 @@ static int has_rows(PGconn *conn, const pgconvoy_table *table, bool *rows, pgcon
     return 0;
 }
 
-/* A table that a foreign key points to cannot be truncated, even when the other one is empty: its rows are deleted then. */
-static int empty_table(PGconn *conn, const pgconvoy_table *table, const pgc_pgsink_relation *relation, pgconvoy_error *err)
+/* A table that a foreign key points to cannot be truncated, even when the other one is empty: its rows are deleted
+ * then. */
+static int empty_table(PGconn *conn, const pgconvoy_table *table, const pgc_pgsink_relation *relation,
+                       pgconvoy_error *err)
 {
     static const char doing[] = "emptying a table on the target";
     bool partitioned = relation->kind == 'p';
@@ -203,7 +211,8 @@ static int check_generated(const pgc_pgsink_relation *relation, const pgconvoy_t
         const pgc_pgsink_column *target = pgc_pgsink_relation_find(relation, table->columns[i].name);
         if (!target || !target->generated)
             continue;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "column \"%s\" of table %s.%s on the target is generated, and the source sends it",
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "column \"%s\" of table %s.%s on the target is generated, and the source sends it",
                            target->name, table->schema, table->name);
         pgconvoy_error_hint(err, "leave the column out of the publication, or drop its expression on the target");
         return -1;
@@ -230,10 +239,12 @@ static int take_over(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table
     if (has_rows(conn, table, &rows, err) != 0)
         return -1;
     if (rows && was_appended) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
-                           "the copy into table %s.%s was interrupted, and its rows cannot be told from those that were there before",
-                           table->schema, table->name);
-        pgconvoy_error_hint(err, "delete the rows of the interrupted copy on the target so that it is empty, or run with --if-exists truncate");
+        pgconvoy_error_set(
+            err, PGCONVOY_ERROR_STATE,
+            "the copy into table %s.%s was interrupted, and its rows cannot be told from those that were there before",
+            table->schema, table->name);
+        pgconvoy_error_hint(err, "delete the rows of the interrupted copy on the target so that it is empty, or run "
+                                 "with --if-exists truncate");
         return -1;
     }
     if (rows)
@@ -287,7 +298,8 @@ static int prepare_with(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *ta
     return status;
 }
 
-int pgc_pgsink_prepare_table(void *state, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err)
+int pgc_pgsink_prepare_table(void *state, const pgconvoy_table *table, pgconvoy_if_exists if_exists,
+                             pgconvoy_error *err)
 {
     pgc_pgsink *sink = state;
     PGconn *conn = pgc_pgsink_borrow(sink, err);
@@ -326,7 +338,8 @@ static int finish_with(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *tab
     return pgc_pgsink_execute(conn, "COMMIT", "finishing a table on the target", err);
 }
 
-int pgc_pgsink_finish_table(void *state, const pgconvoy_table *table, const pgconvoy_table_status *status, pgconvoy_error *err)
+int pgc_pgsink_finish_table(void *state, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                            pgconvoy_error *err)
 {
     pgc_pgsink *sink = state;
     PGconn *conn = pgc_pgsink_borrow(sink, err);

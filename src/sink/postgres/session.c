@@ -1,7 +1,8 @@
 /*
- * Sessions on the target. Each is set up alike: triggers and foreign keys silent where that is allowed (they fired on the source
- * already), a lock timeout so that a locked table is told and tried again instead of waited for in silence, and never
- * synchronous_commit = off: a position is confirmed to the source once its commit returns, so it must be on disk by then.
+ * Sessions on the target. Each is set up alike: triggers and foreign keys silent where that is allowed (they fired on
+ * the source already), a lock timeout so that a locked table is told and tried again instead of waited for in silence,
+ * and never synchronous_commit = off: a position is confirmed to the source once its commit returns, so it must be on
+ * disk by then.
  */
 #include "sink/postgres/sink_internal.h"
 
@@ -22,7 +23,8 @@ void pgc_pgsink_error(PGconn *conn, const PGresult *result, const char *doing, p
     else if (strcmp(err->sqlstate, "42501") == 0)
         pgconvoy_error_hint(err, "grant the target's role what it lacks, or connect as the owner");
     else if (strcmp(err->sqlstate, "42P01") == 0 || strcmp(err->sqlstate, "42703") == 0)
-        pgconvoy_error_hint(err, "the table on the target was changed or dropped by somebody else; give it back its columns");
+        pgconvoy_error_hint(
+            err, "the table on the target was changed or dropped by somebody else; give it back its columns");
     else if (strcmp(err->sqlstate, "23505") == 0 || strcmp(err->sqlstate, "23503") == 0)
         pgconvoy_error_hint(err, "rows or constraints on the target that the source does not have are in the way");
 }
@@ -55,7 +57,8 @@ int pgc_pgsink_execute_buffer(PGconn *conn, const pgc_buffer *sql, const char *d
 
 int pgc_pgsink_begin(PGconn *conn, pgconvoy_error *err)
 {
-    return pgc_pgsink_execute(conn, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", "starting a transaction on the target", err);
+    return pgc_pgsink_execute(conn, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE",
+                              "starting a transaction on the target", err);
 }
 
 /* The server's notices ("does not exist, skipping") are not the user's; libpq would print them. */
@@ -71,7 +74,8 @@ PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error
     static const char settings[] =
         "SET lock_timeout = '10s';"
         "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off';"
-        "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
+        "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', "
+        "'transaction_timeout')";
     char name[160];
     snprintf(name, sizeof name, "pgconvoy %.100s %s", sink->config->pipeline_name, purpose);
     PGconn *conn = pgc_connect(sink->config->target, PGC_CONNECTION_SQL, name, err);

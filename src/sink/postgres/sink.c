@@ -1,6 +1,6 @@
 /*
- * The PostgreSQL sink: its descriptor, and the life of sink and writer. What a table copy and a change stream do in between is in
- * copy_write.c and apply.c; sink_internal.h has the map of the folder.
+ * The PostgreSQL sink: its descriptor, and the life of sink and writer. What a table copy and a change stream do in
+ * between is in copy_write.c and apply.c; sink_internal.h has the map of the folder.
  */
 #include "sink/postgres/types.h"
 
@@ -12,20 +12,23 @@
 
 /* ---- the sink */
 
-/* Copying a database into itself would truncate, or feed on, what it reads. source_id is "system identifier/database". */
+/* Copying a database into itself would truncate, or feed on, what it reads. source_id is "system identifier/database".
+ */
 static int check_not_source(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
 {
     if (!sink->config->source_id)
         return 0;
-    PGresult *result = pgc_pgsink_query(conn, "SELECT system_identifier || '/' || current_database() FROM pg_control_system()", 0, NULL,
-                                        "asking the target for its identity", err);
+    PGresult *result =
+        pgc_pgsink_query(conn, "SELECT system_identifier || '/' || current_database() FROM pg_control_system()", 0,
+                         NULL, "asking the target for its identity", err);
     if (!result) /* managed servers may keep the function to themselves: then it cannot be known */
         return strcmp(err->sqlstate, "42501") == 0 ? (pgc_error_clear(err), 0) : -1;
     bool same = strcmp(PQgetvalue(result, 0, 0), sink->config->source_id) == 0;
     PQclear(result);
     if (!same)
         return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is the source: database \"%s\" of the same server", sink->database);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is the source: database \"%s\" of the same server",
+                       sink->database);
     pgconvoy_error_hint(err, "name another database as the target");
     return -1;
 }
@@ -33,9 +36,11 @@ static int check_not_source(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error
 static int check_server(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
 {
     static const char sql[] =
-        "SELECT current_database(), quote_ident(current_user), pg_is_in_recovery(), current_setting('default_transaction_read_only') = 'on',"
+        "SELECT current_database(), quote_ident(current_user), pg_is_in_recovery(), "
+        "current_setting('default_transaction_read_only') = 'on',"
         " CASE WHEN to_regnamespace('pgconvoy') IS NULL THEN has_database_privilege(current_database(), 'CREATE')"
-        " ELSE has_schema_privilege('pgconvoy', 'USAGE') AND (has_schema_privilege('pgconvoy', 'CREATE') OR to_regclass('pgconvoy.table_state') IS NOT NULL) END";
+        " ELSE has_schema_privilege('pgconvoy', 'USAGE') AND (has_schema_privilege('pgconvoy', 'CREATE') OR "
+        "to_regclass('pgconvoy.table_state') IS NOT NULL) END";
     sink->server_version = PQserverVersion(conn);
     PGresult *result = pgc_pgsink_query(conn, sql, 0, NULL, "looking at the target", err);
     if (!result)
@@ -43,16 +48,19 @@ static int check_server(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
     const char *database = PQgetvalue(result, 0, 0), *user = PQgetvalue(result, 0, 1);
     int status = -1;
     if (sink->server_version < OLDEST_SERVER) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is PostgreSQL %d; 12 is the oldest supported", sink->server_version / 10000);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is PostgreSQL %d; 12 is the oldest supported",
+                           sink->server_version / 10000);
         pgconvoy_error_hint(err, "upgrade the target's server");
     } else if (PQgetvalue(result, 0, 2)[0] == 't') {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is a standby, which cannot be written");
         pgconvoy_error_hint(err, "connect to its primary");
     } else if (PQgetvalue(result, 0, 3)[0] == 't') {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "database \"%s\" on the target is read-only for us", database);
-        pgconvoy_error_hint(err, "on the target: ALTER DATABASE \"%s\" SET default_transaction_read_only = off", database);
+        pgconvoy_error_hint(err, "on the target: ALTER DATABASE \"%s\" SET default_transaction_read_only = off",
+                            database);
     } else if (PQgetvalue(result, 0, 4)[0] != 't') {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s may not create the schema pgconvoy in database \"%s\" on the target", user, database);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "%s may not create the schema pgconvoy in database \"%s\" on the target", user, database);
         pgconvoy_error_hint(err, "on the target: GRANT CREATE ON DATABASE \"%s\" TO %s", database, user);
     } else if (!(sink->database = strdup(database))) {
         pgc_error_out_of_memory(err);
@@ -70,8 +78,10 @@ static void try_replica_role(pgc_pgsink *sink, PGconn *conn)
     sink->replica_role = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
     if (!sink->replica_role)
-        pgc_log_warning(sink->config->log, "session_replication_role = replica is not allowed on the target: its triggers and foreign keys "
-                                           "apply to what is written (a superuser may GRANT SET ON PARAMETER session_replication_role)");
+        pgc_log_warning(
+            sink->config->log,
+            "session_replication_role = replica is not allowed on the target: its triggers and foreign keys "
+            "apply to what is written (a superuser may GRANT SET ON PARAMETER session_replication_role)");
 }
 
 static void sink_close(void *state)
@@ -182,7 +192,8 @@ static int begin_copy(pgc_pgsink_writer *writer, const pgconvoy_table *table, pg
     writer->in_transaction = true;
     writer->copy_table = table;
     /* finish_table commits synchronously, and with it all that was written before */
-    return pgc_pgsink_execute(writer->conn, "SET LOCAL synchronous_commit = off", "starting a table copy on the target", err);
+    return pgc_pgsink_execute(writer->conn, "SET LOCAL synchronous_commit = off", "starting a table copy on the target",
+                              err);
 }
 
 static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
@@ -212,17 +223,22 @@ static int writer_begin(void *state, const pgconvoy_table *table, pgconvoy_error
 {
     pgc_pgsink_writer *writer = state;
     writer->copy_table = NULL;
+    if (writer->flying || PQstatus(writer->conn) != CONNECTION_OK) { /* given up by abort */
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "the connection to the target was lost");
+        pgconvoy_error_retriable(err, true);
+        return -1;
+    }
     return table ? begin_copy(writer, table, err) : begin_stream(writer, err);
 }
 
-static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
-                          pgconvoy_error *err)
+static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+                          size_t table_count, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
     if (lsn == 0 && table_count == 0)
         return 0;
-    if (writer->copy_table &&
-        pgc_pgsink_execute(writer->conn, "SET LOCAL synchronous_commit = on", "storing the position on the target", err) != 0)
+    if (writer->copy_table && pgc_pgsink_execute(writer->conn, "SET LOCAL synchronous_commit = on",
+                                                 "storing the position on the target", err) != 0)
         return -1;
     if (!atomic_load(&sink->state_exists) && pgc_pgsink_checkpoint_create(sink, writer->conn, err) != 0)
         return -1;
@@ -231,11 +247,12 @@ static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgc
     return pgc_pgsink_checkpoint_tables(sink, writer->conn, tables, table_count, PGSINK_CONTENT_UNKNOWN, err);
 }
 
-static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count, pgconvoy_error *err)
+static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                         pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
-    if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_apply_flush(writer, err) != 0 || pgc_pgsink_land(writer, err) != 0 ||
-        store_progress(writer, lsn, tables, table_count, err) != 0 ||
+    if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_apply_flush(writer, err) != 0 ||
+        pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, tables, table_count, err) != 0 ||
         pgc_pgsink_execute(writer->conn, "COMMIT", "committing on the target", err) != 0)
         return -1;
     writer->in_transaction = false;

@@ -28,7 +28,7 @@
 #include <stdatomic.h>
 
 #define PGSINK_SQL_LIMIT (16u << 20) /* the longest statement: 1600 columns of 63 bytes, several times over */
-#define PGSINK_IDLE_MAX  8
+#define PGSINK_IDLE_MAX 8
 
 typedef struct pgc_pgsink {
     const pgconvoy_sink_config *config;
@@ -43,9 +43,9 @@ typedef struct pgc_pgsink {
     pthread_mutex_t lock; /* guards what follows */
     PGconn *idle[PGSINK_IDLE_MAX];
     int idle_count;
-    pgc_arena *arena;                    /* for the two lists */
+    pgc_arena *arena;                     /* for the two lists */
     struct pgc_pgsink_mark *text_columns; /* columns whose type is another one on the target */
-    struct pgc_pgsink_mark *good_types;  /* user-defined types that were found on the target, by "schema"."name" */
+    struct pgc_pgsink_mark *good_types;   /* user-defined types that were found on the target, by "schema"."name" */
 } pgc_pgsink;
 
 /* A remembered pointer or text. */
@@ -58,9 +58,9 @@ typedef struct pgc_pgsink_mark {
 /* ---- columns.c: a table as it is on the target */
 
 typedef enum pgc_pgsink_fit {
-    PGSINK_FIT_NONE,  /* a value of the source's type cannot be stored, or not without loss */
-    PGSINK_FIT_TEXT,  /* another type that takes the text form of every value of the source's */
-    PGSINK_FIT_SAME   /* the same type: any format */
+    PGSINK_FIT_NONE, /* a value of the source's type cannot be stored, or not without loss */
+    PGSINK_FIT_TEXT, /* another type that takes the text form of every value of the source's */
+    PGSINK_FIT_SAME  /* the same type: any format */
 } pgc_pgsink_fit;
 
 typedef struct pgc_pgsink_column {
@@ -68,17 +68,17 @@ typedef struct pgc_pgsink_column {
     uint32_t type_oid;
     int32_t typmod;
     const char *type_schema, *type_name, *element_schema, *element_name; /* element_…: "" unless an array */
-    const char *type_sql;      /* format_type with the modifier */
-    const char *equals;        /* " = " or, for types with an operator of their own, " OPERATOR(schema.=) " */
+    const char *type_sql;                                                /* format_type with the modifier */
+    const char *equals; /* " = " or, for types with an operator of their own, " OPERATOR(schema.=) " */
     bool not_null;
     bool has_default;
-    bool generated;            /* GENERATED ALWAYS AS (…) STORED: cannot be written */
-    bool identity_always;      /* GENERATED ALWAYS AS IDENTITY: cannot be set by UPDATE */
+    bool generated;       /* GENERATED ALWAYS AS (…) STORED: cannot be written */
+    bool identity_always; /* GENERATED ALWAYS AS IDENTITY: cannot be set by UPDATE */
 } pgc_pgsink_column;
 
 typedef struct pgc_pgsink_relation {
-    uint32_t oid;    /* 0: there is no such table */
-    char kind;       /* pg_class.relkind */
+    uint32_t oid; /* 0: there is no such table */
+    char kind;    /* pg_class.relkind */
     int column_count;
     pgc_pgsink_column *columns;
 } pgc_pgsink_relation;
@@ -99,7 +99,8 @@ int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relat
 
 /* A connection that is set up for writing. */
 PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error *err) PGC_MUST_CHECK;
-/* One from the pool, or a new one; given back after use (closed when it is broken or in a transaction). From any thread. */
+/* One from the pool, or a new one; given back after use (closed when it is broken or in a transaction). From any
+ * thread. */
 PGconn *pgc_pgsink_borrow(pgc_pgsink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_give_back(pgc_pgsink *sink, PGconn *conn);
 /* Runs sql; a failure says what was being done, and is the sink's. */
@@ -107,7 +108,8 @@ PGresult *pgc_pgsink_query(PGconn *conn, const char *sql, int count, const char 
                            pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_execute(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The same with the text of a buffer, which is checked. */
-int pgc_pgsink_execute_buffer(PGconn *conn, const pgc_buffer *sql, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_execute_buffer(PGconn *conn, const pgc_buffer *sql, const char *doing,
+                              pgconvoy_error *err) PGC_MUST_CHECK;
 /* pgc_connection_error with the sink's error code. */
 void pgc_pgsink_error(PGconn *conn, const PGresult *result, const char *doing, pgconvoy_error *err);
 int pgc_pgsink_begin(PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -144,7 +146,8 @@ void pgc_pgsink_checkpoint_lock_sql(const pgc_pgsink *sink, pgc_buffer *out);
 /* ---- schema.c, keys.c, alter.c */
 
 int pgc_pgsink_check_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
-int pgc_pgsink_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+int pgc_pgsink_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists,
+                             pgconvoy_error *err);
 int pgc_pgsink_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
                             pgconvoy_error *err);
 
@@ -155,13 +158,15 @@ int pgc_pgsink_create_schema(PGconn *conn, const char *schema, pgconvoy_error *e
 int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const int *columns, int count,
                           bool *found, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Builds the primary key, and the unique index of a key that is not the primary key, where they are missing. */
-int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table,
+                          pgconvoy_error *err) PGC_MUST_CHECK;
 /* Drops what build_keys makes. */
-int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table,
+                         pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*
- * Gives the table on the target the columns of new_table, in the open transaction of conn. old_table NULL: it is not known what the table was like
- * (it changed while nobody looked); then columns are added but none is dropped.
+ * Gives the table on the target the columns of new_table, in the open transaction of conn. old_table NULL: it is not
+ * known what the table was like (it changed while nobody looked); then columns are added but none is dropped.
  */
 int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                      pgconvoy_error *err) PGC_MUST_CHECK;
@@ -186,9 +191,9 @@ typedef enum pgc_pgsink_action {
 typedef struct pgc_pgsink_statement {
     struct pgc_pgsink_statement *next;
     pgc_pgsink_action action;
-    uint64_t *sent;   /* bit set of the columns whose values take part: of the new row, else of the old one */
-    char name[24];    /* of the prepared statement */
-    char *sql;        /* NULL: there is nothing to do */
+    uint64_t *sent; /* bit set of the columns whose values take part: of the new row, else of the old one */
+    char name[24];  /* of the prepared statement */
+    char *sql;      /* NULL: there is nothing to do */
     int parameter_count;
     pgc_pgsink_parameter *parameters;
     uint32_t *types;
@@ -205,11 +210,16 @@ typedef struct pgc_pgsink_target {
     bool upsert;                 /* a unique index on the key is there */
     int statement_count;
     pgc_pgsink_statement *statements;
-    int64_t missing;             /* rows that an UPDATE or DELETE did not find */
+    int64_t missing; /* rows that an UPDATE or DELETE did not find */
 } pgc_pgsink_target;
 
 /* What waits for its result, in the order it was sent. */
-typedef enum pgc_pgsink_flight_kind { PGSINK_FLIGHT_OTHER, PGSINK_FLIGHT_PREPARE, PGSINK_FLIGHT_CHANGE, PGSINK_FLIGHT_SYNC } pgc_pgsink_flight_kind;
+typedef enum pgc_pgsink_flight_kind {
+    PGSINK_FLIGHT_OTHER,
+    PGSINK_FLIGHT_PREPARE,
+    PGSINK_FLIGHT_CHANGE,
+    PGSINK_FLIGHT_SYNC
+} pgc_pgsink_flight_kind;
 typedef struct pgc_pgsink_flight {
     uint8_t kind;
     uint8_t operation; /* pgconvoy_operation, of a change */
@@ -231,7 +241,7 @@ typedef struct pgc_pgsink_writer {
     /* change stream */
     pgc_pgsink_target *targets[PGSINK_TARGET_SLOTS];
     pgc_pgsink_target *last_target;
-    int statement_count;  /* prepared on this connection */
+    int statement_count; /* prepared on this connection */
     unsigned statement_number;
     /* flight.c */
     bool flying; /* in pipeline mode */
@@ -267,8 +277,10 @@ int pgc_pgsink_change_schema(void *writer, const pgconvoy_table *old_table, cons
                              pgconvoy_error *err);
 
 /* statement.c */
-/* The target of table, loaded when it is new. NULL and err on failure. Leaves pipeline mode when it has to ask the server. */
-pgc_pgsink_target *pgc_pgsink_target_get(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The target of table, loaded when it is new. NULL and err on failure. Leaves pipeline mode when it has to ask the
+ * server. */
+pgc_pgsink_target *pgc_pgsink_target_get(pgc_pgsink_writer *writer, const pgconvoy_table *table,
+                                         pgconvoy_error *err) PGC_MUST_CHECK;
 /* The statement for the action with writer->sent, made and prepared when it is new. */
 pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pgsink_target *target,
                                                pgc_pgsink_action action, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -284,8 +296,9 @@ int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_ta
 int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
                            pgconvoy_error *err) PGC_MUST_CHECK;
 /* Sends the statement with the writer's values, lengths and formats. */
-int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
-                             uint8_t operation, size_t bytes, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement,
+                             pgc_pgsink_target *target, uint8_t operation, size_t bytes,
+                             pgconvoy_error *err) PGC_MUST_CHECK;
 /* Waits for the results of all that was sent and leaves pipeline mode: the connection is for plain calls again. */
 int pgc_pgsink_land(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The same after a failure, whatever the results are. */

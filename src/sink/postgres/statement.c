@@ -1,9 +1,11 @@
 /*
- * The statements of the change stream: for a table, an action and the set of columns whose values take part there is one, prepared when it is first
- * needed. Parameters have the target columns' own types, so nothing is left to the server's inference.
+ * The statements of the change stream: for a table, an action and the set of columns whose values take part there is
+ * one, prepared when it is first needed. Parameters have the target columns' own types, so nothing is left to the
+ * server's inference.
  *
  * A row without a key is found by its whole old image, byte for byte (operator *=), and exactly one of several equal
- * rows is meant: types without an equality, and values that are equal but not alike (1.0 and 1.00), are then no special case.
+ * rows is meant: types without an equality, and values that are equal but not alike (1.0 and 1.00), are then no special
+ * case.
  */
 #include "sink/postgres/types.h"
 #include "postgres/value.h"
@@ -44,7 +46,8 @@ static void append_name(builder *build, int column)
 static void append_table(builder *build, const char *verb)
 {
     pgc_buffer_text(&build->sql, verb);
-    /* rows of tables that inherit from it are those tables' own; of a partitioned table only its partitions have rows */
+    /* rows of tables that inherit from it are those tables' own; of a partitioned table only its partitions have rows
+     */
     pgc_buffer_text(&build->sql, build->target->relation.kind == 'p' ? " " : " ONLY ");
     pgc_quote_qualified(&build->sql, build->target->table->schema, build->target->table->name);
 }
@@ -139,7 +142,8 @@ static bool holds_composite(const pgconvoy_type *type)
     return type != NULL;
 }
 
-/* A composite's image holds traces of its definition's history; a column of another modifier keeps values that look otherwise. */
+/* A composite's image holds traces of its definition's history; a column of another modifier keeps values that look
+ * otherwise. */
 static comparison compare_by(const pgc_pgsink_target *target, int column)
 {
     const pgconvoy_column *source = &target->table->columns[column];
@@ -166,7 +170,8 @@ static void append_where_full(builder *build)
     pgc_buffer *sql = &build->sql;
     const char *joint = " WHERE ";
     bool partitioned = target->relation.kind == 'p';
-    pgc_buffer_text(sql, partitioned ? " WHERE (tableoid, ctid) IN (SELECT tableoid, ctid" : " WHERE ctid = (SELECT ctid");
+    pgc_buffer_text(sql,
+                    partitioned ? " WHERE (tableoid, ctid) IN (SELECT tableoid, ctid" : " WHERE ctid = (SELECT ctid");
     append_table(build, " FROM");
     if (count_images(target) > 0) {
         pgc_buffer_text(sql, joint);
@@ -352,7 +357,8 @@ static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
     /* columns that came while no pipeline ran */
     if (lacks_columns(&target->relation, table) &&
         (pgc_pgsink_alter(writer->sink, writer->conn, NULL, table, err) != 0 ||
-         pgc_pgsink_relation_load(writer->conn, table->schema, table->name, target->arena, &target->relation, err) != 0))
+         pgc_pgsink_relation_load(writer->conn, table->schema, table->name, target->arena, &target->relation, err) !=
+             0))
         return -1;
     return pgc_pgsink_relation_check(writer->sink, &target->relation, table, err);
 }
@@ -372,14 +378,17 @@ static int load(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_e
         target->columns[i] = pgc_pgsink_relation_find(&target->relation, column->name);
         bool same = pgc_pgsink_column_fit(column, target->columns[i]) == PGSINK_FIT_SAME;
         /* a binary form that we cannot read is best left to the same type's own code */
-        target->pass_binary[i] = same && (pgc_pgsink_type_is_portable(column->type) || !pgc_type_has_binary(column->type));
+        target->pass_binary[i] =
+            same && (pgc_pgsink_type_is_portable(column->type) || !pgc_type_has_binary(column->type));
         if (same && pgc_pgsink_enum_extend(writer->sink, column->type, err) != 0)
             return -1;
     }
-    if (pgc_pgsink_has_unique(writer->conn, target->relation.oid, table, table->key, table->key_count, &target->upsert, err) != 0)
+    if (pgc_pgsink_has_unique(writer->conn, target->relation.oid, table, table->key, table->key_count, &target->upsert,
+                              err) != 0)
         return -1;
     if (table->key_count > 0 && !target->upsert)
-        pgc_log_warning(writer->sink->config->log, "%s.%s has no unique index on the key on the target: updates and deletes will be slow",
+        pgc_log_warning(writer->sink->config->log,
+                        "%s.%s has no unique index on the key on the target: updates and deletes will be slow",
                         table->schema, table->name);
     return 0;
 }

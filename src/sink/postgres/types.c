@@ -1,7 +1,8 @@
 /*
- * Types on the target. The built-in ones are there. An enum, domain, composite or range of the source is used when the target has one of the same
- * name, and made otherwise; a type of an extension comes with its extension. Constraints and defaults of a domain are left
- * out on purpose: the source has checked its values already, and a check that calls a function of the source's could not be made here.
+ * Types on the target. The built-in ones are there. An enum, domain, composite or range of the source is used when the
+ * target has one of the same name, and made otherwise; a type of an extension comes with its extension. Constraints and
+ * defaults of a domain are left out on purpose: the source has checked its values already, and a check that calls a
+ * function of the source's could not be made here.
  */
 #include "sink/postgres/types.h"
 
@@ -103,9 +104,10 @@ static int labels_check(PGconn *conn, const pgconvoy_type *type, const char *oid
     for (int i = 0; i < type->label_count && status == 0; i++) {
         if (has_label(result, type->labels[i]))
             continue;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "enum %s.%s on the target has no label '%s'", type->schema, type->name,
-                           type->labels[i]);
-        pgconvoy_error_hint(err, "on the target: ALTER TYPE \"%s\".\"%s\" ADD VALUE '%s'", type->schema, type->name, type->labels[i]);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "enum %s.%s on the target has no label '%s'", type->schema,
+                           type->name, type->labels[i]);
+        pgconvoy_error_hint(err, "on the target: ALTER TYPE \"%s\".\"%s\" ADD VALUE '%s'", type->schema, type->name,
+                            type->labels[i]);
         status = -1;
     }
     PQclear(result);
@@ -115,48 +117,57 @@ static int labels_check(PGconn *conn, const pgconvoy_type *type, const char *oid
 /* Whether a type of this name is on the target; one of another kind is refused. */
 static presence look(PGconn *conn, const pgconvoy_type *type, const char *what, pgconvoy_error *err)
 {
-    static const char kinds[] = {[PGCONVOY_TYPE_BASE] = 'b',      [PGCONVOY_TYPE_ARRAY] = 'b', [PGCONVOY_TYPE_ENUM] = 'e',
-                                 [PGCONVOY_TYPE_DOMAIN] = 'd',    [PGCONVOY_TYPE_COMPOSITE] = 'c',
-                                 [PGCONVOY_TYPE_RANGE] = 'r',     [PGCONVOY_TYPE_MULTIRANGE] = 'm'};
+    static const char kinds[] = {
+        [PGCONVOY_TYPE_BASE] = 'b',      [PGCONVOY_TYPE_ARRAY] = 'b',     [PGCONVOY_TYPE_ENUM] = 'e',
+        [PGCONVOY_TYPE_DOMAIN] = 'd',    [PGCONVOY_TYPE_COMPOSITE] = 'c', [PGCONVOY_TYPE_RANGE] = 'r',
+        [PGCONVOY_TYPE_MULTIRANGE] = 'm'};
     const char *values[] = {type->schema, type->name};
-    PGresult *result = pgc_pgsink_query(conn,
-                                        "SELECT t.oid, t.typtype FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
-                                        "WHERE n.nspname = $1 AND t.typname = $2 AND t.typisdefined",
-                                        2, values, "looking for a type on the target", err);
+    PGresult *result =
+        pgc_pgsink_query(conn,
+                         "SELECT t.oid, t.typtype FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
+                         "WHERE n.nspname = $1 AND t.typname = $2 AND t.typisdefined",
+                         2, values, "looking for a type on the target", err);
     if (!result)
         return FAILED;
     presence found = PQntuples(result) == 1 ? PRESENT : ABSENT;
     if (found == PRESENT && PQgetvalue(result, 0, 1)[0] != kinds[type->kind]) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s: type %s.%s on the target is of another kind than on the source", what,
-                           type->schema, type->name);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "%s: type %s.%s on the target is of another kind than on the source", what, type->schema,
+                           type->name);
         pgconvoy_error_hint(err, "rename or drop that type on the target");
         found = FAILED;
-    } else if (found == PRESENT && type->kind == PGCONVOY_TYPE_ENUM && labels_check(conn, type, PQgetvalue(result, 0, 0), err) != 0) {
+    } else if (found == PRESENT && type->kind == PGCONVOY_TYPE_ENUM &&
+               labels_check(conn, type, PQgetvalue(result, 0, 0), err) != 0) {
         found = FAILED;
     }
     PQclear(result);
     return found;
 }
 
-/* An extension that is installed, but without the type where the source has it, is in another schema or of another version. */
+/* An extension that is installed, but without the type where the source has it, is in another schema or of another
+ * version. */
 static int check_extension(PGconn *conn, const pgconvoy_type *type, const char *what, pgconvoy_error *err)
 {
     const char *values[] = {type->extension};
-    PGresult *result = pgc_pgsink_query(conn,
-                                        "SELECT (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
-                                        " WHERE e.extname = $1), EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)",
-                                        1, values, "looking for an extension on the target", err);
+    PGresult *result =
+        pgc_pgsink_query(conn,
+                         "SELECT (SELECT n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace "
+                         " WHERE e.extname = $1), EXISTS (SELECT FROM pg_available_extensions WHERE name = $1)",
+                         1, values, "looking for an extension on the target", err);
     if (!result)
         return -1;
     int status = 0;
     if (!PQgetisnull(result, 0, 0)) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s: extension %s on the target is in schema %s and has no type %s.%s there", what,
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "%s: extension %s on the target is in schema %s and has no type %s.%s there", what,
                            type->extension, PQgetvalue(result, 0, 0), type->schema, type->name);
-        pgconvoy_error_hint(err, "on the target: ALTER EXTENSION \"%s\" SET SCHEMA \"%s\", or UPDATE it", type->extension, type->schema);
+        pgconvoy_error_hint(err, "on the target: ALTER EXTENSION \"%s\" SET SCHEMA \"%s\", or UPDATE it",
+                            type->extension, type->schema);
         status = -1;
     } else if (PQgetvalue(result, 0, 1)[0] != 't') {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s: type %s needs extension %s, which the target's server does not have",
-                           what, type->name, type->extension);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "%s: type %s needs extension %s, which the target's server does not have", what, type->name,
+                           type->extension);
         pgconvoy_error_hint(err, "install the extension's package on the target's server, or leave the table out");
         status = -1;
     }
@@ -168,15 +179,17 @@ static int refuse_base(const pgconvoy_type *type, const char *what, pgconvoy_err
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s: type %s.%s is not on the target and cannot be made there", what,
                        type->schema, type->name);
-    pgconvoy_error_hint(err, is_built_in(type) ? "the target's server is too old for it; leave the table out, or upgrade the target"
-                                               : "create the type on the target, or leave the table out");
+    pgconvoy_error_hint(err, is_built_in(type)
+                                 ? "the target's server is too old for it; leave the table out, or upgrade the target"
+                                 : "create the type on the target, or leave the table out");
     return -1;
 }
 
 /* What a type is made of comes first. Calls step for each part. */
 typedef int step_fn(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what, pgconvoy_error *err);
 
-static int each_part(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what, step_fn *step, pgconvoy_error *err)
+static int each_part(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what, step_fn *step,
+                     pgconvoy_error *err)
 {
     if (type->element && step(sink, conn, type->element, what, err) != 0)
         return -1;
@@ -186,7 +199,8 @@ static int each_part(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, 
     return 0;
 }
 
-int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what, pgconvoy_error *err)
+int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what,
+                          pgconvoy_error *err)
 {
     pgc_buffer name;
     if (qualified_name(type, &name, err) != 0)
@@ -216,17 +230,20 @@ int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *t
 /* ---- making what is missing */
 
 /* The type with its modifier as SQL; the server itself spells it. */
-static int append_type_sql(PGconn *conn, const pgconvoy_type *type, int32_t typmod, pgc_buffer *out, pgconvoy_error *err)
+static int append_type_sql(PGconn *conn, const pgconvoy_type *type, int32_t typmod, pgc_buffer *out,
+                           pgconvoy_error *err)
 {
     char modifier[16];
     snprintf(modifier, sizeof modifier, "%d", typmod);
     bool is_array = type->kind == PGCONVOY_TYPE_ARRAY && type->element;
     const pgconvoy_type *named = is_array ? type->element : type;
     const char *values[] = {named->schema, named->name, modifier};
-    const char *sql = is_array ? "SELECT format_type(t.typarray, $3::int) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
-                                 "WHERE n.nspname = $1 AND t.typname = $2"
-                               : "SELECT format_type(t.oid, $3::int) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
-                                 "WHERE n.nspname = $1 AND t.typname = $2";
+    const char *sql =
+        is_array
+            ? "SELECT format_type(t.typarray, $3::int) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
+              "WHERE n.nspname = $1 AND t.typname = $2"
+            : "SELECT format_type(t.oid, $3::int) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace "
+              "WHERE n.nspname = $1 AND t.typname = $2";
     PGresult *result = pgc_pgsink_query(conn, sql, 3, values, "naming a type on the target", err);
     if (!result)
         return -1;
@@ -276,7 +293,8 @@ static int definition(PGconn *conn, const pgconvoy_type *type, const char *name,
     }
 }
 
-static int create_missing(PGconn *conn, const pgconvoy_type *type, const char *name, const char *what, pgconvoy_error *err)
+static int create_missing(PGconn *conn, const pgconvoy_type *type, const char *name, const char *what,
+                          pgconvoy_error *err)
 {
     pgc_buffer sql;
     char doing[400];
@@ -301,7 +319,8 @@ static int create_missing(PGconn *conn, const pgconvoy_type *type, const char *n
     return status;
 }
 
-int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what, pgconvoy_error *err)
+int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what,
+                           pgconvoy_error *err)
 {
     pgc_buffer name;
     if (is_built_in(type))
@@ -350,10 +369,11 @@ int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy
     if (!conn)
         return -1;
     const char *values[] = {type->schema, type->name};
-    PGresult *result = pgc_pgsink_query(conn,
-                                        "SELECT e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid "
-                                        "JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typname = $2",
-                                        2, values, "reading the labels of an enum on the target", err);
+    PGresult *result =
+        pgc_pgsink_query(conn,
+                         "SELECT e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid "
+                         "JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = $1 AND t.typname = $2",
+                         2, values, "reading the labels of an enum on the target", err);
     int status = result ? 0 : -1;
     /* none at all: no such enum, which is for others to say */
     for (int i = 0; i < type->label_count && status == 0 && PQntuples(result) > 0; i++)

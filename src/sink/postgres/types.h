@@ -1,4 +1,5 @@
-/* Types between two PostgreSQL servers: which values may travel in binary form, and making the types that the target lacks. */
+/* Types between two PostgreSQL servers: which values may travel in binary form, and making the types that the target
+ * lacks. */
 #ifndef PGC_SINK_POSTGRES_TYPES_H
 #define PGC_SINK_POSTGRES_TYPES_H
 
@@ -11,19 +12,20 @@
 bool pgc_pgsink_type_is_portable(const pgconvoy_type *type);
 
 /*
- * Checks that the type, and those it is made of, are on the target or can be made by create_types. what names the column, for messages.
- * Changes nothing.
+ * Checks that the type, and those it is made of, are on the target or can be made by create_types. what names the
+ * column, for messages. Changes nothing.
  */
 int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what,
                           pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* Makes what is missing of the type, in the open transaction of conn: extension, schema, enum, domain, composite, range. */
+/* Makes what is missing of the type, in the open transaction of conn: extension, schema, enum, domain, composite,
+ * range. */
 int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what,
                            pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*
- * Adds to an enum on the target the labels it lacks (of an array or domain: its element's; other types: nothing). On a connection of its own, as a
- * label can be used only after the commit that made it.
+ * Adds to an enum on the target the labels it lacks (of an array or domain: its element's; other types: nothing). On a
+ * connection of its own, as a label can be used only after the commit that made it.
  */
 int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -14,26 +14,61 @@ pgconvoy_error err;
 int warnings;
 char last_warning[2048];
 
-#define BUILT_IN(o, n) {.oid = (o), .schema = "pg_catalog", .name = (n), .typmod = -1, .delimiter = ','}
+#define BUILT_IN(o, n)                                                                                                 \
+    {                                                                                                                  \
+        .oid = (o), .schema = "pg_catalog", .name = (n), .typmod = -1, .delimiter = ','                                \
+    }
 const pgconvoy_type int4_type = BUILT_IN(PGC_INT4, "int4"), int8_type = BUILT_IN(PGC_INT8, "int8"),
                     text_type = BUILT_IN(PGC_TEXT_OID, "text"), numeric_type = BUILT_IN(PGC_NUMERIC, "numeric"),
                     json_type = BUILT_IN(PGC_JSON, "json"), point_type = BUILT_IN(PGC_POINT, "point"),
                     bool_type = BUILT_IN(PGC_BOOL, "bool");
-const pgconvoy_type int4_array_type = {.oid = 1007, .kind = PGCONVOY_TYPE_ARRAY, .schema = "pg_catalog", .name = "_int4",
-                                       .element = &int4_type, .typmod = -1, .delimiter = ','};
+const pgconvoy_type int4_array_type = {.oid = 1007,
+                                       .kind = PGCONVOY_TYPE_ARRAY,
+                                       .schema = "pg_catalog",
+                                       .name = "_int4",
+                                       .element = &int4_type,
+                                       .typmod = -1,
+                                       .delimiter = ','};
 static const char *const moods[] = {"sad", "it's ok", "happy"};
-const pgconvoy_type mood_type = {.oid = 90001, .kind = PGCONVOY_TYPE_ENUM, .schema = "my types", .name = "Mood", .typmod = -1,
-                                 .delimiter = ',', .label_count = 3, .labels = moods};
-const pgconvoy_type mood_array_type = {.oid = 90002, .kind = PGCONVOY_TYPE_ARRAY, .schema = "my types", .name = "_Mood",
-                                       .element = &mood_type, .typmod = -1, .delimiter = ','};
+const pgconvoy_type mood_type = {.oid = 90001,
+                                 .kind = PGCONVOY_TYPE_ENUM,
+                                 .schema = "my types",
+                                 .name = "Mood",
+                                 .typmod = -1,
+                                 .delimiter = ',',
+                                 .label_count = 3,
+                                 .labels = moods};
+const pgconvoy_type mood_array_type = {.oid = 90002,
+                                       .kind = PGCONVOY_TYPE_ARRAY,
+                                       .schema = "my types",
+                                       .name = "_Mood",
+                                       .element = &mood_type,
+                                       .typmod = -1,
+                                       .delimiter = ','};
 static const pgconvoy_column address_fields[] = {{COLUMN("street", text_type, "text")},
                                                  {COLUMN("mood", mood_type, "\"my types\".\"Mood\"")}};
-const pgconvoy_type address_type = {.oid = 90003, .kind = PGCONVOY_TYPE_COMPOSITE, .schema = "public", .name = "address",
-                                    .typmod = -1, .delimiter = ',', .field_count = 2, .fields = address_fields};
-const pgconvoy_type email_type = {.oid = 90004, .kind = PGCONVOY_TYPE_DOMAIN, .schema = "public", .name = "email",
-                                  .element = &numeric_type, .typmod = ((7 << 16) | 2) + 4, .delimiter = ','};
-const pgconvoy_type span_type = {.oid = 90005, .kind = PGCONVOY_TYPE_RANGE, .schema = "public", .name = "span",
-                                 .element = &text_type, .typmod = -1, .delimiter = ','};
+const pgconvoy_type address_type = {.oid = 90003,
+                                    .kind = PGCONVOY_TYPE_COMPOSITE,
+                                    .schema = "public",
+                                    .name = "address",
+                                    .typmod = -1,
+                                    .delimiter = ',',
+                                    .field_count = 2,
+                                    .fields = address_fields};
+const pgconvoy_type email_type = {.oid = 90004,
+                                  .kind = PGCONVOY_TYPE_DOMAIN,
+                                  .schema = "public",
+                                  .name = "email",
+                                  .element = &numeric_type,
+                                  .typmod = ((7 << 16) | 2) + 4,
+                                  .delimiter = ','};
+const pgconvoy_type span_type = {.oid = 90005,
+                                 .kind = PGCONVOY_TYPE_RANGE,
+                                 .schema = "public",
+                                 .name = "span",
+                                 .element = &text_type,
+                                 .typmod = -1,
+                                 .delimiter = ','};
 
 static void note(void *arg, pgconvoy_log_level level, const char *line)
 {
@@ -51,7 +86,8 @@ static void name_target(const char *uri)
     size_t length = (size_t)snprintf(target, sizeof target, "dbname=%s", database);
     for (PQconninfoOption *option = options; option && option->keyword; option++)
         if (option->val && strcmp(option->keyword, "dbname") != 0)
-            length += (size_t)snprintf(target + length, sizeof target - length, " %s='%s'", option->keyword, option->val);
+            length +=
+                (size_t)snprintf(target + length, sizeof target - length, " %s='%s'", option->keyword, option->val);
     PQconninfoFree(options);
 }
 
@@ -68,7 +104,8 @@ bool fixture_open(void)
 {
     const char *uri = getenv("PGCONVOY_TEST_URI");
     if (!uri || !uri[0]) {
-        fprintf(stderr, "skipped: PGCONVOY_TEST_URI does not name a PostgreSQL server (scripts/with-server starts one)\n");
+        fprintf(stderr,
+                "skipped: PGCONVOY_TEST_URI does not name a PostgreSQL server (scripts/with-server starts one)\n");
         return false;
     }
     snprintf(database, sizeof database, "pgconvoy_sink_%d", (int)getpid());
@@ -121,8 +158,13 @@ const char *ask(const char *text)
 static void open_sink(void)
 {
     pgconvoy_checkpoint checkpoint;
-    config = (pgconvoy_sink_config){.target = target, .pipeline_name = "pipe 'line'", .source_id = "7/source", .state_dir = "/nonexistent",
-                                    .memory_bytes = 1 << 20, .writers = 2, .log = &test_log};
+    config = (pgconvoy_sink_config){.target = target,
+                                    .pipeline_name = "pipe 'line'",
+                                    .source_id = "7/source",
+                                    .state_dir = "/nonexistent",
+                                    .memory_bytes = 1 << 20,
+                                    .writers = 2,
+                                    .log = &test_log};
     ok(pgc_sink_postgres.open(&config, &sink, &err));
     ok(pgc_sink_postgres.read_checkpoint(sink, &checkpoint, &err));
 }
@@ -132,7 +174,8 @@ int setup(void **state)
     (void)state;
     test_log.write = note;
     warnings = 0;
-    sql("DO $$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ '^pg_|^information_schema$' LOOP "
+    sql("DO $$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ "
+        "'^pg_|^information_schema$' LOOP "
         "EXECUTE format('DROP SCHEMA %I CASCADE', s); END LOOP; END $$; CREATE SCHEMA public");
     memset(&err, 0, sizeof err);
     open_sink();
@@ -167,8 +210,13 @@ int write_one(const pgconvoy_table *table, pgconvoy_operation operation, const p
               const pgconvoy_value *new_)
 {
     pgconvoy_transaction transaction = {.xid = 7, .commit_lsn = 100};
-    pgconvoy_change change = {.operation = (uint8_t)operation, .old_kind = old_kind, .lsn = 50, .transaction = &transaction,
-                              .table = table, .old = old, .new_ = new_};
+    pgconvoy_change change = {.operation = (uint8_t)operation,
+                              .old_kind = old_kind,
+                              .lsn = 50,
+                              .transaction = &transaction,
+                              .table = table,
+                              .old = old,
+                              .new_ = new_};
     pgconvoy_changes changes = {&change, 1};
     return pgc_sink_postgres.write_changes(writer, &changes, &err);
 }
@@ -198,7 +246,8 @@ static void collect(const char *query, pgconvoy_format format, pgc_buffer *raw, 
 {
     char text[4000];
     PGconn *conn = pgc_connect(target, PGC_CONNECTION_SQL, "source of the test", &err);
-    snprintf(text, sizeof text, "COPY (%s) TO STDOUT (FORMAT %s)", query, format == PGCONVOY_BINARY ? "binary" : "text");
+    snprintf(text, sizeof text, "COPY (%s) TO STDOUT (FORMAT %s)", query,
+             format == PGCONVOY_BINARY ? "binary" : "text");
     PGresult *result = pgc_query(conn, text, &err);
     ok(result ? 0 : -1);
     PQclear(result);

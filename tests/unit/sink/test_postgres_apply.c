@@ -1,4 +1,5 @@
-/* The PostgreSQL sink's change stream against a real server: keys, identities, unchanged values, truncate, schema changes. */
+/* The PostgreSQL sink's change stream against a real server: keys, identities, unchanged values, truncate, schema
+ * changes. */
 #include "postgres_sink_fixture.h"
 
 static const pgconvoy_column item_columns[] = {{KEY_COLUMN("a", int4_type, "integer")},
@@ -6,20 +7,43 @@ static const pgconvoy_column item_columns[] = {{KEY_COLUMN("a", int4_type, "inte
                                                {COLUMN("note", text_type, "text")},
                                                {COLUMN("list", int4_array_type, "integer[]")}};
 static const int item_key[] = {0, 1};
-static const pgconvoy_table items = {.oid = 21, .version = 1, .schema = "public", .name = "items", .column_count = 4, .columns = item_columns,
-                                     .replica_identity = 'd', .key_count = 2, .key = item_key};
-static const pgconvoy_column full_columns[] = {{COLUMN("n", numeric_type, "numeric")},     {COLUMN("j", json_type, "json")},
-                                               {COLUMN("p", point_type, "point")},         {COLUMN("home", address_type, "public.address")},
+static const pgconvoy_table items = {.oid = 21,
+                                     .version = 1,
+                                     .schema = "public",
+                                     .name = "items",
+                                     .column_count = 4,
+                                     .columns = item_columns,
+                                     .replica_identity = 'd',
+                                     .key_count = 2,
+                                     .key = item_key};
+static const pgconvoy_column full_columns[] = {{COLUMN("n", numeric_type, "numeric")},
+                                               {COLUMN("j", json_type, "json")},
+                                               {COLUMN("p", point_type, "point")},
+                                               {COLUMN("home", address_type, "public.address")},
                                                {COLUMN("moods", mood_array_type, "\"my types\".\"Mood\"[]")}};
-static const pgconvoy_table full = {.oid = 22, .version = 1, .schema = "public", .name = "full", .column_count = 5, .columns = full_columns,
+static const pgconvoy_table full = {.oid = 22,
+                                    .version = 1,
+                                    .schema = "public",
+                                    .name = "full",
+                                    .column_count = 5,
+                                    .columns = full_columns,
                                     .replica_identity = 'f'};
-static const pgconvoy_column user_columns[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("name", text_type, "text")}};
+static const pgconvoy_column user_columns[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                               {COLUMN("name", text_type, "text")}};
 static const int first_key[] = {0};
-static const pgconvoy_table users = {.oid = 1, .version = 1, .schema = "public", .name = "users", .column_count = 2, .columns = user_columns,
-                                     .replica_identity = 'd', .key_count = 1, .key = first_key};
+static const pgconvoy_table users = {.oid = 1,
+                                     .version = 1,
+                                     .schema = "public",
+                                     .name = "users",
+                                     .column_count = 2,
+                                     .columns = user_columns,
+                                     .replica_identity = 'd',
+                                     .key_count = 1,
+                                     .key = first_key};
 
 static const char *const all_items = "SELECT string_agg(t::text, ' ' ORDER BY a, b) FROM public.items t";
-static const char *const all_users = "SELECT string_agg(id || ':' || coalesce(name, 'null'), ' ' ORDER BY id, name) FROM public.users";
+static const char *const all_users =
+    "SELECT string_agg(id || ':' || coalesce(name, 'null'), ' ' ORDER BY id, name) FROM public.users";
 
 static void changes_are_applied_in_order(void **state)
 {
@@ -60,7 +84,8 @@ static void a_changed_key_moves_the_row(void **state)
     make_table(&items);
     stream_begin();
     ok(insert(&items, T("1"), T("x"), T("kept"), T("{9}")));
-    ok(write_one(&items, PGCONVOY_UPDATE, ROW(T("1"), T("x"), NOTHING, NOTHING), 'K', ROW(T("1"), T("z"), UNCHANGED, T("{8}"))));
+    ok(write_one(&items, PGCONVOY_UPDATE, ROW(T("1"), T("x"), NOTHING, NOTHING), 'K',
+                 ROW(T("1"), T("z"), UNCHANGED, T("{8}"))));
     ok(commit(10));
     assert_asked(all_items, "(1,z,kept,{8})");
 }
@@ -108,8 +133,9 @@ static void without_a_key_one_row_is_found_by_all_of_it(void **state)
 {
     (void)state;
 #define FULL_ROW(n, mood) ROW(T(n), T("{\"a\": 1}"), T("(1,2)"), T("(\"x, y\",sad)"), T(mood))
-    const char *count = "SELECT count(*) FILTER (WHERE n::text = '1.00') || ' ' || count(*) FILTER (WHERE n::text = '1.0') || ' ' || "
-                        "count(*) FILTER (WHERE n::text = '2') FROM public.full";
+    const char *count =
+        "SELECT count(*) FILTER (WHERE n::text = '1.00') || ' ' || count(*) FILTER (WHERE n::text = '1.0') || ' ' || "
+        "count(*) FILTER (WHERE n::text = '2') FROM public.full";
     make_table(&full);
     stream_begin();
     for (int i = 0; i < 3; i++)
@@ -126,7 +152,8 @@ static void without_a_key_one_row_is_found_by_all_of_it(void **state)
                  ROW(T("2"), UNCHANGED, NOTHING, T("(,happy)"), T("{}"))));
     ok(commit(30));
     assert_asked(count, "2 0 1");
-    assert_asked("SELECT home::text || moods::text || (p IS NULL) || j FROM public.full WHERE n = 2", "(,happy){}true{\"a\": 1}");
+    assert_asked("SELECT home::text || moods::text || (p IS NULL) || j FROM public.full WHERE n = 2",
+                 "(,happy){}true{\"a\": 1}");
     /* NULLs are found too */
     stream_begin();
     ok(write_one(&full, PGCONVOY_DELETE, ROW(T("2"), T("{\"a\": 1}"), NOTHING, T("(,happy)"), T("{}")), 'O', NULL));
@@ -171,8 +198,9 @@ static void binary_values_without_a_portable_form_become_text(void **state)
     make_table(&full);
     stream_begin();
     /* moods in binary: one dimension, no NULLs, the source's own OID of the enum, one label */
-    ok(write_one(&full, PGCONVOY_INSERT, NULL, 0,
-                 ROW(NOTHING, NOTHING, NOTHING, NOTHING, B("\0\0\0\1\0\0\0\0\0\1\x5f\x91\0\0\0\1\0\0\0\1\0\0\0\5happy"))));
+    ok(write_one(
+        &full, PGCONVOY_INSERT, NULL, 0,
+        ROW(NOTHING, NOTHING, NOTHING, NOTHING, B("\0\0\0\1\0\0\0\0\0\1\x5f\x91\0\0\0\1\0\0\0\1\0\0\0\5happy"))));
     ok(commit(10));
     assert_asked("SELECT moods FROM public.full", "{happy}");
 }
@@ -180,7 +208,8 @@ static void binary_values_without_a_portable_form_become_text(void **state)
 static void generated_and_identity_columns_of_the_target_are_minded(void **state)
 {
     (void)state;
-    sql("CREATE TABLE public.users (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text GENERATED ALWAYS AS ('g') STORED)");
+    sql("CREATE TABLE public.users (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text GENERATED ALWAYS AS "
+        "('g') STORED)");
     stream_begin();
     ok(insert(&users, T("7"), T("ignored")));
     ok(update(&users, T("7"), T("ignored")));
@@ -188,7 +217,8 @@ static void generated_and_identity_columns_of_the_target_are_minded(void **state
     ok(commit(10));
     assert_asked(all_users, "8:g");
     sql("DROP TABLE public.users; CREATE TABLE public.users (id int PRIMARY KEY, name text)");
-    sql("ALTER TABLE public.users DROP COLUMN name; ALTER TABLE public.users ADD name text GENERATED ALWAYS AS ('g') STORED");
+    sql("ALTER TABLE public.users DROP COLUMN name; ALTER TABLE public.users ADD name text GENERATED ALWAYS AS ('g') "
+        "STORED");
     assert_int_equal(pgc_sink_postgres.prepare_table(sink, &users, PGCONVOY_IF_EXISTS_APPEND, &err), -1);
     assert_message("generated");
 }
@@ -196,8 +226,10 @@ static void generated_and_identity_columns_of_the_target_are_minded(void **state
 static void triggers_and_foreign_keys_of_the_target_are_silent(void **state)
 {
     (void)state;
-    sql("CREATE TABLE public.people (id int PRIMARY KEY); CREATE TABLE public.users (id int PRIMARY KEY REFERENCES public.people, name text);"
-        "CREATE FUNCTION public.shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := upper(NEW.name); RETURN NEW; END';"
+    sql("CREATE TABLE public.people (id int PRIMARY KEY); CREATE TABLE public.users (id int PRIMARY KEY REFERENCES "
+        "public.people, name text);"
+        "CREATE FUNCTION public.shout() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := upper(NEW.name); RETURN "
+        "NEW; END';"
         "CREATE TRIGGER shout BEFORE INSERT ON public.users FOR EACH ROW EXECUTE FUNCTION public.shout()");
     stream_begin();
     ok(insert(&users, T("1"), T("quiet")));
@@ -208,12 +240,14 @@ static void triggers_and_foreign_keys_of_the_target_are_silent(void **state)
 static void rows_of_children_and_partitions_keep_their_place(void **state)
 {
     (void)state;
-    sql("CREATE TABLE public.users (id int PRIMARY KEY, name text); CREATE TABLE public.child () INHERITS (public.users);"
+    sql("CREATE TABLE public.users (id int PRIMARY KEY, name text); CREATE TABLE public.child () INHERITS "
+        "(public.users);"
         "INSERT INTO public.child VALUES (1, 'child'); INSERT INTO public.users VALUES (1, 'parent')");
     stream_begin();
     ok(update(&users, T("1"), T("mother")));
     pgconvoy_transaction transaction = {0};
-    pgconvoy_change truncate = {.operation = PGCONVOY_TRUNCATE, .lsn = 60, .transaction = &transaction, .table = &users};
+    pgconvoy_change truncate = {
+        .operation = PGCONVOY_TRUNCATE, .lsn = 60, .transaction = &transaction, .table = &users};
     ok(commit(10));
     assert_asked(all_users, "1:child 1:mother");
     stream_begin();
@@ -221,7 +255,8 @@ static void rows_of_children_and_partitions_keep_their_place(void **state)
     ok(commit(20));
     assert_asked(all_users, "1:child");
     sql("DROP TABLE public.users CASCADE; CREATE TABLE public.users (id int, name text) PARTITION BY LIST (id);"
-        "CREATE TABLE public.one PARTITION OF public.users FOR VALUES IN (1); CREATE TABLE public.rest PARTITION OF public.users DEFAULT;"
+        "CREATE TABLE public.one PARTITION OF public.users FOR VALUES IN (1); CREATE TABLE public.rest PARTITION OF "
+        "public.users DEFAULT;"
         "INSERT INTO public.users VALUES (1, 'a'), (2, 'a')");
     reopen_sink();
     pgconvoy_table table = users;
@@ -238,11 +273,20 @@ static void tables_truncated_together_are_one_statement(void **state)
     (void)state;
     make_table(&users);
     make_table(&items);
-    sql("ALTER TABLE public.items ADD FOREIGN KEY (a) REFERENCES public.users; INSERT INTO public.users VALUES (1); INSERT INTO public.items VALUES (1, 'x')");
+    sql("ALTER TABLE public.items ADD FOREIGN KEY (a) REFERENCES public.users; INSERT INTO public.users VALUES (1); "
+        "INSERT INTO public.items VALUES (1, 'x')");
     pgconvoy_transaction transaction = {0};
     pgconvoy_change changes[] = {
-        {.operation = PGCONVOY_TRUNCATE, .lsn = 60, .transaction = &transaction, .table = &users, .flags = PGCONVOY_TRUNCATE_RESTART_IDENTITY},
-        {.operation = PGCONVOY_TRUNCATE, .lsn = 60, .transaction = &transaction, .table = &items, .flags = PGCONVOY_TRUNCATE_RESTART_IDENTITY},
+        {.operation = PGCONVOY_TRUNCATE,
+         .lsn = 60,
+         .transaction = &transaction,
+         .table = &users,
+         .flags = PGCONVOY_TRUNCATE_RESTART_IDENTITY},
+        {.operation = PGCONVOY_TRUNCATE,
+         .lsn = 60,
+         .transaction = &transaction,
+         .table = &items,
+         .flags = PGCONVOY_TRUNCATE_RESTART_IDENTITY},
     };
     stream_begin();
     /* even when they come in two batches */
@@ -265,11 +309,19 @@ static void many_sets_of_sent_columns_are_forgotten_in_time(void **state)
     }
     columns[0].not_null = columns[0].in_key = true;
     columns[0].primary_key = 1;
-    pgconvoy_table table = {.oid = 30, .version = 1, .schema = "public", .name = "sets", .column_count = 12, .columns = columns,
-                            .replica_identity = 'd', .key_count = 1, .key = first_key};
+    pgconvoy_table table = {.oid = 30,
+                            .version = 1,
+                            .schema = "public",
+                            .name = "sets",
+                            .column_count = 12,
+                            .columns = columns,
+                            .replica_identity = 'd',
+                            .key_count = 1,
+                            .key = first_key};
     make_table(&table);
     stream_begin();
-    ok(insert(&table, T("k"), NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING));
+    ok(insert(&table, T("k"), NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING, NOTHING,
+              NOTHING));
     for (int set = 1; set < 700; set++) {
         pgconvoy_value values[12] = {T("k")};
         for (int i = 1; i < 12; i++)
@@ -300,9 +352,11 @@ static int change(const pgconvoy_table *from, const pgconvoy_table *to)
 static void columns_come_go_and_change_their_type(void **state)
 {
     (void)state;
-    static const pgconvoy_column wider[] = {{KEY_COLUMN("id", int8_type, "bigint")}, {COLUMN("name", text_type, "text")},
+    static const pgconvoy_column wider[] = {{KEY_COLUMN("id", int8_type, "bigint")},
+                                            {COLUMN("name", text_type, "text")},
                                             {COLUMN("mood", mood_type, "\"my types\".\"Mood\"")}};
-    static const pgconvoy_column fewer[] = {{KEY_COLUMN("id", int8_type, "bigint")}, {COLUMN("mood", mood_type, "\"my types\".\"Mood\"")}};
+    static const pgconvoy_column fewer[] = {{KEY_COLUMN("id", int8_type, "bigint")},
+                                            {COLUMN("mood", mood_type, "\"my types\".\"Mood\"")}};
     pgconvoy_table second = next_version(&users, wider, 3), third = next_version(&second, fewer, 2);
     make_table(&users);
     stream_begin();
@@ -319,7 +373,9 @@ static void columns_come_go_and_change_their_type(void **state)
 static void a_schema_change_is_undone_with_its_transaction(void **state)
 {
     (void)state;
-    static const pgconvoy_column more[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("name", text_type, "text")}, {COLUMN("x", int4_type, "integer")}};
+    static const pgconvoy_column more[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                           {COLUMN("name", text_type, "text")},
+                                           {COLUMN("x", int4_type, "integer")}};
     pgconvoy_table second = next_version(&users, more, 3);
     make_table(&users);
     stream_begin();
@@ -337,10 +393,14 @@ static void a_schema_change_is_undone_with_its_transaction(void **state)
 static void a_rename_before_another_column_is_a_rename(void **state)
 {
     (void)state;
-    static const pgconvoy_column renamed[] = {{KEY_COLUMN("a", int4_type, "integer")}, {KEY_COLUMN_AT(2, "B \"2\"", text_type, "text")},
-                                              {COLUMN("note", text_type, "text")}, {COLUMN("list", int4_array_type, "integer[]")}};
-    static const pgconvoy_column at_end[] = {{KEY_COLUMN("a", int4_type, "integer")}, {KEY_COLUMN_AT(2, "B \"2\"", text_type, "text")},
-                                             {COLUMN("note", text_type, "text")}, {COLUMN("lust", int4_array_type, "integer[]")}};
+    static const pgconvoy_column renamed[] = {{KEY_COLUMN("a", int4_type, "integer")},
+                                              {KEY_COLUMN_AT(2, "B \"2\"", text_type, "text")},
+                                              {COLUMN("note", text_type, "text")},
+                                              {COLUMN("list", int4_array_type, "integer[]")}};
+    static const pgconvoy_column at_end[] = {{KEY_COLUMN("a", int4_type, "integer")},
+                                             {KEY_COLUMN_AT(2, "B \"2\"", text_type, "text")},
+                                             {COLUMN("note", text_type, "text")},
+                                             {COLUMN("lust", int4_array_type, "integer[]")}};
     pgconvoy_table second = next_version(&items, renamed, 4), third = next_version(&second, at_end, 4);
     make_table(&items);
     stream_begin();
@@ -363,7 +423,8 @@ static void a_rename_before_another_column_is_a_rename(void **state)
 static void a_not_null_column_with_unknown_values_is_refused(void **state)
 {
     (void)state;
-    static const pgconvoy_column more[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("name", text_type, "text")},
+    static const pgconvoy_column more[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                           {COLUMN("name", text_type, "text")},
                                            {COLUMN("x", int4_type, "integer"), .not_null = true}};
     pgconvoy_table second = next_version(&users, more, 3);
     make_table(&users);
@@ -383,11 +444,13 @@ static void a_new_label_of_an_enum_arrives(void **state)
 {
     (void)state;
     static const char *const labels[] = {"sad", "so-so", "it's ok", "happy"};
-    static const pgconvoy_column old_columns[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("mood", mood_type, "\"my types\".\"Mood\"")}};
+    static const pgconvoy_column old_columns[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                                  {COLUMN("mood", mood_type, "\"my types\".\"Mood\"")}};
     pgconvoy_type newer = mood_type;
     newer.label_count = 4;
     newer.labels = labels;
-    pgconvoy_column new_columns[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("mood", newer, "\"my types\".\"Mood\"")}};
+    pgconvoy_column new_columns[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                     {COLUMN("mood", newer, "\"my types\".\"Mood\"")}};
     pgconvoy_table first = next_version(&users, old_columns, 2), second = next_version(&first, new_columns, 2);
     make_table(&first);
     stream_begin();
@@ -401,7 +464,8 @@ static void a_new_label_of_an_enum_arrives(void **state)
 static void keys_and_names_follow_the_source(void **state)
 {
     (void)state;
-    static const pgconvoy_column columns[] = {{COLUMN("id", int4_type, "integer")}, {KEY_COLUMN("name", text_type, "text")}};
+    static const pgconvoy_column columns[] = {{COLUMN("id", int4_type, "integer")},
+                                              {KEY_COLUMN("name", text_type, "text")}};
     static const int key[] = {1};
     pgconvoy_table second = next_version(&users, columns, 2);
     second.key = key;
@@ -423,8 +487,11 @@ static void keys_and_names_follow_the_source(void **state)
 static void a_column_that_came_while_nobody_looked_is_added(void **state)
 {
     (void)state;
-    static const pgconvoy_column more[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("name", text_type, "text")}, {COLUMN("x", int4_type, "integer")}};
-    static const pgconvoy_column other[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("title", text_type, "text")}};
+    static const pgconvoy_column more[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                           {COLUMN("name", text_type, "text")},
+                                           {COLUMN("x", int4_type, "integer")}};
+    static const pgconvoy_column other[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                            {COLUMN("title", text_type, "text")}};
     pgconvoy_table second = next_version(&users, more, 3), third = next_version(&second, other, 2);
     make_table(&users);
     stream_begin();

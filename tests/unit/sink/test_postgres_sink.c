@@ -1,14 +1,31 @@
-/* The PostgreSQL sink against a real server: tables, copy, checkpoint and failures. The change stream's own tests are in test_postgres_apply.c. */
+/* The PostgreSQL sink against a real server: tables, copy, checkpoint and failures. The change stream's own tests are
+ * in test_postgres_apply.c. */
 #include "postgres_sink_fixture.h"
 
-static const pgconvoy_column user_columns[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("name", text_type, "text")}};
+static const pgconvoy_column user_columns[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                               {COLUMN("name", text_type, "text")}};
 static const int first_key[] = {0};
-static const pgconvoy_table users = {.oid = 1, .version = 1, .schema = "public", .name = "users", .column_count = 2, .columns = user_columns,
-                                     .replica_identity = 'd', .key_count = 1, .key = first_key};
+static const pgconvoy_table users = {.oid = 1,
+                                     .version = 1,
+                                     .schema = "public",
+                                     .name = "users",
+                                     .column_count = 2,
+                                     .columns = user_columns,
+                                     .replica_identity = 'd',
+                                     .key_count = 1,
+                                     .key = first_key};
 /* names that need quoting */
-static const pgconvoy_column odd_columns[] = {{KEY_COLUMN("a \"b\".c", int4_type, "integer")}, {COLUMN("Ünï'", text_type, "text")}};
-static const pgconvoy_table odd = {.oid = 2, .version = 1, .schema = "My \"schema\"", .name = "t'a\"b.L\\e", .column_count = 2, .columns = odd_columns,
-                                   .replica_identity = 'd', .key_count = 1, .key = first_key};
+static const pgconvoy_column odd_columns[] = {{KEY_COLUMN("a \"b\".c", int4_type, "integer")},
+                                              {COLUMN("Ünï'", text_type, "text")}};
+static const pgconvoy_table odd = {.oid = 2,
+                                   .version = 1,
+                                   .schema = "My \"schema\"",
+                                   .name = "t'a\"b.L\\e",
+                                   .column_count = 2,
+                                   .columns = odd_columns,
+                                   .replica_identity = 'd',
+                                   .key_count = 1,
+                                   .key = first_key};
 static const pgconvoy_column typed_columns[] = {{KEY_COLUMN("id", int4_type, "integer")},
                                                 {COLUMN("mood", mood_type, "\"my types\".\"Mood\"")},
                                                 {COLUMN("moods", mood_array_type, "\"my types\".\"Mood\"[]")},
@@ -16,9 +33,17 @@ static const pgconvoy_column typed_columns[] = {{KEY_COLUMN("id", int4_type, "in
                                                 {COLUMN("price", email_type, "public.email")},
                                                 {COLUMN("span", span_type, "public.span")},
                                                 {COLUMN("list", int4_array_type, "integer[]")}};
-static const pgconvoy_table typed = {.oid = 3, .version = 1, .schema = "public", .name = "typed", .column_count = 7, .columns = typed_columns,
-                                     .replica_identity = 'd', .key_count = 1, .key = first_key};
-static const pgconvoy_table no_columns = {.oid = 4, .version = 1, .schema = "public", .name = "nothing", .replica_identity = 'f'};
+static const pgconvoy_table typed = {.oid = 3,
+                                     .version = 1,
+                                     .schema = "public",
+                                     .name = "typed",
+                                     .column_count = 7,
+                                     .columns = typed_columns,
+                                     .replica_identity = 'd',
+                                     .key_count = 1,
+                                     .key = first_key};
+static const pgconvoy_table no_columns = {
+    .oid = 4, .version = 1, .schema = "public", .name = "nothing", .replica_identity = 'f'};
 
 static void looking_creates_nothing(void **state)
 {
@@ -36,14 +61,17 @@ static void looking_creates_nothing(void **state)
 static void rows_arrive_in_either_format(void **state)
 {
     (void)state;
-    const char *query = "SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE E'x\\t\\n\\\\' || i END FROM generate_series(1, 1000) i";
+    const char *query =
+        "SELECT i, CASE WHEN i % 3 = 0 THEN NULL ELSE E'x\\t\\n\\\\' || i END FROM generate_series(1, 1000) i";
     const char *sum = "SELECT md5(string_agg(t::text, '|' ORDER BY id)) FROM public.users t";
     char expected[64];
     copy_query(&users, query, PGCONVOY_BINARY);
-    snprintf(expected, sizeof expected, "%s", ask("SELECT md5(string_agg(r::text, '|' ORDER BY id)) FROM (SELECT i AS id, CASE WHEN i % 3 = 0 "
-                                                  "THEN NULL ELSE E'x\\t\\n\\\\' || i END FROM generate_series(1, 1000) i) r"));
+    snprintf(expected, sizeof expected, "%s",
+             ask("SELECT md5(string_agg(r::text, '|' ORDER BY id)) FROM (SELECT i AS id, CASE WHEN i % 3 = 0 "
+                 "THEN NULL ELSE E'x\\t\\n\\\\' || i END FROM generate_series(1, 1000) i) r"));
     assert_asked(sum, expected);
-    assert_asked("SELECT string_agg(contype::text, '') FROM pg_constraint WHERE conrelid = 'public.users'::regclass", "p");
+    assert_asked("SELECT string_agg(contype::text, '') FROM pg_constraint WHERE conrelid = 'public.users'::regclass",
+                 "p");
     ok(pgc_sink_postgres.prepare_table(sink, &users, PGCONVOY_IF_EXISTS_ERROR, &err));
     copy_rows(&users, query, PGCONVOY_TEXT);
     ok(finish(&users));
@@ -58,7 +86,9 @@ static void names_with_quotes_are_kept(void **state)
     ok(insert(&odd, T("2"), T("two")));
     ok(update(&odd, T("1"), T("uno")));
     ok(commit(10));
-    assert_asked("SELECT string_agg(\"Ünï'\", ',' ORDER BY \"a \"\"b\"\".c\") FROM \"My \"\"schema\"\"\".\"t'a\"\"b.L\\e\"", "uno,two");
+    assert_asked(
+        "SELECT string_agg(\"Ünï'\", ',' ORDER BY \"a \"\"b\"\".c\") FROM \"My \"\"schema\"\"\".\"t'a\"\"b.L\\e\"",
+        "uno,two");
 }
 
 static void types_of_the_source_are_made(void **state)
@@ -67,14 +97,18 @@ static void types_of_the_source_are_made(void **state)
     for (int i = 0; i < typed.column_count; i++) {
         const char *name = typed.columns[i].name;
         bool as_text = strcmp(name, "moods") == 0 || strcmp(name, "home") == 0;
-        assert_int_equal(pgc_sink_postgres.column_format(sink, &typed.columns[i]), as_text ? PGCONVOY_TEXT : PGCONVOY_BINARY);
+        assert_int_equal(pgc_sink_postgres.column_format(sink, &typed.columns[i]),
+                         as_text ? PGCONVOY_TEXT : PGCONVOY_BINARY);
     }
     ok(pgc_sink_postgres.check_table(sink, &typed, PGCONVOY_IF_EXISTS_ERROR, &err));
     ok(pgc_sink_postgres.prepare_table(sink, &typed, PGCONVOY_IF_EXISTS_ERROR, &err));
-    copy_rows(&typed, "SELECT 1, 'it''s ok', '{happy,NULL}', '(\"a, b\",sad)', 12345.67, '[a,b)', '[0:1]={1,2}'", PGCONVOY_TEXT);
+    copy_rows(&typed, "SELECT 1, 'it''s ok', '{happy,NULL}', '(\"a, b\",sad)', 12345.67, '[a,b)', '[0:1]={1,2}'",
+              PGCONVOY_TEXT);
     ok(finish(&typed));
-    assert_asked("SELECT t::text FROM public.typed t", "(1,\"it's ok\",\"{happy,NULL}\",\"(\"\"a, b\"\",sad)\",12345.67,\"[a,b)\",\"[0:1]={1,2}\")");
-    assert_asked("SELECT format_type(typbasetype, typtypmod) FROM pg_type WHERE oid = 'public.email'::regtype", "numeric(7,2)");
+    assert_asked("SELECT t::text FROM public.typed t",
+                 "(1,\"it's ok\",\"{happy,NULL}\",\"(\"\"a, b\"\",sad)\",12345.67,\"[a,b)\",\"[0:1]={1,2}\")");
+    assert_asked("SELECT format_type(typbasetype, typtypmod) FROM pg_type WHERE oid = 'public.email'::regtype",
+                 "numeric(7,2)");
     assert_asked("SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum", "sad,it's ok,happy");
     /* and what is there already is used */
     reopen_sink();
@@ -93,8 +127,10 @@ static void an_enum_that_lacks_a_label_is_refused(void **state)
 static void a_type_of_a_missing_extension_is_refused(void **state)
 {
     (void)state;
-    static const pgconvoy_type vector = {.oid = 90010, .schema = "public", .name = "vector", .extension = "no_such_extension", .typmod = -1};
-    static const pgconvoy_column columns[] = {{KEY_COLUMN("id", int4_type, "integer")}, {COLUMN("v", vector, "public.vector(3)")}};
+    static const pgconvoy_type vector = {
+        .oid = 90010, .schema = "public", .name = "vector", .extension = "no_such_extension", .typmod = -1};
+    static const pgconvoy_column columns[] = {{KEY_COLUMN("id", int4_type, "integer")},
+                                              {COLUMN("v", vector, "public.vector(3)")}};
     pgconvoy_table table = users;
     table.columns = columns;
     assert_int_equal(pgc_sink_postgres.check_table(sink, &table, PGCONVOY_IF_EXISTS_ERROR, &err), -1);
@@ -128,11 +164,17 @@ static void sixteen_hundred_columns_pass(void **state)
     static pgconvoy_value values[1600], olds[1600];
     for (int i = 0; i < 1600; i++) {
         snprintf(wide_names[i], sizeof wide_names[i], "c%d", i);
-        wide_columns[i] = (pgconvoy_column){.name = wide_names[i], .type = &int4_type, .typmod = -1, .type_sql = "integer"};
+        wide_columns[i] =
+            (pgconvoy_column){.name = wide_names[i], .type = &int4_type, .typmod = -1, .type_sql = "integer"};
         values[i] = (pgconvoy_value){"\0\0\0\7", 4, PGCONVOY_BINARY};
         olds[i] = (pgconvoy_value){"5", 1, PGCONVOY_TEXT};
     }
-    pgconvoy_table wide = {.oid = 9, .version = 1, .schema = "public", .name = "wide", .column_count = 1600, .columns = wide_columns,
+    pgconvoy_table wide = {.oid = 9,
+                           .version = 1,
+                           .schema = "public",
+                           .name = "wide",
+                           .column_count = 1600,
+                           .columns = wide_columns,
                            .replica_identity = 'f'};
     make_table(&wide);
     stream_begin();
@@ -195,7 +237,8 @@ static void append_keeps_truncate_empties_drop_makes_anew(void **state)
 {
     (void)state;
     const char *all = "SELECT string_agg(id::text, ',' ORDER BY id) FROM public.users";
-    sql("CREATE TABLE public.users (id int PRIMARY KEY, name text, extra int DEFAULT 5); INSERT INTO public.users VALUES (100, 'theirs')");
+    sql("CREATE TABLE public.users (id int PRIMARY KEY, name text, extra int DEFAULT 5); INSERT INTO public.users "
+        "VALUES (100, 'theirs')");
     ok(pgc_sink_postgres.prepare_table(sink, &users, PGCONVOY_IF_EXISTS_APPEND, &err));
     copy_rows(&users, "SELECT 1, 'one'", PGCONVOY_BINARY);
     assert_asked(all, "1,100");
@@ -213,13 +256,16 @@ static void append_keeps_truncate_empties_drop_makes_anew(void **state)
     ok(pgc_sink_postgres.drop(sink, &err));
     ok(pgc_sink_postgres.prepare_table(sink, &users, PGCONVOY_IF_EXISTS_DROP, &err));
     ok(finish(&users));
-    assert_asked("SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.users'::regclass AND attnum > 0 AND NOT attisdropped", "2");
+    assert_asked("SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.users'::regclass AND attnum > 0 AND NOT "
+                 "attisdropped",
+                 "2");
 }
 
 static void a_table_that_a_foreign_key_points_to_is_emptied(void **state)
 {
     (void)state;
-    sql("CREATE TABLE public.users (id int PRIMARY KEY, name text); CREATE TABLE public.orders (u int REFERENCES public.users);"
+    sql("CREATE TABLE public.users (id int PRIMARY KEY, name text); CREATE TABLE public.orders (u int REFERENCES "
+        "public.users);"
         "INSERT INTO public.users VALUES (1)");
     ok(pgc_sink_postgres.prepare_table(sink, &users, PGCONVOY_IF_EXISTS_TRUNCATE, &err));
     assert_asked("SELECT count(*) FROM public.users", "0");
@@ -247,7 +293,8 @@ static void an_interrupted_copy_starts_again_from_nothing(void **state)
     changed.columns = typed_columns;
     changed.column_count = 2;
     ok(pgc_sink_postgres.prepare_table(sink, &changed, PGCONVOY_IF_EXISTS_ERROR, &err));
-    assert_asked("SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.users'::regclass AND attname = 'mood'", "1");
+    assert_asked("SELECT count(*) FROM pg_attribute WHERE attrelid = 'public.users'::regclass AND attname = 'mood'",
+                 "1");
 }
 
 static void a_key_that_is_not_the_primary_key_gets_an_index(void **state)
@@ -260,8 +307,9 @@ static void a_key_that_is_not_the_primary_key_gets_an_index(void **state)
     table.columns = columns;
     table.key = key;
     table.replica_identity = 'i';
-    const char *indexes = "SELECT string_agg(pg_get_indexdef(indexrelid, 1, true), ',' ORDER BY indisprimary) FROM pg_index "
-                          "WHERE indrelid = 'public.users'::regclass AND indisunique";
+    const char *indexes =
+        "SELECT string_agg(pg_get_indexdef(indexrelid, 1, true), ',' ORDER BY indisprimary) FROM pg_index "
+        "WHERE indrelid = 'public.users'::regclass AND indisunique";
     make_table(&table);
     assert_asked(indexes, "code,id");
     ok(pgc_sink_postgres.prepare_table(sink, &table, PGCONVOY_IF_EXISTS_ERROR, &err));
@@ -363,6 +411,8 @@ static void a_killed_backend_leaves_nothing_half_done(void **state)
     assert_true(err.retriable);
     assert_int_equal(err.code == PGCONVOY_ERROR_CONNECTION || err.code == PGCONVOY_ERROR_SINK, 1);
     pgc_sink_postgres.abort(writer);
+    assert_int_equal(pgc_sink_postgres.begin(writer, NULL, &err), -1);
+    assert_true(err.retriable);
     assert_asked("SELECT count(*) FROM public.users", "1");
     assert_asked("SELECT lsn FROM pgconvoy.pipeline", "0/A");
     reopen_sink();
@@ -378,8 +428,18 @@ static void a_killed_backend_ends_a_copy(void **state)
     for (size_t i = 0; i < sizeof lines; i += 4)
         memcpy(lines + i, "\\N\t\n", 4);
     pgconvoy_column columns[] = {{COLUMN("a", text_type, "text")}, {COLUMN("b", text_type, "text")}};
-    pgconvoy_table table = {.oid = 8, .version = 1, .schema = "public", .name = "big", .column_count = 2, .columns = columns, .replica_identity = 'f'};
-    pgconvoy_rows rows = {.table = &table, .row_count = sizeof lines / 4, .raw = lines, .raw_length = sizeof lines, .raw_format = PGCONVOY_TEXT};
+    pgconvoy_table table = {.oid = 8,
+                            .version = 1,
+                            .schema = "public",
+                            .name = "big",
+                            .column_count = 2,
+                            .columns = columns,
+                            .replica_identity = 'f'};
+    pgconvoy_rows rows = {.table = &table,
+                          .row_count = sizeof lines / 4,
+                          .raw = lines,
+                          .raw_length = sizeof lines,
+                          .raw_format = PGCONVOY_TEXT};
     ok(pgc_sink_postgres.prepare_table(sink, &table, PGCONVOY_IF_EXISTS_ERROR, &err));
     ok(pgc_sink_postgres.open_writer(sink, &writer, &err));
     ok(pgc_sink_postgres.begin(writer, &table, &err));
@@ -413,7 +473,8 @@ static void a_bad_row_names_its_table_and_is_final(void **state)
     pgc_sink_postgres.abort(writer);
     assert_asked("SELECT count(*) FROM public.users", "0");
     void *copier;
-    pgconvoy_rows rows = {.table = &users, .row_count = 1, .raw = "x\ty\n", .raw_length = 4, .raw_format = PGCONVOY_TEXT};
+    pgconvoy_rows rows = {
+        .table = &users, .row_count = 1, .raw = "x\ty\n", .raw_length = 4, .raw_format = PGCONVOY_TEXT};
     ok(pgc_sink_postgres.open_writer(sink, &copier, &err));
     ok(pgc_sink_postgres.begin(copier, &users, &err));
     result = pgc_sink_postgres.write_rows(copier, &rows, &err);
@@ -446,7 +507,8 @@ static void a_wrong_target_is_refused(void **state)
     void *other = NULL;
     char id[128], reader[1200];
     pgconvoy_sink_config config = {.target = fixture_target(), .pipeline_name = "p", .source_id = id};
-    snprintf(id, sizeof id, "%s", ask("SELECT system_identifier || '/' || current_database() FROM pg_control_system()"));
+    snprintf(id, sizeof id, "%s",
+             ask("SELECT system_identifier || '/' || current_database() FROM pg_control_system()"));
     assert_int_equal(pgc_sink_postgres.open(&config, &other, &err), -1);
     assert_message("the target is the source");
     sql("DROP ROLE IF EXISTS pgconvoy_reader; CREATE ROLE pgconvoy_reader LOGIN PASSWORD 'secret'");
@@ -464,18 +526,30 @@ static void a_wrong_target_is_refused(void **state)
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        TEST(looking_creates_nothing), TEST(rows_arrive_in_either_format), TEST(names_with_quotes_are_kept),
-        TEST(types_of_the_source_are_made), TEST(an_enum_that_lacks_a_label_is_refused),
-        TEST(a_type_of_a_missing_extension_is_refused), TEST(a_table_without_columns_has_rows),
-        TEST(sixteen_hundred_columns_pass), TEST(a_table_in_the_way_is_named), TEST(a_missing_or_narrower_column_is_named),
-        TEST(a_wider_type_of_the_target_is_fed_with_text), TEST(append_keeps_truncate_empties_drop_makes_anew),
-        TEST(a_table_that_a_foreign_key_points_to_is_emptied), TEST(an_interrupted_copy_starts_again_from_nothing),
-        TEST(a_key_that_is_not_the_primary_key_gets_an_index), TEST(an_aborted_transaction_leaves_nothing),
-        TEST(a_position_that_another_moved_is_not_moved), TEST(a_stream_can_begin_without_a_copy),
-        TEST(drop_forgets_this_pipeline_only), TEST(a_killed_backend_leaves_nothing_half_done),
-        TEST(a_killed_backend_ends_a_copy), TEST(a_bad_row_names_its_table_and_is_final),
-        TEST(values_larger_than_every_buffer_do_not_block), TEST(a_wrong_target_is_refused)};
+    const struct CMUnitTest tests[] = {TEST(looking_creates_nothing),
+                                       TEST(rows_arrive_in_either_format),
+                                       TEST(names_with_quotes_are_kept),
+                                       TEST(types_of_the_source_are_made),
+                                       TEST(an_enum_that_lacks_a_label_is_refused),
+                                       TEST(a_type_of_a_missing_extension_is_refused),
+                                       TEST(a_table_without_columns_has_rows),
+                                       TEST(sixteen_hundred_columns_pass),
+                                       TEST(a_table_in_the_way_is_named),
+                                       TEST(a_missing_or_narrower_column_is_named),
+                                       TEST(a_wider_type_of_the_target_is_fed_with_text),
+                                       TEST(append_keeps_truncate_empties_drop_makes_anew),
+                                       TEST(a_table_that_a_foreign_key_points_to_is_emptied),
+                                       TEST(an_interrupted_copy_starts_again_from_nothing),
+                                       TEST(a_key_that_is_not_the_primary_key_gets_an_index),
+                                       TEST(an_aborted_transaction_leaves_nothing),
+                                       TEST(a_position_that_another_moved_is_not_moved),
+                                       TEST(a_stream_can_begin_without_a_copy),
+                                       TEST(drop_forgets_this_pipeline_only),
+                                       TEST(a_killed_backend_leaves_nothing_half_done),
+                                       TEST(a_killed_backend_ends_a_copy),
+                                       TEST(a_bad_row_names_its_table_and_is_final),
+                                       TEST(values_larger_than_every_buffer_do_not_block),
+                                       TEST(a_wrong_target_is_refused)};
     if (!fixture_open())
         return getenv("PGCONVOY_TEST_URI") ? 1 : 77;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
