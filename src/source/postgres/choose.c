@@ -1,6 +1,6 @@
 /*
- * Patterns are matched by the server, a query a pattern, so that each that matches nothing can be named. Partitions are then folded
- * into the partitioned table that stands for them, or that table is unfolded into its leaves.
+ * Patterns are matched by the server, a query a pattern, so that each that matches nothing can be named. Partitions are
+ * then folded into the partitioned table that stands for them, or that table is unfolded into its leaves.
  */
 #include "source/postgres/choose.h"
 #include "source/postgres/patterns.h"
@@ -56,22 +56,24 @@ static int add_result(oid_set *set, const PGresult *result, pgconvoy_error *err)
 }
 
 /*
- * User tables that a condition matches. Tables of an extension belong to its scripts, and are left to whoever names them. Temporary tables are
- * their sessions' own; the schema pgconvoy is ours.
+ * User tables that a condition matches. Tables of an extension belong to its scripts, and are left to whoever names
+ * them. Temporary tables are their sessions' own; the schema pgconvoy is ours.
  */
-static int match_tables(PGconn *conn, const char *condition, bool named, oid_set *set, int *matched, pgconvoy_error *err)
+static int match_tables(PGconn *conn, const char *condition, bool named, oid_set *set, int *matched,
+                        pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 16 << 20);
-    pgc_buffer_format(&sql,
-                      "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-                      "WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' "
-                      "AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgconvoy', 'pg_toast') "
-                      "AND n.nspname !~ '^pg_(temp|toast_temp)_' AND %s "
-                      "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "
-                      "'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e' "
-                      "AND NOT %s) ORDER BY n.nspname, c.relname",
-                      condition, named ? "true" : "false");
+    pgc_buffer_format(
+        &sql,
+        "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' "
+        "AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgconvoy', 'pg_toast') "
+        "AND n.nspname !~ '^pg_(temp|toast_temp)_' AND %s "
+        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "
+        "'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e' "
+        "AND NOT %s) ORDER BY n.nspname, c.relname",
+        condition, named ? "true" : "false");
     PGresult *result = pgc_buffer_check(&sql, err) == 0 ? pgc_query(conn, sql.data, err) : NULL;
     pgc_buffer_free(&sql);
     if (!result)
@@ -85,8 +87,9 @@ static int match_tables(PGconn *conn, const char *condition, bool named, oid_set
 static int no_match(const char *kind, const char *pattern, pgconvoy_error *err)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "no %s matches the pattern %s", kind, pattern);
-    pgconvoy_error_hint(err, "a name with upper case letters or dots needs double quotes inside of the pattern; a table outside of the "
-                             "search_path needs its schema: SCHEMA.TABLE");
+    pgconvoy_error_hint(
+        err, "a name with upper case letters or dots needs double quotes inside of the pattern; a table outside of the "
+             "search_path needs its schema: SCHEMA.TABLE");
     return -1;
 }
 
@@ -165,8 +168,8 @@ static const char classify_sql[] =
     "WHERE c.oid = ANY ($1::pg_catalog.oid[]) ORDER BY n.nspname, c.relname";
 
 /* Leaves out what cannot be moved, with a warning. partitioned gets those of relkind p among what stays. */
-static int keep_movable(pgc_postgres_source *source, PGconn *conn, const oid_set *from, oid_set *to, oid_set *partitioned,
-                        pgconvoy_error *err)
+static int keep_movable(pgc_postgres_source *source, PGconn *conn, const oid_set *from, oid_set *to,
+                        oid_set *partitioned, pgconvoy_error *err)
 {
     PGresult *result = pgc_query_oids(conn, classify_sql, from->list.oids, from->list.count, err);
     if (!result)
@@ -193,21 +196,24 @@ static int keep_movable(pgc_postgres_source *source, PGconn *conn, const oid_set
 
 /* Pairs of a partitioned table and a relation below it, at whatever depth. */
 static const char descendants_sql[] =
-    "SELECT t.relid::pg_catalog.oid, t.isleaf, c.relkind, pg_catalog.format('%I.%I', n.nspname, c.relname), r.oid::pg_catalog.regclass "
+    "SELECT t.relid::pg_catalog.oid, t.isleaf, c.relkind, pg_catalog.format('%I.%I', n.nspname, c.relname), "
+    "r.oid::pg_catalog.regclass "
     "FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), LATERAL pg_catalog.pg_partition_tree(r.oid) t "
     "JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE t.relid <> r.oid ORDER BY 4";
 
 static int excluded_partition(const char *partition, const char *root, pgconvoy_error *err)
 {
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the partition %s cannot be left out while its partitioned table %s is moved as one table",
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                       "the partition %s cannot be left out while its partitioned table %s is moved as one table",
                        partition, root);
     pgconvoy_error_hint(err, "leave out the whole partitioned table, or move the partitions as tables of their own");
     return -1;
 }
 
 /*
- * via_root: partitions go where the chosen table above them goes. Otherwise partitioned tables give way to their leaves.
+ * via_root: partitions go where the chosen table above them goes. Otherwise partitioned tables give way to their
+ * leaves.
  */
 static int fold_partitions(PGconn *conn, bool via_root, const oid_set *movable, const oid_set *partitioned,
                            const oid_set *out, pgc_oid_list *chosen, pgconvoy_error *err)
@@ -270,12 +276,13 @@ static int choose_by_patterns(pgc_postgres_source *source, PGconn *conn, bool vi
 static int choose_by_publication(pgc_postgres_source *source, PGconn *conn, pgc_oid_list *chosen, pgconvoy_error *err)
 {
     const char *values[] = {source->publication_name};
-    PGresult *result = pgc_query_params(
-        conn,
-        "SELECT c.oid FROM pg_catalog.pg_publication_tables p JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname "
-        "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
-        "WHERE p.pubname = $1 AND n.nspname <> 'pgconvoy' ORDER BY n.nspname, c.relname",
-        1, values, err);
+    PGresult *result =
+        pgc_query_params(conn,
+                         "SELECT c.oid FROM pg_catalog.pg_publication_tables p JOIN pg_catalog.pg_namespace n ON "
+                         "n.nspname = p.schemaname "
+                         "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
+                         "WHERE p.pubname = $1 AND n.nspname <> 'pgconvoy' ORDER BY n.nspname, c.relname",
+                         1, values, err);
     if (!result)
         return -1;
     oid_set in = {0}, out = {0}, movable = {0}, partitioned = {0};
@@ -311,7 +318,8 @@ static int apply_patterns(pgc_postgres_source *source, PGconn *conn, pgc_oid_lis
 }
 
 /* Ours was made from the patterns of the first run and stays what it is; a difference is said. */
-static int warn_of_other_patterns(pgc_postgres_source *source, PGconn *conn, const pgc_oid_list *chosen, pgconvoy_error *err)
+static int warn_of_other_patterns(pgc_postgres_source *source, PGconn *conn, const pgc_oid_list *chosen,
+                                  pgconvoy_error *err)
 {
     pgc_oid_list wanted = {0};
     oid_set set = {0};
@@ -322,13 +330,16 @@ static int warn_of_other_patterns(pgc_postgres_source *source, PGconn *conn, con
     for (size_t i = 0; i < wanted.count && !failed; i++)
         common += set_has(&set, wanted.oids[i]);
     if (!failed && (common != wanted.count || common != chosen->count))
-        pgc_log_warning(source->config.log,
-                        "publication %s stays as it was made, with %zu tables; the patterns now choose %zu, of which %zu are in it",
-                        source->publication_name, chosen->count, wanted.count, common);
+        pgc_log_warning(
+            source->config.log,
+            "publication %s stays as it was made, with %zu tables; the patterns now choose %zu, of which %zu are in it",
+            source->publication_name, chosen->count, wanted.count, common);
     free(wanted.oids);
     set_free(&set);
-    if (failed && err->code == PGCONVOY_ERROR_CONFIG) { /* a pattern that has nothing to match any more spoils nothing */
-        pgc_log_warning(source->config.log, "publication %s stays as it was made: %s", source->publication_name, err->message);
+    if (failed &&
+        err->code == PGCONVOY_ERROR_CONFIG) { /* a pattern that has nothing to match any more spoils nothing */
+        pgc_log_warning(source->config.log, "publication %s stays as it was made: %s", source->publication_name,
+                        err->message);
         pgc_error_clear(err);
         failed = 0;
     }
@@ -362,7 +373,8 @@ int pgc_choose_tables(pgc_postgres_source *source, pgc_oid_list *chosen, pgconvo
         return -1;
     if (chosen->count == 0) {
         if (source->publication.exists)
-            pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "publication %s has no table to move", source->publication_name);
+            pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "publication %s has no table to move",
+                               source->publication_name);
         else
             pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "there is no table to move in database \"%s\"", PQdb(conn));
         pgconvoy_error_hint(err, "check the database, and the patterns of -t, -T, -n and -N");

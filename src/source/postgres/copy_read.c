@@ -1,6 +1,7 @@
 /*
- * Rows are gathered into one block of bytes and cut into values in place. libpq gives each row in memory of its own; those are
- * copied together and freed, but for very large ones, which are handed over as they are: nothing of ours is allocated for a row.
+ * Rows are gathered into one block of bytes and cut into values in place. libpq gives each row in memory of its own;
+ * those are copied together and freed, but for very large ones, which are handed over as they are: nothing of ours is
+ * allocated for a row.
  */
 #include "source/postgres/copy_read.h"
 #include "source/postgres/copy_sql.h"
@@ -9,11 +10,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BLOCK_BYTES      (1 << 20)
+#define BLOCK_BYTES (1 << 20)
 #define BLOCK_KEEP_BYTES (8 << 20) /* a block that grew beyond is given back */
-#define LARGE_ROW_BYTES  (BLOCK_BYTES / 2)
-#define ROWS_MAX         16384
-#define VALUES_MAX       262144
+#define LARGE_ROW_BYTES (BLOCK_BYTES / 2)
+#define ROWS_MAX 16384
+#define VALUES_MAX 262144
 
 struct pgc_reader {
     pgc_postgres_source *source;
@@ -39,7 +40,8 @@ static int begin_transaction(pgc_reader *reader, pgconvoy_error *err)
     pgc_buffer sql;
     pgc_buffer_init(&sql, 4096);
     /* a table that somebody keeps locked is an error that may heal, not a wait without an end */
-    pgc_buffer_text(&sql, "SET lock_timeout = '60s'; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
+    pgc_buffer_text(
+        &sql, "SET lock_timeout = '60s'; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
     pgc_quote_literal(&sql, reader->source->snapshot_name);
     int failed = pgc_buffer_check(&sql, err);
     if (!failed && pgc_execute(reader->conn, sql.data, err) != 0) {
@@ -47,7 +49,8 @@ static int begin_transaction(pgc_reader *reader, pgconvoy_error *err)
         bool gone = strcmp(err->sqlstate, "22023") == 0 || strcmp(err->sqlstate, "42704") == 0;
         pgc_error_prefix(err, "the snapshot cannot be taken over");
         if (gone) { /* its connection was lost: a new snapshot will do */
-            pgconvoy_error_hint(err, "the connection that held the snapshot was lost; the copy of tables that are not finished starts again");
+            pgconvoy_error_hint(err, "the connection that held the snapshot was lost; the copy of tables that are not "
+                                     "finished starts again");
             pgconvoy_error_retriable(err, true);
         }
     }
@@ -122,11 +125,12 @@ static int await_copy(pgc_reader *reader, pgconvoy_error *err)
             PQclear(result);
             return -1;
         }
-        bool rewritten = statement == 1 && (PQntuples(result) == 0 ||
-                                            (!PQgetisnull(result, 0, 0) && !pgc_result_bool(result, 0, 0)));
+        bool rewritten = statement == 1 &&
+                         (PQntuples(result) == 0 || (!PQgetisnull(result, 0, 0) && !pgc_result_bool(result, 0, 0)));
         PQclear(result);
         if (rewritten) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s was truncated or rewritten after the copy's snapshot was taken",
+            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                               "table %s.%s was truncated or rewritten after the copy's snapshot was taken",
                                reader->table->schema, reader->table->name);
             pgconvoy_error_hint(err, "it is copied again from a new snapshot");
             pgconvoy_error_retriable(err, true);
@@ -184,7 +188,8 @@ static int end_copy(pgc_reader *reader, pgconvoy_error *err)
 }
 
 /*
- * Gathers messages into the block until it is full, or a large one is met, which then waits its turn. Leaves reading false at the end.
+ * Gathers messages into the block until it is full, or a large one is met, which then waits its turn. Leaves reading
+ * false at the end.
  */
 static int gather(pgc_reader *reader, pgconvoy_error *err)
 {

@@ -1,7 +1,7 @@
 /*
- * A whole table is read by COPY's own scan, anything else by a query. TRUNCATE and the forms of ALTER TABLE that rewrite a table are not held back by
- * a snapshot: read afterwards, the table looks empty. So the relation is locked first (the lock lasts as long as the reader's transaction) and its
- * file in the snapshot compared with its file now.
+ * A whole table is read by COPY's own scan, anything else by a query. TRUNCATE and the forms of ALTER TABLE that
+ * rewrite a table are not held back by a snapshot: read afterwards, the table looks empty. So the relation is locked
+ * first (the lock lasts as long as the reader's transaction) and its file in the snapshot compared with its file now.
  */
 #include "source/postgres/copy_sql.h"
 #include "postgres/value.h"
@@ -29,8 +29,8 @@ void pgc_copy_plan_make(pgc_copy_plan *plan, const pgconvoy_table *table, const 
 }
 
 /*
- * Is CAST (column AS text) what the type's output function gives? Not where a cast function exists: true for 't', blanks of char(n) trimmed, a netmask
- * added to inet. Users can make casts for their own types.
+ * Is CAST (column AS text) what the type's output function gives? Not where a cast function exists: true for 't',
+ * blanks of char(n) trimmed, a netmask added to inet. Users can make casts for their own types.
  */
 static bool cast_is_output(const pgconvoy_type *type)
 {
@@ -108,8 +108,8 @@ static const pgc_part *part_of(const pgc_source_table *own, uint32_t oid)
 /* COPY takes a table by name only as a whole, and no generated columns. */
 static bool is_plain(const pgc_source_table *own, const pgc_range *range, const pgc_copy_plan *plan)
 {
-    if (range->first_block >= 0 || range->end_block >= 0 || own->row_filter || plan->has_casts || own->part_count == 0 ||
-        own->table.column_count == 0)
+    if (range->first_block >= 0 || range->end_block >= 0 || own->row_filter || plan->has_casts ||
+        own->part_count == 0 || own->table.column_count == 0)
         return false;
     for (int i = 0; i < own->table.column_count; i++)
         if (own->table.columns[i].generated)
@@ -129,9 +129,9 @@ int pgc_copy_sql(const pgc_range *range, const pgc_copy_plan *plan, pgc_buffer *
         return -1;
     }
     pgc_buffer_format(sql, "SELECT FROM ONLY %s WHERE false; ", name.data);
-    pgc_buffer_format(sql,
-                      "SELECT relfilenode = pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class WHERE oid = %u; COPY ",
-                      range->relation_oid);
+    pgc_buffer_format(
+        sql, "SELECT relfilenode = pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class WHERE oid = %u; COPY ",
+        range->relation_oid);
     if (is_plain(own, range, plan)) {
         pgc_buffer_text(sql, name.data);
         pgc_buffer_text(sql, " (");

@@ -12,15 +12,17 @@ typedef struct pgc_copy_plan {
 } pgc_copy_plan;
 
 /*
- * Decides from the wanted formats (NULL: text). A type without a binary form comes as text, and where only raw rows are wanted then all of them do,
- * since a mixture would be of use to nobody.
+ * Decides from the wanted formats (NULL: text). A type without a binary form comes as text, and where only raw rows are
+ * wanted then all of them do, since a mixture would be of use to nobody.
  */
-void pgc_copy_plan_make(pgc_copy_plan *plan, const pgconvoy_table *table, const pgconvoy_format *formats, bool raw_only);
+void pgc_copy_plan_make(pgc_copy_plan *plan, const pgconvoy_table *table, const pgconvoy_format *formats,
+                        bool raw_only);
 
 /*
- * Appends three statements: one that locks the relation against being rewritten, one that tells whether it was since the snapshot (a row
- * with false), and the COPY. table may be another version of range->table.
+ * Appends three statements: one that locks the relation against being rewritten, one that tells whether it was since
+ * the snapshot (a row with false), and the COPY. table may be another version of range->table.
  */
-int pgc_copy_sql(const pgc_range *range, const pgc_copy_plan *plan, pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_copy_sql(const pgc_range *range, const pgc_copy_plan *plan, pgc_buffer *sql,
+                 pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Settings that newer servers have and that would end a connection which rests, or a transaction that lasts as long as a table copy. */
+/* Settings that newer servers have and that would end a connection which rests, or a transaction that lasts as long as
+ * a table copy. */
 static int lift_timeouts(PGconn *conn, pgconvoy_error *err)
 {
     if (PQserverVersion(conn) >= 140000 && pgc_execute(conn, "SET idle_session_timeout = 0", err) != 0)

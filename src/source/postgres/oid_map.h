@@ -8,7 +8,7 @@ typedef struct pgc_oid_map {
     struct pgc_oid_map_slot {
         uint32_t oid; /* 0: free */
         void *value;
-    } *slots;
+    } * slots;
     size_t capacity; /* a power of two, or 0 */
     size_t count;
 } pgc_oid_map;

@@ -1,6 +1,6 @@
 /*
- * Patterns become anchored regular expressions: one walk over the pattern cuts it at the dots that stand outside of quotes and
- * translates each part as it goes.
+ * Patterns become anchored regular expressions: one walk over the pattern cuts it at the dots that stand outside of
+ * quotes and translates each part as it goes.
  */
 #include "source/postgres/patterns.h"
 #include "postgres/quote.h"
@@ -88,7 +88,8 @@ static int translate(const char *pattern, parts *parts, pgconvoy_error *err)
         }
     }
     if (quoted) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "the pattern %s has an opening double quote without a closing one", pattern);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE,
+                           "the pattern %s has an opening double quote without a closing one", pattern);
         pgconvoy_error_hint(err, "write \"\" for a double quote inside of a quoted name");
         return -1;
     }

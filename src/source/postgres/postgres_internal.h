@@ -1,9 +1,10 @@
 /*
  * What the files of this folder share: the source itself, and small helpers around its connections.
  *
- * Threads. The pipeline's own thread calls everything but the readers, stream_next and what the interface gives to any thread. `conn` is that thread's.
- * Readers have a connection each, the stream two, mark_position makes its own. What several threads read (config, names, tables) is not changed after
- * load_tables; the types, which the stream may add to, stand under catalog_lock.
+ * Threads. The pipeline's own thread calls everything but the readers, stream_next and what the interface gives to any
+ * thread. `conn` is that thread's. Readers have a connection each, the stream two, mark_position makes its own. What
+ * several threads read (config, names, tables) is not changed after load_tables; the types, which the stream may add
+ * to, stand under catalog_lock.
  */
 #ifndef PGC_SOURCE_POSTGRES_INTERNAL_H
 #define PGC_SOURCE_POSTGRES_INTERNAL_H
@@ -78,16 +79,17 @@ typedef struct pgc_postgres_source {
     pgc_stream *stream;
     pgc_oid_map streamed; /* oid to the pgc_source_table that the stream now has; the stream's thread's own */
     _Atomic pgconvoy_lsn confirmed_lsn; /* raised by any thread; here so that it outlives a stream */
-    PGconn *wal_conn; /* of end_of_wal's one thread */
+    PGconn *wal_conn;                   /* of end_of_wal's one thread */
 } pgc_postgres_source;
 
 /*
- * The SQL connection of the pipeline's thread, made anew when it was lost. Its lock_timeout is bounded: a table locked by somebody
- * is an error that may heal, not a wait without an end.
+ * The SQL connection of the pipeline's thread, made anew when it was lost. Its lock_timeout is bounded: a table locked
+ * by somebody is an error that may heal, not a wait without an end.
  */
 PGconn *pgc_source_conn(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* A new connection for purpose ("reader"), with the settings of newer servers that would end a long transaction switched off. */
+/* A new connection for purpose ("reader"), with the settings of newer servers that would end a long transaction
+ * switched off. */
 PGconn *pgc_source_connect(pgc_postgres_source *source, pgc_connection_kind kind, const char *purpose,
                            pgconvoy_error *err) PGC_MUST_CHECK;
 

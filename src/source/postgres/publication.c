@@ -1,7 +1,7 @@
 /*
- * Our own publication always lists its tables, also when it is all of them: FOR ALL TABLES would publish what was passed over too
- * (tables of extensions, our own state), and a table that is added later would send changes to rows that were never copied.
- * It carries a comment by which drop knows it again.
+ * Our own publication always lists its tables, also when it is all of them: FOR ALL TABLES would publish what was
+ * passed over too (tables of extensions, our own state), and a table that is added later would send changes to rows
+ * that were never copied. It carries a comment by which drop knows it again.
  */
 #include "source/postgres/publication.h"
 
@@ -120,8 +120,9 @@ int pgc_publication_create(pgc_postgres_source *source, pgconvoy_error *err)
         failed = -1;
         pgc_error_prefix(err, "publication %s cannot be made", source->publication_name);
         if (strcmp(err->sqlstate, "42501") == 0)
-            pgconvoy_error_hint(err, "connect as the owner of the tables with CREATE on the database, or have a superuser "
-                                     "make a publication and name it by --publication");
+            pgconvoy_error_hint(err,
+                                "connect as the owner of the tables with CREATE on the database, or have a superuser "
+                                "make a publication and name it by --publication");
     }
     pgc_buffer_free(&sql);
     if (failed)
@@ -129,7 +130,8 @@ int pgc_publication_create(pgc_postgres_source *source, pgconvoy_error *err)
     source->publication.exists = source->publication.ours = true;
     source->publication.inserts = source->publication.updates = true;
     source->publication.deletes = source->publication.truncates = true;
-    pgc_log_info(source->config.log, "made publication %s of %zu tables", source->publication_name, source->table_count);
+    pgc_log_info(source->config.log, "made publication %s of %zu tables", source->publication_name,
+                 source->table_count);
     return 0;
 }
 

@@ -22,8 +22,10 @@ static int refuse(pgconvoy_error *err, const char *hint, const char *format, ...
 
 /* Managed services give the right to replicate by membership instead of by the role's attribute. */
 static const char server_sql[] =
-    "SELECT pg_catalog.current_setting('wal_level'), r.rolsuper OR r.rolreplication OR EXISTS (SELECT FROM pg_catalog.pg_roles m "
-    "WHERE m.rolname IN ('rds_replication', 'rds_superuser', 'cloudsqlsuperuser', 'alloydbsuperuser', 'azure_pg_admin') "
+    "SELECT pg_catalog.current_setting('wal_level'), r.rolsuper OR r.rolreplication OR EXISTS (SELECT FROM "
+    "pg_catalog.pg_roles m "
+    "WHERE m.rolname IN ('rds_replication', 'rds_superuser', 'cloudsqlsuperuser', 'alloydbsuperuser', "
+    "'azure_pg_admin') "
     "AND pg_catalog.pg_has_role(m.oid, 'MEMBER')), current_user, "
     "pg_catalog.current_setting('max_replication_slots')::pg_catalog.int4, "
     "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots), "
@@ -37,7 +39,9 @@ static int judge_server(const pgc_postgres_source *source, const PGresult *resul
 {
     const char *role = PQgetvalue(result, 0, 2);
     if (strcmp(PQgetvalue(result, 0, 0), "logical") != 0)
-        return refuse(err, "ALTER SYSTEM SET wal_level = logical, and restart the server (on a managed service: its parameter for logical replication)",
+        return refuse(err,
+                      "ALTER SYSTEM SET wal_level = logical, and restart the server (on a managed service: its "
+                      "parameter for logical replication)",
                       "wal_level of the source is %s, not logical", PQgetvalue(result, 0, 0));
     if (source->in_recovery && source->server_version < 160000)
         return refuse(err, "connect to the primary, or stream from a standby of PostgreSQL 16 or later",
@@ -46,17 +50,21 @@ static int judge_server(const pgc_postgres_source *source, const PGresult *resul
         return refuse(err, "make the publication on the primary and name it by --publication",
                       "the source is a standby and has no publication %s", source->publication_name);
     if (!pgc_result_bool(result, 0, 1))
-        return refuse(err, "as a superuser: ALTER ROLE … REPLICATION (on a managed service: grant its replication role)",
+        return refuse(err,
+                      "as a superuser: ALTER ROLE … REPLICATION (on a managed service: grant its replication role)",
                       "role %s may not replicate", role);
     if (pgc_result_int64(result, 0, 6) >= pgc_result_int64(result, 0, 5))
         return refuse(err, "raise max_wal_senders on the source, or end a replication connection that is not needed",
                       "all of the source's %s WAL senders are in use", PQgetvalue(result, 0, 5));
     bool has_slot = pgc_result_bool(result, 0, 7);
     if (!has_slot && pgc_result_int64(result, 0, 4) >= pgc_result_int64(result, 0, 3))
-        return refuse(err, "drop a slot that is not needed (see pg_replication_slots), or raise max_replication_slots on the source",
-                      "all of the source's %s replication slots are in use", PQgetvalue(result, 0, 3));
+        return refuse(
+            err,
+            "drop a slot that is not needed (see pg_replication_slots), or raise max_replication_slots on the source",
+            "all of the source's %s replication slots are in use", PQgetvalue(result, 0, 3));
     if (!source->publication.exists && !pgc_result_bool(result, 0, 8))
-        return refuse(err, "GRANT CREATE ON DATABASE … TO the role, or have a publication made and name it by --publication",
+        return refuse(err,
+                      "GRANT CREATE ON DATABASE … TO the role, or have a publication made and name it by --publication",
                       "role %s may not make a publication in database \"%s\"", role, PQgetvalue(result, 0, 9));
     return 0;
 }
@@ -92,7 +100,8 @@ static void join_names(const PGresult *result, char *text, size_t size)
 /*
  * Runs a query that names the tables at fault. Gives how many, and their names; -1 on failure.
  */
-static int faulty(PGconn *conn, const char *sql, const uint32_t *oids, size_t count, char *names, size_t size, pgconvoy_error *err)
+static int faulty(PGconn *conn, const char *sql, const uint32_t *oids, size_t count, char *names, size_t size,
+                  pgconvoy_error *err)
 {
     PGresult *result = pgc_query_oids(conn, sql, oids, count, err);
     if (!result)
@@ -104,17 +113,20 @@ static int faulty(PGconn *conn, const char *sql, const uint32_t *oids, size_t co
 }
 
 #define FROM_RELATIONS                                                                                                 \
-    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "   \
+    "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace " \
+    "n "                                                                                                               \
     "ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::pg_catalog.oid[]) AND "
 
-static const char unreadable_sql[] =
-    FROM_RELATIONS "NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR "
-                   "(SELECT pg_catalog.bool_and(pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) FROM pg_catalog.pg_attribute a "
-                   "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) ORDER BY 1";
+static const char unreadable_sql[] = FROM_RELATIONS
+    "NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND (pg_catalog.has_table_privilege(c.oid, 'SELECT') OR "
+    "(SELECT pg_catalog.bool_and(pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')) FROM "
+    "pg_catalog.pg_attribute a "
+    "WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))) ORDER BY 1";
 
 /* A publication may list some of the columns: the right to one of them is then all that can be asked for here. */
 static const char unreadable_columns_sql[] =
-    FROM_RELATIONS "NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_any_column_privilege(c.oid, 'SELECT')) ORDER BY 1";
+    FROM_RELATIONS "NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND "
+                   "pg_catalog.has_any_column_privilege(c.oid, 'SELECT')) ORDER BY 1";
 
 static const char row_security_sql[] = FROM_RELATIONS "pg_catalog.row_security_active(c.oid) ORDER BY 1";
 
@@ -150,13 +162,14 @@ static int check_reading(pgc_postgres_source *source, PGconn *conn, pgconvoy_err
     bool lists = source->publication.exists && source->server_version >= 150000;
     int failed = faulty(conn, lists ? unreadable_columns_sql : unreadable_sql, oids, count, names, sizeof names, err);
     if (failed > 0)
-        failed = refuse(err, "GRANT SELECT ON the tables and USAGE ON their schemas TO the role", "role %s may not read %s", PQuser(conn),
-                        names);
+        failed = refuse(err, "GRANT SELECT ON the tables and USAGE ON their schemas TO the role",
+                        "role %s may not read %s", PQuser(conn), names);
     if (failed == 0) {
         failed = faulty(conn, row_security_sql, oids, count, names, sizeof names, err);
         if (failed > 0)
-            failed = refuse(err, "ALTER ROLE … BYPASSRLS as a superuser, connect as the tables' owner, or leave them out by -T",
-                            "row-level security hides rows from role %s in %s", PQuser(conn), names);
+            failed = refuse(
+                err, "ALTER ROLE … BYPASSRLS as a superuser, connect as the tables' owner, or leave them out by -T",
+                "row-level security hides rows from role %s in %s", PQuser(conn), names);
     }
     free(oids);
     return failed;
@@ -174,15 +187,16 @@ static int check_ownership(pgc_postgres_source *source, PGconn *conn, pgconvoy_e
     char names[700];
     int failed = faulty(conn, not_owned_sql, oids, source->table_count, names, sizeof names, err);
     if (failed > 0)
-        failed = refuse(err, "connect as the tables' owner, or have a superuser make a publication and name it by --publication",
-                        "role %s does not own %s, and so may not publish them", PQuser(conn), names);
+        failed = refuse(
+            err, "connect as the tables' owner, or have a superuser make a publication and name it by --publication",
+            "role %s does not own %s, and so may not publish them", PQuser(conn), names);
     free(oids);
     return failed;
 }
 
 /*
- * From the moment it is published a table without a usable replica identity refuses UPDATE and DELETE on the source itself: a table that has had
- * some must not come to that by us.
+ * From the moment it is published a table without a usable replica identity refuses UPDATE and DELETE on the source
+ * itself: a table that has had some must not come to that by us.
  */
 static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
 {
@@ -207,15 +221,18 @@ static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
         }
     }
     if (changed_count > 0) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
-                           "%d %s no replica identity but %s updates or deletes, which the source would refuse once published: %s%s",
-                           changed_count, changed_count == 1 ? "table has" : "tables have", changed_count == 1 ? "sees" : "see", changed,
-                           changed_count > NAMES_MAX ? " …" : "");
-        pgconvoy_error_hint(err, "ALTER TABLE %s REPLICA IDENTITY FULL, or add a primary key, or leave the table out by -T", first);
+        pgconvoy_error_set(
+            err, PGCONVOY_ERROR_CONFIG,
+            "%d %s no replica identity but %s updates or deletes, which the source would refuse once published: %s%s",
+            changed_count, changed_count == 1 ? "table has" : "tables have", changed_count == 1 ? "sees" : "see",
+            changed, changed_count > NAMES_MAX ? " …" : "");
+        pgconvoy_error_hint(
+            err, "ALTER TABLE %s REPLICA IDENTITY FULL, or add a primary key, or leave the table out by -T", first);
         return -1;
     }
     if (quiet_count > 0)
-        pgc_log_warning(source->config.log, "no replica identity, so that the source will refuse updates and deletes: %s%s", quiet,
+        pgc_log_warning(source->config.log,
+                        "no replica identity, so that the source will refuse updates and deletes: %s%s", quiet,
                         quiet_count > NAMES_MAX ? " …" : "");
     return 0;
 }

@@ -1,6 +1,7 @@
 /*
- * The command's old keyword form is used, which 12 to 18 all take. A slot begins at a point where no transaction runs whose start it did not see, so
- * making one waits for those that run: the wait is watched, explained in the log, and given up after some minutes.
+ * The command's old keyword form is used, which 12 to 18 all take. A slot begins at a point where no transaction runs
+ * whose start it did not see, so making one waits for those that run: the wait is watched, explained in the log, and
+ * given up after some minutes.
  */
 #include "source/postgres/slot.h"
 #include "base/clock.h"
@@ -17,15 +18,17 @@
 
 static const char lost_hint[] = "pgconvoy drop, then sync again: the changes since then are gone from the source";
 
-/* plugin, database, active_pid, confirmed_flush_lsn, wal_status (13), conflicting (16), invalidation_reason (17), slot_type */
+/* plugin, database, active_pid, confirmed_flush_lsn, wal_status (13), conflicting (16), invalidation_reason (17),
+ * slot_type */
 static void status_sql(const pgc_postgres_source *source, char *sql, size_t size)
 {
     int version = source->server_version;
-    snprintf(sql, size,
-             "SELECT plugin, database, slot_type, confirmed_flush_lsn, %s, %s, %s, database = pg_catalog.current_database() "
-             "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
-             version >= 130000 ? "wal_status" : "NULL", version >= 160000 ? "conflicting" : "NULL",
-             version >= 170000 ? "invalidation_reason" : "NULL");
+    snprintf(
+        sql, size,
+        "SELECT plugin, database, slot_type, confirmed_flush_lsn, %s, %s, %s, database = pg_catalog.current_database() "
+        "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
+        version >= 130000 ? "wal_status" : "NULL", version >= 160000 ? "conflicting" : "NULL",
+        version >= 170000 ? "invalidation_reason" : "NULL");
 }
 
 static void judge(const pgc_postgres_source *source, const PGresult *result, pgc_position_status *status)
@@ -49,7 +52,8 @@ static void judge(const pgc_postgres_source *source, const PGresult *result, pgc
         snprintf(out, size, "slot %s was invalidated by a conflict with recovery; %s", name, lost_hint);
     else if (source->config.streaming && !source->publication.exists)
         /* made again it would not do: changes are decoded with the publications of their time */
-        snprintf(out, size, "publication %s is gone, which slot %s needs; pgconvoy drop, then sync again", source->publication_name, name);
+        snprintf(out, size, "publication %s is gone, which slot %s needs; pgconvoy drop, then sync again",
+                 source->publication_name, name);
     else
         status->usable = true;
 }
@@ -70,7 +74,8 @@ int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pg
     if (PQntuples(result) == 1) {
         status->exists = true;
         judge(source, result, status);
-        if (!PQgetisnull(result, 0, 3) && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 3), &status->confirmed_lsn) != 0) {
+        if (!PQgetisnull(result, 0, 3) &&
+            pgconvoy_lsn_from_text(PQgetvalue(result, 0, 3), &status->confirmed_lsn) != 0) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "slot %s has a position that is no LSN", source->slot_name);
             failed = -1;
         }
@@ -88,19 +93,23 @@ static void explain_wait(pgc_postgres_source *source, int64_t waited_ms, int own
     snprintf(own, sizeof own, "%d", own_pid);
     const char *values[] = {own};
     PGresult *result =
-        conn ? pgc_query_params(conn,
-                                "SELECT pid, usename, application_name, pg_catalog.date_trunc('second', pg_catalog.now() - xact_start) "
-                                "FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> $1::pg_catalog.int4 "
-                                "ORDER BY xact_start LIMIT 1",
-                                1, values, &unused)
+        conn ? pgc_query_params(
+                   conn,
+                   "SELECT pid, usename, application_name, pg_catalog.date_trunc('second', pg_catalog.now() - "
+                   "xact_start) "
+                   "FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> $1::pg_catalog.int4 "
+                   "ORDER BY xact_start LIMIT 1",
+                   1, values, &unused)
              : NULL;
     if (result && PQntuples(result) == 1)
         pgc_log_info(source->config.log,
-                     "the slot waits for running transactions to end (%d s so far); the oldest is of pid %s (%s, %s), open for %s",
-                     (int)(waited_ms / 1000), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2),
-                     PQgetvalue(result, 0, 3));
+                     "the slot waits for running transactions to end (%d s so far); the oldest is of pid %s (%s, %s), "
+                     "open for %s",
+                     (int)(waited_ms / 1000), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1),
+                     PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 3));
     else
-        pgc_log_info(source->config.log, "the slot waits for running transactions to end (%d s so far)", (int)(waited_ms / 1000));
+        pgc_log_info(source->config.log, "the slot waits for running transactions to end (%d s so far)",
+                     (int)(waited_ms / 1000));
     PQclear(result);
 }
 
@@ -136,7 +145,9 @@ static PGresult *await(pgc_postgres_source *source, PGconn *conn, const char *na
     if (given_up && PQresultStatus(result) != PGRES_TUPLES_OK) {
         PQclear(result);
         pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE,
-                           interrupted ? "making slot %s was interrupted" : "slot %s cannot be made while old transactions are open", name);
+                           interrupted ? "making slot %s was interrupted"
+                                       : "slot %s cannot be made while old transactions are open",
+                           name);
         if (!interrupted)
             pgconvoy_error_hint(err, "end the transactions on the source that stay open, as seen in pg_stat_activity");
         pgconvoy_error_retriable(err, !interrupted);
@@ -161,7 +172,8 @@ int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name,
     char doing[128], sql[256];
     snprintf(doing, sizeof doing, "making replication slot %s", name);
     /* a slot's name is of lower case letters, digits and underscores: open saw to that */
-    snprintf(sql, sizeof sql, "CREATE_REPLICATION_SLOT \"%s\" %sLOGICAL pgoutput EXPORT_SNAPSHOT", name, temporary ? "TEMPORARY " : "");
+    snprintf(sql, sizeof sql, "CREATE_REPLICATION_SLOT \"%s\" %sLOGICAL pgoutput EXPORT_SNAPSHOT", name,
+             temporary ? "TEMPORARY " : "");
     PGresult *result = NULL;
     if (!PQsendQuery(conn, sql)) {
         pgc_connection_error(conn, NULL, doing, err);
@@ -181,7 +193,8 @@ int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name,
     if (!*snapshot) {
         failed = pgc_error_out_of_memory(err);
     } else if (pgconvoy_lsn_from_text(PQgetvalue(result, 0, 1), consistent_lsn) != 0) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "slot %s was made at \"%s\", which is no LSN", name, PQgetvalue(result, 0, 1));
+        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "slot %s was made at \"%s\", which is no LSN", name,
+                           PQgetvalue(result, 0, 1));
         failed = -1;
     }
     PQclear(result);

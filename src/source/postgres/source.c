@@ -34,11 +34,13 @@ static void close_source(void *arg)
 
 static bool is_slot_name(const char *name)
 {
-    return strlen(name) <= NAME_MAX_BYTES && name[0] && strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
+    return strlen(name) <= NAME_MAX_BYTES && name[0] &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
 }
 
 /*
- * pgconvoy_NAME as a slot may be called: other characters become underscores, and a number made from the name keeps two such names apart.
+ * pgconvoy_NAME as a slot may be called: other characters become underscores, and a number made from the name keeps two
+ * such names apart.
  */
 static const char *derived_name(pgc_arena *arena, const char *pipeline)
 {
@@ -73,12 +75,14 @@ static int set_names(pgc_postgres_source *source, pgconvoy_error *err)
     if (!derived)
         return pgc_error_out_of_memory(err);
     if (!is_slot_name(source->slot_name)) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "\"%s\" cannot be the name of a replication slot", source->slot_name);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "\"%s\" cannot be the name of a replication slot",
+                           source->slot_name);
         pgconvoy_error_hint(err, "slot names have at most 63 lower case letters, digits and underscores");
         return -1;
     }
     if (!source->publication_name[0] || strlen(source->publication_name) > NAME_MAX_BYTES) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "\"%s\" cannot be the name of a publication", source->publication_name);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "\"%s\" cannot be the name of a publication",
+                           source->publication_name);
         pgconvoy_error_hint(err, "names have at most 63 bytes");
         return -1;
     }
@@ -107,12 +111,16 @@ static int identify(pgc_postgres_source *source, pgconvoy_error *err)
         return -1;
     source->server_version = PQserverVersion(conn);
     if (source->server_version < VERSION_MIN) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the source is PostgreSQL %d, and 12 is the oldest that is supported",
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "the source is PostgreSQL %d, and 12 is the oldest that is supported",
                            source->server_version / 10000);
         pgconvoy_error_hint(err, "upgrade the source");
         return -1;
     }
-    PGresult *result = pgc_query(conn, "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('block_size'), pg_catalog.current_database()", err);
+    PGresult *result = pgc_query(conn,
+                                 "SELECT pg_catalog.pg_is_in_recovery(), pg_catalog.current_setting('block_size'), "
+                                 "pg_catalog.current_database()",
+                                 err);
     PGresult *system = result ? system_identifier(source, conn, err) : NULL;
     if (system) {
         char id[128];
@@ -176,8 +184,8 @@ static int read_publication(pgc_postgres_source *source, pgconvoy_error *err)
 static int load_tables(void *arg, const pgconvoy_table *const **tables, size_t *count, pgconvoy_error *err)
 {
     pgc_postgres_source *source = arg;
-    if (read_publication(source, err) != 0 || pgc_requirements_check_server(source, err) != 0 || pgc_tables_load(source, err) != 0 ||
-        pgc_requirements_check_tables(source, err) != 0)
+    if (read_publication(source, err) != 0 || pgc_requirements_check_server(source, err) != 0 ||
+        pgc_tables_load(source, err) != 0 || pgc_requirements_check_tables(source, err) != 0)
         return -1;
     *tables = source->tables;
     *count = source->table_count;
@@ -204,7 +212,8 @@ static void end_snapshot(void *arg)
     pgc_snapshot_end(arg);
 }
 
-static int split(void *arg, const pgconvoy_table *table, int64_t target_bytes, pgc_range **ranges, size_t *count, pgconvoy_error *err)
+static int split(void *arg, const pgconvoy_table *table, int64_t target_bytes, pgc_range **ranges, size_t *count,
+                 pgconvoy_error *err)
 {
     return pgc_split_table(arg, table, target_bytes, ranges, count, err);
 }
@@ -217,7 +226,8 @@ static int open_reader(void *arg, void **reader, pgconvoy_error *err)
     return failed;
 }
 
-static int reader_begin(void *reader, const pgc_range *range, const pgconvoy_format *formats, bool raw_only, pgconvoy_error *err)
+static int reader_begin(void *reader, const pgc_range *range, const pgconvoy_format *formats, bool raw_only,
+                        pgconvoy_error *err)
 {
     return pgc_reader_begin(reader, range, formats, raw_only, err);
 }
@@ -293,8 +303,9 @@ static int end_of_wal(void *arg, pgconvoy_lsn *lsn, pgconvoy_error *err)
 }
 
 /*
- * A commit of our own is flushed with everything before it, and the stream comes by it; without one the last commits of sessions with
- * synchronous_commit off might not be flushed for a while. local: a synchronous standby that is away is no concern of this.
+ * A commit of our own is flushed with everything before it, and the stream comes by it; without one the last commits of
+ * sessions with synchronous_commit off might not be flushed for a while. local: a synchronous standby that is away is
+ * no concern of this.
  */
 static int mark_position(void *arg, pgconvoy_lsn *lsn, pgconvoy_error *err)
 {

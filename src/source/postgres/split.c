@@ -1,6 +1,7 @@
 /*
- * A range is some blocks of a heap. TOASTed values hang on the heap's rows, so a block weighs what the whole part weighs divided by its blocks. Servers
- * before 14 read the whole table for a condition on ctid, so there a part is one range.
+ * A range is some blocks of a heap. TOASTed values hang on the heap's rows, so a block weighs what the whole part
+ * weighs divided by its blocks. Servers before 14 read the whole table for a condition on ctid, so there a part is one
+ * range.
  */
 #include "source/postgres/split.h"
 
@@ -37,7 +38,8 @@ int pgc_split_table(const pgc_postgres_source *source, const pgconvoy_table *tab
 {
     const pgc_source_table *own = pgc_source_find_table(source, table->oid);
     if (!own) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "table %s.%s is none of the source's", table->schema, table->name);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "table %s.%s is none of the source's", table->schema,
+                           table->name);
         return -1;
     }
     int64_t total = 0;

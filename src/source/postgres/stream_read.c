@@ -1,9 +1,10 @@
 /*
- * One connection in COPY BOTH mode (PostgreSQL manual, "Streaming Replication Protocol"). What comes is fed to the assembler; what is confirmed goes
- * back as standby status updates: written is what we received, flushed and applied what the sink has made durable.
+ * One connection in COPY BOTH mode (PostgreSQL manual, "Streaming Replication Protocol"). What comes is fed to the
+ * assembler; what is confirmed goes back as standby status updates: written is what we received, flushed and applied
+ * what the sink has made durable.
  *
- * A batch is handed over as soon as nothing more is on its way, so that a quiet stream has no delay; only in the midst of a transaction, whose rest must be
- * about to come, is a short moment waited for it.
+ * A batch is handed over as soon as nothing more is on its way, so that a quiet stream has no delay; only in the midst
+ * of a transaction, whose rest must be about to come, is a short moment waited for it.
  */
 #include "source/postgres/stream_read.h"
 #include "base/clock.h"
@@ -13,12 +14,20 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
-#define FEEDBACK_MOVED_US    1000000  /* at most this often when the confirmed position moves */
+#define FEEDBACK_MOVED_US 1000000     /* at most this often when the confirmed position moves */
 #define FEEDBACK_AT_LEAST_US 10000000 /* and this often in any case */
-#define ASK_EVERY_US         250000   /* an idle stream asks the server where it is */
-#define POSITION_EVERY_US    100000   /* batches that bring nothing but a position */
-#define IN_TRANSACTION_MS    20
+#define ASK_EVERY_US 250000           /* an idle stream asks the server where it is */
+#define POSITION_EVERY_US 100000      /* batches that bring nothing but a position */
+#define IN_TRANSACTION_MS 20
+/*
+ * The server sends every change by itself. While they come this fast the reader sleeps a moment instead of being woken
+ * for each: both sides then spend their time on changes, not on switching. It costs a change at most the nap, and only
+ * in a rush.
+ */
+#define RUSH_MESSAGES_PER_MS 20
+#define RUSH_NAP_US 800
 #define IN_TRANSACTION_BYTES (256 << 10)
 
 struct pgc_stream {
@@ -30,6 +39,8 @@ struct pgc_stream {
     int64_t feedback_us; /* when the last was sent */
     int64_t asked_us;
     int64_t position_us;
+    int64_t rush_us;       /* when counting began */
+    int64_t rush_messages; /* that have come since */
     bool reply_requested;
     bool ended; /* the server has closed the stream */
 };
@@ -58,11 +69,13 @@ static int stream_error(pgc_postgres_source *source, const PGresult *result, pgc
     if (gone || strcmp(err->sqlstate, "55000") == 0 || strcmp(err->sqlstate, "58P01") == 0) {
         err->code = PGCONVOY_ERROR_STATE;
         pgconvoy_error_retriable(err, false);
-        pgconvoy_error_hint(err, "pgconvoy drop %s, then sync again: the changes that the slot kept are gone from the source",
-                            source->config.pipeline_name);
+        pgconvoy_error_hint(
+            err, "pgconvoy drop %s, then sync again: the changes that the slot kept are gone from the source",
+            source->config.pipeline_name);
     } else if (strcmp(err->sqlstate, "42704") == 0) {
-        pgconvoy_error_hint(err, "pgconvoy drop %s, then sync again: the publication must have been there since the slot was made",
-                            source->config.pipeline_name);
+        pgconvoy_error_hint(
+            err, "pgconvoy drop %s, then sync again: the publication must have been there since the slot was made",
+            source->config.pipeline_name);
     } else if (strcmp(err->sqlstate, "55006") == 0) {
         pgconvoy_error_hint(err, "another process reads from the slot; it is tried again");
         pgconvoy_error_retriable(err, true);
@@ -124,26 +137,29 @@ void pgc_stream_confirm(pgc_postgres_source *source, pgconvoy_lsn lsn)
 
 /* ---------------------------------------------------------- begin and end */
 
-/* What the server's version can: binary values and in-progress transactions from 14, their parallel form (with an abort's LSN) from 16. */
+/* What the server's version can: binary values and in-progress transactions from 14, their parallel form (with an
+ * abort's LSN) from 16. */
 static int protocol_version(int server_version)
 {
     return server_version >= 160000 ? 4 : server_version >= 150000 ? 3 : server_version >= 140000 ? 2 : 1;
 }
 
-static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgc_buffer *sql, pgconvoy_error *err)
+static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgc_buffer *sql,
+                     pgconvoy_error *err)
 {
     char lsn[PGCONVOY_LSN_TEXT_SIZE];
     pgc_buffer names;
     pgc_buffer_init(&names, 4096);
     pgc_quote_identifier(&names, source->publication_name);
     int protocol = protocol_version(source->server_version);
-    pgc_buffer_format(sql, "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names ", source->slot_name,
-                      pgconvoy_lsn_to_text(from_lsn, lsn), protocol);
+    pgc_buffer_format(sql, "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names ",
+                      source->slot_name, pgconvoy_lsn_to_text(from_lsn, lsn), protocol);
     int failed = pgc_buffer_check(&names, err);
     if (!failed)
         pgc_quote_literal(sql, names.data);
     if (protocol >= 2)
-        pgc_buffer_format(sql, "%s, streaming '%s', messages 'true'", binary ? ", binary 'true'" : "", protocol >= 4 ? "parallel" : "on");
+        pgc_buffer_format(sql, "%s, streaming '%s', messages 'true'", binary ? ", binary 'true'" : "",
+                          protocol >= 4 ? "parallel" : "on");
     pgc_buffer_byte(sql, ')');
     pgc_buffer_free(&names);
     return failed ? -1 : pgc_buffer_check(sql, err);
@@ -189,7 +205,8 @@ static int make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pg
         const pgc_source_table *table = (const pgc_source_table *)source->tables[i];
         if (pgc_assembler_set_table(stream->assembler, pgc_stream_tables_current(source, &table->table), err) != 0)
             return -1;
-        if (table->copy_lsn && pgc_assembler_set_copy_lsn(stream->assembler, table->table.oid, table->copy_lsn, err) != 0)
+        if (table->copy_lsn &&
+            pgc_assembler_set_copy_lsn(stream->assembler, table->table.oid, table->copy_lsn, err) != 0)
             return -1;
     }
     return 0;
@@ -260,8 +277,9 @@ static int handle(pgc_postgres_source *source, const char *message, size_t lengt
         stream->reply_requested |= message[17] != 0;
         return 0;
     }
-    pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "the source sent a replication message that is not understood (type %d, %zu bytes)",
-                       message[0], length);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_DATA,
+                       "the source sent a replication message that is not understood (type %d, %zu bytes)", message[0],
+                       length);
     return -1;
 }
 
@@ -274,7 +292,8 @@ static int ended(pgc_postgres_source *source, pgconvoy_error *err)
     if (PQresultStatus(result) == PGRES_FATAL_ERROR) {
         (void)stream_error(source, result, err);
     } else {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "streaming from slot %s: the server ended the stream", source->slot_name);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "streaming from slot %s: the server ended the stream",
+                           source->slot_name);
         pgconvoy_error_retriable(err, true);
     }
     PQclear(result);
@@ -297,6 +316,7 @@ static int drain(pgc_postgres_source *source, pgc_change_batch **batch, pgconvoy
             return ended(source, err);
         if (length < 0)
             return stream_error(source, NULL, err);
+        stream->rush_messages++;
         int failed = handle(source, message, (size_t)length, err);
         PQfreemem(message);
         if (failed || (stream->reply_requested && send_feedback(source, false, err) != 0))
@@ -337,7 +357,24 @@ static pgc_change_batch *take(pgc_stream *stream)
 
 static bool rest_is_coming(const pgc_stream *stream)
 {
-    return pgc_assembler_in_transaction(stream->assembler) && pgc_assembler_pending_bytes(stream->assembler) < IN_TRANSACTION_BYTES;
+    return pgc_assembler_in_transaction(stream->assembler) &&
+           pgc_assembler_pending_bytes(stream->assembler) < IN_TRANSACTION_BYTES;
+}
+
+/* All that had come is read. In a rush more will have come after a nap. */
+static void nap_in_a_rush(pgc_stream *stream)
+{
+    int64_t now = pgc_clock_monotonic_us(), elapsed_us = now - stream->rush_us;
+    bool rush = elapsed_us < 20000 && stream->rush_messages * 1000 >= RUSH_MESSAGES_PER_MS * elapsed_us &&
+                stream->rush_messages > 4;
+    if (!rush && elapsed_us < 1000)
+        return; /* too early to tell */
+    stream->rush_us = now;
+    stream->rush_messages = 0;
+    if (rush) {
+        struct timespec nap = {0, RUSH_NAP_US * 1000L};
+        nanosleep(&nap, NULL);
+    }
 }
 
 int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err)
@@ -355,6 +392,7 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
         int got = drain(source, batch, err);
         if (got != 0)
             return got;
+        nap_in_a_rush(stream);
         got = await(source, rest_is_coming(stream) ? IN_TRANSACTION_MS : 0, err);
         if (got < 0)
             return -1;

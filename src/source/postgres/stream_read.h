@@ -5,8 +5,10 @@
 #include "source/postgres/postgres_internal.h"
 
 /* The interface's stream_… functions. Begin and end are for the pipeline's thread while no other uses the stream. */
-int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary,
+                     pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batch **batch,
+                    pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_stream_heartbeat(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_stream_confirm(pgc_postgres_source *source, pgconvoy_lsn lsn);
 void pgc_stream_end(pgc_postgres_source *source);

@@ -1,7 +1,7 @@
 /*
- * A Relation message says what rows look like from here on in the stream; the catalog says what the table is by now, which may be later. So
- * names, types and modifiers are the message's, and what a message does not tell (NOT NULL, the primary key, a type's text) is taken from the catalog
- * for those columns that are still the same.
+ * A Relation message says what rows look like from here on in the stream; the catalog says what the table is by now,
+ * which may be later. So names, types and modifiers are the message's, and what a message does not tell (NOT NULL, the
+ * primary key, a type's text) is taken from the catalog for those columns that are still the same.
  */
 #include "source/postgres/stream_tables.h"
 #include "source/postgres/tables.h"
@@ -30,7 +30,8 @@ const pgconvoy_table *pgc_stream_tables_current(const pgc_postgres_source *sourc
 
 static bool same_column(const pgconvoy_column *column, const pgc_relation_column *sent)
 {
-    return column->type->oid == sent->type_oid && column->typmod == sent->typmod && strcmp(column->name, sent->name) == 0;
+    return column->type->oid == sent->type_oid && column->typmod == sent->typmod &&
+           strcmp(column->name, sent->name) == 0;
 }
 
 /* With FULL the message marks every column, and the key is the catalog's affair. */
@@ -76,7 +77,8 @@ static int column_from_message(pgc_stream_tables *tables, const pgc_relation_col
     snprintf(oid, sizeof oid, "%u", sent->type_oid);
     snprintf(typmod, sizeof typmod, "%d", sent->typmod);
     const char *values[] = {oid, typmod};
-    PGresult *result = pgc_query_params(conn, "SELECT pg_catalog.format_type($1::pg_catalog.oid, $2::pg_catalog.int4)", 2, values, err);
+    PGresult *result = pgc_query_params(conn, "SELECT pg_catalog.format_type($1::pg_catalog.oid, $2::pg_catalog.int4)",
+                                        2, values, err);
     if (!result)
         return -1;
     memset(column, 0, sizeof *column);
@@ -113,7 +115,8 @@ static int index_of(const pgconvoy_table *table, const char *name)
     return -1;
 }
 
-/* The primary key as the catalog has it, if all of its columns are among those that were sent. Gives its columns in its order. */
+/* The primary key as the catalog has it, if all of its columns are among those that were sent. Gives its columns in its
+ * order. */
 static int primary_key(pgconvoy_table *table, const pgc_source_table *now, int *key)
 {
     int count = 0;
@@ -185,12 +188,15 @@ static int build(pgc_stream_tables *tables, const pgc_relation *relation, const 
     if (!table->table.schema || !table->table.name)
         return pgc_error_out_of_memory(err);
     *built = table;
-    return fill_columns(tables, relation, before, now, columns, err) || set_key(arena, &table->table, relation, now, err) ? -1 : 0;
+    return fill_columns(tables, relation, before, now, columns, err) ||
+                   set_key(arena, &table->table, relation, now, err)
+               ? -1
+               : 0;
 }
 
 /*
- * Where partitions are published as their root, the server sends the Relation of the partition too, though no change will name it. 1: it is one
- * of a table of ours.
+ * Where partitions are published as their root, the server sends the Relation of the partition too, though no change
+ * will name it. 1: it is one of a table of ours.
  */
 static int is_partition_of_ours(pgc_stream_tables *tables, uint32_t oid, pgconvoy_error *err)
 {
@@ -199,10 +205,11 @@ static int is_partition_of_ours(pgc_stream_tables *tables, uint32_t oid, pgconvo
     PGconn *conn = catalog(tables, err);
     if (!conn)
         return -1;
-    PGresult *result = pgc_query_oids(conn,
-                                      "SELECT a.relid::pg_catalog.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), "
-                                      "LATERAL pg_catalog.pg_partition_ancestors(r.oid) a",
-                                      &oid, 1, err);
+    PGresult *result =
+        pgc_query_oids(conn,
+                       "SELECT a.relid::pg_catalog.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), "
+                       "LATERAL pg_catalog.pg_partition_ancestors(r.oid) a",
+                       &oid, 1, err);
     if (!result)
         return -1;
     int ours = 0;
@@ -220,13 +227,15 @@ static int not_ours(pgc_stream_tables *tables, const pgc_relation *relation, pgc
     if (partition < 0)
         return -1;
     if (!partition)
-        pgc_log_warning(tables->source->config.log,
-                        "table %s.%s is in publication %s but not among the tables of this pipeline: its changes are left out",
-                        relation->schema, relation->name, tables->source->publication_name);
+        pgc_log_warning(
+            tables->source->config.log,
+            "table %s.%s is in publication %s but not among the tables of this pipeline: its changes are left out",
+            relation->schema, relation->name, tables->source->publication_name);
     return pgc_oid_map_put(&tables->seen, relation->oid, tables, err);
 }
 
-int pgc_stream_tables_resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **table, pgconvoy_error *err)
+int pgc_stream_tables_resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **table,
+                              pgconvoy_error *err)
 {
     pgc_stream_tables *tables = arg;
     pgc_postgres_source *source = tables->source;

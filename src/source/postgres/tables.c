@@ -1,6 +1,6 @@
 /*
- * Four queries: the relations, their columns, the indexes that identify rows, and the parts to be read. Each gives its rows in the order of the tables'
- * oids, so that a table's rows stand together.
+ * Four queries: the relations, their columns, the indexes that identify rows, and the parts to be read. Each gives its
+ * rows in the order of the tables' oids, so that a table's rows stand together.
  */
 #include "source/postgres/tables.h"
 #include "source/postgres/choose.h"
@@ -50,8 +50,9 @@ static void join_publication(const pgc_postgres_source *source, pgc_buffer *sql)
 {
     if (!has_lists(source))
         return;
-    pgc_buffer_text(sql, " LEFT JOIN pg_catalog.pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = c.relname "
-                         "AND p.pubname = ");
+    pgc_buffer_text(
+        sql, " LEFT JOIN pg_catalog.pg_publication_tables p ON p.schemaname = n.nspname AND p.tablename = c.relname "
+             "AND p.pubname = ");
     pgc_quote_literal(sql, source->publication_name);
 }
 
@@ -60,7 +61,8 @@ static int read_relations(description *d)
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
     pgc_buffer_format(&sql,
-                      "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, pg_catalog.format('%%I.%%I', n.nspname, c.relname), %s "
+                      "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, pg_catalog.format('%%I.%%I', "
+                      "n.nspname, c.relname), %s "
                       "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
                       has_lists(d->source) ? "p.rowfilter" : "NULL");
     join_publication(d->source, &sql);
@@ -95,23 +97,26 @@ static int read_relations(description *d)
 }
 
 /*
- * A generated column is sent from 18 on, when the publication says so; before, the publication's list may name it, but its values are not sent.
- * A NOT NULL that is not validated (18) does not hold for every row.
+ * A generated column is sent from 18 on, when the publication says so; before, the publication's list may name it, but
+ * its values are not sent. A NOT NULL that is not validated (18) does not hold for every row.
  */
 static void columns_sql(const pgc_postgres_source *source, pgc_buffer *sql)
 {
     bool lists = has_lists(source), from_18 = source->server_version >= 180000;
-    pgc_buffer_format(sql,
-                      "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod), "
-                      "a.attnotnull%s, a.attgenerated <> '' FROM pg_catalog.pg_attribute a "
-                      "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
-                      from_18 ? " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND "
-                                "k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated)"
-                              : "");
+    pgc_buffer_format(
+        sql,
+        "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, "
+        "a.atttypmod), "
+        "a.attnotnull%s, a.attgenerated <> '' FROM pg_catalog.pg_attribute a "
+        "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
+        from_18 ? " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND "
+                  "k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated)"
+                : "");
     join_publication(source, sql);
     pgc_buffer_text(sql, " WHERE a.attrelid = ANY ($1::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped");
-    pgc_buffer_text(sql, lists && from_18 ? " AND (a.attgenerated = '' OR a.attgenerated = 's' AND p.attnames IS NOT NULL)"
-                                          : " AND a.attgenerated = ''");
+    pgc_buffer_text(sql, lists && from_18
+                             ? " AND (a.attgenerated = '' OR a.attgenerated = 's' AND p.attnames IS NOT NULL)"
+                             : " AND a.attgenerated = ''");
     if (lists)
         pgc_buffer_text(sql, " AND (p.attnames IS NULL OR a.attname = ANY (p.attnames))");
     pgc_buffer_text(sql, " ORDER BY a.attrelid, a.attnum");
@@ -208,7 +213,8 @@ int pgc_table_set_key(pgc_arena *arena, pgconvoy_table *table, const int *identi
 
 /* The columns of the indexes that matter; a deferrable primary key identifies rows to readers, but not to the WAL. */
 static const char keys_sql[] =
-    "SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, i.indkey[k.n - 1] FROM pg_catalog.pg_index i, "
+    "SELECT i.indrelid, i.indisprimary, i.indisreplident, i.indimmediate, i.indkey[k.n - 1] FROM pg_catalog.pg_index "
+    "i, "
     "LATERAL pg_catalog.generate_series(1, i.indnkeyatts) k (n) WHERE i.indrelid = ANY ($1::pg_catalog.oid[]) "
     "AND (i.indisprimary OR i.indisreplident) AND i.indisvalid ORDER BY i.indrelid, i.indexrelid, k.n";
 
@@ -265,10 +271,13 @@ static int read_keys(description *d)
 /* A table is its own only part; a partitioned one is its leaves, but for foreign and (for a stream) unlogged ones. */
 static const char parts_sql[] =
     "SELECT r.oid, c.oid, n.nspname, c.relname, c.relreplident, "
-    "CASE c.relreplident WHEN 'f' THEN true WHEN 'n' THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid "
-    "AND i.indisvalid AND i.indimmediate AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END) END, "
+    "CASE c.relreplident WHEN 'f' THEN true WHEN 'n' THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_index i WHERE "
+    "i.indrelid = c.oid "
+    "AND i.indisvalid AND i.indimmediate AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary "
+    "END) END, "
     "pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) > 0, "
-    "COALESCE(pg_catalog.pg_relation_size(c.oid), 0), COALESCE(pg_catalog.pg_table_size(c.oid), 0), c.reltuples::pg_catalog.int8, c.relpages, "
+    "COALESCE(pg_catalog.pg_relation_size(c.oid), 0), COALESCE(pg_catalog.pg_table_size(c.oid), 0), "
+    "c.reltuples::pg_catalog.int8, c.relpages, "
     "c.relkind, c.relpersistence "
     "FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), "
     "LATERAL (SELECT r.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(r.oid) t WHERE t.isleaf) l (oid) "
@@ -295,12 +304,12 @@ static int read_part_run(description *d, const PGresult *result, int row, int co
     if (!table->parts)
         return pgc_error_out_of_memory(d->err);
     for (int end = row + count; row < end; row++) {
-        const char *skipped = PQgetvalue(result, row, 11)[0] == 'f'                           ? "a foreign table"
+        const char *skipped = PQgetvalue(result, row, 11)[0] == 'f'                               ? "a foreign table"
                               : PQgetvalue(result, row, 12)[0] == 'u' && source->config.streaming ? "unlogged"
-                                                                                              : NULL;
+                                                                                                  : NULL;
         if (skipped) {
-            pgc_log_warning(source->config.log, "partition %s.%s of %s is left out, being %s", PQgetvalue(result, row, 2),
-                            PQgetvalue(result, row, 3), table->quoted_name, skipped);
+            pgc_log_warning(source->config.log, "partition %s.%s of %s is left out, being %s",
+                            PQgetvalue(result, row, 2), PQgetvalue(result, row, 3), table->quoted_name, skipped);
             continue;
         }
         pgc_part *part = &table->parts[table->part_count++];
@@ -312,9 +321,11 @@ static int read_part_run(description *d, const PGresult *result, int row, int co
         part->was_changed = pgc_result_bool(result, row, 6);
         part->heap_bytes = pgc_result_int64(result, row, 7);
         part->total_bytes = pgc_result_int64(result, row, 8);
-        int64_t rows = estimate_rows(source, part->heap_bytes, pgc_result_int64(result, row, 9), pgc_result_int64(result, row, 10));
+        int64_t rows = estimate_rows(source, part->heap_bytes, pgc_result_int64(result, row, 9),
+                                     pgc_result_int64(result, row, 10));
         table->table.estimated_bytes += part->total_bytes;
-        table->table.estimated_rows = rows < 0 || table->table.estimated_rows < 0 ? -1 : table->table.estimated_rows + rows;
+        table->table.estimated_rows =
+            rows < 0 || table->table.estimated_rows < 0 ? -1 : table->table.estimated_rows + rows;
         if (!part->schema || !part->name)
             return pgc_error_out_of_memory(d->err);
     }

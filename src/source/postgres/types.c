@@ -1,6 +1,7 @@
 /*
- * One round reads the rows of all types that were asked for and are unknown, in four queries whatever their number; what they are made of is the next
- * round's. Types are linked when no more are missing: PostgreSQL allows no type to contain itself, so the links end.
+ * One round reads the rows of all types that were asked for and are unknown, in four queries whatever their number;
+ * what they are made of is the next round's. Types are linked when no more are missing: PostgreSQL allows no type to
+ * contain itself, so the links end.
  */
 #include "source/postgres/types.h"
 #include "source/postgres/postgres_internal.h"
@@ -14,7 +15,8 @@ typedef struct type_entry {
     uint32_t relation_oid; /* of a composite */
     bool has_send;
     bool linked;
-    unsigned load; /* the load that read it: one that failed half-way leaves entries that are not linked, to be read again */
+    unsigned
+        load; /* the load that read it: one that failed half-way leaves entries that are not linked, to be read again */
     uint32_t *field_type_oids;
 } type_entry;
 
@@ -102,7 +104,8 @@ static pgconvoy_type_kind kind_of(char typtype, bool is_array)
 static const char types_sql[] =
     "SELECT t.oid, t.typtype, n.nspname, t.typname, e.extname, t.typtypmod, t.typdelim, t.typrelid, t.typsend <> 0, "
     "t.typtype = 'b' AND t.typlen = -1 AND t.typelem <> 0, "
-    "CASE t.typtype WHEN 'b' THEN t.typelem WHEN 'd' THEN t.typbasetype WHEN 'r' THEN r.rngsubtype WHEN 'm' THEN %s ELSE 0 END "
+    "CASE t.typtype WHEN 'b' THEN t.typelem WHEN 'd' THEN t.typbasetype WHEN 'r' THEN r.rngsubtype WHEN 'm' THEN %s "
+    "ELSE 0 END "
     "FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
     "LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid %s"
     "LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid "
@@ -151,7 +154,8 @@ static int read_rows(pgc_types *types, PGconn *conn, const oid_list *list, oid_l
     PQclear(result);
     for (size_t i = 0; i < list->count && !failed; i++) {
         if (!pgc_types_find(types, list->oids[i])) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "the source's catalog has no type with oid %u", list->oids[i]);
+            pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "the source's catalog has no type with oid %u",
+                               list->oids[i]);
             failed = -1;
         }
     }
@@ -170,9 +174,9 @@ static int run_length(const PGresult *result, int row)
 static int read_labels(pgc_types *types, PGconn *conn, const oid_list *list, pgconvoy_error *err)
 {
     PGresult *result = pgc_query_oids(conn,
-                                  "SELECT enumtypid, enumlabel FROM pg_catalog.pg_enum "
-                                  "WHERE enumtypid = ANY ($1::pg_catalog.oid[]) ORDER BY enumtypid, enumsortorder",
-                                  list->oids, list->count, err);
+                                      "SELECT enumtypid, enumlabel FROM pg_catalog.pg_enum "
+                                      "WHERE enumtypid = ANY ($1::pg_catalog.oid[]) ORDER BY enumtypid, enumsortorder",
+                                      list->oids, list->count, err);
     if (!result)
         return -1;
     int failed = 0;
@@ -191,7 +195,8 @@ static int read_labels(pgc_types *types, PGconn *conn, const oid_list *list, pgc
     return failed;
 }
 
-static int read_field_run(pgc_types *types, const PGresult *result, int row, int count, oid_list *next, pgconvoy_error *err)
+static int read_field_run(pgc_types *types, const PGresult *result, int row, int count, oid_list *next,
+                          pgconvoy_error *err)
 {
     type_entry *entry = pgc_oid_map_get(&types->map, pgc_result_oid(result, row, 0));
     pgconvoy_column *fields = pgc_arena_zalloc(types->arena, (size_t)count * sizeof *fields);
@@ -215,12 +220,13 @@ static int read_field_run(pgc_types *types, const PGresult *result, int row, int
 
 static int read_fields(pgc_types *types, PGconn *conn, const oid_list *list, oid_list *next, pgconvoy_error *err)
 {
-    PGresult *result = pgc_query_oids(conn,
-                                  "SELECT t.oid, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod) "
-                                  "FROM pg_catalog.pg_type t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid "
-                                  "WHERE t.oid = ANY ($1::pg_catalog.oid[]) AND t.typtype = 'c' AND a.attnum > 0 "
-                                  "AND NOT a.attisdropped ORDER BY t.oid, a.attnum",
-                                  list->oids, list->count, err);
+    PGresult *result = pgc_query_oids(
+        conn,
+        "SELECT t.oid, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, a.atttypmod) "
+        "FROM pg_catalog.pg_type t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.typrelid "
+        "WHERE t.oid = ANY ($1::pg_catalog.oid[]) AND t.typtype = 'c' AND a.attnum > 0 "
+        "AND NOT a.attisdropped ORDER BY t.oid, a.attnum",
+        list->oids, list->count, err);
     if (!result)
         return -1;
     int failed = 0;

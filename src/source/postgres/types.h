@@ -1,6 +1,6 @@
 /*
- * The types of the source, read from its catalog in bulk and kept for as long as the source is open. A type is read with all that it is made of.
- * One thread at a time: the source's catalog_lock guards it.
+ * The types of the source, read from its catalog in bulk and kept for as long as the source is open. A type is read
+ * with all that it is made of. One thread at a time: the source's catalog_lock guards it.
  */
 #ifndef PGC_SOURCE_POSTGRES_TYPES_H
 #define PGC_SOURCE_POSTGRES_TYPES_H
@@ -15,8 +15,10 @@ typedef struct pgc_types pgc_types;
 pgc_types *pgc_types_new(pgc_arena *arena);
 void pgc_types_free(pgc_types *types);
 
-/* Makes every type of oids known, with elements, base types, fields and labels. Asks the server only for what is not known yet. */
-int pgc_types_load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Makes every type of oids known, with elements, base types, fields and labels. Asks the server only for what is not
+ * known yet. */
+int pgc_types_load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count,
+                   pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* NULL when it was not loaded. */
 const pgconvoy_type *pgc_types_find(const pgc_types *types, uint32_t oid);

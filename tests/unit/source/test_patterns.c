@@ -42,8 +42,8 @@ static void a_dot_parts_the_schema_from_the_name(void **state)
     (void)state;
     expect_table("s.t", "(" MATCH("c.relname", "^(t)$") " AND " MATCH("n.nspname", "^(s)$") ")");
     expect_table("\"s.x\".t", "(" MATCH("c.relname", "^(t)$") " AND " MATCH("n.nspname", "^(s\\.x)$") ")");
-    expect_table("d.s.t", "(" MATCH("c.relname", "^(t)$") " AND " MATCH("n.nspname", "^(s)$") " AND "
-                          MATCH("pg_catalog.current_database()", "^(d)$") ")");
+    expect_table("d.s.t", "(" MATCH("c.relname", "^(t)$") " AND " MATCH("n.nspname", "^(s)$") " AND " MATCH(
+                              "pg_catalog.current_database()", "^(d)$") ")");
 }
 
 static void stars_and_question_marks_are_wildcards_outside_of_quotes(void **state)

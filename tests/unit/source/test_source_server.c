@@ -1,6 +1,6 @@
 /*
- * The source against a real server, named by PGCONVOY_TEST_URI: a superuser's connection to a database that the test may fill, of a server with
- * wal_level = logical. Skipped without it.
+ * The source against a real server, named by PGCONVOY_TEST_URI: a superuser's connection to a database that the test
+ * may fill, of a server with wal_level = logical. Skipped without it.
  */
 #include "source/source.h"
 #include "base/clock.h"
@@ -73,15 +73,22 @@ static int set_up(void **state)
     fixture *f = calloc(1, sizeof *f);
     f->uri = uri;
     f->log.write = ignore_line;
-    f->config = (pgc_source_config){.uri = uri, .pipeline_name = NAME, .include_schemas = schema, .streaming = true, .jobs = 1,
-                                    .memory_bytes = 64 << 20, .state_dir = "/tmp/pgconvoy-source-test", .log = &f->log};
+    f->config = (pgc_source_config){.uri = uri,
+                                    .pipeline_name = NAME,
+                                    .include_schemas = schema,
+                                    .streaming = true,
+                                    .jobs = 1,
+                                    .memory_bytes = 64 << 20,
+                                    .state_dir = "/tmp/pgconvoy-source-test",
+                                    .log = &f->log};
     *state = f;
     f->conn = pgc_connect(uri, PGC_CONNECTION_SQL, "pgconvoy test", &f->err);
     if (!f->conn)
         fail_msg("%s", f->err.message);
     f->version = PQserverVersion(f->conn);
     drop_all(f);
-    sql(f, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS pgc_source_test CASCADE; CREATE SCHEMA pgc_source_test; "
+    sql(f, "SET client_min_messages = warning; DROP SCHEMA IF EXISTS pgc_source_test CASCADE; CREATE SCHEMA "
+           "pgc_source_test; "
            "SET search_path = pgc_source_test, public");
     return 0;
 }
@@ -113,7 +120,8 @@ static int64_t text_number(const pgconvoy_value *value)
 }
 
 /* Sums up what a copy of one table gives: rows, and the sum of its first column, in text. */
-static void copy(fixture *f, const pgconvoy_table *table, const pgconvoy_format *formats, int64_t target, int64_t *rows, int64_t *sum)
+static void copy(fixture *f, const pgconvoy_table *table, const pgconvoy_format *formats, int64_t target, int64_t *rows,
+                 int64_t *sum)
 {
     void *reader;
     pgc_range *ranges;
@@ -170,7 +178,8 @@ static void ranges_and_partitions_give_every_row_once(void **state)
            "INSERT INTO big SELECT k, repeat('x', 100) FROM generate_series(1, 20000) k; "
            "CREATE TABLE log (id int, at date) PARTITION BY RANGE (at); "
            "CREATE TABLE log_1 PARTITION OF log FOR VALUES FROM ('2020-01-01') TO ('2021-01-01'); "
-           "CREATE TABLE log_2 (at date, id int); ALTER TABLE log ATTACH PARTITION log_2 FOR VALUES FROM ('2021-01-01') TO ('2022-01-01'); "
+           "CREATE TABLE log_2 (at date, id int); ALTER TABLE log ATTACH PARTITION log_2 FOR VALUES FROM "
+           "('2021-01-01') TO ('2022-01-01'); "
            "INSERT INTO log SELECT k, date '2020-01-01' + k FROM generate_series(0, 700) k");
     f->config.streaming = false;
     open_source(f);
@@ -205,7 +214,8 @@ static void text_inside_of_a_binary_copy_is_the_output_functions(void **state)
     size_t count;
     pgconvoy_rows rows;
     /* the last is asked for in binary, and has no binary form before 16 */
-    const pgconvoy_format formats[8] = {[0] = PGCONVOY_BINARY, [7] = f->version < 160000 ? PGCONVOY_BINARY : PGCONVOY_TEXT};
+    const pgconvoy_format formats[8] = {
+        [0] = PGCONVOY_BINARY, [7] = f->version < 160000 ? PGCONVOY_BINARY : PGCONVOY_TEXT};
     OK(f, OPS->begin_snapshot(f->source, &lsn, &f->err));
     OK(f, OPS->open_reader(f->source, &reader, &f->err));
     OK(f, OPS->split(f->source, f->tables[0], 0, &ranges, &count, &f->err));
@@ -377,7 +387,10 @@ static void what_cannot_be_moved_is_refused_by_name_and_nothing_is_made(void **s
     sql(f, "CREATE TABLE changed (a int); INSERT INTO changed VALUES (1); UPDATE changed SET a = 2");
     /* statistics arrive when the session is idle for a moment, or goes */
     PQreset(f->conn);
-    for (int i = 0; i < 100 && number(f, "SELECT n_tup_upd FROM pg_stat_all_tables WHERE relid = 'pgc_source_test.changed'::regclass") == 0; i++)
+    for (int i = 0;
+         i < 100 &&
+         number(f, "SELECT n_tup_upd FROM pg_stat_all_tables WHERE relid = 'pgc_source_test.changed'::regclass") == 0;
+         i++)
         pgc_clock_sleep_ms(50);
     refused(f, "pgc_source_test.changed");
     f->config.include_tables = none;

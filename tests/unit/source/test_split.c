@@ -18,7 +18,8 @@ static int set_up(void **state)
     (void)state;
     pgconvoy_error err = {0};
     source = (pgc_postgres_source){.server_version = 150000, .block_size = BLOCK};
-    table = (pgc_source_table){.table = {.oid = 5, .schema = "s", .name = "t"}, .relkind = 'r', .parts = parts, .part_count = 1};
+    table = (pgc_source_table){
+        .table = {.oid = 5, .schema = "s", .name = "t"}, .relkind = 'r', .parts = parts, .part_count = 1};
     parts[0] = (pgc_part){.oid = 5, .heap_bytes = 1000 * BLOCK, .total_bytes = 1000 * BLOCK};
     parts[1] = (pgc_part){.oid = 6, .heap_bytes = 10 * BLOCK, .total_bytes = 10 * BLOCK};
     return pgc_oid_map_put(&source.table_map, 5, &table, &err);
