@@ -61,6 +61,7 @@ cli_console *cli_console_new(const char *name, const cli_arguments *arguments, p
         if (strcmp(level, pgc_log_level_name((pgconvoy_log_level)i)) == 0)
             console->level = (pgconvoy_log_level)i;
     console->view = choose_view(arguments);
+    console->last_us = pgc_clock_monotonic_us(); /* a command that fails at once says only why */
     snprintf(console->title, sizeof console->title, "pgconvoy %s", name);
     pgc_buffer_init(&console->text, (size_t)64 << 20);
     pgc_buffer_init(&console->drawn, 1 << 20);

@@ -5,21 +5,24 @@
 
 #define OPTION_WIDTH 30
 
-/* text and spaces up to width columns; the texts have an ellipsis or two, which is three bytes and one column. */
+/* The left column of a list; a text that is too wide for it has a line of its own. Some have an ellipsis: three bytes, one column. */
 static void add_padded(pgc_buffer *out, const char *text, int width)
 {
+    int left = width;
     for (const char *c = text; *c; c++)
-        width -= ((unsigned char)*c & 0xC0) != 0x80;
-    pgc_buffer_format(out, "%s%*s", text, width > 0 ? width : 0, "");
+        left -= ((unsigned char)*c & 0xC0) != 0x80;
+    if (left >= 0)
+        pgc_buffer_format(out, "  %s%*s  ", text, left, "");
+    else
+        pgc_buffer_format(out, "  %s\n  %*s  ", text, width, "");
 }
 
 static void add_sinks(pgc_buffer *out)
 {
     pgc_buffer_text(out, "\nSOURCE\n  postgres://…, host=… dbname=…   a PostgreSQL server, as libpq takes it\n\nTARGET\n");
     for (const pgconvoy_sink *const *sink = pgconvoy_sinks(); *sink; sink++) {
-        pgc_buffer_text(out, "  ");
         add_padded(out, (*sink)->target_help, OPTION_WIDTH);
-        pgc_buffer_format(out, "  %s\n", (*sink)->description);
+        pgc_buffer_format(out, "%s\n", (*sink)->description);
     }
 }
 
@@ -44,10 +47,7 @@ static void add_option(void *arg, const pgconvoy_option *option)
     char left[96];
     snprintf(left, sizeof left, "%c%c%c --%s%s%s", option->letter ? '-' : ' ', option->letter ? option->letter : ' ',
              option->letter ? ',' : ' ', option->name, option->argument ? " " : "", option->argument ? option->argument : "");
-    if (strlen(left) > OPTION_WIDTH)
-        pgc_buffer_format(out, "  %s\n  %-*s  ", left, OPTION_WIDTH, "");
-    else
-        pgc_buffer_format(out, "  %-*s  ", OPTION_WIDTH, left);
+    add_padded(out, left, OPTION_WIDTH);
     pgc_buffer_text(out, option->help);
     if (option->argument && option->default_text)
         pgc_buffer_format(out, " (default: %s)", option->default_text);
