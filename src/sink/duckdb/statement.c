@@ -1,0 +1,90 @@
+/* SQL to DuckDB, and its errors turned into ours. */
+#include "sink/duckdb/duckdb_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+void pgc_duckdb_message_error(duckdb_error_type type, const char *message, const char *doing, pgconvoy_error *err)
+{
+    /* DuckDB's messages go on with advice on their later lines, which does not fit a program that drives it */
+    char line[sizeof err->message];
+    snprintf(line, sizeof line, "%s", message && *message ? message : "no reason given");
+    line[strcspn(line, "\n")] = '\0';
+
+    bool memory = type == DUCKDB_ERROR_OUT_OF_MEMORY || strstr(line, "Out of Memory");
+    bool disk = strstr(line, "No space left") != NULL;
+    pgconvoy_error_set(err, memory || disk ? PGCONVOY_ERROR_RESOURCE : PGCONVOY_ERROR_SINK, "%s: %s", doing, line);
+    if (memory)
+        pgconvoy_error_hint(err, "give it more with --memory, or fewer threads or no primary keys with "
+                                 "duckdb:FILE?threads=1&primary_key=off");
+    else if (disk)
+        pgconvoy_error_hint(err, "make room on the disk of the database file and of its .tmp folder");
+    else if (type == DUCKDB_ERROR_CONSTRAINT)
+        pgconvoy_error_hint(err, "somebody else has written to the table, or the source's rows break its constraint: copy the table "
+                                 "again, or do without keys with duckdb:FILE?primary_key=off");
+    pgconvoy_error_retriable(err, disk || type == DUCKDB_ERROR_TRANSACTION || type == DUCKDB_ERROR_FATAL);
+}
+
+void pgc_duckdb_result_error(const pgc_duckdb_api *api, duckdb_result *result, const char *doing, pgconvoy_error *err)
+{
+    pgc_duckdb_message_error(api->result_error_type(result), api->result_error(result), doing, err);
+    api->destroy_result(result);
+}
+
+int pgc_duckdb_select(const pgc_duckdb_api *api, duckdb_connection connection, const pgc_buffer *sql, const char *doing,
+                      duckdb_result *result, pgconvoy_error *err)
+{
+    if (pgc_buffer_check(sql, err) != 0)
+        return -1;
+    if (api->query(connection, sql->data, result) == DuckDBSuccess)
+        return 0;
+    pgc_duckdb_result_error(api, result, doing, err);
+    return -1;
+}
+
+int pgc_duckdb_run(const pgc_duckdb_api *api, duckdb_connection connection, const pgc_buffer *sql, const char *doing,
+                   int64_t *changed, pgconvoy_error *err)
+{
+    duckdb_result result;
+    if (pgc_duckdb_select(api, connection, sql, doing, &result, err) != 0)
+        return -1;
+    if (changed)
+        *changed = (int64_t)api->rows_changed(&result);
+    api->destroy_result(&result);
+    return 0;
+}
+
+int pgc_duckdb_run_text(const pgc_duckdb_api *api, duckdb_connection connection, const char *sql, const char *doing,
+                        pgconvoy_error *err)
+{
+    duckdb_result result;
+    if (api->query(connection, sql, &result) == DuckDBSuccess) {
+        api->destroy_result(&result);
+        return 0;
+    }
+    pgc_duckdb_result_error(api, &result, doing, err);
+    return -1;
+}
+
+const char *pgc_duckdb_cell(const pgc_duckdb_api *api, duckdb_result *result, idx_t row, idx_t column, pgc_arena *arena)
+{
+    char *text = api->value_varchar(result, column, row);
+    const char *copy = text ? pgc_arena_strdup(arena, text) : NULL;
+    api->free(text);
+    return copy;
+}
+
+int64_t pgc_duckdb_number(const pgc_duckdb_api *api, duckdb_result *result, idx_t row, idx_t column)
+{
+    char *text = api->value_varchar(result, column, row);
+    int64_t number = text ? (int64_t)strtoll(text, NULL, 10) : 0;
+    api->free(text);
+    return number;
+}
+
+void pgc_duckdb_rollback(const pgc_duckdb_api *api, duckdb_connection connection)
+{
+    duckdb_result result;
+    (void)api->query(connection, "ROLLBACK", &result);
+    api->destroy_result(&result);
+}
