@@ -134,6 +134,11 @@ static int open_state_dir(const pgconvoy_pipeline *pipeline, pgc_state_dir *stat
     return result;
 }
 
+static bool is_stopped(void *arg)
+{
+    return atomic_load((atomic_bool *)arg);
+}
+
 static int open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, bool streaming,
                        pgconvoy_error *err)
 {
@@ -153,6 +158,8 @@ static int open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_stat
         .memory_bytes = options->memory_bytes / 4,
         .state_dir = state_dir->path,
         .log = &pipeline->log,
+        .interrupted = is_stopped,
+        .interrupted_arg = &pipeline->stop,
     };
     run->source_ops = &pgc_source_postgres;
     run->source = run->source_ops->open(&run->source_config, err);
