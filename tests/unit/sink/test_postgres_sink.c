@@ -70,8 +70,7 @@ static void rows_arrive_in_either_format(void **state)
              ask("SELECT md5(string_agg(r::text, '|' ORDER BY id)) FROM (SELECT i AS id, CASE WHEN i % 3 = 0 "
                  "THEN NULL ELSE E'x\\t\\n\\\\' || i END FROM generate_series(1, 1000) i) r"));
     assert_asked(sum, expected);
-    assert_asked("SELECT string_agg(contype::text, '') FROM pg_constraint WHERE conrelid = 'public.users'::regclass",
-                 "p");
+    assert_asked("SELECT count(*) FROM pg_constraint WHERE conrelid = 'public.users'::regclass AND contype = 'p'", "1");
     ok(pgc_sink_postgres.prepare_table(sink, &users, PGCONVOY_IF_EXISTS_ERROR, &err));
     copy_rows(&users, query, PGCONVOY_TEXT);
     ok(finish(&users));
