@@ -13,6 +13,8 @@ import socket
 import subprocess
 import time
 
+import values
+
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 SETTINGS = {
@@ -191,7 +193,7 @@ class Server:
         rows = self.sql(f"""COPY (SELECT attname, format_type(atttypid, NULL) FROM pg_attribute a JOIN pg_class c
             ON c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace WHERE {where} AND attnum > 0
             AND NOT attisdropped AND attgenerated = '' ORDER BY attnum) TO STDOUT""", database)
-        return [tuple(row.split("\t")) for row in rows.split("\n") if row]
+        return [tuple(values.copy_fields(row)) for row in rows.split("\n") if row]
 
     def current_lsn(self):
         return self.sql("SELECT pg_current_wal_insert_lsn()")

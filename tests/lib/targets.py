@@ -4,7 +4,6 @@ Each target gives the rows of a table as a list of tuples in the canonical form 
 brings the source's rows to the same form.
 """
 import collections
-import json
 import os
 import subprocess
 
@@ -126,9 +125,9 @@ class DuckdbTarget:
         return rows
 
     def _nested(self, pg_type, value):
-        if isinstance(value, list) and not any(isinstance(item, values.Pair) for item in value):
+        if isinstance(value, list):
             return tuple(self._nested(pg_type, item) for item in value)
-        if value is None or isinstance(value, (list, values.Empty)):
+        if value is None or isinstance(value, dict):
             return value and values.json_value(value)
         text = str(value).lower() if isinstance(value, bool) else str(value)
         return values.scalar(pg_type.removesuffix("[]"), text)
@@ -176,13 +175,11 @@ class StdoutTarget:
         self.operations.clear()
         self.messages.clear()
         for line in self.lines():
-            change = json.loads(line, parse_float=values.Number, parse_int=values.Number,
-                                object_pairs_hook=lambda pairs: [values.Pair(pair) for pair in pairs] or values.Empty())
-            change = dict(change)
+            change = values.loads(line)
             operation = change["op"]
             if "seq" in change:
                 high, low = change["commit_lsn"].split("/")
-                place = (int(high, 16) << 32 | int(low, 16), int(change["seq"]))
+                place = (int(high, 16) << 32 | int(low, 16), change["seq"])
                 if place <= last:
                     continue  # a repetition after a crash
                 last = place
@@ -195,8 +192,8 @@ class StdoutTarget:
             if operation == "truncate":
                 table.clear()
                 continue
-            key = as_dict(change["key"])
-            new = as_dict(change.get("new", []))
+            key = change["key"]
+            new = change.get("new", {})
             if operation == "insert" or operation == "copy":
                 table.setdefault(identity(key, new), []).append(new)
                 continue
@@ -211,7 +208,9 @@ class StdoutTarget:
                     new[name] = old[name]
                 full = len(key) == len(new)
                 new_key = new if full else {name: new[name] for name in key}
-                table.setdefault(identity(new_key, None), []).append(new)
+                in_order = {name: new[name] for name in old if name in new}
+                in_order.update(new)
+                table.setdefault(identity(new_key, None), []).append(in_order)
         return tables
 
     def rows(self, schema, table, columns):
@@ -238,11 +237,7 @@ class StdoutTarget:
                 for line in (lines if lines != [""] else [])]
 
 
-def as_dict(pairs):
-    return {} if isinstance(pairs, values.Empty) else dict(pairs)
-
-
 def identity(key, new):
-    """What a row is found by: its key; all of its columns where it has none."""
+    """What a row is found by: the values of its key; of all of its columns where it has none."""
     source = key if key or new is None else new
-    return tuple(sorted((name, values.json_value(value)) for name, value in source.items()))
+    return tuple(values.json_value(value) if type(value) in (dict, list) else value for value in source.values())

@@ -19,34 +19,25 @@ def copy_fields(line):
             for field in line.split("\t")]
 
 
+class Number(str):
+    """The text of a JSON number that is not whole: kept as it was written."""
+
+
 def json_value(value):
-    """A JSON value, as parsed by loads() below, in one hashable form that keeps the order and the text of numbers."""
+    """A JSON value, as parsed by loads(), in one hashable form."""
+    if isinstance(value, dict):
+        return ("object", tuple(sorted((name, json_value(item)) for name, item in value.items())))
     if isinstance(value, list):
-        if value and all(isinstance(item, Pair) for item in value):
-            return ("object", tuple(sorted((item[0], json_value(item[1])) for item in value)))
         return ("array", tuple(json_value(item) for item in value))
-    if isinstance(value, Empty):
-        return ("object", ())
-    if isinstance(value, Number):
+    if isinstance(value, bool) or value is None:
+        return value
+    if isinstance(value, (int, Number)):
         return ("number", str(value))
     return value
 
 
-class Pair(tuple):
-    pass
-
-
-class Empty:
-    pass
-
-
-class Number(str):
-    pass
-
-
 def loads(text):
-    return json.loads(text, parse_float=Number, parse_int=Number, parse_constant=Number,
-                      object_pairs_hook=lambda pairs: [Pair(pair) for pair in pairs] or Empty())
+    return json.loads(text, parse_float=Number, parse_constant=Number)
 
 
 def real(text):

@@ -10,7 +10,7 @@ import scenario
 
 def main(s):
     source = s.server()
-    source.pgbench_init(3)
+    source.pgbench_init(1 if s.case == "stdout" else 2)
     near = s.proxy(source)
     target = s.target(server=s.server() if s.case == "postgres" else None)
     far = None

@@ -33,7 +33,7 @@ def main(s):
     {"dropped": dropped, "invalidated": invalidated, "younger": younger}[how](s, source, target)
     source.sql("INSERT INTO t VALUES (100)")
     slots = source.slots()
-    s.sync(source.uri(), target, "--name", "lost", "--until", "caught-up").fails(1, ["slot", "pgconvoy_lost"])
+    s.sync(source.uri(), target, "--name", "lost", "--until", "caught-up").fails(1, ["slot", "lost"])
     assert source.slots().keys() == slots.keys(), "the slot was made anew"
     shape = source.columns("public", "t")
     assert len(target.rows("public", "t", shape)) == 10, "rows were written without the slot"

@@ -14,7 +14,7 @@ def load(s, source, seconds):
 
 def main(s):
     source = s.server()
-    source.pgbench_init(3)
+    source.pgbench_init(1 if s.case == "stdout" else 2)
     elsewhere = s.server() if s.case == "postgres" else None
     target = s.target(server=elsewhere)
     run = s.sync(source.uri(), target, "--name", "restart", "-j", "1")

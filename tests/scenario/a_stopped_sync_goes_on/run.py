@@ -11,7 +11,7 @@ import scenario
 
 def main(s):
     source = s.server()
-    source.pgbench_init(3)
+    source.pgbench_init(1 if s.case == "stdout" else 2)
     target = s.target()
     load = s.load(source.pgbench("-c", 2, "-T", 8, "-R", 400))
     for number in range(6):

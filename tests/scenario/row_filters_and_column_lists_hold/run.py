@@ -9,26 +9,26 @@ import scenario
 TABLES = """
 CREATE TABLE filtered (id int PRIMARY KEY, n int, name text);
 CREATE TABLE narrow (id int PRIMARY KEY, secret text, name text, doubled int GENERATED ALWAYS AS (id * 2) STORED);
-CREATE TABLE both (id int, shown bool, secret text, name text, PRIMARY KEY (id, shown));
+CREATE TABLE mixed (id int, shown bool, secret text, name text, PRIMARY KEY (id, shown));
 CREATE TABLE inserts_elsewhere (id int PRIMARY KEY);
 INSERT INTO filtered SELECT i, i % 10, 'row ' || i FROM generate_series(1, 100) AS i;
 INSERT INTO narrow SELECT i, 'secret ' || i, 'row ' || i FROM generate_series(1, 100) AS i;
-INSERT INTO both SELECT i, i % 2 = 0, 'secret ' || i, 'row ' || i FROM generate_series(1, 100) AS i;
+INSERT INTO mixed SELECT i, i % 2 = 0, 'secret ' || i, 'row ' || i FROM generate_series(1, 100) AS i;
 ALTER TABLE filtered REPLICA IDENTITY FULL;
-CREATE PUBLICATION mine FOR TABLE filtered WHERE (n < 5), TABLE narrow (id, name), TABLE both (id, shown, name) WHERE (shown);
+CREATE PUBLICATION mine FOR TABLE filtered WHERE (n < 5), TABLE narrow (id, name), TABLE mixed (id, shown, name) WHERE (shown);
 """
 
 CHANGES = """
 INSERT INTO filtered SELECT i, i % 10, 'row ' || i FROM generate_series(101, 200) AS i;
 INSERT INTO narrow SELECT i, 'secret ' || i, 'row ' || i FROM generate_series(101, 200) AS i;
-INSERT INTO both SELECT i, i % 2 = 0, 'secret ' || i, 'row ' || i FROM generate_series(101, 200) AS i;
+INSERT INTO mixed SELECT i, i % 2 = 0, 'secret ' || i, 'row ' || i FROM generate_series(101, 200) AS i;
 UPDATE filtered SET n = 9 WHERE n = 1;  -- leaves
 UPDATE filtered SET n = 2 WHERE n = 7;  -- comes
 UPDATE filtered SET name = 'new' WHERE n = 3;
 DELETE FROM filtered WHERE n = 4;
 UPDATE narrow SET secret = 'other', name = name || '!' WHERE id % 2 = 0;
 DELETE FROM narrow WHERE id % 7 = 0;
-UPDATE both SET shown = NOT shown WHERE id % 3 = 0;
+UPDATE mixed SET shown = NOT shown WHERE id % 3 = 0;
 INSERT INTO inserts_elsewhere VALUES (1);
 """
 
@@ -42,7 +42,7 @@ def main(s):
         text = [("id", "integer"), ("n", "integer"), ("name", "text")]
         s.equal(source, target, tables=[("public", "filtered")], columns=text, where="WHERE n < 5")
         s.equal(source, target, tables=[("public", "narrow")], columns=[("id", "integer"), ("name", "text")])
-        s.equal(source, target, tables=[("public", "both")], where="WHERE shown",
+        s.equal(source, target, tables=[("public", "mixed")], where="WHERE shown",
                 columns=[("id", "integer"), ("shown", "boolean"), ("name", "text")])
 
     s.sync_until_caught_up(source.uri(), target, "--name", "filters", "--publication", "mine")
