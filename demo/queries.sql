@@ -11,9 +11,9 @@ FROM archive.dependencies d WHERE d.relation IN ('depends', 'pre-depends')
 GROUP BY d.target ORDER BY needed_by DESC, d.target LIMIT 5;
 
 -- Downloads and their volume, by month
-SELECT CAST(date_trunc('month', at) AS date) AS month, count(*) AS downloads, CAST(sum(bytes) / 1000000000 AS bigint) AS gigabytes,
+SELECT CAST(date_trunc('month', downloaded_at) AS date) AS month, count(*) AS downloads, CAST(sum(bytes) / 1000000000 AS bigint) AS gigabytes,
        CAST(round(sum(seconds)) AS bigint) AS seconds
-FROM archive.downloads GROUP BY date_trunc('month', at) ORDER BY month;
+FROM archive.downloads GROUP BY date_trunc('month', downloaded_at) ORDER BY month;
 
 -- Tags by facet, out of the arrays
 SELECT split_part(t.tag, '::', 1) AS facet, count(*) AS uses, count(DISTINCT p.id) AS packages

@@ -62,15 +62,15 @@ CREATE TABLE popularity (
 );
 
 CREATE TABLE downloads (
-    id         bigint GENERATED ALWAYS AS IDENTITY,
-    at         timestamptz NOT NULL,
-    package_id int NOT NULL,
-    country    text NOT NULL,
-    bytes      bigint NOT NULL,
-    seconds    numeric(10, 3) NOT NULL,
-    client     jsonb,
-    PRIMARY KEY (id, at)
-) PARTITION BY RANGE (at);
+    id            bigint GENERATED ALWAYS AS IDENTITY,
+    downloaded_at timestamptz NOT NULL,
+    package_id    int NOT NULL,
+    country       text NOT NULL,
+    bytes         bigint NOT NULL,
+    seconds       numeric(10, 3) NOT NULL,
+    client        jsonb,
+    PRIMARY KEY (id, downloaded_at)
+) PARTITION BY RANGE (downloaded_at);
 
 CREATE TABLE downloads_2026_01 PARTITION OF downloads FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
 CREATE TABLE downloads_2026_02 PARTITION OF downloads FOR VALUES FROM ('2026-02-01') TO ('2026-03-01');
