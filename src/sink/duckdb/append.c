@@ -48,7 +48,7 @@ int pgc_duckdb_append_begin(pgc_duckdb_writer *writer, const pgconvoy_table *tab
         DuckDBSuccess)
         return appender_error(writer, "opening the table", err);
     for (int i = 0; !same_order && i < writer->layout->column_count; i++) {
-        if (sink->api.appender_add_column(writer->appender, pgc_duckdb_layout_column(writer->layout, i)) != DuckDBSuccess)
+        if (sink->api.appender_add_column(writer->appender, writer->layout->target_names[i]) != DuckDBSuccess)
             return appender_error(writer, "the table there has other columns", err);
     }
     writer->unflushed_bytes = 0;

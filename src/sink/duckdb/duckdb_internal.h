@@ -97,6 +97,7 @@ typedef struct pgc_duckdb_layout {
     int column_count; /* at least 1 */
     const pgc_duckdb_type **types;
     duckdb_logical_type *logical;
+    const char **target_names, **target_types; /* as the target has them; set by pgc_duckdb_match_columns */
 } pgc_duckdb_layout;
 
 pgc_duckdb_layout *pgc_duckdb_layout_new(pgc_duckdb_sink *sink, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -114,7 +115,8 @@ typedef struct pgc_duckdb_existing {
     bool exists; /* as a table or a view */
     bool has_primary_key;
 } pgc_duckdb_existing;
-/* The columns of a table or view: name, type, 1 when in the primary key. *columns is the caller's to destroy when *there. */
+enum { PGC_DUCKDB_INFO_NAME = 0, PGC_DUCKDB_INFO_TYPE = 1, PGC_DUCKDB_INFO_KEY = 3 /* "PRI" */ };
+/* The columns of a table or view, a row each, with the cells above. *columns is the caller's to destroy when *there. */
 int pgc_duckdb_table_info(const pgc_duckdb_sink *sink, duckdb_connection connection, const char *schema, const char *name,
                           duckdb_result *columns, bool *there, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_look_up(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
@@ -124,10 +126,13 @@ int pgc_duckdb_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_i
 int pgc_duckdb_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
                             pgconvoy_error *err);
 /*
- * Compares the columns that the target's table has with those of layout: *same_order says that they are the same ones in the same order. Enum columns
- * get labels that are new since they were made. Runs in the connection's transaction.
+ * Compares the columns that the target's table has with those of layout, which it must have: *same_order says that they are the same ones in the
+ * same order. Changes nothing.
  */
-int pgc_duckdb_adapt_columns(pgc_duckdb_sink *sink, duckdb_connection connection, const pgc_duckdb_layout *layout,
+int pgc_duckdb_match_columns(pgc_duckdb_sink *sink, duckdb_connection connection, pgc_duckdb_layout *layout,
+                             bool *same_order, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same; and enum columns get labels that are new since they were made, in the connection's transaction. */
+int pgc_duckdb_adapt_columns(pgc_duckdb_sink *sink, duckdb_connection connection, pgc_duckdb_layout *layout,
                              bool *same_order, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- primary_key.c */

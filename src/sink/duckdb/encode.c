@@ -187,6 +187,18 @@ static inline int slow_integer(const pgc_duckdb_type *type, const pgconvoy_value
     return *out < low || *out > high ? out_of_range(err, type->source->name, "out of range") : 0;
 }
 
+/* xid8 in text form, which goes beyond the signed reader. */
+static int read_unsigned(const pgconvoy_value *value, uint64_t *out, pgconvoy_error *err)
+{
+    bool fits = value->length > 0;
+    *out = 0;
+    for (int32_t i = 0; fits && i < value->length; i++) {
+        fits = value->data[i] >= '0' && value->data[i] <= '9' && !__builtin_mul_overflow(*out, 10u, out) &&
+               !__builtin_add_overflow(*out, (uint64_t)(value->data[i] - '0'), out);
+    }
+    return fits ? 0 : out_of_range(err, "xid8", "no whole number of 64 bits");
+}
+
 #define SLOW_INTEGER(LOW, HIGH) (slow_integer(type, value, LOW, HIGH, &wide, err) != 0 ? -1 : (*out = (__typeof__(*out))wide, 0))
 
 static int encode_integers(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type, duckdb_vector vector, idx_t at,
@@ -201,8 +213,8 @@ static int encode_integers(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *t
         LOOP(int32_t, 4, *out = (int32_t)get32(value->data), SLOW_INTEGER(INT32_MIN, INT32_MAX))
     case PGC_DUCKDB_UINTEGER:
         LOOP(uint32_t, 4, *out = get32(value->data), SLOW_INTEGER(0, UINT32_MAX))
-    case PGC_DUCKDB_UBIGINT: /* the reader gives the same 64 bits, signed */
-        LOOP(uint64_t, 8, *out = get64(value->data), SLOW_INTEGER(INT64_MIN, INT64_MAX))
+    case PGC_DUCKDB_UBIGINT:
+        LOOP(uint64_t, 8, *out = get64(value->data), read_unsigned(value, out, err))
     default:
         LOOP(int64_t, 8, *out = (int64_t)get64(value->data), SLOW_INTEGER(INT64_MIN, INT64_MAX))
     }

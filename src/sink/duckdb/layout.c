@@ -16,7 +16,9 @@ static int fill_layout(pgc_duckdb_sink *sink, pgc_duckdb_layout *layout, pgconvo
     const pgconvoy_table *table = layout->table;
     layout->types = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->types);
     layout->logical = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->logical);
-    if (!layout->types || !layout->logical)
+    layout->target_names = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->target_names);
+    layout->target_types = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->target_types);
+    if (!layout->types || !layout->logical || !layout->target_names || !layout->target_types)
         return pgc_error_out_of_memory(err);
     for (int i = 0; i < layout->column_count; i++) {
         const pgconvoy_column *column = table->column_count > 0 ? &table->columns[i] : NULL;

@@ -10,15 +10,11 @@ int pgc_duckdb_table_info(const pgc_duckdb_sink *sink, duckdb_connection connect
                           duckdb_result *columns, bool *there, pgconvoy_error *err)
 {
     /* duckdb_tables() and duckdb_columns() go through the whole catalog, which takes long where there are thousands of tables */
-    pgc_buffer qualified, sql;
-    pgc_buffer_init(&qualified, 4096);
+    pgc_buffer sql;
     pgc_buffer_init(&sql, 8192);
-    pgc_duckdb_table_name(sink, schema, name, &qualified);
-    pgc_buffer_text(&sql, "SELECT name, type, pk::INT FROM pragma_table_info(");
-    if (qualified.data)
-        pgc_quote_literal(&sql, qualified.data);
-    pgc_buffer_text(&sql, ")");
-    int result = pgc_buffer_check(&qualified, err) != 0 ? -1 : pgc_buffer_check(&sql, err);
+    pgc_buffer_text(&sql, "DESCRIBE ");
+    pgc_duckdb_table_name(sink, schema, name, &sql);
+    int result = pgc_buffer_check(&sql, err);
     if (result == 0) {
         *there = sink->api.query(connection, sql.data, columns) == DuckDBSuccess;
         if (!*there && sink->api.result_error_type(columns) != DUCKDB_ERROR_CATALOG) {
@@ -28,7 +24,6 @@ int pgc_duckdb_table_info(const pgc_duckdb_sink *sink, duckdb_connection connect
             sink->api.destroy_result(columns);
         }
     }
-    pgc_buffer_free(&qualified);
     pgc_buffer_free(&sql);
     return result;
 }
@@ -42,8 +37,11 @@ int pgc_duckdb_look_up(pgc_duckdb_sink *sink, duckdb_connection connection, cons
         return -1;
     if (!existing->exists)
         return 0;
-    for (idx_t i = 0; i < sink->api.row_count(&columns); i++)
-        existing->has_primary_key = existing->has_primary_key || pgc_duckdb_number(&sink->api, &columns, i, 2) != 0;
+    for (idx_t i = 0; i < sink->api.row_count(&columns); i++) {
+        char *key = sink->api.value_varchar(&columns, PGC_DUCKDB_INFO_KEY, i);
+        existing->has_primary_key = existing->has_primary_key || (key && strcmp(key, "PRI") == 0);
+        sink->api.free(key);
+    }
     sink->api.destroy_result(&columns);
     return 0;
 }
@@ -156,17 +154,21 @@ int pgc_duckdb_check_table(void *arg, const pgconvoy_table *table, pgconvoy_if_e
     pgc_duckdb_sink *sink = arg;
     pgc_duckdb_existing existing;
     const char *how;
+    bool same_order;
     if (check_names(table, err) != 0)
         return -1;
     pgc_duckdb_layout *layout = pgc_duckdb_layout_new(sink, table, err);
     if (!layout)
         return -1;
-    pgc_duckdb_layout_free(sink, layout);
     pthread_mutex_lock(&sink->lock);
     int result = check_twins(sink, table, err);
     if (result == 0)
         result = check_existing(sink, table, if_exists, &existing, &how, err);
+    /* somebody else's table is filled as it is, so it must have our columns */
+    if (result == 0 && existing.exists && !how && if_exists != PGCONVOY_IF_EXISTS_DROP)
+        result = pgc_duckdb_match_columns(sink, sink->control, layout, &same_order, err);
     pthread_mutex_unlock(&sink->lock);
+    pgc_duckdb_layout_free(sink, layout);
     return result;
 }
 
@@ -351,7 +353,7 @@ static int adapt_enum(pgc_duckdb_sink *sink, duckdb_connection connection, const
     return result;
 }
 
-int pgc_duckdb_adapt_columns(pgc_duckdb_sink *sink, duckdb_connection connection, const pgc_duckdb_layout *layout,
+int pgc_duckdb_match_columns(pgc_duckdb_sink *sink, duckdb_connection connection, pgc_duckdb_layout *layout,
                              bool *same_order, pgconvoy_error *err)
 {
     const pgconvoy_table *table = layout->table;
@@ -365,24 +367,41 @@ int pgc_duckdb_adapt_columns(pgc_duckdb_sink *sink, duckdb_connection connection
         pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
         return -1;
     }
-    int result = 0;
     idx_t count = sink->api.row_count(&found);
     *same_order = count == (idx_t)layout->column_count;
-    for (idx_t i = 0; result == 0 && i < count; i++) {
-        char *name = sink->api.value_varchar(&found, 0, i), *type = sink->api.value_varchar(&found, 1, i);
-        for (int c = 0; name && type && result == 0 && c < layout->column_count; c++) {
+    for (idx_t i = 0; i < count; i++) {
+        const char *name = pgc_duckdb_cell(&sink->api, &found, i, PGC_DUCKDB_INFO_NAME, layout->arena);
+        for (int c = 0; name && c < layout->column_count; c++) {
             /* nearly always the same place: looked at first */
             int at = (int)(((idx_t)c + i) % (idx_t)layout->column_count);
             if (strcasecmp(name, pgc_duckdb_layout_column(layout, at)) != 0)
                 continue;
             *same_order = *same_order && (idx_t)at == i;
-            if (has_enum(layout->types[at]))
-                result = adapt_enum(sink, connection, layout, at, type, err);
+            layout->target_names[at] = name;
+            layout->target_types[at] = pgc_duckdb_cell(&sink->api, &found, i, PGC_DUCKDB_INFO_TYPE, layout->arena);
             break;
         }
-        sink->api.free(name);
-        sink->api.free(type);
     }
     sink->api.destroy_result(&found);
-    return result;
+    for (int c = 0; c < layout->column_count; c++) {
+        if (layout->target_names[c] && layout->target_types[c])
+            continue;
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "table %s.%s in %s has no column \"%s\"", table->schema, table->name,
+                           sink->target.file, pgc_duckdb_layout_column(layout, c));
+        pgconvoy_error_hint(err, "add the column there, or have the table made anew with --if-exists drop");
+        return -1;
+    }
+    return 0;
+}
+
+int pgc_duckdb_adapt_columns(pgc_duckdb_sink *sink, duckdb_connection connection, pgc_duckdb_layout *layout,
+                             bool *same_order, pgconvoy_error *err)
+{
+    if (pgc_duckdb_match_columns(sink, connection, layout, same_order, err) != 0)
+        return -1;
+    for (int c = 0; c < layout->column_count; c++) {
+        if (has_enum(layout->types[c]) && adapt_enum(sink, connection, layout, c, layout->target_types[c], err) != 0)
+            return -1;
+    }
+    return 0;
 }
