@@ -2,8 +2,9 @@
  *
  *     custom_sink postgres://localhost/shop
  *
- * What a sink must do stands above each operation in pgconvoy.h. This one keeps its checkpoint in a local file and its counts in memory; a real
- * one writes its data in write_rows and write_changes, and makes them durable in commit before it stores the checkpoint. */
+ * What a sink must do stands above each operation in pgconvoy.h. This one keeps its checkpoint in a local file and its
+ * counts in memory; a real one writes its data in write_rows and write_changes, and makes them durable in commit before
+ * it stores the checkpoint. */
 #include <pgconvoy.h>
 
 #include <pthread.h>
@@ -56,7 +57,8 @@ static int prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_ex
     return pgconvoy_checkpoint_file_store(((counts *)sink)->checkpoint, 0, &status, 1, NULL, err);
 }
 
-static int finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status, pgconvoy_error *err)
+static int finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                        pgconvoy_error *err)
 {
     (void)table;
     return pgconvoy_checkpoint_file_store(((counts *)sink)->checkpoint, 0, status, 1, NULL, err);
@@ -101,7 +103,8 @@ static int write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy
     return 0;
 }
 
-static int commit(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count, pgconvoy_error *err)
+static int commit(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                  pgconvoy_error *err)
 {
     return pgconvoy_checkpoint_file_store(((counts *)writer)->checkpoint, lsn, tables, table_count, NULL, err);
 }
@@ -124,13 +127,28 @@ static void close_sink(void *sink)
 static const char *const schemes[] = {NULL}; /* it is handed over, not found by a TARGET */
 
 static const pgconvoy_sink counting_sink = {
-    .version = PGCONVOY_SINK_VERSION, .name = "counts", .description = "counts changes", .schemes = schemes, .target_help = "",
+    .version = PGCONVOY_SINK_VERSION,
+    .name = "counts",
+    .description = "counts changes",
+    .schemes = schemes,
+    .target_help = "",
     .capabilities = PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_ALL_TABLES_IN_ONE_STREAM,
-    .open = open_sink, .read_checkpoint = read_checkpoint, .column_format = pgconvoy_sink_default_column_format_text,
-    .check_table = pgconvoy_sink_default_check_table, .prepare_table = prepare_table, .finish_table = finish_table,
-    .open_writer = open_writer, .begin = begin, .write_rows = write_rows, .write_changes = write_changes,
-    .change_schema = pgconvoy_sink_default_change_schema, .commit = commit, .abort = nothing, .close_writer = nothing,
-    .drop = drop, .close = close_sink,
+    .open = open_sink,
+    .read_checkpoint = read_checkpoint,
+    .column_format = pgconvoy_sink_default_column_format_text,
+    .check_table = pgconvoy_sink_default_check_table,
+    .prepare_table = prepare_table,
+    .finish_table = finish_table,
+    .open_writer = open_writer,
+    .begin = begin,
+    .write_rows = write_rows,
+    .write_changes = write_changes,
+    .change_schema = pgconvoy_sink_default_change_schema,
+    .commit = commit,
+    .abort = nothing,
+    .close_writer = nothing,
+    .drop = drop,
+    .close = close_sink,
 };
 
 int main(int argc, char **argv)
@@ -147,8 +165,8 @@ int main(int argc, char **argv)
     if (failed)
         fprintf(stderr, "%s\n%s\n", pgconvoy_error_message(err), pgconvoy_error_get_hint(err));
     for (int i = 0; i < counts.table_count && !failed; i++)
-        printf("%s: %lld copied, %lld inserted, %lld updated, %lld deleted\n", counts.tables[i].name, counts.tables[i].copied,
-               counts.tables[i].inserted, counts.tables[i].updated, counts.tables[i].deleted);
+        printf("%s: %lld copied, %lld inserted, %lld updated, %lld deleted\n", counts.tables[i].name,
+               counts.tables[i].copied, counts.tables[i].inserted, counts.tables[i].updated, counts.tables[i].deleted);
     pgconvoy_pipeline_free(pipeline);
     pgconvoy_error_free(err);
     return failed;

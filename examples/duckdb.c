@@ -1,4 +1,5 @@
-/* Copies a database into a DuckDB file, follows its changes until they are caught up, and says on the way how far it is:
+/* Copies a database into a DuckDB file, follows its changes until they are caught up, and says on the way how far it
+ * is:
  *
  *     duckdb postgres://localhost/shop shop.duckdb
  *

@@ -1,6 +1,7 @@
 /*
- * A checkpoint in a local file. A store appends one small record and syncs it, so that a commit costs the same however many tables there
- * are; the whole state is rewritten (temporary file, sync, rename) only when the tail has outgrown it. Folder and file are made by the first store.
+ * A checkpoint in a local file. A store appends one small record and syncs it, so that a commit costs the same however
+ * many tables there are; the whole state is rewritten (temporary file, sync, rename) only when the tail has outgrown
+ * it. Folder and file are made by the first store.
  */
 #include "apply/checkpoint_file.h"
 
@@ -14,17 +15,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_FILE_BYTES   ((size_t)1 << 30)
+#define MAX_FILE_BYTES ((size_t)1 << 30)
 #define MIN_REWRITE_BYTES 65536
 
 struct pgconvoy_checkpoint_file {
     pthread_mutex_t lock; /* guards everything below */
     char *folder, *path, *temporary, *source_id;
-    int fd;                /* open for appending, -1 before the first store */
-    size_t length;         /* of the file */
-    size_t whole_length;   /* of its first record */
+    int fd;              /* open for appending, -1 before the first store */
+    size_t length;       /* of the file */
+    size_t whole_length; /* of its first record */
     pgc_checkpoint_state state;
-    pgc_buffer text;       /* the record being written */
+    pgc_buffer text; /* the record being written */
     /* what the last read and note gave out */
     pgc_checkpoint_state view;
     pgconvoy_table_status *view_tables;
@@ -71,7 +72,8 @@ static int load(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
     result = pgc_checkpoint_text_read(text.data, text.length, &file->state, &valid, err);
     if (result != 0) {
         pgc_error_prefix(err, "checkpoint %s", file->path);
-        pgconvoy_error_hint(err, "run `pgconvoy drop` for this pipeline to start anew, or put back the file from a backup");
+        pgconvoy_error_hint(err,
+                            "run `pgconvoy drop` for this pipeline to start anew, or put back the file from a backup");
     }
 done:
     pgc_buffer_free(&text);
@@ -120,7 +122,8 @@ void pgconvoy_checkpoint_file_close(pgconvoy_checkpoint_file *file)
     free(file);
 }
 
-pgconvoy_table_state pgc_checkpoint_file_table_state(pgconvoy_checkpoint_file *file, const char *schema, const char *name)
+pgconvoy_table_state pgc_checkpoint_file_table_state(pgconvoy_checkpoint_file *file, const char *schema,
+                                                     const char *name)
 {
     pthread_mutex_lock(&file->lock);
     const pgc_checkpoint_table *table = pgc_checkpoint_state_find(&file->state, schema, name);
@@ -146,7 +149,8 @@ static int make_view(pgconvoy_checkpoint_file *file)
         const pgconvoy_table_status status = {table->schema, table->name, table->state, table->copy_lsn};
         if (pgc_checkpoint_state_set_table(&file->view, &status) != 0)
             return -1;
-        tables[i] = (pgconvoy_table_status){file->view.tables[i].schema, file->view.tables[i].name, table->state, table->copy_lsn};
+        tables[i] = (pgconvoy_table_status){file->view.tables[i].schema, file->view.tables[i].name, table->state,
+                                            table->copy_lsn};
     }
     return 0;
 }
@@ -247,8 +251,8 @@ static int write_whole(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
 }
 
 /*
- * Appends the record in text. After a failure it is not known how much of it is on disk: the next store writes the file anew, and a reader does
- * not count a record that is cut short.
+ * Appends the record in text. After a failure it is not known how much of it is on disk: the next store writes the file
+ * anew, and a reader does not count a record that is cut short.
  */
 static int append_record(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
 {
@@ -262,8 +266,8 @@ static int append_record(pgconvoy_checkpoint_file *file, pgconvoy_error *err)
     return 0;
 }
 
-static int change_state(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
-                        const char *note)
+static int change_state(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+                        size_t table_count, const char *note)
 {
     pgc_checkpoint_state *state = &file->state;
     if (!state->source_id && file->source_id && pgc_checkpoint_state_set_text(&state->source_id, file->source_id) != 0)
@@ -278,8 +282,8 @@ static int change_state(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn, const 
     return 0;
 }
 
-static int store(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
-                 const char *note, pgconvoy_error *err)
+static int store(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+                 size_t table_count, const char *note, pgconvoy_error *err)
 {
     if (change_state(file, lsn, tables, table_count, note) != 0)
         return pgc_error_out_of_memory(err);
@@ -301,8 +305,9 @@ static int store(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn, const pgconvo
     return append_record(file, err);
 }
 
-int pgconvoy_checkpoint_file_store(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
-                                   size_t table_count, const char *note, pgconvoy_error *err)
+int pgconvoy_checkpoint_file_store(pgconvoy_checkpoint_file *file, pgconvoy_lsn lsn,
+                                   const pgconvoy_table_status *tables, size_t table_count, const char *note,
+                                   pgconvoy_error *err)
 {
     pthread_mutex_lock(&file->lock);
     int result = store(file, lsn, tables, table_count, note, err);

@@ -1,9 +1,10 @@
 /*
  * More of a checkpoint file (include/pgconvoy.h) than the public interface shows, for sinks of our own.
  *
- * The file is STATE_DIR/checkpoint: records of lines of tab-separated fields, each record closed by a line "= CHECKSUM". The first record is
- * the whole state, those behind it say what changed since; a record that is cut short by a crash does not count. When
- * the tail outgrows the state the file is written anew and renamed into place. It looks like this:
+ * The file is STATE_DIR/checkpoint: records of lines of tab-separated fields, each record closed by a line "=
+ * CHECKSUM". The first record is the whole state, those behind it say what changed since; a record that is cut short by
+ * a crash does not count. When the tail outgrows the state the file is written anew and renamed into place. It looks
+ * like this:
  *
  *     pgconvoy checkpoint 1
  *     source  7391042…/shop

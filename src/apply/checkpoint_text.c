@@ -1,6 +1,6 @@
 /*
- * Records of a checkpoint file. Fields are separated by tabs; backslash, tab, newline and carriage return inside a field are written \\ \t \n \r, so
- * that a table may have any name.
+ * Records of a checkpoint file. Fields are separated by tabs; backslash, tab, newline and carriage return inside a
+ * field are written \\ \t \n \r, so that a table may have any name.
  */
 #include "apply/checkpoint_text.h"
 
@@ -223,7 +223,8 @@ static int read_line(char *line, pgc_checkpoint_state *state)
     return -1;
 }
 
-/* The record that starts at text: the start of its closing line, or NULL when it is not whole. *next is what follows. */
+/* The record that starts at text: the start of its closing line, or NULL when it is not whole. *next is what follows.
+ */
 static char *find_end(char *text, char *end, char **next)
 {
     for (char *line = text; line < end;) {

@@ -1,5 +1,6 @@
 /*
- * Numbers with units. Sizes step by 1024, as PostgreSQL's own settings and pg_size_pretty do; plain counts step by 1000.
+ * Numbers with units. Sizes step by 1024, as PostgreSQL's own settings and pg_size_pretty do; plain counts step by
+ * 1000.
  */
 #include "base/units.h"
 

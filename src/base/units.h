@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 /*
- * Reads a size: digits, then nothing, B, kB, MB, GB or TB (powers of 1024; also K, M, G, T, KiB …, in either case, a space before the unit
- * allowed). Returns 0, or -1 when text is no size or is more than a size_t holds.
+ * Reads a size: digits, then nothing, B, kB, MB, GB or TB (powers of 1024; also K, M, G, T, KiB …, in either case, a
+ * space before the unit allowed). Returns 0, or -1 when text is no size or is more than a size_t holds.
  */
 int pgc_size_parse(const char *text, size_t *bytes) __attribute__((warn_unused_result));
 

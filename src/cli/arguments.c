@@ -1,6 +1,6 @@
 /*
- * A command line taken apart: options before, between and behind the operands, `--name value`, `--name=value`, `-j4`, `-j 4`, and `--` after
- * which all are operands. "-" alone is an operand.
+ * A command line taken apart: options before, between and behind the operands, `--name value`, `--name=value`, `-j4`,
+ * `-j 4`, and `--` after which all are operands. "-" alone is an operand.
  */
 #include "cli/cli.h"
 

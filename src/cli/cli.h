@@ -8,13 +8,13 @@
 #include "base/buffer.h"
 
 /* Which kinds of commands take an option. */
-#define CLI_MOVE   1u /* copy, stream, sync */
-#define CLI_DROP   2u
+#define CLI_MOVE 1u /* copy, stream, sync */
+#define CLI_DROP 2u
 #define CLI_STATUS 4u
 
-#define CLI_EXIT_OK     0
+#define CLI_EXIT_OK 0
 #define CLI_EXIT_FAILED 1
-#define CLI_EXIT_USAGE  2
+#define CLI_EXIT_USAGE 2
 
 /* One option as it was given. value is "true" for a switch. */
 typedef struct cli_setting {
@@ -37,10 +37,11 @@ typedef struct cli_command {
     const char *name;
     const char *operands; /* "SOURCE TARGET" */
     const char *help;
-    unsigned kind;        /* CLI_MOVE … */
+    unsigned kind; /* CLI_MOVE … */
     int min_operands, max_operands;
     pgconvoy_action action; /* of a moving command */
-    /* Runs it. Returns the exit status; with err set the caller says what it says. NULL: planned, not in this version. */
+    /* Runs it. Returns the exit status; with err set the caller says what it says. NULL: planned, not in this version.
+     */
     int (*run)(const struct cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 } cli_command;
 
@@ -80,7 +81,8 @@ void cli_arguments_free(cli_arguments *arguments);
 void cli_mask_passwords(char *text);
 
 /* ---- config.c: the settings of a YAML file, put before those of the command line, so that the latter win */
-int cli_config_read(const cli_command *command, const char *path, cli_arguments *arguments, pgconvoy_error *err) PGC_MUST_CHECK;
+int cli_config_read(const cli_command *command, const char *path, cli_arguments *arguments,
+                    pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- help.c */
 void cli_help_general(pgc_buffer *out);

@@ -1,6 +1,6 @@
 /*
- * --config FILE: a YAML mapping of option names to a value, or to a list for options that may be repeated. `source` and `target` may
- * stand in for the operands. An unknown name is refused.
+ * --config FILE: a YAML mapping of option names to a value, or to a list for options that may be repeated. `source` and
+ * `target` may stand in for the operands. An unknown name is refused.
  */
 #include "cli/cli.h"
 
@@ -14,7 +14,7 @@ typedef struct reading {
     const char *path;
     yaml_document_t document;
     cli_arguments *arguments;
-    size_t place;            /* where the next setting goes: before all of the command line's */
+    size_t place; /* where the next setting goes: before all of the command line's */
     char *source, *target;
 } reading;
 

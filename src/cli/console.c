@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #define PLAIN_INTERVAL_US INT64_C(5000000)
-#define IDLE_INTERVAL_US  INT64_C(60000000) /* between lines that say nothing new */
-#define JSON_INTERVAL_US  INT64_C(1000000)
+#define IDLE_INTERVAL_US INT64_C(60000000) /* between lines that say nothing new */
+#define JSON_INTERVAL_US INT64_C(1000000)
 
 typedef enum view_kind { VIEW_NONE, VIEW_TTY, VIEW_PLAIN, VIEW_JSON } view_kind;
 
@@ -26,16 +26,17 @@ struct cli_console {
     char title[64];
     cli_meter rows, bytes, changes;
     pgc_buffer text;
-    pgc_buffer drawn;     /* the live view as it stands on the screen, for drawing it again */
+    pgc_buffer drawn; /* the live view as it stands on the screen, for drawing it again */
     int drawn_lines;
-    int64_t last_us;      /* when the last line of progress was written */
+    int64_t last_us; /* when the last line of progress was written */
     pgconvoy_phase last_phase;
-    int64_t last_sum;     /* rows, changes and position then */
+    int64_t last_sum; /* rows, changes and position then */
 };
 
 static view_kind choose_view(const cli_arguments *arguments)
 {
-    const char *progress = cli_setting_value(arguments, "progress"), *format = cli_setting_value(arguments, "log-format");
+    const char *progress = cli_setting_value(arguments, "progress"),
+               *format = cli_setting_value(arguments, "log-format");
     bool json_log = format && strcmp(format, "json") == 0;
     if (!progress || strcmp(progress, "auto") == 0) {
         const char *term = getenv("TERM");
@@ -101,7 +102,8 @@ static void add_clear(cli_console *console, pgc_buffer *out)
         pgc_buffer_format(out, "\r\033[%dA\033[J", console->drawn_lines);
 }
 
-/* Text of a server or a user: it must neither break the line nor steer the terminal. A run of such characters becomes one space. */
+/* Text of a server or a user: it must neither break the line nor steer the terminal. A run of such characters becomes
+ * one space. */
 static void add_one_line(pgc_buffer *out, const char *text)
 {
     bool gap = false;
@@ -184,7 +186,8 @@ static bool is_due(const cli_console *console, const pgconvoy_progress *progress
     return passed >= (sum == console->last_sum ? IDLE_INTERVAL_US : PLAIN_INTERVAL_US);
 }
 
-static void write_progress(cli_console *console, const char *pipeline, const pgconvoy_progress *progress, const cli_rates *rates)
+static void write_progress(cli_console *console, const char *pipeline, const pgconvoy_progress *progress,
+                           const cli_rates *rates)
 {
     pgc_buffer *text = &console->text;
     pgc_buffer_reset(text);

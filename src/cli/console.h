@@ -1,6 +1,6 @@
 /*
- * Standard error as log lines and progress share it. A live view is taken off the screen before a log line is written and drawn again behind it. All
- * functions may be called from any thread.
+ * Standard error as log lines and progress share it. A live view is taken off the screen before a log line is written
+ * and drawn again behind it. All functions may be called from any thread.
  */
 #ifndef PGC_CLI_CONSOLE_H
 #define PGC_CLI_CONSOLE_H

@@ -1,6 +1,6 @@
 /*
- * drop: removes what a pipeline left. Its two ends are those it noted in its state folder, unless they are given. Passwords are not in
- * that note; they come from PGPASSWORD, .pgpass or a service file, or from operands.
+ * drop: removes what a pipeline left. Its two ends are those it noted in its state folder, unless they are given.
+ * Passwords are not in that note; they come from PGPASSWORD, .pgpass or a service file, or from operands.
  */
 #include "cli/cli.h"
 #include "cli/console.h"
@@ -60,7 +60,8 @@ static int find_ends(const cli_arguments *arguments, const char *dir, ends *ends
     if (ends->source && ends->target)
         return 0;
     pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "nothing is known of a pipeline %s in %s", ends->name, dir);
-    pgconvoy_error_hint(err, "name its ends (pgconvoy drop %s SOURCE TARGET), or its folder with --state-dir", ends->name);
+    pgconvoy_error_hint(err, "name its ends (pgconvoy drop %s SOURCE TARGET), or its folder with --state-dir",
+                        ends->name);
     return -1;
 }
 

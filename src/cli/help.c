@@ -5,7 +5,8 @@
 
 #define OPTION_WIDTH 30
 
-/* The left column of a list; a text that is too wide for it has a line of its own. Some have an ellipsis: three bytes, one column. */
+/* The left column of a list; a text that is too wide for it has a line of its own. Some have an ellipsis: three bytes,
+ * one column. */
 static void add_padded(pgc_buffer *out, const char *text, int width)
 {
     int left = width;
@@ -19,7 +20,8 @@ static void add_padded(pgc_buffer *out, const char *text, int width)
 
 static void add_sinks(pgc_buffer *out)
 {
-    pgc_buffer_text(out, "\nSOURCE\n  postgres://…, host=… dbname=…   a PostgreSQL server, as libpq takes it\n\nTARGET\n");
+    pgc_buffer_text(out,
+                    "\nSOURCE\n  postgres://…, host=… dbname=…   a PostgreSQL server, as libpq takes it\n\nTARGET\n");
     for (const pgconvoy_sink *const *sink = pgconvoy_sinks(); *sink; sink++) {
         add_padded(out, (*sink)->target_help, OPTION_WIDTH);
         pgc_buffer_format(out, "%s\n", (*sink)->description);
@@ -37,8 +39,10 @@ void cli_help_general(pgc_buffer *out)
             pgc_buffer_format(out, "  %-30s  %s\n", left, command->help);
     }
     add_sinks(out);
-    pgc_buffer_text(out, "\npgconvoy COMMAND --help lists the command's options; pgconvoy --version says which version this is.\n"
-                         "Exit status: 0 done, 1 failed (the last line on standard error says why), 2 the command line was wrong.\n");
+    pgc_buffer_text(
+        out,
+        "\npgconvoy COMMAND --help lists the command's options; pgconvoy --version says which version this is.\n"
+        "Exit status: 0 done, 1 failed (the last line on standard error says why), 2 the command line was wrong.\n");
 }
 
 static void add_option(void *arg, const pgconvoy_option *option)
@@ -46,7 +50,8 @@ static void add_option(void *arg, const pgconvoy_option *option)
     pgc_buffer *out = arg;
     char left[96];
     snprintf(left, sizeof left, "%c%c%c --%s%s%s", option->letter ? '-' : ' ', option->letter ? option->letter : ' ',
-             option->letter ? ',' : ' ', option->name, option->argument ? " " : "", option->argument ? option->argument : "");
+             option->letter ? ',' : ' ', option->name, option->argument ? " " : "",
+             option->argument ? option->argument : "");
     add_padded(out, left, OPTION_WIDTH);
     pgc_buffer_text(out, option->help);
     if (option->argument && option->default_text)
@@ -56,7 +61,8 @@ static void add_option(void *arg, const pgconvoy_option *option)
 
 void cli_help_command(const cli_command *command, pgc_buffer *out)
 {
-    pgc_buffer_format(out, "usage: pgconvoy %s [OPTION…] %s\n\n%s\n\nOPTION\n", command->name, command->operands, command->help);
+    pgc_buffer_format(out, "usage: pgconvoy %s [OPTION…] %s\n\n%s\n\nOPTION\n", command->name, command->operands,
+                      command->help);
     cli_options_walk(command->kind, add_option, out);
     if (command->kind == CLI_MOVE)
         add_sinks(out);
@@ -102,7 +108,9 @@ void cli_help_markdown(pgc_buffer *out)
     static const struct {
         const char *title;
         unsigned kind;
-    } parts[] = {{"Options of `sync`, `copy` and `stream`", CLI_MOVE}, {"Options of `status`", CLI_STATUS}, {"Options of `drop`", CLI_DROP}};
+    } parts[] = {{"Options of `sync`, `copy` and `stream`", CLI_MOVE},
+                 {"Options of `status`", CLI_STATUS},
+                 {"Options of `drop`", CLI_DROP}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         pgc_buffer_format(out, "\n## %s\n\n| option | meaning | default |\n|---|---|---|\n", parts[i].title);
         cli_options_walk(parts[i].kind, add_option_row, out);

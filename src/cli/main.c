@@ -2,12 +2,14 @@
 #include "cli/cli.h"
 #include "cli/console.h"
 
+#include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <unistd.h>
 
 static int print(const pgc_buffer *text)
 {
-    return fwrite(text->data, 1, text->length, stdout) == text->length && fflush(stdout) == 0 ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+    return fwrite(text->data, 1, text->length, stdout) == text->length && fflush(stdout) == 0 ? CLI_EXIT_OK
+                                                                                              : CLI_EXIT_FAILED;
 }
 
 static int print_help(const cli_arguments *arguments)
@@ -56,7 +58,8 @@ static const cli_command *find_command(const cli_arguments *arguments, pgconvoy_
         return NULL;
     }
     if (!command->run) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the command %s is not in this version (%s)", command->name, pgconvoy_version());
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the command %s is not in this version (%s)", command->name,
+                           pgconvoy_version());
         pgconvoy_error_hint(err, "pgconvoy --help lists the commands that are");
         return NULL;
     }
@@ -68,8 +71,8 @@ static int check_operands(const cli_command *command, const cli_arguments *argum
     int count = (int)arguments->operand_count;
     if (count >= command->min_operands && count <= command->max_operands)
         return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "%s takes %s, but %d operand%s given", command->name, command->operands, count,
-                       count == 1 ? " was" : "s were");
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "%s takes %s, but %d operand%s given", command->name,
+                       command->operands, count, count == 1 ? " was" : "s were");
     pgconvoy_error_hint(err, "see pgconvoy %s --help", command->name);
     return -1;
 }
@@ -92,12 +95,25 @@ static int run(cli_arguments *arguments, pgconvoy_error *err)
     return command->run(command, arguments, err);
 }
 
+/*
+ * A standard descriptor that was closed must not become a connection to a server, into which lines would then be written. In place of
+ * standard output stands one that cannot be written, so that the sink refuses it.
+ */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY) != fd)
+            _exit(CLI_EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_descriptors();
     pgconvoy_error err = {0};
     cli_arguments arguments = {0};
     if (argc > 0 && is_named(argv[0], "pg_dump")) {
-        pgconvoy_error_set(&err, PGCONVOY_ERROR_CONFIG, "running as pg_dump is not in this version of pgconvoy (%s)", pgconvoy_version());
+        pgconvoy_error_set(&err, PGCONVOY_ERROR_CONFIG, "running as pg_dump is not in this version of pgconvoy (%s)",
+                           pgconvoy_version());
         pgconvoy_error_hint(&err, "use PostgreSQL's own pg_dump");
         cli_say_error(&arguments, &err);
         return CLI_EXIT_FAILED;

@@ -24,8 +24,8 @@ typedef struct move {
 } move;
 
 /*
- * Signals are waited for by a thread of their own, so nothing has to be safe inside a handler. SIGINT and SIGTERM count also where a shell has
- * them ignored for its background jobs; SIGHUP does not, for nohup's sake.
+ * Signals are waited for by a thread of their own, so nothing has to be safe inside a handler. SIGINT and SIGTERM count
+ * also where a shell has them ignored for its background jobs; SIGHUP does not, for nohup's sake.
  */
 static void *wait_for_signals(void *arg)
 {
@@ -52,7 +52,8 @@ static void block_signals(move *move)
     signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write, with a message */
 }
 
-/* status.json for `pgconvoy status`. Only once the pipeline has its folder to itself, which it has when it has begun to move something. */
+/* status.json for `pgconvoy status`. Only once the pipeline has its folder to itself, which it has when it has begun to
+ * move something. */
 static void write_status(move *move, const char *name, const pgconvoy_progress *progress)
 {
     int64_t now = pgc_clock_monotonic_us();

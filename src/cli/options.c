@@ -6,11 +6,19 @@ static const char *const format_choices[] = {"text", "json", NULL};
 static const char *const level_choices[] = {"debug", "info", "warning", "error", NULL};
 
 const cli_option cli_options[] = {
-    {{"config", 0, "FILE", "none", "the same settings as YAML; what the command line says wins"}, CLI_MOVE | CLI_DROP, NULL},
-    {{"progress", 0, "auto|tty|plain|json|none", "auto", "progress on standard error; auto is a live view on a terminal, else lines"},
-     CLI_MOVE, progress_choices},
-    {{"log-format", 0, "text|json", "text", "how the log on standard error is written"}, CLI_MOVE | CLI_DROP | CLI_STATUS, format_choices},
-    {{"log-level", 0, "debug|info|warning|error", "info", "the least important lines that are written"}, CLI_MOVE | CLI_DROP, level_choices},
+    {{"config", 0, "FILE", "none", "the same settings as YAML; what the command line says wins"},
+     CLI_MOVE | CLI_DROP,
+     NULL},
+    {{"progress", 0, "auto|tty|plain|json|none", "auto",
+      "progress on standard error; auto is a live view on a terminal, else lines"},
+     CLI_MOVE,
+     progress_choices},
+    {{"log-format", 0, "text|json", "text", "how the log on standard error is written"},
+     CLI_MOVE | CLI_DROP | CLI_STATUS,
+     format_choices},
+    {{"log-level", 0, "debug|info|warning|error", "info", "the least important lines that are written"},
+     CLI_MOVE | CLI_DROP,
+     level_choices},
     {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_STATUS, NULL},
     {{"help", 0, NULL, NULL, "this text"}, CLI_MOVE | CLI_DROP | CLI_STATUS, NULL},
     {{.name = NULL}, 0, NULL},
@@ -22,7 +30,8 @@ static unsigned kinds_of(const pgconvoy_option *option)
     static const struct {
         const char *name;
         unsigned kinds;
-    } others[] = {{"name", CLI_DROP}, {"publication", CLI_DROP}, {"slot", CLI_DROP}, {"state-dir", CLI_DROP | CLI_STATUS}};
+    } others[] = {
+        {"name", CLI_DROP}, {"publication", CLI_DROP}, {"slot", CLI_DROP}, {"state-dir", CLI_DROP | CLI_STATUS}};
     unsigned kinds = CLI_MOVE;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(option->name, others[i].name) == 0)
@@ -81,13 +90,15 @@ int cli_settings_check(const cli_command *command, const cli_arguments *argument
         const cli_setting *setting = &arguments->settings[i];
         bool is_pipelines;
         if (!cli_option_find(setting->option->name, 0, command->kind, &is_pipelines)) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "%s takes no option --%s", command->name, setting->option->name);
+            pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "%s takes no option --%s", command->name,
+                               setting->option->name);
             pgconvoy_error_hint(err, "see pgconvoy %s --help", command->name);
             return -1;
         }
         for (const cli_option *row = cli_options; row->option.name; row++)
             if (&row->option == setting->option && row->choices && !is_choice(row->choices, setting->value)) {
-                pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--%s cannot be \"%s\"", row->option.name, setting->value);
+                pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--%s cannot be \"%s\"", row->option.name,
+                                   setting->value);
                 pgconvoy_error_hint(err, "give one of %s", row->option.argument);
                 return -1;
             }

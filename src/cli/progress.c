@@ -87,7 +87,8 @@ static void add_stream(const pgconvoy_progress *progress, const cli_rates *rates
     char lsn[PGCONVOY_LSN_TEXT_SIZE];
     pgc_buffer_format(out, "lag %s (%s), %s changes, %s/s, at %s", pgc_size_to_text(progress->lag_bytes, size),
                       pgc_duration_to_text(progress->lag_us, time), pgc_count_to_text(progress->changes, count),
-                      pgc_count_to_short_text(rates->changes_per_s, rate), pgconvoy_lsn_to_text(progress->durable_lsn, lsn));
+                      pgc_count_to_short_text(rates->changes_per_s, rate),
+                      pgconvoy_lsn_to_text(progress->durable_lsn, lsn));
 }
 
 void cli_progress_line(const pgconvoy_progress *progress, const cli_rates *rates, pgc_buffer *out)
@@ -97,7 +98,8 @@ void cli_progress_line(const pgconvoy_progress *progress, const cli_rates *rates
     bool was_copied = progress->rows_copied > 0 || progress->phase == PGCONVOY_PHASE_COPYING;
     if (was_copied && progress->phase != PGCONVOY_PHASE_STREAMING && progress->phase != PGCONVOY_PHASE_CATCHING_UP) {
         pgc_buffer_format(out, ", %zu of %zu tables, %s rows, %s", cli_tables_done(progress), progress->table_count,
-                          pgc_count_to_text(progress->rows_copied, rows), pgc_size_to_text(progress->bytes_copied, size));
+                          pgc_count_to_text(progress->rows_copied, rows),
+                          pgc_size_to_text(progress->bytes_copied, size));
         double share = cli_total_share(progress);
         if (progress->phase == PGCONVOY_PHASE_COPYING && share >= 0) {
             pgc_buffer_format(out, ", %s/s, %d %%", pgc_size_to_text(rates->bytes_per_s, rate), (int)(share * 100));
@@ -106,7 +108,8 @@ void cli_progress_line(const pgconvoy_progress *progress, const cli_rates *rates
                 pgc_buffer_format(out, ", %s left", pgc_duration_to_text(left, time));
         }
     }
-    if (progress->durable_lsn != 0 && progress->phase != PGCONVOY_PHASE_COPYING && progress->phase != PGCONVOY_PHASE_STARTING) {
+    if (progress->durable_lsn != 0 && progress->phase != PGCONVOY_PHASE_COPYING &&
+        progress->phase != PGCONVOY_PHASE_STARTING) {
         pgc_buffer_text(out, ", ");
         add_stream(progress, rates, out);
     }

@@ -1,6 +1,6 @@
 /*
- * How far a pipeline is, as text: the pieces that the views on standard error and status.json share. Pure functions over a pgconvoy_progress,
- * and meters that turn counts into rates.
+ * How far a pipeline is, as text: the pieces that the views on standard error and status.json share. Pure functions
+ * over a pgconvoy_progress, and meters that turn counts into rates.
  */
 #ifndef PGC_CLI_PROGRESS_H
 #define PGC_CLI_PROGRESS_H
@@ -24,7 +24,8 @@ typedef struct cli_rates {
 const char *cli_phase_name(pgconvoy_phase phase);       /* "catching up" */
 const char *cli_state_name(pgconvoy_table_state state); /* "catching_up" */
 
-/* Share of a table, or of all, that is copied: 0 to 1, -1 when nothing is known of its size. Only what is finished is 1. */
+/* Share of a table, or of all, that is copied: 0 to 1, -1 when nothing is known of its size. Only what is finished
+ * is 1. */
 double cli_table_share(const pgconvoy_table_progress *table);
 double cli_total_share(const pgconvoy_progress *progress);
 size_t cli_tables_done(const pgconvoy_progress *progress);
@@ -39,9 +40,10 @@ void cli_progress_json(const char *name, const pgconvoy_progress *progress, cons
                        pgc_buffer *out);
 
 /*
- * The live view: lines that fit into width and height, each ended by a newline; *line_count is how many. title stands in the first line.
+ * The live view: lines that fit into width and height, each ended by a newline; *line_count is how many. title stands
+ * in the first line.
  */
-void cli_progress_block(const char *title, const pgconvoy_progress *progress, const cli_rates *rates, int width, int height,
-                        pgc_buffer *out, int *line_count);
+void cli_progress_block(const char *title, const pgconvoy_progress *progress, const cli_rates *rates, int width,
+                        int height, pgc_buffer *out, int *line_count);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The live view as lines of text: a title, the tables that are being copied (largest first, a handful), a total, and how the stream
- * stands. Nothing here knows of a terminal but its size.
+ * The live view as lines of text: a title, the tables that are being copied (largest first, a handful), a total, and
+ * how the stream stands. Nothing here knows of a terminal but its size.
  */
 #include "cli/progress.h"
 
@@ -47,8 +47,8 @@ static void add_line(block *block, const char *text)
 }
 
 /* A row of the table of tables; the name takes what the numbers leave. */
-static void add_row(block *block, const char *name, const char *rows, const char *size, const char *rate, const char *done,
-                    const char *left)
+static void add_row(block *block, const char *name, const char *rows, const char *size, const char *rate,
+                    const char *done, const char *left)
 {
     char line[512], safe[256];
     int room = block->width - 1 - 2 - (15 + 9 + 11 + 6 + 10);
@@ -59,7 +59,8 @@ static void add_row(block *block, const char *name, const char *rows, const char
             *c = '?'; /* a name may hold anything, a terminal obeys anything */
     if (columns_of(safe) > room)
         memcpy(safe + bytes_of(safe, room - 1), "…", sizeof "…");
-    snprintf(line, sizeof line, "  %s%*s%15s%9s%11s%6s%10s", safe, room - columns_of(safe), "", rows, size, rate, done, left);
+    snprintf(line, sizeof line, "  %s%*s%15s%9s%11s%6s%10s", safe, room - columns_of(safe), "", rows, size, rate, done,
+             left);
     add_line(block, line);
 }
 
@@ -84,22 +85,24 @@ static const char *left_text(int64_t left_us, char *text)
 static void add_numbers(block *block, const char *name, int64_t rows, int64_t bytes, int64_t bytes_per_s, double share,
                         int64_t left_us)
 {
-    char rows_text[PGC_UNITS_TEXT_SIZE], size[PGC_UNITS_TEXT_SIZE], rate[PGC_UNITS_TEXT_SIZE + 2], done[PGC_UNITS_TEXT_SIZE],
-        left[PGC_UNITS_TEXT_SIZE];
+    char rows_text[PGC_UNITS_TEXT_SIZE], size[PGC_UNITS_TEXT_SIZE], rate[PGC_UNITS_TEXT_SIZE + 2],
+        done[PGC_UNITS_TEXT_SIZE], left[PGC_UNITS_TEXT_SIZE];
     if (share >= 1) {
-        add_row(block, name, pgc_count_to_text(rows, rows_text), pgc_size_to_text(bytes, size), "", share_text(share, done), "");
+        add_row(block, name, pgc_count_to_text(rows, rows_text), pgc_size_to_text(bytes, size), "",
+                share_text(share, done), "");
         return;
     }
     pgc_size_to_text(bytes_per_s, rate);
     strcat(rate, "/s");
-    add_row(block, name, pgc_count_to_text(rows, rows_text), pgc_size_to_text(bytes, size), rate, share_text(share, done),
-            left_text(left_us, left));
+    add_row(block, name, pgc_count_to_text(rows, rows_text), pgc_size_to_text(bytes, size), rate,
+            share_text(share, done), left_text(left_us, left));
 }
 
 /* Largest first. */
 static int by_size(const void *a, const void *b)
 {
-    const pgconvoy_table_progress *x = *(const pgconvoy_table_progress *const *)a, *y = *(const pgconvoy_table_progress *const *)b;
+    const pgconvoy_table_progress *x = *(const pgconvoy_table_progress *const *)a,
+                                  *y = *(const pgconvoy_table_progress *const *)b;
     if (x->estimated_bytes != y->estimated_bytes)
         return x->estimated_bytes < y->estimated_bytes ? 1 : -1;
     return x < y ? -1 : x > y;
@@ -138,9 +141,11 @@ static void add_tables(block *block, const pgconvoy_progress *progress, int room
             add_row(block, name, "failed", "", "", "", "");
             continue;
         }
-        int64_t rate = table->elapsed_us > 0 ? (int64_t)((double)table->bytes_copied * 1e6 / (double)table->elapsed_us) : 0;
+        int64_t rate =
+            table->elapsed_us > 0 ? (int64_t)((double)table->bytes_copied * 1e6 / (double)table->elapsed_us) : 0;
         double share = cli_table_share(table);
-        add_numbers(block, name, table->rows_copied, table->bytes_copied, rate, share, cli_time_left(share, table->elapsed_us));
+        add_numbers(block, name, table->rows_copied, table->bytes_copied, rate, share,
+                    cli_time_left(share, table->elapsed_us));
     }
     free(running);
 }
@@ -149,18 +154,20 @@ static void add_stream(block *block, const pgconvoy_progress *progress, const cl
 {
     char size[PGC_UNITS_TEXT_SIZE], time[PGC_UNITS_TEXT_SIZE], count[PGC_UNITS_TEXT_SIZE], rate[PGC_UNITS_TEXT_SIZE];
     char lsn[PGCONVOY_LSN_TEXT_SIZE], line[256];
-    snprintf(line, sizeof line, "  stream: lag %s (%s)   %s changes/s   %s changes   at %s", pgc_size_to_text(progress->lag_bytes, size),
-             pgc_duration_to_text(progress->lag_us, time), pgc_count_to_short_text(rates->changes_per_s, rate),
-             pgc_count_to_text(progress->changes, count), pgconvoy_lsn_to_text(progress->durable_lsn, lsn));
+    snprintf(line, sizeof line, "  stream: lag %s (%s)   %s changes/s   %s changes   at %s",
+             pgc_size_to_text(progress->lag_bytes, size), pgc_duration_to_text(progress->lag_us, time),
+             pgc_count_to_short_text(rates->changes_per_s, rate), pgc_count_to_text(progress->changes, count),
+             pgconvoy_lsn_to_text(progress->durable_lsn, lsn));
     add_line(block, line);
 }
 
-void cli_progress_block(const char *title, const pgconvoy_progress *progress, const cli_rates *rates, int width, int height,
-                        pgc_buffer *out, int *line_count)
+void cli_progress_block(const char *title, const pgconvoy_progress *progress, const cli_rates *rates, int width,
+                        int height, pgc_buffer *out, int *line_count)
 {
     block block = {.out = out, .width = width < 20 ? 20 : width};
     char line[256], time[PGC_UNITS_TEXT_SIZE];
-    snprintf(line, sizeof line, "%s   %s   %s", title, cli_phase_name(progress->phase), pgc_duration_to_text(progress->elapsed_us, time));
+    snprintf(line, sizeof line, "%s   %s   %s", title, cli_phase_name(progress->phase),
+             pgc_duration_to_text(progress->elapsed_us, time));
     add_line(&block, line);
     bool is_copying = progress->phase <= PGCONVOY_PHASE_COPYING || progress->phase == PGCONVOY_PHASE_RETRYING;
     size_t done = cli_tables_done(progress);

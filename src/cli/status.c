@@ -1,6 +1,6 @@
 /*
- * status: what the pipelines of a state folder last said of themselves (status.json, each second while one runs). Whether one runs is
- * told by its lock, which the kernel gives back however a process ends.
+ * status: what the pipelines of a state folder last said of themselves (status.json, each second while one runs).
+ * Whether one runs is told by its lock, which the kernel gives back however a process ends.
  */
 #include "cli/cli.h"
 
@@ -160,10 +160,12 @@ static void add_status(yaml_document_t *document, bool with_tables, pgc_buffer *
 {
     const yaml_node_t *status = yaml_document_get_root_node(document);
     char lag[PGC_UNITS_TEXT_SIZE], lag_time[PGC_UNITS_TEXT_SIZE], count[PGC_UNITS_TEXT_SIZE], rate[PGC_UNITS_TEXT_SIZE];
-    pgc_buffer_format(out, "  %s as of %s: %s of %s tables copied\n", text_of(document, status, "phase"), text_of(document, status, "time"),
-                      text_of(document, status, "tables_done"), text_of(document, status, "table_count"));
+    pgc_buffer_format(out, "  %s as of %s: %s of %s tables copied\n", text_of(document, status, "phase"),
+                      text_of(document, status, "time"), text_of(document, status, "tables_done"),
+                      text_of(document, status, "table_count"));
     pgc_buffer_format(out, "  durable at %s, source at %s, lag %s (%s)\n", text_of(document, status, "durable_lsn"),
-                      text_of(document, status, "source_lsn"), pgc_size_to_text(number_of(document, status, "lag_bytes"), lag),
+                      text_of(document, status, "source_lsn"),
+                      pgc_size_to_text(number_of(document, status, "lag_bytes"), lag),
                       pgc_duration_to_text(number_of(document, status, "lag_ms") * 1000, lag_time));
     pgc_buffer_format(out, "  %s changes, %s/s\n", pgc_count_to_text(number_of(document, status, "changes"), count),
                       pgc_count_to_short_text(number_of(document, status, "changes_per_s"), rate));
@@ -175,7 +177,8 @@ static void add_text(const char *dir, const char *name, bool with_tables, pgc_bu
 {
     pgconvoy_error err;
     char *source = cli_pipeline_note(dir, name, "source"), *target = cli_pipeline_note(dir, name, "target");
-    pgc_buffer_format(out, "%s: %s\n  %s → %s\n", name, is_running(dir, name) ? "running" : "stopped", source ? source : "?", target ? target : "?");
+    pgc_buffer_format(out, "%s: %s\n  %s → %s\n", name, is_running(dir, name) ? "running" : "stopped",
+                      source ? source : "?", target ? target : "?");
     free(source);
     free(target);
     char *path = cli_state_path(dir, name, "status.json", &err);
@@ -230,7 +233,8 @@ int cli_run_status(const cli_command *command, cli_arguments *arguments, pgconvo
     if (result == 0 && !one)
         result = list_pipelines(dir, &names, err);
     else if (result == 0 && (strchr(arguments->operands[0], '/') || !is_pipeline(dir, arguments->operands[0]))) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "nothing is known of a pipeline %s in %s", arguments->operands[0], dir);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "nothing is known of a pipeline %s in %s", arguments->operands[0],
+                           dir);
         pgconvoy_error_hint(err, "pgconvoy status lists what there is; --state-dir names another folder");
         result = -1;
     } else if (result == 0)

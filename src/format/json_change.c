@@ -1,6 +1,7 @@
 /*
- * Changes as JSON lines. Most of a line is the same as in the line before: the names of a table's columns are escaped once and kept
- * (json_table.c), the transaction's part is made once for each transaction. What remains for a change are its values.
+ * Changes as JSON lines. Most of a line is the same as in the line before: the names of a table's columns are escaped
+ * once and kept (json_table.c), the transaction's part is made once for each transaction. What remains for a change are
+ * its values.
  */
 #include "format/json_change.h"
 
@@ -127,7 +128,10 @@ static const struct {
     const char *text;
     size_t length;
 } openings[] = {
-#define OPENING(name) {"{\"op\":\"" name "\",\"lsn\":", sizeof "{\"op\":\"" name "\",\"lsn\":" - 1}
+#define OPENING(name)                                                                                                  \
+    {                                                                                                                  \
+        "{\"op\":\"" name "\",\"lsn\":", sizeof "{\"op\":\"" name "\",\"lsn\":" - 1                                    \
+    }
     [0] = OPENING("copy"),
     [PGCONVOY_BEGIN] = OPENING("begin"),
     [PGCONVOY_INSERT] = OPENING("insert"),
@@ -140,8 +144,8 @@ static const struct {
 };
 
 /* {"op":…,"lsn":… and, with a transaction, its part; with sequence >= 0 that too. */
-static void write_head(pgc_json_writer *writer, int operation, pgconvoy_lsn lsn, const pgconvoy_transaction *transaction,
-                       int64_t sequence, pgc_buffer *out)
+static void write_head(pgc_json_writer *writer, int operation, pgconvoy_lsn lsn,
+                       const pgconvoy_transaction *transaction, int64_t sequence, pgc_buffer *out)
 {
     if (transaction)
         remember_transaction(writer, transaction);
@@ -185,8 +189,8 @@ static void write_text_value(const pgc_json_column *column, const char *data, si
     pgc_json_string_n(out, data, length);
 }
 
-static int write_value(pgc_json_writer *writer, const pgc_json_column *column, const pgconvoy_value *value, pgc_buffer *out,
-                       pgconvoy_error *err)
+static int write_value(pgc_json_writer *writer, const pgc_json_column *column, const pgconvoy_value *value,
+                       pgc_buffer *out, pgconvoy_error *err)
 {
     if (value->length < 0) {
         pgc_buffer_append(out, "null", 4);
@@ -197,14 +201,16 @@ static int write_value(pgc_json_writer *writer, const pgc_json_column *column, c
         return 0;
     }
     pgc_buffer_reset(&writer->scratch);
-    if (pgc_value_to_text(column->type, value, &writer->scratch, err) != 0 || pgc_buffer_check(&writer->scratch, err) != 0)
+    if (pgc_value_to_text(column->type, value, &writer->scratch, err) != 0 ||
+        pgc_buffer_check(&writer->scratch, err) != 0)
         return -1;
     write_text_value(column, writer->scratch.data ? writer->scratch.data : "", writer->scratch.length, out);
     return 0;
 }
 
 /* Short values, the most of all: name and value into room that is reserved once. False: left to write_value. */
-static inline bool write_short(const pgc_json_column *column, size_t comma, const pgconvoy_value *value, pgc_buffer *out)
+static inline bool write_short(const pgc_json_column *column, size_t comma, const pgconvoy_value *value,
+                               pgc_buffer *out)
 {
     int32_t length = value->length;
     if (length > SHORT_BYTES || (length >= 0 && (value->format != PGCONVOY_TEXT || column->kind == PGC_JSON_JSON)))
@@ -227,7 +233,8 @@ static inline bool write_short(const pgc_json_column *column, size_t comma, cons
 
 /* Appends {…} with the count columns that which lists (NULL: the first count). Unchanged values are left out. */
 static int write_object(pgc_json_writer *writer, const pgc_json_table *table, const int *which, int count,
-                        const pgconvoy_value *values, const pgconvoy_value *fallback, pgc_buffer *out, pgconvoy_error *err)
+                        const pgconvoy_value *values, const pgconvoy_value *fallback, pgc_buffer *out,
+                        pgconvoy_error *err)
 {
     size_t comma = 1; /* the first name goes without the comma it is kept with */
     pgc_buffer_byte(out, '{');
@@ -272,8 +279,8 @@ static void write_unchanged(const pgc_json_table *table, const pgconvoy_value *v
 }
 
 /* ,"schema":…,"table":…,"key":{…} and then "old" and "new" where they are given; ends the line. */
-static int write_row_body(pgc_json_writer *writer, const pgc_json_table *table, const pgconvoy_value *old, char old_kind,
-                          const pgconvoy_value *new_values, pgc_buffer *out, pgconvoy_error *err)
+static int write_row_body(pgc_json_writer *writer, const pgc_json_table *table, const pgconvoy_value *old,
+                          char old_kind, const pgconvoy_value *new_values, pgc_buffer *out, pgconvoy_error *err)
 {
     pgc_buffer_append(out, table->prefix, table->prefix_length);
     const pgconvoy_value *first = old ? old : new_values;
@@ -284,8 +291,8 @@ static int write_row_body(pgc_json_writer *writer, const pgc_json_table *table, 
     if (old) {
         bool key_only = old_kind == 'K';
         pgc_buffer_text(out, ",\"old\":");
-        if (write_object(writer, table, key_only ? table->key : NULL, key_only ? table->key_count : table->column_count, old,
-                         NULL, out, err) != 0)
+        if (write_object(writer, table, key_only ? table->key : NULL, key_only ? table->key_count : table->column_count,
+                         old, NULL, out, err) != 0)
             return -1;
     }
     if (new_values) {
@@ -313,7 +320,8 @@ static int end_line(pgc_buffer *out, size_t start, int result, pgconvoy_error *e
     return result;
 }
 
-int pgc_json_write_row(pgc_json_writer *writer, const pgconvoy_rows *rows, size_t row, pgc_buffer *out, pgconvoy_error *err)
+int pgc_json_write_row(pgc_json_writer *writer, const pgconvoy_rows *rows, size_t row, pgc_buffer *out,
+                       pgconvoy_error *err)
 {
     const pgc_json_table *table = pgc_json_tables_get(&writer->tables, rows->table, err);
     if (!table)
@@ -414,7 +422,8 @@ int pgc_json_write_change(pgc_json_writer *writer, const pgconvoy_change *change
     if (change->table && !(table = pgc_json_tables_get(&writer->tables, change->table, err)))
         return -1;
     bool is_boundary = operation == PGCONVOY_BEGIN || operation == PGCONVOY_COMMIT;
-    if (operation < PGCONVOY_BEGIN || operation > PGCONVOY_COMMIT || (!table && !is_boundary && operation != PGCONVOY_MESSAGE)) {
+    if (operation < PGCONVOY_BEGIN || operation > PGCONVOY_COMMIT ||
+        (!table && !is_boundary && operation != PGCONVOY_MESSAGE)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "a change of kind %d came without a table", operation);
         return -1;
     }
@@ -422,7 +431,8 @@ int pgc_json_write_change(pgc_json_writer *writer, const pgconvoy_change *change
     const pgconvoy_transaction *transaction = change->transaction;
     if (operation == PGCONVOY_MESSAGE && !(change->flags & PGCONVOY_MESSAGE_TRANSACTIONAL))
         transaction = NULL;
-    write_head(writer, operation, change->lsn, transaction, is_boundary || !transaction ? -1 : (int64_t)change->sequence, out);
+    write_head(writer, operation, change->lsn, transaction,
+               is_boundary || !transaction ? -1 : (int64_t)change->sequence, out);
     int result = 0;
     switch (operation) {
     case PGCONVOY_BEGIN:

@@ -1,6 +1,7 @@
 /*
- * The cache of tables' texts. An entry is taken as it is when pointer, version and generation are the same; otherwise a fingerprint of names and
- * types decides whether it is made anew. So a table that a newly opened source describes differently under the same version is noticed.
+ * The cache of tables' texts. An entry is taken as it is when pointer, version and generation are the same; otherwise a
+ * fingerprint of names and types decides whether it is made anew. So a table that a newly opened source describes
+ * differently under the same version is noticed.
  */
 #include "format/json_table.h"
 

@@ -1,6 +1,6 @@
 /*
- * What the JSON lines of one table share, made once: `,"schema":…,"table":…,"key":` and for each column `,"name":` and how its
- * values are written. Private to src/format.
+ * What the JSON lines of one table share, made once: `,"schema":…,"table":…,"key":` and for each column `,"name":` and
+ * how its values are written. Private to src/format.
  */
 #ifndef PGC_FORMAT_JSON_TABLE_H
 #define PGC_FORMAT_JSON_TABLE_H
@@ -24,8 +24,8 @@ typedef struct pgc_json_column {
 typedef struct pgc_json_table {
     const pgconvoy_table *table;
     uint32_t oid, version;
-    uint64_t generation; /* of the last comparison with table */
-    pgc_arena *arena;    /* of all below */
+    uint64_t generation;  /* of the last comparison with table */
+    pgc_arena *arena;     /* of all below */
     uint64_t fingerprint; /* of all that the texts were made of */
     size_t prefix_length;
     const char *prefix;
@@ -43,8 +43,8 @@ typedef struct pgc_json_tables {
     size_t slot_count, count;
 } pgc_json_tables;
 
-const pgc_json_table *pgc_json_tables_get(pgc_json_tables *tables, const pgconvoy_table *table, pgconvoy_error *err)
-    PGC_MUST_CHECK;
+const pgc_json_table *pgc_json_tables_get(pgc_json_tables *tables, const pgconvoy_table *table,
+                                          pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_json_tables_free(pgc_json_tables *tables);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * JSON text: eight bytes at a time as long as nothing needs an escape, byte by byte where something does. Room is reserved for the worst case
- * of a piece (six bytes for one), so the inner loops do not check.
+ * JSON text: eight bytes at a time as long as nothing needs an escape, byte by byte where something does. Room is
+ * reserved for the worst case of a piece (six bytes for one), so the inner loops do not check.
  */
 #include "format/json_text.h"
 
@@ -20,7 +20,10 @@ static uint64_t has_byte(uint64_t word, uint8_t byte)
 static size_t utf8_sequence(const uint8_t *s, size_t available)
 {
     uint8_t first = s[0];
-    size_t length = first >= 0xC2 && first <= 0xDF ? 2 : first >= 0xE0 && first <= 0xEF ? 3 : first >= 0xF0 && first <= 0xF4 ? 4 : 0;
+    size_t length = first >= 0xC2 && first <= 0xDF   ? 2
+                    : first >= 0xE0 && first <= 0xEF ? 3
+                    : first >= 0xF0 && first <= 0xF4 ? 4
+                                                     : 0;
     if (length == 0 || length > available)
         return 0;
     uint8_t low = first == 0xE0 ? 0xA0 : first == 0xF0 ? 0x90 : 0x80;
@@ -64,13 +67,27 @@ static char *put_character(char *to, const uint8_t **from, const uint8_t *end, b
     }
     char letter;
     switch (byte) {
-    case '"': letter = '"'; break;
-    case '\\': letter = '\\'; break;
-    case '\n': letter = 'n'; break;
-    case '\r': letter = 'r'; break;
-    case '\t': letter = 't'; break;
-    case '\b': letter = 'b'; break;
-    case '\f': letter = 'f'; break;
+    case '"':
+        letter = '"';
+        break;
+    case '\\':
+        letter = '\\';
+        break;
+    case '\n':
+        letter = 'n';
+        break;
+    case '\r':
+        letter = 'r';
+        break;
+    case '\t':
+        letter = 't';
+        break;
+    case '\b':
+        letter = 'b';
+        break;
+    case '\f':
+        letter = 'f';
+        break;
     default:
         if (byte < 0x20)
             return put_unicode(to, byte);
@@ -83,7 +100,8 @@ static char *put_character(char *to, const uint8_t **from, const uint8_t *end, b
 }
 
 /* Escapes from `from` up to stop (a sequence may reach over it, up to end) into room for six times as much. */
-static inline char *put_escaped(char *to, const uint8_t **position, const uint8_t *stop, const uint8_t *end, bool verbatim)
+static inline char *put_escaped(char *to, const uint8_t **position, const uint8_t *stop, const uint8_t *end,
+                                bool verbatim)
 {
     const uint8_t *from = *position;
     while (from < stop) {
@@ -164,7 +182,8 @@ void pgc_json_base64(pgc_buffer *out, const void *data, size_t length)
     }
     if (length > 0) {
         uint32_t bits = (uint32_t)from[0] << 16 | (length == 2 ? (uint32_t)from[1] << 8 : 0);
-        char group[4] = {letters[bits >> 18], letters[bits >> 12 & 63], length == 2 ? letters[bits >> 6 & 63] : '=', '='};
+        char group[4] = {letters[bits >> 18], letters[bits >> 12 & 63], length == 2 ? letters[bits >> 6 & 63] : '=',
+                         '='};
         pgc_buffer_append(out, group, 4);
     }
     pgc_buffer_byte(out, '"');

@@ -1,6 +1,6 @@
 /*
- * From TARGET to sink. A scheme that ends in ':' or '/' is a prefix of TARGET, any other is the whole of it ("-"). What libpq would take
- * besides its URIs (key=value) is PostgreSQL's.
+ * From TARGET to sink. A scheme that ends in ':' or '/' is a prefix of TARGET, any other is the whole of it ("-"). What
+ * libpq would take besides its URIs (key=value) is PostgreSQL's.
  */
 #include "sink/registry.h"
 
@@ -11,15 +11,9 @@
 static const struct {
     const char *scheme, *what;
 } planned[] = {
-    {"md:", "MotherDuck"},
-    {"clickhouse://", "ClickHouse"},
-    {"clickhouses://", "ClickHouse"},
-    {"bigquery://", "BigQuery"},
-    {"snowflake://", "Snowflake"},
-    {"kafka://", "Kafka"},
-    {"nats://", "NATS"},
-    {"parquet:", "Parquet files"},
-    {"s3://", "S3"},
+    {"md:", "MotherDuck"},       {"clickhouse://", "ClickHouse"}, {"clickhouses://", "ClickHouse"},
+    {"bigquery://", "BigQuery"}, {"snowflake://", "Snowflake"},   {"kafka://", "Kafka"},
+    {"nats://", "NATS"},         {"parquet:", "Parquet files"},   {"s3://", "S3"},
 };
 
 static bool starts_with(const char *text, const char *prefix)

@@ -5,7 +5,8 @@
 #include "base/error.h"
 
 /*
- * The sink for target: by its schemes, else the PostgreSQL one for what libpq takes. NULL and a usage error that lists what there is otherwise.
+ * The sink for target: by its schemes, else the PostgreSQL one for what libpq takes. NULL and a usage error that lists
+ * what there is otherwise.
  */
 const pgconvoy_sink *pgc_sink_for_target(const char *target, pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -16,7 +16,8 @@ static int fail(pgconvoy_error *err, const char *doing)
     int cause = errno;
     pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "cannot %s standard output: %s", doing, strerror(cause));
     if (cause == EPIPE)
-        pgconvoy_error_hint(err, "the program that reads it has ended; run the same command again and it goes on where it was");
+        pgconvoy_error_hint(
+            err, "the program that reads it has ended; run the same command again and it goes on where it was");
     else if (cause == ENOSPC || cause == EDQUOT || cause == EFBIG)
         pgconvoy_error_hint(err, "free some space, then run the same command again: it goes on where it was");
     else
@@ -49,7 +50,8 @@ void pgc_output_note(const pgc_output *output, char *note)
 {
     note[0] = '\0';
     if (output->is_file)
-        snprintf(note, PGC_OUTPUT_NOTE_SIZE, "%" PRIu64 " %" PRIu64 " %" PRId64, output->device, output->inode, output->offset);
+        snprintf(note, PGC_OUTPUT_NOTE_SIZE, "%" PRIu64 " %" PRIu64 " %" PRId64, output->device, output->inode,
+                 output->offset);
 }
 
 /* True when a line of ours starts at offset. The descriptor itself is mostly open for writing only. */
@@ -75,14 +77,16 @@ int pgc_output_resume(pgc_output *output, const char *note, pgconvoy_log *log, p
     struct stat info;
     if (sscanf(note, "%" SCNu64 " %" SCNu64 " %" SCNd64, &device, &inode, &offset) != 3 || !output->is_file ||
         device != output->device || inode != output->inode || fstat(output->fd, &info) != 0 || info.st_size < offset) {
-        pgc_log_info(log, "standard output is not the file that was written before: it goes on behind the last checkpoint");
+        pgc_log_info(log,
+                     "standard output is not the file that was written before: it goes on behind the last checkpoint");
         return 0;
     }
     if (info.st_size == offset)
         return 0;
     if (!is_our_line(output, offset)) {
-        pgc_log_warning(log, "standard output has lines of others behind the last checkpoint: it is left as it is, and changes "
-                             "written after that checkpoint may come twice");
+        pgc_log_warning(
+            log, "standard output has lines of others behind the last checkpoint: it is left as it is, and changes "
+                 "written after that checkpoint may come twice");
         return 0;
     }
     pgc_log_info(log, "cut off %" PRId64 " bytes of standard output that were written after the last checkpoint",

@@ -1,6 +1,7 @@
 /*
- * Standard output as a place where whole lines are put: how far it is written, how far it is durable, and cutting off what lies behind a
- * position when it is a regular file. Private to src/sink/stdout. Not thread-safe: the sink's lock guards it.
+ * Standard output as a place where whole lines are put: how far it is written, how far it is durable, and cutting off
+ * what lies behind a position when it is a regular file. Private to src/sink/stdout. Not thread-safe: the sink's lock
+ * guards it.
  */
 #ifndef PGC_SINK_STDOUT_OUTPUT_H
 #define PGC_SINK_STDOUT_OUTPUT_H
@@ -10,9 +11,9 @@
 
 typedef struct pgc_output {
     int fd;
-    bool is_file;        /* a regular file; the rest holds only then */
+    bool is_file; /* a regular file; the rest holds only then */
     uint64_t device, inode;
-    int64_t offset;      /* the end of what was written */
+    int64_t offset; /* the end of what was written */
 } pgc_output;
 
 int pgc_output_open(pgc_output *output, int fd, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -22,8 +23,8 @@ int pgc_output_open(pgc_output *output, int fd, pgconvoy_error *err) PGC_MUST_CH
 void pgc_output_note(const pgc_output *output, char *note);
 
 /*
- * When fd is the file that note was made of, and what is behind the noted offset are lines of ours, cuts them off: they were written after the last
- * checkpoint and will come again. Otherwise leaves all as it is.
+ * When fd is the file that note was made of, and what is behind the noted offset are lines of ours, cuts them off: they
+ * were written after the last checkpoint and will come again. Otherwise leaves all as it is.
  */
 int pgc_output_resume(pgc_output *output, const char *note, pgconvoy_log *log, pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -1,10 +1,10 @@
 /*
  * The sink for "-": every row and change a line of JSON on standard output (docs/sinks/stdout.md).
  *
- * Writers make lines in a buffer of their own and put whole lines out under one lock, so lines of several tables interleave but never
- * mix. The checkpoint is a local file. Into a regular file nothing is ever twice: the checkpoint notes how long the file was, and what a crash
- * left behind that is cut off on the next start. A pipe cannot be taken back: there a crash repeats the changes since the last
- * checkpoint, and (commit_lsn, seq) tells them.
+ * Writers make lines in a buffer of their own and put whole lines out under one lock, so lines of several tables
+ * interleave but never mix. The checkpoint is a local file. Into a regular file nothing is ever twice: the checkpoint
+ * notes how long the file was, and what a crash left behind that is cut off on the next start. A pipe cannot be taken
+ * back: there a crash repeats the changes since the last checkpoint, and (commit_lsn, seq) tells them.
  */
 #include "apply/checkpoint_file.h"
 #include "format/json_change.h"
@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define FLUSH_BYTES ((size_t)256 << 10) /* stays in the processor's cache; larger writes were not faster */
-#define KEEP_BYTES  ((size_t)4 << 20)   /* a buffer that one huge line has grown beyond this is given back */
+#define KEEP_BYTES ((size_t)4 << 20)    /* a buffer that one huge line has grown beyond this is given back */
 
 typedef struct stdout_sink {
     const pgconvoy_sink_config *config;
@@ -28,10 +28,10 @@ typedef struct stdout_sink {
 typedef struct stdout_writer {
     stdout_sink *sink;
     pgc_json_writer *json;
-    pgc_buffer lines;        /* made, not yet put out */
-    int64_t begin_offset;    /* where output was when the first line of this transaction was put out */
-    int64_t end_offset;      /* where it was after the last */
-    bool alone;              /* nobody else has written in between */
+    pgc_buffer lines;     /* made, not yet put out */
+    int64_t begin_offset; /* where output was when the first line of this transaction was put out */
+    int64_t end_offset;   /* where it was after the last */
+    bool alone;           /* nobody else has written in between */
     bool has_written;
 } stdout_writer;
 
@@ -61,8 +61,9 @@ static int open_sink(const pgconvoy_sink_config *config, void **state, pgconvoy_
 }
 
 /*
- * Cuts off what a crash left behind the checkpoint, before the first line is written: by then the pipeline has made sure that it is alone. If
- * a process that was just ending has stored a newer checkpoint since open, what is behind ours is not left over: start again from that one.
+ * Cuts off what a crash left behind the checkpoint, before the first line is written: by then the pipeline has made
+ * sure that it is alone. If a process that was just ending has stored a newer checkpoint since open, what is behind
+ * ours is not left over: start again from that one.
  */
 static int resume(stdout_sink *sink, pgconvoy_error *err)
 {
@@ -99,8 +100,8 @@ static int read_checkpoint(void *state, pgconvoy_checkpoint *checkpoint, pgconvo
 }
 
 /* Syncs what was put out and stores the checkpoint that says so. The lock is held. */
-static int store_checkpoint(stdout_sink *sink, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
-                            pgconvoy_error *err)
+static int store_checkpoint(stdout_sink *sink, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+                            size_t table_count, pgconvoy_error *err)
 {
     char note[PGC_OUTPUT_NOTE_SIZE];
     if (pgc_output_sync(&sink->output, err) != 0)
@@ -109,7 +110,8 @@ static int store_checkpoint(stdout_sink *sink, pgconvoy_lsn lsn, const pgconvoy_
     return pgconvoy_checkpoint_file_store(sink->checkpoint, lsn, tables, table_count, note, err);
 }
 
-/* The lines of a copy that was interrupted may be out already, between those of other tables: a truncate line takes them back. */
+/* The lines of a copy that was interrupted may be out already, between those of other tables: a truncate line takes
+ * them back. */
 static int write_restart(stdout_sink *sink, const pgconvoy_table *table, pgconvoy_error *err)
 {
     pgconvoy_checkpoint checkpoint;
@@ -131,7 +133,8 @@ static int prepare_table(void *state, const pgconvoy_table *table, pgconvoy_if_e
     const pgconvoy_table_status status = {table->schema, table->name, PGCONVOY_TABLE_COPYING, 0};
     pthread_mutex_lock(&sink->lock);
     int result = resume(sink, err);
-    if (result == 0 && pgc_checkpoint_file_table_state(sink->checkpoint, table->schema, table->name) != PGCONVOY_TABLE_WAITING)
+    if (result == 0 &&
+        pgc_checkpoint_file_table_state(sink->checkpoint, table->schema, table->name) != PGCONVOY_TABLE_WAITING)
         result = write_restart(sink, table, err);
     if (result == 0)
         result = store_checkpoint(sink, 0, &status, 1, err);
@@ -139,7 +142,8 @@ static int prepare_table(void *state, const pgconvoy_table *table, pgconvoy_if_e
     return result;
 }
 
-static int finish_table(void *state, const pgconvoy_table *table, const pgconvoy_table_status *status, pgconvoy_error *err)
+static int finish_table(void *state, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                        pgconvoy_error *err)
 {
     (void)table;
     stdout_sink *sink = state;
@@ -243,14 +247,16 @@ static int write_changes(void *state, const pgconvoy_changes *changes, pgconvoy_
     return 0;
 }
 
-static int change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table, pgconvoy_error *err)
+static int change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                         pgconvoy_error *err)
 {
     (void)old_table;
     stdout_writer *writer = state;
     return pgc_json_write_schema(writer->json, new_table, &writer->lines, err);
 }
 
-static int commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count, pgconvoy_error *err)
+static int commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                  pgconvoy_error *err)
 {
     stdout_writer *writer = state;
     pthread_mutex_lock(&writer->sink->lock);

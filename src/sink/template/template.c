@@ -1,14 +1,16 @@
 /*
- * A sink to start from. Copy this folder to src/sink/NAME/, put NAME into the list in src/sink/meson.build and a meson.build like
- * src/sink/stdout/'s beside it, rename `template` to NAME throughout, and fill in what each comment asks for. It is compiled and driven by the
- * tests, so it is always a whole sink, though one that throws the data away.
+ * A sink to start from. Copy this folder to src/sink/NAME/, put NAME into the list in src/sink/meson.build and a
+ * meson.build like src/sink/stdout/'s beside it, rename `template` to NAME throughout, and fill in what each comment
+ * asks for. It is compiled and driven by the tests, so it is always a whole sink, though one that throws the data away.
  *
- * The manual is the interface itself: struct pgconvoy_sink in include/pgconvoy.h says of each operation when it is called, who owns
- * what, and what must hold after. tests/contract holds every registered sink to it. A page in docs/sinks/ says how types map.
+ * The manual is the interface itself: struct pgconvoy_sink in include/pgconvoy.h says of each operation when it is
+ * called, who owns what, and what must hold after. tests/contract holds every registered sink to it. A page in
+ * docs/sinks/ says how types map.
  *
- * This one keeps its checkpoint in a local file, which suits a target without transactions: writes must then be such that a second time does no
- * harm, keyed by (commit_lsn, sequence). A target with transactions stores the checkpoint in a table of its own, in the transaction of the
- * data, sets PGCONVOY_SINK_TRANSACTIONAL, and needs no file; src/sink/postgres is an example.
+ * This one keeps its checkpoint in a local file, which suits a target without transactions: writes must then be such
+ * that a second time does no harm, keyed by (commit_lsn, sequence). A target with transactions stores the checkpoint in
+ * a table of its own, in the transaction of the data, sets PGCONVOY_SINK_TRANSACTIONAL, and needs no file;
+ * src/sink/postgres is an example.
  */
 #include "base/error.h"
 
@@ -16,11 +18,12 @@
 
 /* The sink's own state: whatever serves all writers. */
 typedef struct template_sink {
-    const pgconvoy_sink_config *config;   /* stays valid until close */
+    const pgconvoy_sink_config *config; /* stays valid until close */
     pgconvoy_checkpoint_file *checkpoint;
 } template_sink;
 
-/* One connection to the target. One thread uses it at a time, so it needs no lock; what it shares through the sink does. */
+/* One connection to the target. One thread uses it at a time, so it needs no lock; what it shares through the sink
+ * does. */
 typedef struct template_writer {
     template_sink *sink;
 } template_writer;
@@ -38,7 +41,8 @@ static int open_sink(const pgconvoy_sink_config *config, void **state, pgconvoy_
     if (!sink)
         return pgc_error_out_of_memory(err);
     sink->config = config;
-    /* Here: take config->target apart, load libraries, connect, and refuse now what cannot work later. Create nothing yet. */
+    /* Here: take config->target apart, load libraries, connect, and refuse now what cannot work later. Create nothing
+     * yet. */
     sink->checkpoint = pgconvoy_checkpoint_file_open(config, err);
     if (!sink->checkpoint) {
         close_sink(sink);
@@ -60,7 +64,8 @@ static int check_table(void *state, const pgconvoy_table *table, pgconvoy_if_exi
     (void)table;
     (void)if_exists;
     (void)err;
-    /* Here: refuse a column whose type has no mapping, and a table in the way when if_exists is PGCONVOY_IF_EXISTS_ERROR; both by name. */
+    /* Here: refuse a column whose type has no mapping, and a table in the way when if_exists is
+     * PGCONVOY_IF_EXISTS_ERROR; both by name. */
     return 0;
 }
 
@@ -68,12 +73,14 @@ static int prepare_table(void *state, const pgconvoy_table *table, pgconvoy_if_e
 {
     template_sink *sink = state;
     (void)if_exists;
-    /* Here: create the table, or empty what an interrupted copy of ours left, or do with somebody else's what if_exists says. */
+    /* Here: create the table, or empty what an interrupted copy of ours left, or do with somebody else's what if_exists
+     * says. */
     const pgconvoy_table_status status = {table->schema, table->name, PGCONVOY_TABLE_COPYING, 0};
     return pgconvoy_checkpoint_file_store(sink->checkpoint, 0, &status, 1, NULL, err);
 }
 
-static int finish_table(void *state, const pgconvoy_table *table, const pgconvoy_table_status *status, pgconvoy_error *err)
+static int finish_table(void *state, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                        pgconvoy_error *err)
 {
     template_sink *sink = state;
     (void)table;
@@ -123,8 +130,8 @@ static int write_changes(void *state, const pgconvoy_changes *changes, pgconvoy_
             /* Here: change->new_. */
             break;
         case PGCONVOY_UPDATE:
-            /* Here: the row with the key of change->old, or of change->new_ where old is NULL, gets change->new_; a value that is
-             * PGCONVOY_UNCHANGED stays as it is in the target. */
+            /* Here: the row with the key of change->old, or of change->new_ where old is NULL, gets change->new_; a
+             * value that is PGCONVOY_UNCHANGED stays as it is in the target. */
             break;
         case PGCONVOY_DELETE:
             /* Here: the row with the key of change->old. */
@@ -138,7 +145,8 @@ static int write_changes(void *state, const pgconvoy_changes *changes, pgconvoy_
     return 0;
 }
 
-static int change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table, pgconvoy_error *err)
+static int change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                         pgconvoy_error *err)
 {
     (void)state;
     (void)old_table;
@@ -148,7 +156,8 @@ static int change_schema(void *state, const pgconvoy_table *old_table, const pgc
     return 0;
 }
 
-static int commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count, pgconvoy_error *err)
+static int commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                  pgconvoy_error *err)
 {
     template_writer *writer = state;
     /* Here: make everything since begin durable. Only then the checkpoint: what it says is never written again. */

@@ -28,7 +28,8 @@ static int parse(cli_arguments *arguments, pgconvoy_error *err, const char *line
 static void options_may_stand_before_between_and_behind_the_operands(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"sync -j4 --name=n -t a src - -t b", "--name n -j 4 sync src -t a - --table=b", "sync --name n --jobs=4 -ta --table b -- src -"};
+    static const char *const lines[] = {"sync -j4 --name=n -t a src - -t b", "--name n -j 4 sync src -t a - --table=b",
+                                        "sync --name n --jobs=4 -ta --table b -- src -"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         cli_arguments arguments;
         pgconvoy_error err = {0};
@@ -59,9 +60,14 @@ static void behind_two_dashes_all_are_operands(void **state)
 static void a_wrong_option_is_a_usage_error_that_names_it(void **state)
 {
     (void)state;
-    static const char *const lines[][2] = {{"sync --nonsense a b", "--nonsense"}, {"sync -Q", "-Q"}, {"sync --jobs", "--jobs"}, {"sync -j", "-j"},
-                                           {"sync --dry-run=yes", "--dry-run"}, {"sync --=x", "--"},
-                                           {"sync --a-name-that-is-longer-than-any-option-could-ever-be-in-this-program-of-ours a", "--a-name"}};
+    static const char *const lines[][2] = {
+        {"sync --nonsense a b", "--nonsense"},
+        {"sync -Q", "-Q"},
+        {"sync --jobs", "--jobs"},
+        {"sync -j", "-j"},
+        {"sync --dry-run=yes", "--dry-run"},
+        {"sync --=x", "--"},
+        {"sync --a-name-that-is-longer-than-any-option-could-ever-be-in-this-program-of-ours a", "--a-name"}};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         cli_arguments arguments;
         pgconvoy_error err = {0};
@@ -75,7 +81,8 @@ static void a_wrong_option_is_a_usage_error_that_names_it(void **state)
 static void an_option_of_another_command_or_a_wrong_choice_is_refused(void **state)
 {
     (void)state;
-    static const char *const lines[] = {"status --jobs 4", "drop --json x", "sync --progress loud a b", "sync --log-level 3 a b"};
+    static const char *const lines[] = {"status --jobs 4", "drop --json x", "sync --progress loud a b",
+                                        "sync --log-level 3 a b"};
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         cli_arguments arguments;
         pgconvoy_error err = {0};
@@ -108,7 +115,8 @@ static void passwords_are_masked_and_nothing_else(void **state)
     (void)state;
     static const char *const texts[][2] = {
         {"postgres://user:secret@host:5432/db", "postgres://user:xxxxxx@host:5432/db"},
-        {"postgresql://user:s@cr:t@h1:1,h2:2/db?sslmode=require", "postgresql://user:xxxxxx@h1:1,h2:2/db?sslmode=require"},
+        {"postgresql://user:s@cr:t@h1:1,h2:2/db?sslmode=require",
+         "postgresql://user:xxxxxx@h1:1,h2:2/db?sslmode=require"},
         {"postgres://user@host:5432/db", "postgres://user@host:5432/db"},
         {"postgres://host:5432/db@x:y", "postgres://host:5432/db@x:y"},
         {"postgres://host/db?user=u&password=secret&port=1", "postgres://host/db?user=u&password=xxxxxx&port=1"},
@@ -178,9 +186,10 @@ static void operands_win_over_the_file(void **state)
 static void a_wrong_file_is_refused_with_its_line(void **state)
 {
     (void)state;
-    static const char *const contents[][2] = {{"jobs: 2\nnonsense: 1\n", "line 2"}, {"- a\n- b\n", "line 1"}, {"jobs:\n  a: 1\n", "line 2"},
-                                              {"jobs: 2\n\ndry-run: maybe\n", "line 3"}, {"a: [\n", "not YAML"}, {"config: other\n", "config"},
-                                              {"table:\n - a\n - [b]\n", "line 3"}, {"json: true\n", "json"}};
+    static const char *const contents[][2] = {
+        {"jobs: 2\nnonsense: 1\n", "line 2"},      {"- a\n- b\n", "line 1"}, {"jobs:\n  a: 1\n", "line 2"},
+        {"jobs: 2\n\ndry-run: maybe\n", "line 3"}, {"a: [\n", "not YAML"},   {"config: other\n", "config"},
+        {"table:\n - a\n - [b]\n", "line 3"},      {"json: true\n", "json"}};
     for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
         cli_arguments arguments;
         pgconvoy_error err = {0};
@@ -195,11 +204,16 @@ static void a_wrong_file_is_refused_with_its_line(void **state)
 static const pgconvoy_table_progress tables[] = {
     {"public", "done", PGCONVOY_TABLE_LIVE, 10, 100, 5, 8192, 1000},
     {"public", "half", PGCONVOY_TABLE_COPYING, 500, 50000, 1000, 81920, 10000000},
-    {"public", "more\nthan was \x1b[2Jestimated, with a name that is far too long for any terminal one could think of", PGCONVOY_TABLE_COPYING, 3000, 1, 1000, 8192, 5000000},
+    {"public", "more\nthan was \x1b[2Jestimated, with a name that is far too long for any terminal one could think of",
+     PGCONVOY_TABLE_COPYING, 3000, 1, 1000, 8192, 5000000},
     {"public", "waiting", PGCONVOY_TABLE_WAITING, 0, 0, -1, 0, 0},
 };
-static const pgconvoy_progress copying = {.phase = PGCONVOY_PHASE_COPYING, .elapsed_us = 10000000, .table_count = 4, .tables = tables,
-                                          .rows_copied = 3510, .bytes_copied = 50101};
+static const pgconvoy_progress copying = {.phase = PGCONVOY_PHASE_COPYING,
+                                          .elapsed_us = 10000000,
+                                          .table_count = 4,
+                                          .tables = tables,
+                                          .rows_copied = 3510,
+                                          .bytes_copied = 50101};
 
 static void only_what_is_finished_is_done(void **state)
 {

@@ -76,6 +76,10 @@ ln -s "$pgconvoy" "$scratch/pg_dump"
 "$scratch/pg_dump" --version >"$scratch/out" 2>"$scratch/err"
 [ $? = 1 ] && grep -q 'pg_dump is not in this version' "$scratch/err" || fail 'linked as pg_dump'
 
+# help into a closed standard output
+"$pgconvoy" --help >&- 2>"$scratch/err"
+[ $? = 1 ] || fail 'help into a closed standard output'
+
 # the error as JSON
 "$pgconvoy" sync "host=$scratch" - --log-format json 2>"$scratch/err" >/dev/null
 tail -n 1 "$scratch/err" | grep -q '^{"time":"[^"]*","level":"error","message":".*"hint":".*}$' || fail 'the error is no JSON'

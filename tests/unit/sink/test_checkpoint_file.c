@@ -155,7 +155,8 @@ static void a_torn_tail_does_not_count(void **state)
 static void a_damaged_or_foreign_file_is_refused(void **state)
 {
     fixture *f = *state;
-    static const char *const contents[] = {"", "hello\n", "pgconvoy checkpoint 1\nlsn\t0/1\n= 00000000\n", "pgconvoy checkpoint 2\n= 00000000\n"};
+    static const char *const contents[] = {"", "hello\n", "pgconvoy checkpoint 1\nlsn\t0/1\n= 00000000\n",
+                                           "pgconvoy checkpoint 2\n= 00000000\n"};
     store(f, 1, NULL, 0, NULL);
     for (size_t i = 0; i < sizeof contents / sizeof contents[0]; i++) {
         FILE *file = fopen(f->path, "w");

@@ -13,8 +13,11 @@
 static void each_form_of_target_finds_its_sink(void **state)
 {
     (void)state;
-    static const char *const forms[][2] = {{"-", "stdout"}, {"duckdb:file.db", "duckdb"}, {"postgres://host/db", "postgres"},
-                                           {"postgresql://host/db", "postgres"}, {"host=h dbname=d", "postgres"}};
+    static const char *const forms[][2] = {{"-", "stdout"},
+                                           {"duckdb:file.db", "duckdb"},
+                                           {"postgres://host/db", "postgres"},
+                                           {"postgresql://host/db", "postgres"},
+                                           {"host=h dbname=d", "postgres"}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         pgconvoy_error err = {0};
         const pgconvoy_sink *sink = pgc_sink_for_target(forms[i][0], &err);
@@ -27,7 +30,8 @@ static void each_form_of_target_finds_its_sink(void **state)
 static void a_planned_target_is_not_called_unknown(void **state)
 {
     (void)state;
-    static const char *const forms[] = {"md:db", "clickhouse://u:p@h/d", "bigquery://p/d", "snowflake://u@a/d/s", "kafka://b/t", "nats://h/s", "parquet:f", "s3://b/p"};
+    static const char *const forms[] = {"md:db",       "clickhouse://u:p@h/d", "bigquery://p/d", "snowflake://u@a/d/s",
+                                        "kafka://b/t", "nats://h/s",           "parquet:f",      "s3://b/p"};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         pgconvoy_error err = {0};
         assert_null(pgc_sink_for_target(forms[i], &err));
@@ -57,7 +61,8 @@ static void every_sink_has_all_operations(void **state)
         const pgconvoy_sink *s = *each;
         assert_int_equal(s->version, PGCONVOY_SINK_VERSION);
         assert_true(s->name && s->description && s->schemes && s->target_help);
-        assert_true(s->open && s->read_checkpoint && s->column_format && s->check_table && s->prepare_table && s->finish_table);
+        assert_true(s->open && s->read_checkpoint && s->column_format && s->check_table && s->prepare_table &&
+                    s->finish_table);
         assert_true(s->open_writer && s->begin && s->write_rows && s->write_changes && s->change_schema && s->commit);
         assert_true(s->abort && s->close_writer && s->drop && s->close);
     }

@@ -1,6 +1,6 @@
 /*
- * Standard output: what is in the file after a crash, an abort, a second run. Descriptor 1 is a scratch file while a test runs; a crash is a
- * sink that is left as it is and opened once more.
+ * Standard output: what is in the file after a crash, an abort, a second run. Descriptor 1 is a scratch file while a
+ * test runs; a crash is a sink that is left as it is and opened once more.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -24,8 +24,24 @@ static const pgconvoy_sink *const ops = &pgc_sink_stdout;
 static const pgconvoy_type int4 = {.oid = 23, .name = "int4"};
 static const pgconvoy_column columns[] = {{.name = "id", .type = &int4, .type_sql = "integer", .in_key = true}};
 static const int key[] = {0};
-static const pgconvoy_table one = {.oid = 1, .version = 1, .schema = "s", .name = "one", .column_count = 1, .columns = columns, .replica_identity = 'd', .key_count = 1, .key = key};
-static const pgconvoy_table two = {.oid = 2, .version = 1, .schema = "s", .name = "two", .column_count = 1, .columns = columns, .replica_identity = 'd', .key_count = 1, .key = key};
+static const pgconvoy_table one = {.oid = 1,
+                                   .version = 1,
+                                   .schema = "s",
+                                   .name = "one",
+                                   .column_count = 1,
+                                   .columns = columns,
+                                   .replica_identity = 'd',
+                                   .key_count = 1,
+                                   .key = key};
+static const pgconvoy_table two = {.oid = 2,
+                                   .version = 1,
+                                   .schema = "s",
+                                   .name = "two",
+                                   .column_count = 1,
+                                   .columns = columns,
+                                   .replica_identity = 'd',
+                                   .key_count = 1,
+                                   .key = key};
 
 typedef struct fixture {
     char folder[64], path[96], state_dir[96], checkpoint[128];
@@ -60,7 +76,12 @@ static int setup(void **state)
     snprintf(f->state_dir, sizeof f->state_dir, "%s/state", f->folder);
     snprintf(f->checkpoint, sizeof f->checkpoint, "%s/checkpoint", f->state_dir);
     f->log.write = silent;
-    f->config = (pgconvoy_sink_config){.target = "-", .pipeline_name = "p", .source_id = "1/db", .state_dir = f->state_dir, .writers = 2, .log = &f->log};
+    f->config = (pgconvoy_sink_config){.target = "-",
+                                       .pipeline_name = "p",
+                                       .source_id = "1/db",
+                                       .state_dir = f->state_dir,
+                                       .writers = 2,
+                                       .log = &f->log};
     fflush(stdout);
     f->old_stdout = dup(STDOUT_FILENO);
     redirect(f->path, O_WRONLY | O_APPEND);
@@ -127,7 +148,8 @@ static void insert(fixture *f, int count)
 {
     const pgconvoy_transaction transaction = {.xid = 1, .commit_lsn = 20};
     const pgconvoy_value value = {"5", 1, PGCONVOY_TEXT};
-    const pgconvoy_change change = {.operation = PGCONVOY_INSERT, .transaction = &transaction, .table = &one, .new_ = &value, .lsn = 15};
+    const pgconvoy_change change = {
+        .operation = PGCONVOY_INSERT, .transaction = &transaction, .table = &one, .new_ = &value, .lsn = 15};
     const pgconvoy_changes changes = {&change, 1};
     assert_int_equal(ops->begin(f->writer, NULL, &f->err), 0);
     for (int i = 0; i < count; i++)
@@ -210,7 +232,8 @@ static void another_file_is_left_alone(void **state)
     insert(f, 1);
     commit(f, 30);
     snprintf(other, sizeof other, "%s/other", f->folder);
-    append(other, "{\"op\":\"insert\",\"and\":\"much longer than what was written to the first file, so that its offset lies inside of "
+    append(other, "{\"op\":\"insert\",\"and\":\"much longer than what was written to the first file, so that its "
+                  "offset lies inside of "
                   "this line, which is none of ours even though it begins like one of them does\"}\n");
     redirect(other, O_WRONLY | O_APPEND);
     start(f);
