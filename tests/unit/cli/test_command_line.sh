@@ -1,7 +1,7 @@
 #!/bin/sh
 # The command without a server: exit statuses, what is said and where, and that docs/commands.md is what the options' rows say.
 #   test_command_line.sh PGCONVOY TOP
-pgconvoy=$1
+pgconvoy=$(realpath "$1")
 top=$2
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
