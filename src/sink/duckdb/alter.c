@@ -264,7 +264,7 @@ int pgc_duckdb_change_schema(void *arg, const pgconvoy_table *old_table, const p
     if (!a.new_layout)
         return -1;
     pgc_buffer_init(&a.sql, (size_t)16 << 20);
-    writer->catalog_changed = true;
+    writer->catalog_changed = writer->wrote = true;
     int result = make_alterable(&a, table->touched, err);
     if (result == 0)
         result = follow(&a, err);

@@ -24,6 +24,7 @@ typedef struct apply {
     const pgconvoy_table *source;
     pgc_duckdb_staged staged;
     pgc_buffer sql;
+    bool in_place; /* how rows are updated */
 } apply;
 
 /* ---- pieces of SQL */
@@ -275,17 +276,31 @@ static int insert_run(apply *a, const pgc_compact_item *items, size_t count, int
     return items->complete ? insert_rows(a, items, count, err) : insert_moved(a, number, count, err);
 }
 
+/* What updating in place will hold in memory until the next checkpoint. */
+static size_t bytes_of_updates(const apply *a, const pgc_compact_item *items, size_t count)
+{
+    size_t bytes = count * UPDATED_ROW_BYTES;
+    for (size_t i = 0; i < count; i++) {
+        for (int column = 0; column < a->source->column_count; column++)
+            bytes += items[i].row[column].length > 0 ? (size_t)items[i].row[column].length + 8 : 8;
+    }
+    return bytes;
+}
+
 /* Decides how the updates are done, and gives up the primary key where it would be in the way of memory. */
 static int choose_way(apply *a, const pgc_compact_result *result, bool *in_place, pgconvoy_error *err)
 {
     pgc_duckdb_writer *writer = a->writer;
-    size_t budget = writer->sink->duckdb_bytes / 3;
-    size_t updates = result->count[PGC_COMPACT_UPDATE], bytes = pgc_compact_bytes(a->table->compact);
-    size_t update_bytes = updates > 0 ? bytes + updates * UPDATED_ROW_BYTES : 0;
-    /* without an index in the way, delete and insert is as fast, and nothing waits in memory for the checkpoint */
-    *in_place = writer->updated_bytes + update_bytes <= (a->table->has_primary_key ? budget : budget / 8);
+    size_t budget = PGC_DUCKDB_UPDATE_BUDGET(writer->sink);
+    size_t update_bytes = bytes_of_updates(a, result->items[PGC_COMPACT_UPDATE], result->count[PGC_COMPACT_UPDATE]);
     size_t keyed = result->count[PGC_COMPACT_DELETE] + result->count[PGC_COMPACT_MOVE] + result->count[PGC_COMPACT_INSERT];
     size_t keyed_bytes = a->table->has_primary_key ? keyed * KEYED_ROW_BYTES : 0;
+    /* without an index in the way, delete and insert is as fast, and nothing waits in memory for the checkpoint */
+    size_t limit = a->table->has_primary_key ? budget : budget / 8;
+    if (a->table->has_primary_key && writer->updated_bytes + update_bytes > limit && update_bytes <= limit &&
+        pgc_duckdb_apply_relieve_early(writer, err) != 0)
+        return -1;
+    *in_place = writer->updated_bytes + update_bytes <= limit;
     if (a->table->has_primary_key && (!*in_place || writer->keyed_bytes + keyed_bytes > budget)) {
         if (pgc_duckdb_primary_key_drop(writer->sink, writer->connection, a->source,
                                         "a transaction is too large for its index to be kept in --memory", err) != 0)
@@ -293,6 +308,7 @@ static int choose_way(apply *a, const pgc_compact_result *result, bool *in_place
         a->table->has_primary_key = false;
         writer->catalog_changed = true;
         keyed_bytes = 0;
+        *in_place = writer->updated_bytes + update_bytes <= budget / 8;
     }
     writer->keyed_bytes += keyed_bytes;
     if (*in_place)
@@ -305,10 +321,8 @@ static int apply_keyed(apply *a, const pgc_compact_result *result, pgconvoy_erro
     const pgc_compact_item *const *items = result->items;
     const size_t *count = result->count;
     size_t updates = count[PGC_COMPACT_UPDATE];
-    bool in_place;
+    bool in_place = a->in_place;
     int fetched = 0, inserted = 0, updated = 0;
-    if (choose_way(a, result, &in_place, err) != 0)
-        return -1;
     if (each_run(a, items[PGC_COMPACT_MOVE], count[PGC_COMPACT_MOVE], &fetched, fetch_run, err) != 0 ||
         (!in_place && each_run(a, items[PGC_COMPACT_UPDATE], updates, &fetched, fetch_run, err) != 0))
         return -1;
@@ -381,6 +395,9 @@ int pgc_duckdb_apply_table(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *t
     a.staged.columns = calloc((size_t)table->layout->column_count + (size_t)table->table->key_count + 2, sizeof *a.staged.columns);
     pgc_buffer_init(&a.sql, SQL_BYTES);
     int done = a.staged.columns ? pgc_compact_take(table->compact, &result, err) : pgc_error_out_of_memory(err);
+    if (done == 0 && table->table->key_count > 0)
+        done = choose_way(&a, &result, &a.in_place, err);
+    writer->wrote = true;
     if (done == 0 && result.truncated)
         done = empty_table(&a, err);
     if (done == 0)

@@ -208,6 +208,7 @@ typedef struct pgc_duckdb_writer {
     size_t gathered_bytes;          /* in the compactions */
     size_t updated_bytes;           /* updated in place since DuckDB last wrote a checkpoint: it keeps those in memory */
     size_t keyed_bytes;             /* of index entries that this transaction holds in memory */
+    bool wrote;                     /* in this transaction, changes that were applied */
     bool catalog_changed;           /* in this transaction: what is known of the tables does not outlive a rollback */
 } pgc_duckdb_writer;
 
@@ -227,6 +228,10 @@ int pgc_duckdb_apply_all(pgc_duckdb_writer *writer, pgconvoy_error *err) PGC_MUS
 int pgc_duckdb_apply_table(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Forgets what is gathered, and with forget_tables all that is known of tables too. */
 void pgc_duckdb_apply_forget(pgc_duckdb_writer *writer, bool forget_tables);
+/* How many bytes may be updated in place between two checkpoints of DuckDB's: it keeps those in memory, with as much again around them. */
+#define PGC_DUCKDB_UPDATE_BUDGET(sink) ((sink)->duckdb_bytes / 5 * 2)
+/* The same at the start of a transaction that has written nothing yet. */
+int pgc_duckdb_apply_relieve_early(pgc_duckdb_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* After a commit: lets DuckDB write a checkpoint when it holds much in memory. */
 void pgc_duckdb_apply_relieve(pgc_duckdb_writer *writer);
 /* What is known of table, looked up when it is new. */

@@ -138,12 +138,25 @@ int pgc_duckdb_write_changes(void *arg, const pgconvoy_changes *changes, pgconvo
     return 0;
 }
 
-void pgc_duckdb_apply_relieve(pgc_duckdb_writer *writer)
+static void write_checkpoint(pgc_duckdb_writer *writer)
 {
     pgconvoy_error ignored;
-    if (writer->updated_bytes < writer->sink->duckdb_bytes / 8)
-        return;
-    /* another writer's open transaction may forbid it; the next commit tries again */
+    /* another writer's open transaction may forbid it; there will be another chance */
     if (pgc_duckdb_run_text(&writer->sink->api, writer->connection, "CHECKPOINT", "writing a checkpoint", &ignored) == 0)
         writer->updated_bytes = 0;
+}
+
+void pgc_duckdb_apply_relieve(pgc_duckdb_writer *writer)
+{
+    if (writer->updated_bytes > PGC_DUCKDB_UPDATE_BUDGET(writer->sink) / 4 * 3)
+        write_checkpoint(writer);
+}
+
+int pgc_duckdb_apply_relieve_early(pgc_duckdb_writer *writer, pgconvoy_error *err)
+{
+    if (writer->wrote || writer->catalog_changed) /* a checkpoint cannot be written in the middle of a transaction that is not empty */
+        return 0;
+    pgc_duckdb_rollback(&writer->sink->api, writer->connection);
+    write_checkpoint(writer);
+    return pgc_duckdb_run_text(&writer->sink->api, writer->connection, "BEGIN", "starting a transaction", err);
 }

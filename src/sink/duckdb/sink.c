@@ -279,7 +279,7 @@ static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
     if (pgc_duckdb_run_text(&writer->sink->api, writer->connection, "BEGIN", "starting a transaction", err) != 0)
         return -1;
     writer->in_transaction = true;
-    writer->catalog_changed = false;
+    writer->catalog_changed = writer->wrote = false;
     writer->keyed_bytes = 0;
     for (size_t i = 0; i < writer->table_count; i++)
         writer->tables[i]->touched = false;
