@@ -227,7 +227,7 @@ static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run,
     if (run->source_ops->position_status(run->source, status, err) != 0)
         return -1;
     if (!status->exists) {
-        if (!checkpoint->source_id)
+        if (!checkpoint->source_id && checkpoint->lsn == 0 && checkpoint->table_count == 0)
             return 0;
         char text[PGCONVOY_LSN_TEXT_SIZE];
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,

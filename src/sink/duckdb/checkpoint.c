@@ -185,6 +185,27 @@ int pgc_duckdb_checkpoint_owned(pgc_duckdb_sink *sink, const pgconvoy_table *tab
 
 /* ---- writing */
 
+/* The pipeline is named with its first table, so that a checkpoint always says whose it is. Tables are prepared one at a time, so two rows cannot come. */
+static int name_pipeline(pgc_duckdb_sink *sink, duckdb_connection connection, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 8192);
+    pgc_buffer_text(&sql, "INSERT INTO ");
+    checkpoint_table_name(sink, "pipelines", &sql);
+    pgc_buffer_text(&sql, " SELECT ");
+    pgc_quote_literal(&sql, sink->config->pipeline_name);
+    pgc_buffer_text(&sql, ", ");
+    pgc_quote_literal(&sql, sink->config->source_id ? sink->config->source_id : "");
+    pgc_buffer_text(&sql, ", 0, now() WHERE NOT EXISTS (SELECT 1 FROM ");
+    checkpoint_table_name(sink, "pipelines", &sql);
+    pgc_buffer_text(&sql, " WHERE name = ");
+    pgc_quote_literal(&sql, sink->config->pipeline_name);
+    pgc_buffer_byte(&sql, ')');
+    int result = pgc_duckdb_run(&sink->api, connection, &sql, "storing the pipeline's name", NULL, err);
+    pgc_buffer_free(&sql);
+    return result;
+}
+
 int pgc_duckdb_checkpoint_table(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table_status *status,
                                 const char *how, pgconvoy_error *err)
 {
@@ -213,6 +234,8 @@ int pgc_duckdb_checkpoint_table(pgc_duckdb_sink *sink, duckdb_connection connect
         pgc_buffer_format(&sql, ", '%s', %llu, '%s')", state, (unsigned long long)status->copy_lsn,
                           how ? how : PGC_DUCKDB_APPENDED);
         result = pgc_duckdb_run(&sink->api, connection, &sql, doing, NULL, err);
+        if (result == 0)
+            result = name_pipeline(sink, connection, err);
     }
     pgc_buffer_free(&sql);
     return result;
