@@ -193,7 +193,7 @@ static const pgconvoy_option rows[] = {
     {"state-dir", 0, "DIR", "$XDG_STATE_HOME/pgconvoy", "where a pipeline's local state is kept"},
     {"partitions", 0, "root|leaves", "root",
      "a partitioned table arrives as one table, or each leaf partition as its own (13 and later; 12 has leaves only)"},
-    {"split", 0, "SIZE", "128MB", "tables larger than this are copied in ranges of about this size"},
+    {"split", 0, "SIZE", "128MB", "tables larger than this are copied in ranges of at most about this size"},
     {"retry-for", 0, "SECONDS", "3600", "how long to try again after a failure that may heal, counted from the last progress"},
     {"dry-run", 0, NULL, "off", "say what would be done, change nothing"},
     {NULL, 0, NULL, NULL, NULL},

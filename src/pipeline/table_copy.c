@@ -12,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define RANGES_PER_JOB  4
+#define MIN_RANGE_BYTES (INT64_C(16) << 20)
+
 typedef struct work {
     pgc_table_state *state;
     pgc_range range;
@@ -167,11 +170,23 @@ static int by_size(const void *a, const void *b)
     return x->range.first_block < y->range.first_block ? -1 : x->range.first_block > y->range.first_block;
 }
 
+/* Ranges small enough that the workers end at about the same time, large enough that each is worth a COPY and a commit. */
+static int64_t range_bytes(const pgc_run *run)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < run->states.count; i++)
+        total += run->states.items[i].table->estimated_bytes;
+    int64_t even = total / ((int64_t)run->options->jobs * RANGES_PER_JOB);
+    if (even < MIN_RANGE_BYTES)
+        even = MIN_RANGE_BYTES;
+    return even < run->options->split_bytes ? even : run->options->split_bytes;
+}
+
 static int plan_table(copy *copy, pgc_table_state *state, pgconvoy_error *err)
 {
     pgc_range *ranges = NULL;
     size_t count = 0;
-    if (copy->run->source_ops->split(copy->run->source, state->table, copy->run->options->split_bytes, &ranges, &count, err) != 0)
+    if (copy->run->source_ops->split(copy->run->source, state->table, range_bytes(copy->run), &ranges, &count, err) != 0)
         return -1;
     work *items = realloc(copy->items, (copy->count + count) * sizeof *items);
     if (!items) {
