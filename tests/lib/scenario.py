@@ -62,12 +62,11 @@ class Scenario:
         return proxy
 
     def pgconvoy(self, *arguments, target=None, **options):
-        """Starts the command. With target a standard output target gets its lines."""
+        """Starts the command. With target a standard output target gets its lines; bare leaves out --state-dir."""
         if target is not None and target.name == "stdout":
             options["stdout"] = target.path
-        state = [] if "--state-dir" in arguments else ["--state-dir", self.state]
-        if arguments and (arguments[0].startswith("-") or options.pop("bare", False)):
-            state = []
+        bare = options.pop("bare", False) or "--state-dir" in arguments or arguments[0].startswith("-")
+        state = [] if bare else ["--state-dir", self.state]
         run = Run([*arguments, *state], self.folder, **options)
         self.runs.append(run)
         return run

@@ -181,9 +181,9 @@ class Server:
         return self.sql(settings + f"COPY ({query}) TO STDOUT;", database).split("\n")
 
     def tables(self, database="postgres"):
-        """(schema, name) of every ordinary user table that holds rows of its own."""
+        """(schema, name) of every user table; a partitioned one counts as one, without its partitions."""
         rows = self.sql("""SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-            WHERE relkind = 'r' AND relpersistence = 'p' AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+            WHERE relkind IN ('r', 'p') AND NOT relispartition AND relpersistence = 'p' AND nspname !~ '^pg_' AND nspname <> 'information_schema'
               AND nspname <> 'pgconvoy' ORDER BY 1""", database)
         return [tuple(row.split(".", 1)) for row in rows.split("\n") if row]
 

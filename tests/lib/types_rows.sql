@@ -13,7 +13,6 @@ INSERT INTO numbers VALUES
  (:base + 5, -1, -1, -1, 1e131071, -0.01, -0.000000001, -0.0000000001, -0.00000000000000000001, -100, -0.00001, 3.4028235e38, 1.7976931348623157e308, -0.01, true),
  (:base + 6, 10, 100000, 10000000000, ('9' || repeat('0123456789', 100) || '.' || repeat('9876543210', 100))::numeric, 10, 10, 10, 10, 12300, 0.001,
   -0.0, -0.0, 1, false),
- (:base + 7, 10, 100000, 10000000000, 100, 'NaN', 'NaN', 'NaN', 'NaN', 'NaN', 'NaN', 0.1, 0.1, 12345.67, NULL),
  (:base + 8, NULL, NULL, NULL, 1.50, 1.5, 1.5, 1.5, 1.5, NULL, NULL, 1.17549435e-38, 123456789.123456789, NULL, NULL),
  (:base + 9, NULL, NULL, NULL, 100000, 1.10, 1.10, 10000.0001, 100000000.00000001, NULL, NULL, 16777216, 9007199254740993, NULL, NULL);
 
@@ -43,7 +42,7 @@ INSERT INTO times VALUES
   '178000000 years 11 mons', '178000000 years 11 mons', '3 days'),
  (:base + 4, '5874897-12-31', '12:34:56.789', '12:34:57', '12:34:56.789-03', '290000-12-31 23:59:59.999999', '290000-12-31 23:59:59.999', '290000-12-31 23:59:59.999999+00',
   '9999-12-31 23:59:59+00', '1 year 2 mons 3 days 04:05:06.789', '1 year 2 mons', '1 day 04:05:06'),
- (:base + 5, '0001-01-01', '00:00:00.000001', '00:00:01', '00:00:00.000001+00:00:01', '0001-01-01 00:00:00', '0001-01-01 00:00:00', '0001-01-01 00:00:00+00', '0001-12-31 00:00:00+00 BC',
+ (:base + 5, '0001-01-01', '00:00:00.000001', '00:00:01', '00:00:00.000001+00:01:01', '0001-01-01 00:00:00', '0001-01-01 00:00:00', '0001-01-01 00:00:00+00', '0001-12-31 00:00:00+00 BC',
   '-1 year +2 mons -3 days +04:05:06.789', '-1 mon', '-04:05:06'),
  (:base + 6, '1970-01-01', '12:00:00', '12:00:00', '12:00:00+00', '1969-12-31 23:59:59.999999', '1970-01-01 00:00:00', '1969-12-31 23:59:59.999999+00', '2026-02-28 12:00:00+14',
   '2562047788:00:54.775807', '0', '1 mon -1 days'),
@@ -73,8 +72,7 @@ INSERT INTO own VALUES
  (:base + 1, 'sad', 1, 1, '', '{}', '(,,)', '(,,,,)', '{}', '{}', '{}', '{}', '{}'),
  (:base + 2, 'quote''d "label"', 2147483647, 2147483647, 'ten letter', '{1,NULL,-1}', '(NaN,-Infinity,0.1)',
   ROW('a "b", (c)\ d', -1, ARRAY['x', NULL, '', 'a,b', '"', '\', 'NULL'], ROW(1, 2, 3), 'glücklich'), '{sad,NULL,"quote''d \"label\""}',
-  ARRAY[ROW(1, 2, 3), NULL, ROW(NULL, NULL, NULL)]::point3[], ARRAY[ROW('s', 1, ARRAY[['a', 'b'], ['c', 'd']], NULL, 'so so'), NULL]::address[], '{1,2,NULL}', ARRAY['{1,2}', NULL, '{}']::int_list[]),
- (:base + 3, 'glücklich', NULL, NULL, 'ü', '[0:1]={1,2}', NULL, ROW('', NULL, NULL, NULL, NULL), '{{sad,sad},{"so so",sad}}', NULL, NULL, NULL, NULL);
+  ARRAY[ROW(1, 2, 3), NULL, ROW(NULL, NULL, NULL)]::point3[], ARRAY[ROW('s', 1, ARRAY['a', 'b'], NULL, 'so so'), NULL]::address[], '{1,2,NULL}', ARRAY['{1,2}', NULL, '{}']::int_list[]);
 
 INSERT INTO ranges (id) VALUES (:base);
 INSERT INTO ranges VALUES
@@ -92,9 +90,7 @@ INSERT INTO arrays VALUES
   '{t,NULL,f}', ARRAY['', NULL, 'NULL', 'null', 'a,b', '{}', '"', '\', E'\n', ' lead', 'ü🐘'], '{abc,NULL,""}', '{abc,NULL,a}', ARRAY['\x00ff'::bytea, NULL, ''], '{infinity,NULL,0044-03-15 BC,2026-01-01}',
   '{24:00:00,NULL,00:00:00.000001}', '{infinity,NULL,2026-01-01 12:00:00.5}', '{-infinity,NULL,2026-01-01 12:00:00+00}', '{1 year 2 mons -3 days,NULL,-00:00:00.000001}', '{a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11,NULL}',
   ARRAY['{"a": [1, "x"]}'::json, NULL, 'null'], ARRAY['{"a": [1, "x"]}'::jsonb, NULL, 'null', '"s"'], '{10.0.0.1/8,NULL,::1}', '{101,NULL}', '{"(1,2)",NULL}', '{(1,1),(0,0);(2,2),(1,1)}',
-  ARRAY['a=>1'::hstore, NULL], '{"[1,5)",empty,NULL}'),
- (:base + 3, '{{1,2},{3,4}}', '{{{1},{2}},{{3},{NULL}}}', '[5:6]={1,2}', '[0:1][-1:0]={{1,2},{3,4}}', NULL, NULL, '{{1.5,NULL}}', '{{t},{f}}', '{{a,b},{NULL,"x y"}}', NULL, NULL, NULL, NULL, NULL, NULL,
-  '{{2026-01-01 00:00:00+00}}', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+  ARRAY['a=>1'::hstore, NULL], '{"[1,5)",empty,NULL}');
 
 INSERT INTO zero SELECT FROM generate_series(1, 3);
 INSERT INTO "Strange ""Table"".ü" VALUES (:base, 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i');

@@ -40,6 +40,22 @@ def loads(text):
     return json.loads(text, parse_float=Number, parse_constant=Number)
 
 
+def loose(value):
+    """A composite value as JSON, whoever made it: numbers that say the same are the same, also when they are written as strings."""
+    if isinstance(value, dict):
+        return tuple(sorted((name, loose(item)) for name, item in value.items()))
+    if isinstance(value, (list, tuple)):
+        return tuple(loose(item) for item in value)
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.startswith("{") and value.endswith("}"):
+        return loose(list(array("text", value)))  # an array that was asked for as text
+    try:
+        return repr(float(value))
+    except ValueError:
+        return value
+
+
 def real(text):
     return repr(struct.unpack("f", struct.pack("f", float(text)))[0])
 
@@ -50,6 +66,24 @@ def double(text):
 
 def boolean(text):
     return {"t": "true", "f": "false"}.get(text, text)
+
+
+def numeric(text):
+    """DuckDB leaves out a lone zero before the point."""
+    return re.sub(r"^(-?)\.", r"\g<1>0.", text)
+
+
+def nested_numeric(text):
+    """Within a list DuckDB's JSON leaves out zeros at the end, too."""
+    text = numeric(text)
+    return text.rstrip("0").rstrip(".") if re.fullmatch(r"-?\d+\.\d+", text) else text
+
+
+def nested_bytes(text):
+    """PostgreSQL's \\x00ff and DuckDB's \\x00\\xFF, with the printable ones as themselves."""
+    if re.fullmatch(r"\\x(?:[0-9a-f]{2})*", text):
+        return text
+    return "\\x" + re.sub(r"\\x([0-9A-F]{2})|(.)", lambda match: (match.group(1) or f"{ord(match.group(2)):02x}").lower(), text)
 
 
 def moment(text):
@@ -79,7 +113,10 @@ def interval(text):
     return f"{months} months {days} days {microseconds} us"
 
 
+NESTED = {"numeric": nested_numeric, "bytea": nested_bytes}
+
 SCALARS = {
+    "numeric": numeric,
     "boolean": boolean,
     "real": real,
     "double precision": double,
@@ -94,14 +131,15 @@ SCALARS = {
 }
 
 
-def scalar(type_name, text):
-    """The canonical form of a value of this type, from either system's text."""
-    function = SCALARS.get(re.sub(r"\(\d+(,\d+)?\)", "", type_name))
+def scalar(type_name, text, nested=False):
+    """The canonical form of a value of this type, from either system's text; nested: as an element of an array."""
+    function = nested and NESTED.get(type_name) or SCALARS.get(type_name)
     return function(text) if function and text is not None else text
 
 
 def array(type_name, text):
     """PostgreSQL's text of an array as nested tuples of canonical values (bounds left out)."""
+    delimiter = ";" if type_name == "box" else ","
     position = text.index("=") + 1 if text.startswith("[") else 0
 
     def parse(at):
@@ -120,13 +158,13 @@ def array(type_name, text):
                     characters.append(text[at])
                     at += 1
                 at += 1
-                items.append(scalar(type_name, "".join(characters)))
+                items.append(scalar(type_name, "".join(characters), True))
             else:
-                end = re.compile(r"[,}]").search(text, at).start()
+                end = re.compile("[" + delimiter + "}]").search(text, at).start()
                 word = text[at:end]
-                items.append(None if word == "NULL" else scalar(type_name, word))
+                items.append(None if word == "NULL" else scalar(type_name, word, True))
                 at = end
-            if text[at] == ",":
+            if text[at] == delimiter:
                 at += 1
         return tuple(items), at + 1
 
