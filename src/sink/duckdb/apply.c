@@ -145,11 +145,13 @@ static int insert_missing(apply *a, const pgc_compact_item *items, size_t count,
     pgc_duckdb_column_names(a->layout, &a->sql);
     pgc_buffer_text(&a->sql, ") SELECT ");
     staged_columns(a);
-    pgc_buffer_text(&a->sql, " FROM " PGC_DUCKDB_STAGE " AS s WHERE NOT EXISTS (FROM ");
+    pgc_buffer_text(&a->sql, " FROM ");
     target_name(a);
-    pgc_buffer_text(&a->sql, " AS t WHERE ");
+    pgc_buffer_text(&a->sql, " AS t RIGHT JOIN " PGC_DUCKDB_STAGE " AS s ON ");
     same_key(a);
-    pgc_buffer_text(&a->sql, ")");
+    pgc_buffer_text(&a->sql, " WHERE t.");
+    pgc_quote_identifier(&a->sql, a->source->columns[a->source->key[0]].name);
+    pgc_buffer_text(&a->sql, " IS NULL"); /* a key has no NULL of its own */
     stage_row(a);
     stage_key(a);
     return run_staged(a, items, count, "inserting rows", NULL, err);
@@ -210,9 +212,9 @@ static int fetch_moved(apply *a, const pgc_compact_item *items, size_t count, in
         }
         pgc_buffer_format(&a->sql, " AS c%d", i);
     }
-    pgc_buffer_text(&a->sql, " FROM " PGC_DUCKDB_STAGE " AS s JOIN ");
+    pgc_buffer_text(&a->sql, " FROM ");
     target_name(a);
-    pgc_buffer_text(&a->sql, " AS t ON ");
+    pgc_buffer_text(&a->sql, " AS t JOIN " PGC_DUCKDB_STAGE " AS s ON ");
     same_key(a);
     stage_key(a);
     return run_staged(a, items, count, "reading rows that are to be changed", NULL, err);

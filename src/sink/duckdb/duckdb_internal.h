@@ -29,6 +29,7 @@ typedef struct pgc_duckdb_target {
     bool primary_key;
     int threads;         /* 0: not given */
     size_t memory_limit; /* 0: not given */
+    const char *storage_version; /* NULL: not given */
     pgc_duckdb_type_options types;
 } pgc_duckdb_target;
 

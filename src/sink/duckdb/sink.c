@@ -1,6 +1,7 @@
 /* The DuckDB sink: its operations and its descriptor. What they share is told in duckdb_internal.h, what users see in docs/sinks/duckdb.md. */
 #include "sink/duckdb/duckdb_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,8 +79,8 @@ static int refuse_open(const pgc_duckdb_sink *sink, const char *message, pgconvo
 static void divide_memory(pgc_duckdb_sink *sink)
 {
     size_t share = sink->config->memory_bytes;
-    sink->gather_bytes = share / 4 > LEAST_GATHER_BYTES ? share / 4 : LEAST_GATHER_BYTES;
-    sink->duckdb_bytes = share - share / 4;
+    sink->gather_bytes = share / 5 > LEAST_GATHER_BYTES ? share / 5 : LEAST_GATHER_BYTES;
+    sink->duckdb_bytes = share / 8 * 5; /* the rest is libduckdb itself, and what it allocates past its own limit */
     if (sink->target.memory_limit > 0)
         sink->duckdb_bytes = sink->target.memory_limit;
     else if (sink->duckdb_bytes < LEAST_DUCKDB_BYTES)
@@ -106,13 +107,19 @@ static int configure(const pgc_duckdb_sink *sink, duckdb_config config, pgconvoy
         {"temp_directory", folder},
         {"checkpoint_threshold", checkpoint}, /* a checkpoint writes all that was touched since the last: better seldom */
         {"preserve_insertion_order", "false"},
+        /* of a file that is new. The format that DuckDB makes by default needs a multiple of memory_limit to compress long texts */
+        {"storage_compatibility_version", sink->target.storage_version ? sink->target.storage_version : "v1.4.0"},
+        /* joins are written with the small side, the staged rows, on the right, which is then hashed. DuckDB would choose by counts that leave
+         * out the rows of the running transaction */
+        {"disabled_optimizers", "join_order,build_side_probe_side"},
         {"autoinstall_known_extensions", "false"}, /* nothing is fetched from the network, nor loaded from a home folder */
         {"autoload_known_extensions", "false"},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
         if (sink->api.set_config(config, settings[i][0], settings[i][1]) == DuckDBSuccess)
             continue;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "libduckdb does not take %s=%s", settings[i][0], settings[i][1]);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "libduckdb %s does not take %s=%s", sink->api.library_version(),
+                           settings[i][0], settings[i][1]);
         return -1;
     }
     return 0;
@@ -132,6 +139,25 @@ static int open_database(pgc_duckdb_sink *sink, pgconvoy_error *err)
     if (result == 0 && sink->api.connect(sink->database, &sink->control) != DuckDBSuccess)
         result = pgc_error_out_of_memory(err);
     return result;
+}
+
+/*
+ * A process that was killed leaves what it had spilled to FILE.tmp. The file is locked by now, so nobody else is using that; only files that are named as DuckDB
+ * names them go.
+ */
+static void remove_spilled(const pgc_duckdb_sink *sink)
+{
+    char folder[4096];
+    snprintf(folder, sizeof folder, "%s.tmp", sink->target.file);
+    DIR *dir = opendir(folder);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strncmp(entry->d_name, "duckdb_temp_", 12) == 0)
+            unlinkat(dirfd(dir), entry->d_name, 0);
+    }
+    closedir(dir);
+    rmdir(folder); /* stays when something else is in it */
 }
 
 static int read_catalog_name(pgc_duckdb_sink *sink, pgconvoy_error *err)
@@ -169,8 +195,10 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
         sink->checkpoint_arena = pgc_arena_new(16384);
         result = sink->checkpoint_arena ? open_database(sink, err) : pgc_error_out_of_memory(err);
     }
-    if (result == 0)
+    if (result == 0) {
+        remove_spilled(sink);
         result = read_catalog_name(sink, err);
+    }
     if (result == 0) {
         sink->stage = pgc_duckdb_stage_new(sink, err);
         result = sink->stage ? 0 : -1;

@@ -49,6 +49,12 @@ static int set_arrays(pgc_duckdb_target *target, const char *value)
     return target->types.arrays_text || strcmp(value, "list") == 0 ? 0 : -1;
 }
 
+static int set_storage_version(pgc_duckdb_target *target, const char *value)
+{
+    target->storage_version = value; /* lives in target->file's memory */
+    return value[0] == 'v' ? 0 : -1;
+}
+
 static const struct option {
     const char *name, *values;
     int (*set)(pgc_duckdb_target *target, const char *value);
@@ -58,6 +64,7 @@ static const struct option {
     {"memory_limit", "a size of at least 16MB", set_memory_limit},
     {"numeric", "exact, text, double or decimal(WIDTH,SCALE)", set_numeric},
     {"arrays", "list or text", set_arrays},
+    {"storage_version", "a version such as v1.4.0", set_storage_version},
 };
 #define OPTION_COUNT (sizeof options / sizeof *options)
 
@@ -75,7 +82,7 @@ static int set_option(pgc_duckdb_target *target, char *text, pgconvoy_error *err
         return -1;
     }
     pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "duckdb: targets have no option \"%s\"", text);
-    pgconvoy_error_hint(err, "there are primary_key, threads, memory_limit, numeric and arrays; a \"?\" in the file's name "
+    pgconvoy_error_hint(err, "there are primary_key, threads, memory_limit, numeric, arrays and storage_version; a \"?\" in the file's name "
                              "cannot be written");
     return -1;
 }

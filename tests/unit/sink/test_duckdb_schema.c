@@ -72,6 +72,22 @@ static void a_file_that_was_made_for_nothing_goes_again(void **state)
     assert_int_not_equal(stat(f->file, &status), 0);
 }
 
+static void what_a_killed_process_had_spilled_goes(void **state)
+{
+    fixture *f = *state;
+    char path[300];
+    struct stat status;
+    fixture_open(f, "");
+    fixture_close(f);
+    snprintf(path, sizeof path, "%s.tmp", f->file);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s.tmp/duckdb_temp_storage_DEFAULT-0.tmp", f->file);
+    fclose(fopen(path, "w"));
+    fixture_open(f, "");
+    snprintf(path, sizeof path, "%s.tmp", f->file);
+    assert_int_not_equal(stat(path, &status), 0);
+}
+
 static void a_file_that_another_process_has_open_is_named(void **state)
 {
     fixture *f = *state;
@@ -348,6 +364,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_file_that_is_no_database_is_refused_and_left_alone),
         TEST(a_file_that_was_made_for_nothing_goes_again),
+        TEST(what_a_killed_process_had_spilled_goes),
         TEST(a_file_that_another_process_has_open_is_named),
         TEST(a_table_of_somebody_elses_is_dealt_with_as_asked),
         TEST(rows_of_an_interrupted_copy_are_gone_when_it_starts_again),
