@@ -190,13 +190,46 @@ static void create_table_sql(const pgc_duckdb_sink *sink, const pgc_duckdb_layou
     pgc_buffer_text(sql, ")");
 }
 
+static int is_empty(pgc_duckdb_sink *sink, const pgconvoy_table *table, bool *empty, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    duckdb_result found;
+    pgc_buffer_init(&sql, 8192);
+    pgc_buffer_text(&sql, "SELECT 1 FROM ");
+    pgc_duckdb_table_name(sink, table->schema, table->name, &sql);
+    pgc_buffer_text(&sql, " LIMIT 1");
+    int result = pgc_duckdb_select(&sink->api, sink->control, &sql, "looking for rows", &found, err);
+    pgc_buffer_free(&sql);
+    if (result != 0)
+        return -1;
+    *empty = sink->api.row_count(&found) == 0;
+    sink->api.destroy_result(&found);
+    return 0;
+}
+
+/* An interrupted copy was appending to the table: that is not repeated over rows of which nobody knows whose they are. */
+static int check_appended(pgc_duckdb_sink *sink, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    bool empty;
+    if (is_empty(sink, table, &empty, err) != 0)
+        return -1;
+    if (empty)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "an interrupted copy was appending to table %s.%s, whose rows cannot be told apart",
+                       table->schema, table->name);
+    pgconvoy_error_hint(err, "delete the copied rows so that the table is empty, or run with --if-exists truncate");
+    return -1;
+}
+
 /* What is to be done to have the table empty (or as it is, to append), and how it is this pipeline's after that. */
 static int preparation_sql(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layout, const pgc_duckdb_existing *existing,
                            pgconvoy_if_exists if_exists, const char **how, pgc_buffer *sql, pgconvoy_error *err)
 {
     const pgconvoy_table *table = layout->table;
-    bool drop = *how ? strcmp(*how, PGC_DUCKDB_MADE) == 0 : if_exists == PGCONVOY_IF_EXISTS_DROP;
-    bool empty = *how ? strcmp(*how, PGC_DUCKDB_EMPTIED) == 0 : if_exists == PGCONVOY_IF_EXISTS_TRUNCATE;
+    bool appended = *how && strcmp(*how, PGC_DUCKDB_APPENDED) == 0;
+    bool as_asked = !*how || appended; /* somebody else's rows may be in it */
+    bool drop = as_asked ? if_exists == PGCONVOY_IF_EXISTS_DROP : strcmp(*how, PGC_DUCKDB_MADE) == 0;
+    bool empty = as_asked ? if_exists == PGCONVOY_IF_EXISTS_TRUNCATE : strcmp(*how, PGC_DUCKDB_EMPTIED) == 0;
     if (!existing->exists || drop) {
         if (existing->exists) {
             pgc_buffer_text(sql, "DROP TABLE ");
@@ -209,12 +242,9 @@ static int preparation_sql(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layou
         pgc_buffer_text(sql, "DELETE FROM ");
         pgc_duckdb_table_name(sink, table->schema, table->name, sql);
         *how = PGC_DUCKDB_EMPTIED;
-    } else if (*how) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "an interrupted copy was appending to table %s.%s, whose rows cannot be told apart",
-                           table->schema, table->name);
-        pgconvoy_error_hint(err, "remove the copied rows (or the table), forget the pipeline with pgconvoy drop, and start again");
-        return -1;
     } else {
+        if (appended && check_appended(sink, table, err) != 0)
+            return -1;
         pgc_buffer_text(sql, "SELECT 1");
         *how = PGC_DUCKDB_APPENDED;
     }
