@@ -67,6 +67,15 @@ class Run:
         self.send(signal.SIGTERM)
         return self.wait(seconds)
 
+    def handles(self, number):
+        """Whether it has a handler for this signal (the kernel's mask of caught signals has its bit)."""
+        try:
+            with open(f"/proc/{self.pid}/status") as file:
+                mask = next(line.split()[1] for line in file if line.startswith("SigCgt:"))
+        except (OSError, StopIteration):
+            return not self.running()
+        return bool(int(mask, 16) >> number - 1 & 1) or not self.running()
+
     @property
     def stdout(self):
         with open(self.stdout_path, encoding="utf-8", errors="surrogateescape") as file:
