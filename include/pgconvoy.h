@@ -434,8 +434,8 @@ PGCONVOY_API int pgconvoy_sink_default_change_schema(void *writer, const pgconvo
                                                      const pgconvoy_table *new_table, pgconvoy_error *err);
 
 /*
- * A checkpoint in a local file, for sinks that have no transactions: kept in config->state_dir, written whole and renamed into
- * place. Open it in the sink's open; the store_… functions serve prepare_table, finish_table and commit after the sink
+ * A checkpoint in a local file, for sinks that have no transactions: kept in config->state_dir; each store appends
+ * to it and syncs it, and it is rewritten when it has grown. Open it in the sink's open; the store_… functions serve prepare_table, finish_table and commit after the sink
  * has made its data durable. note is a short text of the sink's own, kept with the checkpoint (NULL: leave it alone). Thread-safe.
  */
 typedef struct pgconvoy_checkpoint_file pgconvoy_checkpoint_file;

@@ -99,10 +99,12 @@ void pgc_connection_place(const char *uri, pgc_buffer *out)
 void pgc_connection_without_password(const char *uri, pgc_buffer *out)
 {
     PQconninfoOption *given = PQconninfoParse(uri, NULL);
+    const char *separator = "";
     for (const PQconninfoOption *o = given; o && o->keyword; o++) {
         if (!o->val || !o->val[0] || strstr(o->keyword, "password"))
             continue;
-        pgc_buffer_format(out, "%s%s='", out->length ? " " : "", o->keyword);
+        pgc_buffer_format(out, "%s%s='", separator, o->keyword);
+        separator = " ";
         for (const char *c = o->val; *c; c++) {
             if (*c == '\'' || *c == '\\')
                 pgc_buffer_byte(out, '\\');

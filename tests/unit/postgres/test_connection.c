@@ -1,0 +1,91 @@
+/* What is shown and stored of a connection string: never its password. No server is needed. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "postgres/connection.h"
+#include "postgres/quote.h"
+
+static void a_stored_connection_string_has_no_password(void **state)
+{
+    (void)state;
+    static const char *const uris[] = {"postgresql://ann:s3cret@db:5433/shop", "host=db port=5433 dbname=shop user=ann password=s3cret",
+                                       "host=db port=5433 dbname=shop user=ann sslpassword=s3cret"};
+    for (size_t i = 0; i < sizeof uris / sizeof *uris; i++) {
+        pgc_buffer text;
+        pgc_buffer_init(&text, 4096);
+        pgc_buffer_text(&text, "source=");
+        pgc_connection_without_password(uris[i], &text);
+        assert_null(strstr(text.data, "s3cret"));
+        assert_non_null(strstr(text.data, "host='db'"));
+        assert_true(text.data[strlen("source=")] != ' ');
+        pgc_buffer_free(&text);
+    }
+}
+
+static void a_stored_connection_string_reads_back_to_the_same_place(void **state)
+{
+    (void)state;
+    pgc_buffer stored, place, place_again;
+    pgc_buffer_init(&stored, 4096);
+    pgc_buffer_init(&place, 4096);
+    pgc_buffer_init(&place_again, 4096);
+    pgc_connection_without_password("host='a b' dbname='it\\'s \\\\ odd' port=5433", &stored);
+    pgc_connection_place("host='a b' dbname='it\\'s \\\\ odd' port=5433", &place);
+    pgc_connection_place(stored.data, &place_again);
+    assert_true(place.length > 0);
+    assert_string_equal(place.data, place_again.data);
+    pgc_buffer_free(&stored);
+    pgc_buffer_free(&place);
+    pgc_buffer_free(&place_again);
+}
+
+static void an_error_about_a_connection_string_does_not_show_its_password(void **state)
+{
+    (void)state;
+    static const char *const uris[] = {"postgresql://ann:s3cret@db:port/shop?x", "host=db password=s3cret nonsense", "postgresql://ann:s3cret@[::1/shop"};
+    for (size_t i = 0; i < sizeof uris / sizeof *uris; i++) {
+        pgconvoy_error err = {0};
+        assert_int_equal(pgc_connection_check_uri(uris[i], &err), -1);
+        assert_int_equal(err.code, PGCONVOY_ERROR_USAGE);
+        assert_null(strstr(err.message, "s3cret"));
+        assert_true(err.hint[0] != '\0');
+    }
+}
+
+static void what_is_no_connection_string_is_a_usage_error(void **state)
+{
+    (void)state;
+    pgconvoy_error err = {0};
+    assert_int_equal(pgc_connection_check_uri("mysql://db/shop", &err), -1);
+    assert_int_equal(err.code, PGCONVOY_ERROR_USAGE);
+    assert_int_equal(pgc_connection_check_uri("postgres://db/shop", &err), 0);
+    assert_int_equal(pgc_connection_check_uri("dbname=shop", &err), 0);
+}
+
+static void names_and_values_are_quoted_whatever_is_in_them(void **state)
+{
+    (void)state;
+    pgc_buffer out;
+    pgc_buffer_init(&out, 4096);
+    pgc_quote_qualified(&out, "a\"b", "C.d");
+    assert_string_equal(out.data, "\"a\"\"b\".\"C.d\"");
+    pgc_buffer_reset(&out);
+    pgc_quote_literal(&out, "it's \\ \"q\"");
+    assert_string_equal(out.data, "'it''s \\ \"q\"'");
+    pgc_buffer_free(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_stored_connection_string_has_no_password),
+        cmocka_unit_test(a_stored_connection_string_reads_back_to_the_same_place),
+        cmocka_unit_test(an_error_about_a_connection_string_does_not_show_its_password),
+        cmocka_unit_test(what_is_no_connection_string_is_a_usage_error),
+        cmocka_unit_test(names_and_values_are_quoted_whatever_is_in_them),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
