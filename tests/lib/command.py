@@ -68,13 +68,13 @@ class Run:
         return self.wait(seconds)
 
     def handles(self, number):
-        """Whether it has a handler for this signal (the kernel's mask of caught signals has its bit)."""
+        """Whether this signal is caught, or blocked to be waited for (by the kernel's masks), or the run has ended already."""
         try:
             with open(f"/proc/{self.pid}/status") as file:
-                mask = next(line.split()[1] for line in file if line.startswith("SigCgt:"))
-        except (OSError, StopIteration):
-            return not self.running()
-        return bool(int(mask, 16) >> number - 1 & 1) or not self.running()
+                masks = [int(line.split()[1], 16) for line in file if line.startswith(("SigCgt:", "SigBlk:"))]
+        except OSError:
+            masks = []
+        return any(mask >> number - 1 & 1 for mask in masks) or not self.running()
 
     @property
     def stdout(self):

@@ -16,7 +16,9 @@ def main(s):
     load = s.load(source.pgbench("-c", 2, "-T", 8, "-R", 400))
     for number in range(6):
         run = s.sync(source.uri(), target, "--name", "stop", "-j", "1")
-        time.sleep(s.random.uniform(0.1, 1.2))
+        # a signal before main is nobody's
+        scenario.wait_for(lambda: run.handles(signal.SIGTERM), 10, "it handles signals")
+        time.sleep(s.random.uniform(0, 1.2))
         run.send(signal.SIGTERM if number % 2 else signal.SIGINT)
         status = run.wait(30)
         assert status == 0, f"stopped with exit status {status}\n{run.error_tail()}"
