@@ -401,7 +401,7 @@ static void a_killed_backend_leaves_nothing_half_done(void **state)
         char id[16];
         int length = snprintf(id, sizeof id, "%d", i);
         if (i == 2500)
-            sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%writer'");
+            sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%writer' AND datname = current_database()");
         result = insert(&users, {.data = id, .length = length}, T("more"));
     }
     if (result == 0)
@@ -445,7 +445,7 @@ static void a_killed_backend_ends_a_copy(void **state)
     int result = 0;
     for (int i = 0; i < 50 && result == 0; i++) {
         if (i == 3)
-            sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%writer'");
+            sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE '%writer' AND datname = current_database()");
         result = pgc_sink_postgres.write_rows(writer, &rows, &err);
     }
     if (result == 0)
