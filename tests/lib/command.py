@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from server import TOP
+from server import TOP, wait_for
 
 BUILD = os.environ.get("PGCONVOY_BUILD", os.path.join(TOP, "build"))
 PGCONVOY = os.environ.get("PGCONVOY", os.path.join(BUILD, "pgconvoy"))
@@ -63,7 +63,8 @@ class Run:
         return self._reap(0)
 
     def stop(self, seconds=60):
-        """SIGTERM, and the exit status."""
+        """SIGTERM, and the exit status. A signal before main has its handlers is nobody's."""
+        wait_for(lambda: self.handles(signal.SIGTERM), 30, "it handles signals")
         self.send(signal.SIGTERM)
         return self.wait(seconds)
 
