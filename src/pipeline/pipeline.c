@@ -209,12 +209,12 @@ static int check_source_id(const pgconvoy_pipeline *pipeline, const pgconvoy_che
     return -1;
 }
 
-static int gap_error(const pgconvoy_pipeline *pipeline, pgconvoy_lsn have, pgconvoy_lsn slot, pgconvoy_error *err)
+static int gap_error(const pgconvoy_pipeline *pipeline, pgconvoy_lsn have, const pgc_position_status *slot, pgconvoy_error *err)
 {
     char from[PGCONVOY_LSN_TEXT_SIZE], to[PGCONVOY_LSN_TEXT_SIZE];
     pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
-                       "the target stands at %s but the replication slot has moved on to %s: the changes between are not in the target",
-                       pgconvoy_lsn_to_text(have, from), pgconvoy_lsn_to_text(slot, to));
+                       "the target stands at %s but the replication slot %s has moved on to %s: the changes between are not in the target",
+                       pgconvoy_lsn_to_text(have, from), slot->name, pgconvoy_lsn_to_text(slot->confirmed_lsn, to));
     pgconvoy_error_hint(err, "was the target restored from a backup, or the slot made anew? start again: pgconvoy drop %s, then sync with --if-exists truncate",
                         pipeline->name);
     return -1;
@@ -231,7 +231,7 @@ static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run,
             return 0;
         char text[PGCONVOY_LSN_TEXT_SIZE];
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
-                           "the replication slot of pipeline %s is gone, and with it the changes since %s", pipeline->name,
+                           "the replication slot %s of pipeline %s is gone, and with it the changes since %s", status->name, pipeline->name,
                            checkpoint->lsn ? pgconvoy_lsn_to_text(checkpoint->lsn, text) : "the table copy");
         pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate", pipeline->name);
         return -1;
@@ -242,11 +242,11 @@ static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run,
         return -1;
     }
     if (checkpoint->lsn && status->confirmed_lsn > checkpoint->lsn)
-        return gap_error(pipeline, checkpoint->lsn, status->confirmed_lsn, err);
+        return gap_error(pipeline, checkpoint->lsn, status, err);
     for (size_t i = 0; i < run->states.count && !checkpoint->lsn; i++) {
         const pgc_table_state *state = &run->states.items[i];
         if (state->known && atomic_load(&state->state) >= PGCONVOY_TABLE_CATCHING_UP && state->copy_lsn < status->confirmed_lsn)
-            return gap_error(pipeline, state->copy_lsn, status->confirmed_lsn, err);
+            return gap_error(pipeline, state->copy_lsn, status, err);
     }
     return 0;
 }

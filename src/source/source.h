@@ -44,6 +44,7 @@ typedef struct pgc_source_config {
 
 /* Where the slot of a pipeline stands. */
 typedef struct pgc_position_status {
+    char name[64];           /* of the slot */
     bool exists;
     bool usable;             /* false: invalidated, of another plugin, of another database; reason says which */
     char reason[256];        /* why it is not usable, with the mend */

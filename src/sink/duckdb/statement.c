@@ -11,18 +11,20 @@ void pgc_duckdb_message_error(duckdb_error_type type, const char *message, const
     snprintf(line, sizeof line, "%s", message && *message ? message : "no reason given");
     line[strcspn(line, "\n")] = '\0';
 
-    bool memory = type == DUCKDB_ERROR_OUT_OF_MEMORY || strstr(line, "Out of Memory");
+    /* at commit it comes as an error of the transaction, which would heal: only its words tell */
+    bool memory = type == DUCKDB_ERROR_OUT_OF_MEMORY || strstr(line, "Out of Memory") || strstr(line, "could not allocate block") ||
+                  strstr(line, "failed to allocate");
     bool disk = strstr(line, "No space left") != NULL;
     pgconvoy_error_set(err, memory || disk ? PGCONVOY_ERROR_RESOURCE : PGCONVOY_ERROR_SINK, "%s: %s", doing, line);
     if (memory)
         pgconvoy_error_hint(err, "give it more with --memory, or fewer threads or no primary keys with "
                                  "duckdb:FILE?threads=1&primary_key=off");
     else if (disk)
-        pgconvoy_error_hint(err, "make room on the disk of the database file and of its .tmp folder");
+        pgconvoy_error_hint(err, "make room on the disk of the database file and of its .tmp.PID folder");
     else if (type == DUCKDB_ERROR_CONSTRAINT)
         pgconvoy_error_hint(err, "somebody else has written to the table, or the source's rows break its constraint: copy the table "
                                  "again, or do without keys with duckdb:FILE?primary_key=off");
-    pgconvoy_error_retriable(err, disk || type == DUCKDB_ERROR_TRANSACTION || type == DUCKDB_ERROR_FATAL);
+    pgconvoy_error_retriable(err, !memory && (disk || type == DUCKDB_ERROR_TRANSACTION || type == DUCKDB_ERROR_FATAL));
 }
 
 void pgc_duckdb_result_error(const pgc_duckdb_api *api, duckdb_result *result, const char *doing, pgconvoy_error *err)

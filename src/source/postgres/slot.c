@@ -61,6 +61,7 @@ static void judge(const pgc_postgres_source *source, const PGresult *result, pgc
 int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pgconvoy_error *err)
 {
     memset(status, 0, sizeof *status);
+    snprintf(status->name, sizeof status->name, "%s", source->slot_name);
     PGconn *conn = pgc_source_conn(source, err);
     if (!conn)
         return -1;

@@ -21,6 +21,7 @@
 #define ASK_EVERY_US 250000           /* an idle stream asks the server where it is */
 #define POSITION_EVERY_US 100000      /* batches that bring nothing but a position */
 #define IN_TRANSACTION_MS 20
+#define END_WAIT_MS          1000
 /*
  * The server sends every change by itself. While they come this fast the reader sleeps a moment instead of being woken
  * for each: both sides then spend their time on changes, not on switching. It costs a change at most the nap, and only
@@ -239,17 +240,44 @@ int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool bi
     return 0;
 }
 
+/*
+ * Waits, at most END_WAIT_MS, until the server has seen our end of the stream, so that it has taken the last feedback and let go of the slot. What it has still sent is not
+ * wanted: it comes again.
+ */
+static void await_end(PGconn *conn)
+{
+    int64_t deadline = pgc_clock_monotonic_us() + END_WAIT_MS * INT64_C(1000);
+    bool copying = true;
+    while (pgc_clock_monotonic_us() < deadline) {
+        char *message;
+        int length = copying ? PQgetCopyData(conn, &message, 1) : -1;
+        if (length > 0) {
+            PQfreemem(message);
+            continue;
+        }
+        copying = length == 0;
+        if (!copying && !PQisBusy(conn)) {
+            PGresult *result = PQgetResult(conn);
+            PQclear(result);
+            if (!result)
+                return;
+            continue;
+        }
+        struct pollfd fd = {.fd = PQsocket(conn), .events = POLLIN};
+        if (poll(&fd, 1, END_WAIT_MS) > 0 && !PQconsumeInput(conn))
+            return;
+    }
+}
+
 void pgc_stream_end(pgc_postgres_source *source)
 {
     pgc_stream *stream = source->stream;
     if (!stream)
         return;
     pgconvoy_error unused = {0};
-    if (PQstatus(stream->conn) == CONNECTION_OK && !stream->ended) {
-        /* the server takes the last feedback before it sees that we are gone; it need not be waited for */
-        if (send_feedback(source, false, &unused) == 0 && PQputCopyEnd(stream->conn, NULL) == 1)
-            (void)PQflush(stream->conn);
-    }
+    if (PQstatus(stream->conn) == CONNECTION_OK && !stream->ended && send_feedback(source, false, &unused) == 0 &&
+        PQputCopyEnd(stream->conn, NULL) == 1 && PQflush(stream->conn) >= 0)
+        await_end(stream->conn);
     free_stream(source);
 }
 
