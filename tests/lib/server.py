@@ -8,7 +8,6 @@ import glob
 import os
 import pwd
 import shutil
-import signal
 import socket
 import subprocess
 import time
@@ -240,5 +239,5 @@ class Load:
     def stop(self):
         """Ends it now. pgbench's connections end with it, between or within transactions."""
         if self.running():
-            self.process.send_signal(signal.SIGINT)
+            self.process.terminate()  # SIGINT is ignored by what a shell starts in the background
             self.process.wait()
