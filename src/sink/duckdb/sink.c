@@ -3,6 +3,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -89,7 +91,7 @@ static void divide_memory(pgc_duckdb_sink *sink)
 
 static int configure(const pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error *err)
 {
-    char memory[32], threads[16], folder[4096], checkpoint[32];
+    char memory[32], threads[16], folder[PATH_MAX + 32], checkpoint[32];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     size_t fitting = sink->duckdb_bytes / (32 * MEGABYTE); /* each thread of DuckDB's wants some memory of its own */
     size_t count = cores > 0 && (size_t)cores < fitting ? (size_t)cores : fitting;
@@ -97,7 +99,7 @@ static int configure(const pgc_duckdb_sink *sink, duckdb_config config, pgconvoy
         count = (size_t)sink->target.threads;
     snprintf(memory, sizeof memory, "%zuKiB", sink->duckdb_bytes >> 10);
     snprintf(threads, sizeof threads, "%zu", count > 0 ? count : 1);
-    snprintf(folder, sizeof folder, "%s.tmp", sink->target.file);
+    snprintf(folder, sizeof folder, "%s.tmp.%ld", sink->target.file, (long)getpid());
     snprintf(checkpoint, sizeof checkpoint, "%zuKiB",
              (sink->duckdb_bytes > 256 * MEGABYTE ? 256 * MEGABYTE : sink->duckdb_bytes) >> 10);
     const char *const settings[][2] = {
@@ -141,23 +143,46 @@ static int open_database(pgc_duckdb_sink *sink, pgconvoy_error *err)
     return result;
 }
 
-/*
- * A process that was killed leaves what it had spilled to FILE.tmp. The file is locked by now, so nobody else is using that; only files that are named as DuckDB
- * names them go.
- */
-static void remove_spilled(const pgc_duckdb_sink *sink)
+/* Removes a folder of spilled files; only what is named as DuckDB names it goes. */
+static void remove_spilled(int parent, const char *name)
 {
-    char folder[4096];
-    snprintf(folder, sizeof folder, "%s.tmp", sink->target.file);
+    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (!dir) {
+        if (fd >= 0)
+            close(fd);
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (strncmp(entry->d_name, "duckdb_temp_", 12) == 0)
+            unlinkat(fd, entry->d_name, 0);
+    }
+    closedir(dir);
+    unlinkat(parent, name, AT_REMOVEDIR); /* stays when something else is in it */
+}
+
+/*
+ * A process that was killed leaves what it had spilled in FILE.tmp.PID. The file is locked by now, so that nobody else is using such a folder but we, who may have
+ * spilled already while the log was replayed.
+ */
+static void remove_leftovers(const pgc_duckdb_sink *sink)
+{
+    const char *file = sink->target.file, *slash = strrchr(file, '/');
+    const char *base = slash ? slash + 1 : file;
+    char prefix[300], own[320], folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - file + 1) : 1, slash ? file : ".");
+    snprintf(prefix, sizeof prefix, "%.255s.tmp.", base);
+    snprintf(own, sizeof own, "%s%ld", prefix, (long)getpid());
     DIR *dir = opendir(folder);
     if (!dir)
         return;
     for (struct dirent *entry; (entry = readdir(dir));) {
-        if (strncmp(entry->d_name, "duckdb_temp_", 12) == 0)
-            unlinkat(dirfd(dir), entry->d_name, 0);
+        const char *pid = entry->d_name + strlen(prefix);
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 && *pid && strspn(pid, "0123456789") == strlen(pid) &&
+            strcmp(entry->d_name, own) != 0)
+            remove_spilled(dirfd(dir), entry->d_name);
     }
     closedir(dir);
-    rmdir(folder); /* stays when something else is in it */
 }
 
 static int read_catalog_name(pgc_duckdb_sink *sink, pgconvoy_error *err)
@@ -196,7 +221,7 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
         result = sink->checkpoint_arena ? open_database(sink, err) : pgc_error_out_of_memory(err);
     }
     if (result == 0) {
-        remove_spilled(sink);
+        remove_leftovers(sink);
         result = read_catalog_name(sink, err);
     }
     if (result == 0) {

@@ -79,12 +79,12 @@ static void what_a_killed_process_had_spilled_goes(void **state)
     struct stat status;
     fixture_open(f, "");
     fixture_close(f);
-    snprintf(path, sizeof path, "%s.tmp", f->file);
+    snprintf(path, sizeof path, "%s.tmp.77", f->file);
     assert_int_equal(mkdir(path, 0700), 0);
-    snprintf(path, sizeof path, "%s.tmp/duckdb_temp_storage_DEFAULT-0.tmp", f->file);
+    snprintf(path, sizeof path, "%s.tmp.77/duckdb_temp_storage_DEFAULT-0.tmp", f->file);
     fclose(fopen(path, "w"));
     fixture_open(f, "");
-    snprintf(path, sizeof path, "%s.tmp", f->file);
+    snprintf(path, sizeof path, "%s.tmp.77", f->file);
     assert_int_not_equal(stat(path, &status), 0);
 }
 
