@@ -18,6 +18,8 @@
 /* The source is further ahead than this: work is waiting there, even if the queue happens to be empty. */
 #define BACKLOG_BYTES     UINT64_C(1048576)
 #define END_OF_WAL_US     INT64_C(1000000)
+/* How long the reader may be before it sees that it should end. */
+#define READ_MS           50
 
 typedef struct stream {
     pgc_run *run;
@@ -65,7 +67,7 @@ static void *read_changes(void *arg)
     pgc_run *run = stream->run;
     while (!atomic_load(&stream->end_reader)) {
         pgc_change_batch *batch = NULL;
-        int got = run->source_ops->stream_next(run->source, 200, &batch, &stream->reader_err);
+        int got = run->source_ops->stream_next(run->source, READ_MS, &batch, &stream->reader_err);
         if (got > 0) {
             if (batch->position > atomic_load(&run->counters->received_lsn))
                 atomic_store(&run->counters->received_lsn, batch->position);
