@@ -28,7 +28,7 @@
  * in a rush.
  */
 #define RUSH_MESSAGES_PER_MS 20
-#define RUSH_NAP_US 800
+#define RUSH_NAP_US 100
 #define IN_TRANSACTION_BYTES (256 << 10)
 
 struct pgc_stream {
