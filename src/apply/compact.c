@@ -102,7 +102,7 @@ static uint64_t hash_bytes(uint64_t hash, const char *data, size_t length)
     return mix(hash ^ word, UINT64_C(0xd1342543de82ef95));
 }
 
-static uint64_t hash_values(const pgconvoy_value *values, int count)
+uint64_t pgc_compact_hash(const pgconvoy_value *values, int count)
 {
     uint64_t hash = UINT64_C(0x2545f4914f6cdd1d);
     for (int i = 0; i < count; i++) {
@@ -203,7 +203,7 @@ static int find_entry(pgc_compact *compact, const pgconvoy_value *values, int co
 {
     if (compact->entry_count * 2 >= compact->slot_count && grow_slots(compact, err) != 0)
         return -1;
-    uint64_t hash = hash_values(values, count);
+    uint64_t hash = pgc_compact_hash(values, count);
     size_t at = hash & (compact->slot_count - 1);
     for (; compact->slots[at].entry; at = (at + 1) & (compact->slot_count - 1)) {
         entry *e = compact->slots[at].entry;

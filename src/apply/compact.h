@@ -67,6 +67,9 @@ int pgc_compact_take(pgc_compact *compact, pgc_compact_result *result, pgconvoy_
 /* Forgets everything. */
 void pgc_compact_reset(pgc_compact *compact);
 
+/* A hash of values by their bytes, for sets of keys. Thread-safe. */
+uint64_t pgc_compact_hash(const pgconvoy_value *values, int count);
+
 /* True when the rows of both items have the same columns unchanged. */
 bool pgc_compact_same_columns(const pgc_compact *compact, const pgc_compact_item *a, const pgc_compact_item *b);
 

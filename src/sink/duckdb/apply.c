@@ -289,6 +289,20 @@ static size_t bytes_of_updates(const apply *a, const pgc_compact_item *items, si
     return bytes;
 }
 
+static bool meets_deleted(const apply *a, const pgc_compact_result *result)
+{
+    static const pgc_compact_action inserting[] = {PGC_COMPACT_INSERT, PGC_COMPACT_MOVE, PGC_COMPACT_UPDATE};
+    size_t count = sizeof inserting / sizeof *inserting - (a->layout->updates_in_place ? 1 : 0);
+    if (result->truncated && a->table->touched) /* all keys are deleted once more */
+        return true;
+    for (size_t i = 0; i < count; i++) {
+        pgc_compact_action action = inserting[i];
+        if (pgc_duckdb_key_set_meets(&a->table->deleted, a->source, result->items[action], result->count[action]))
+            return true;
+    }
+    return false;
+}
+
 /* Decides how the updates are done, and gives up the primary key where it would be in the way of memory. */
 static int choose_way(apply *a, const pgc_compact_result *result, bool *in_place, pgconvoy_error *err)
 {
@@ -296,6 +310,8 @@ static int choose_way(apply *a, const pgc_compact_result *result, bool *in_place
     size_t budget = PGC_DUCKDB_UPDATE_BUDGET(writer->sink);
     size_t update_bytes = bytes_of_updates(a, result->items[PGC_COMPACT_UPDATE], result->count[PGC_COMPACT_UPDATE]);
     size_t keyed = result->count[PGC_COMPACT_DELETE] + result->count[PGC_COMPACT_MOVE] + result->count[PGC_COMPACT_INSERT];
+    if (!a->layout->updates_in_place)
+        keyed += result->count[PGC_COMPACT_UPDATE];
     size_t keyed_bytes = a->table->has_primary_key ? keyed * KEYED_ROW_BYTES : 0;
     /* without an index in the way, delete and insert is as fast, and nothing waits in memory for the checkpoint */
     size_t limit = a->table->has_primary_key ? budget : budget / 8;
@@ -303,10 +319,14 @@ static int choose_way(apply *a, const pgc_compact_result *result, bool *in_place
         pgc_duckdb_apply_relieve_early(writer, err) != 0)
         return -1;
     *in_place = writer->updated_bytes + update_bytes <= limit;
-    if (a->table->has_primary_key && (!*in_place || writer->keyed_bytes + keyed_bytes > budget)) {
+    bool too_large = !*in_place || writer->keyed_bytes + keyed_bytes > budget;
+    if (a->table->has_primary_key && (too_large || meets_deleted(a, result))) {
         if (pgc_duckdb_primary_key_drop(writer->sink, writer->connection, a->source,
-                                        "a transaction is too large for its index to be kept in --memory", err) != 0)
+                                        too_large ? "a transaction is too large for its index to be kept in --memory"
+                                                  : "a large transaction deletes and inserts the same keys again and again",
+                                        err) != 0)
             return -1;
+        pgc_duckdb_key_set_clear(&a->table->deleted);
         a->table->has_primary_key = false;
         writer->catalog_changed = true;
         keyed_bytes = 0;
@@ -318,6 +338,19 @@ static int choose_way(apply *a, const pgc_compact_result *result, bool *in_place
     return 0;
 }
 
+/* The keys that the index will have seen deleted. */
+static int remember_deleted(apply *a, const pgc_compact_result *result, pgconvoy_error *err)
+{
+    static const pgc_compact_action deleting[] = {PGC_COMPACT_DELETE, PGC_COMPACT_UPDATE};
+    size_t count = sizeof deleting / sizeof *deleting - (a->layout->updates_in_place ? 1 : 0);
+    for (size_t i = 0; a->table->has_primary_key && i < count; i++) {
+        pgc_compact_action action = deleting[i];
+        if (pgc_duckdb_key_set_add(&a->table->deleted, a->source, result->items[action], result->count[action], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int apply_keyed(apply *a, const pgc_compact_result *result, pgconvoy_error *err)
 {
     const pgc_compact_item *const *items = result->items;
@@ -325,6 +358,8 @@ static int apply_keyed(apply *a, const pgc_compact_result *result, pgconvoy_erro
     size_t updates = count[PGC_COMPACT_UPDATE];
     bool in_place = a->in_place;
     int fetched = 0, inserted = 0, updated = 0;
+    if (remember_deleted(a, result, err) != 0)
+        return -1;
     if (each_run(a, items[PGC_COMPACT_MOVE], count[PGC_COMPACT_MOVE], &fetched, fetch_run, err) != 0 ||
         (!in_place && each_run(a, items[PGC_COMPACT_UPDATE], updates, &fetched, fetch_run, err) != 0))
         return -1;
@@ -391,7 +426,6 @@ int pgc_duckdb_apply_table(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *t
     if (pgc_compact_is_empty(table->compact))
         return 0;
     pgc_compact_result result;
-    table->touched = true;
     apply a = {.writer = writer, .table = table, .layout = table->layout, .source = table->table};
     a.staged.layout = table->layout;
     a.staged.columns = calloc((size_t)table->layout->column_count + (size_t)table->table->key_count + 2, sizeof *a.staged.columns);
@@ -399,7 +433,7 @@ int pgc_duckdb_apply_table(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *t
     int done = a.staged.columns ? pgc_compact_take(table->compact, &result, err) : pgc_error_out_of_memory(err);
     if (done == 0 && table->table->key_count > 0)
         done = choose_way(&a, &result, &a.in_place, err);
-    writer->wrote = true;
+    writer->wrote = table->touched = true;
     if (done == 0 && result.truncated)
         done = empty_table(&a, err);
     if (done == 0)

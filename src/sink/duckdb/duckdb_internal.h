@@ -98,6 +98,7 @@ typedef struct pgc_duckdb_layout {
     int column_count; /* at least 1 */
     const pgc_duckdb_type **types;
     duckdb_logical_type *logical;
+    bool updates_in_place; /* all of its columns do, see pgc_duckdb_type_updates_in_place */
     const char **target_names, **target_types; /* as the target has them; set by pgc_duckdb_match_columns */
 } pgc_duckdb_layout;
 
@@ -136,7 +137,13 @@ int pgc_duckdb_match_columns(pgc_duckdb_sink *sink, duckdb_connection connection
 int pgc_duckdb_adapt_columns(pgc_duckdb_sink *sink, duckdb_connection connection, pgc_duckdb_layout *layout,
                              bool *same_order, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* ---- primary_key.c */
+/* ---- primary_key.c, key_set.c */
+
+/* A set of keys by their hashes: open addressing, 0 is empty. */
+typedef struct pgc_duckdb_key_set {
+    uint64_t *slots;
+    size_t slot_count, count;
+} pgc_duckdb_key_set;
 
 /* Appends the columns of the PRIMARY KEY that the table should have, with commas; false when it should have none. */
 bool pgc_duckdb_primary_key_columns(const pgc_duckdb_layout *layout, pgc_buffer *out);
@@ -152,6 +159,17 @@ int pgc_duckdb_rewrite(pgc_duckdb_sink *sink, duckdb_connection connection, cons
 /* Takes the constraint away, by making the table anew; reason for the log. In the connection's transaction. */
 int pgc_duckdb_primary_key_drop(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
                                 const char *reason, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/*
+ * Whether inserting the items (of a result that deletes others) would insert a key that an earlier part of the same transaction has deleted. DuckDB 1.4's index loses
+ * track of a key that is deleted and inserted more than once in a transaction, and finds a duplicate where there is none; so this is where the primary key is
+ * given up.
+ */
+bool pgc_duckdb_key_set_meets(const pgc_duckdb_key_set *set, const pgconvoy_table *table, const pgc_compact_item *items,
+                              size_t count);
+int pgc_duckdb_key_set_add(pgc_duckdb_key_set *set, const pgconvoy_table *table, const pgc_compact_item *items,
+                           size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_duckdb_key_set_clear(pgc_duckdb_key_set *set);
 
 /* ---- checkpoint.c */
 
@@ -184,6 +202,7 @@ typedef struct pgc_duckdb_stream_table {
     pgc_compact *compact;
     bool has_primary_key;
     bool touched; /* its rows were changed in this transaction */
+    pgc_duckdb_key_set deleted; /* keys that this transaction has deleted from a table with a primary key */
 } pgc_duckdb_stream_table;
 
 #define PGC_DUCKDB_RECENT 256

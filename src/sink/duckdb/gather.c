@@ -8,6 +8,7 @@ static void free_table(pgc_duckdb_sink *sink, pgc_duckdb_stream_table *table)
     if (!table)
         return;
     pgc_compact_free(table->compact);
+    pgc_duckdb_key_set_clear(&table->deleted);
     pgc_duckdb_layout_free(sink, table->layout);
     free(table);
 }

@@ -20,6 +20,7 @@ static int fill_layout(pgc_duckdb_sink *sink, pgc_duckdb_layout *layout, pgconvo
     layout->target_types = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->target_types);
     if (!layout->types || !layout->logical || !layout->target_names || !layout->target_types)
         return pgc_error_out_of_memory(err);
+    layout->updates_in_place = true;
     for (int i = 0; i < layout->column_count; i++) {
         const pgconvoy_column *column = table->column_count > 0 ? &table->columns[i] : NULL;
         layout->types[i] = column ? pgc_duckdb_type_of(column->type, column->typmod, column->primary_key > 0 || column->in_key,
@@ -27,6 +28,7 @@ static int fill_layout(pgc_duckdb_sink *sink, pgc_duckdb_layout *layout, pgconvo
                                   : &row_mark;
         if (!layout->types[i])
             return pgc_error_out_of_memory(err);
+        layout->updates_in_place = layout->updates_in_place && pgc_duckdb_type_updates_in_place(layout->types[i]);
         layout->logical[i] = pgc_duckdb_type_logical(&sink->api, layout->types[i]);
         if (!layout->logical[i]) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "column %s of table %s.%s has a type that DuckDB cannot make: %s",

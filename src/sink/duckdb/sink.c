@@ -334,8 +334,10 @@ static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
     writer->in_transaction = true;
     writer->catalog_changed = writer->wrote = false;
     writer->keyed_bytes = 0;
-    for (size_t i = 0; i < writer->table_count; i++)
+    for (size_t i = 0; i < writer->table_count; i++) {
         writer->tables[i]->touched = false;
+        pgc_duckdb_key_set_clear(&writer->tables[i]->deleted);
+    }
     return table ? pgc_duckdb_append_begin(writer, table, err) : 0;
 }
 

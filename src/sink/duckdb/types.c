@@ -376,3 +376,12 @@ bool pgc_duckdb_type_in_index(const pgc_duckdb_type *type)
         return true;
     }
 }
+
+bool pgc_duckdb_type_updates_in_place(const pgc_duckdb_type *type)
+{
+    for (int i = 0; type->kind == PGC_DUCKDB_STRUCT && i < type->field_count; i++) {
+        if (!pgc_duckdb_type_updates_in_place(&type->fields[i]))
+            return false;
+    }
+    return type->kind != PGC_DUCKDB_LIST && type->kind != PGC_DUCKDB_VECTOR && type->kind != PGC_DUCKDB_HALF_VECTOR;
+}

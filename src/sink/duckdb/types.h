@@ -79,6 +79,9 @@ pgconvoy_format pgc_duckdb_type_format(const pgc_duckdb_type *type);
 /* True when DuckDB can have it in a PRIMARY KEY. */
 bool pgc_duckdb_type_in_index(const pgc_duckdb_type *type);
 
+/* False where DuckDB does an UPDATE of the column by deleting the row and inserting it again, which its index feels. */
+bool pgc_duckdb_type_updates_in_place(const pgc_duckdb_type *type);
+
 /* The place of an enum's label, or -1. */
 int pgc_duckdb_label_find(const pgc_duckdb_labels *labels, const char *text, size_t length);
 
