@@ -29,7 +29,7 @@ typedef struct checker {
 } checker;
 
 /* A table made after the message's own word; some are not ours, some change with every message. */
-static int resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **out, pgconvoy_error *err)
+static int resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **out, pgconvoy_error *err)
 {
     checker *c = arg;
     *out = NULL;

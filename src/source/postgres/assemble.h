@@ -42,14 +42,14 @@ typedef struct pgc_relation_column {
     bool in_key; /* with replica identity FULL every column is */
 } pgc_relation_column;
 
-typedef struct pgc_relation {
+typedef struct pgc_stream_relation {
     uint32_t oid;
     const char *schema; /* "pg_catalog" where the message has the empty string */
     const char *name;
     char replica_identity; /* 'd', 'i', 'f', 'n' */
     int column_count;
     const pgc_relation_column *columns;
-} pgc_relation;
+} pgc_stream_relation;
 
 /*
  * Gives the table whose columns the rows after this message are decoded into: columns are matched by name, either side may have
@@ -57,7 +57,7 @@ typedef struct pgc_relation {
  * from the one before (columns, key, name, replica identity); another pointer than before means another version, and becomes a
  * PGCONVOY_SCHEMA change. The table must live as long as the batches and the assembler. Returns 0, or -1 and err.
  */
-typedef int (*pgc_resolve_table)(void *arg, const pgc_relation *relation, const pgconvoy_table **table,
+typedef int (*pgc_resolve_table)(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table,
                                  pgconvoy_error *err);
 
 typedef struct pgc_assembler_config {

@@ -106,7 +106,7 @@ pgc_relation_entry *pgc_relation_entry_get(pgc_relation_cache *cache, uint32_t o
 }
 
 /* Reads the message into relation; columns are in the scratch arena, names point into the message. */
-static int read_relation(pgc_relation_cache *cache, pgc_pgoutput_reader *reader, pgc_relation *relation, pgconvoy_error *err)
+static int read_relation(pgc_relation_cache *cache, pgc_pgoutput_reader *reader, pgc_stream_relation *relation, pgconvoy_error *err)
 {
     relation->oid = pgc_pgoutput_int32(reader);
     relation->schema = pgc_pgoutput_string(reader);
@@ -146,7 +146,7 @@ static int find_column(const pgconvoy_table *table, const char *name, int expect
     return -1;
 }
 
-static int map_columns(pgc_relation_entry *entry, const pgc_relation *relation, pgconvoy_error *err)
+static int map_columns(pgc_relation_entry *entry, const pgc_stream_relation *relation, pgconvoy_error *err)
 {
     const pgconvoy_table *table = entry->table;
     size_t seen_bytes = (size_t)table->column_count / 8 + 1;
@@ -184,7 +184,7 @@ int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader
 {
     const uint8_t *start = reader->at;
     size_t length = (size_t)(reader->end - reader->at);
-    pgc_relation relation;
+    pgc_stream_relation relation;
     if (read_relation(cache, reader, &relation, err))
         return -1;
     pgc_relation_entry *entry = pgc_relation_entry_get(cache, relation.oid, err);

@@ -35,7 +35,7 @@ static bool same_column(const pgconvoy_column *column, const pgc_relation_column
 }
 
 /* With FULL the message marks every column, and the key is the catalog's affair. */
-static bool same_table(const pgconvoy_table *table, const pgc_relation *relation)
+static bool same_table(const pgconvoy_table *table, const pgc_stream_relation *relation)
 {
     if (table->column_count != relation->column_count || table->replica_identity != relation->replica_identity ||
         strcmp(table->schema, relation->schema) != 0 || strcmp(table->name, relation->name) != 0)
@@ -90,7 +90,7 @@ static int column_from_message(pgc_stream_tables *tables, const pgc_relation_col
     return column->name && column->type_sql ? 0 : pgc_error_out_of_memory(err);
 }
 
-static int fill_columns(pgc_stream_tables *tables, const pgc_relation *relation, const pgc_source_table *before,
+static int fill_columns(pgc_stream_tables *tables, const pgc_stream_relation *relation, const pgc_source_table *before,
                         const pgc_source_table *now, pgconvoy_column *columns, pgconvoy_error *err)
 {
     for (int i = 0; i < relation->column_count; i++) {
@@ -136,7 +136,7 @@ static int primary_key(pgconvoy_table *table, const pgc_source_table *now, int *
 }
 
 /* The columns the message marks, in the order of the catalog's key where that has the same ones. */
-static int sent_key(const pgconvoy_table *table, const pgc_relation *relation, const pgc_source_table *now, int *key)
+static int sent_key(const pgconvoy_table *table, const pgc_stream_relation *relation, const pgc_source_table *now, int *key)
 {
     int count = 0, ordered = 0;
     for (int i = 0; i < relation->column_count; i++)
@@ -153,7 +153,7 @@ static int sent_key(const pgconvoy_table *table, const pgc_relation *relation, c
     return count;
 }
 
-static int set_key(pgc_arena *arena, pgconvoy_table *table, const pgc_relation *relation, const pgc_source_table *now,
+static int set_key(pgc_arena *arena, pgconvoy_table *table, const pgc_stream_relation *relation, const pgc_source_table *now,
                    pgconvoy_error *err)
 {
     int *key = malloc((size_t)(table->column_count + 1) * sizeof *key);
@@ -169,7 +169,7 @@ static int set_key(pgc_arena *arena, pgconvoy_table *table, const pgc_relation *
     return failed;
 }
 
-static int build(pgc_stream_tables *tables, const pgc_relation *relation, const pgc_source_table *before,
+static int build(pgc_stream_tables *tables, const pgc_stream_relation *relation, const pgc_source_table *before,
                  const pgc_source_table *now, pgc_source_table **built, pgconvoy_error *err)
 {
     pgc_arena *arena = tables->source->arena;
@@ -219,7 +219,7 @@ static int is_partition_of_ours(pgc_stream_tables *tables, uint32_t oid, pgconvo
     return ours;
 }
 
-static int not_ours(pgc_stream_tables *tables, const pgc_relation *relation, pgconvoy_error *err)
+static int not_ours(pgc_stream_tables *tables, const pgc_stream_relation *relation, pgconvoy_error *err)
 {
     if (pgc_oid_map_get(&tables->seen, relation->oid))
         return 0;
@@ -234,7 +234,7 @@ static int not_ours(pgc_stream_tables *tables, const pgc_relation *relation, pgc
     return pgc_oid_map_put(&tables->seen, relation->oid, tables, err);
 }
 
-int pgc_stream_tables_resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **table,
+int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table,
                               pgconvoy_error *err)
 {
     pgc_stream_tables *tables = arg;

@@ -17,7 +17,7 @@ void pgc_stream_tables_free(pgc_stream_tables *tables);
 const pgconvoy_table *pgc_stream_tables_current(const pgc_postgres_source *source, const pgconvoy_table *loaded);
 
 /* A pgc_resolve_table; arg is a pgc_stream_tables. */
-int pgc_stream_tables_resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **table,
+int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table,
                               pgconvoy_error *err);
 
 #endif

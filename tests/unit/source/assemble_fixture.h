@@ -59,7 +59,7 @@ static inline const pgconvoy_table *add_table(fixture *f, uint32_t oid, const ch
     return f->tables[f->table_count++] = table;
 }
 
-static inline int resolve(void *arg, const pgc_relation *relation, const pgconvoy_table **table, pgconvoy_error *err)
+static inline int resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table, pgconvoy_error *err)
 {
     fixture *f = arg;
     f->asked++;

@@ -21,7 +21,7 @@ static pgc_buffer load(const char *name)
 }
 
 /* A new version of the table with each message that has other columns, made after the message. */
-static int resolve_as_told(void *arg, const pgc_relation *relation, const pgconvoy_table **table, pgconvoy_error *err)
+static int resolve_as_told(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table, pgconvoy_error *err)
 {
     (void)err;
     fixture *f = arg;

@@ -1,0 +1,70 @@
+/*
+ * Entries as SQL: which of them are written for the given options, and the text for each, with the session's state (search_path, role, tablespace, access method) changed only when it has to be. The same text goes
+ * to a plain dump, to restore.sql of a tar archive, to `restore -f`, and, without the comments, to a server.
+ */
+#ifndef PGC_ARCHIVE_SCRIPT_H
+#define PGC_ARCHIVE_SCRIPT_H
+
+#include "archive/archive.h"
+
+/* What of an archive is restored: pg_restore's options by their names (PostgreSQL manual, "pg_restore"); a plain dump fills them from those of the dump. */
+typedef struct pgc_script_options {
+    bool schema_only, data_only;
+    unsigned sections; /* PGC_SECTIONS_… */
+    bool clean, if_exists, create_database;
+    bool no_owner, no_acl, no_comments, no_publications, no_security_labels, no_subscriptions, no_tablespaces, no_table_access_method, no_policies;
+    bool disable_triggers, use_set_session_authorization, enable_row_security, disable_dollar_quoting;
+    bool no_data_for_failed_tables, single_transaction, exit_on_error, binary_upgrade, sequence_data, include_everything;
+    bool inserts, column_inserts; /* what a data entry's bytes are: commands, not rows of COPY */
+    bool verbose;                 /* TOC numbers and dependencies in the comments */
+    const char *superuser, *restrict_key, *encoding;
+    const char *lock_wait_timeout;
+    /* choice of entries (restore): names, no patterns */
+    pgc_names schemas, exclude_schemas, tables, functions, indexes, triggers;
+    const char *list_file; /* -L */
+    int jobs;
+    bool for_server; /* no comments, no \restrict, no psql commands: the text is for PQexec */
+} pgc_script_options;
+
+/* What of an entry is written. */
+#define PGC_WRITES_SCHEMA  1u
+#define PGC_WRITES_DATA    2u
+#define PGC_WRITES_SPECIAL 4u /* ENCODING, STDSTRINGS, SEARCHPATH: they set the session */
+
+typedef struct pgc_script pgc_script;
+
+/*
+ * A script of these entries. head: for the comment at the top (and the key words' version: server_version). Copies neither; both must outlive it. NULL and err on failure.
+ */
+pgc_script *pgc_script_new(const pgc_script_options *options, const pgc_archive_head *head, pgc_entries *entries, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_script_free(pgc_script *script);
+
+/* PGC_WRITES_… of an entry; 0: not at all. Thread-safe. */
+unsigned pgc_script_writes(const pgc_script *script, const pgc_entry *entry);
+
+/* Each appends SQL to out; each may change the session's state that the script keeps. */
+int pgc_script_begin(pgc_script *script, pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK; /* the comment, \restrict, SET …, and with --clean the DROPs */
+/* An entry's definition, owner, and (data entries) what stands before the data: TRUNCATE, DISABLE TRIGGER, COPY … FROM stdin. */
+int pgc_script_entry(pgc_script *script, const pgc_entry *entry, pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK;
+/* What stands after the data: "\." and ENABLE TRIGGER. Only for entries that have data and write it. */
+int pgc_script_after_data(pgc_script *script, const pgc_entry *entry, pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_script_end(pgc_script *script, pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* The passes in which a restore runs its entries: ACLs come after all else, then the refreshes of materialized views and event triggers. */
+typedef enum pgc_pass { PGC_PASS_MAIN, PGC_PASS_ACL, PGC_PASS_POST_ACL } pgc_pass;
+pgc_pass pgc_entry_pass(const pgc_entry *entry);
+
+/*
+ * The whole script: all that is written of each entry, in order and by passes, to write(); read_data (NULL: there is none) is asked for each entry's data between pgc_script_entry and pgc_script_after_data.
+ */
+typedef struct pgc_script_run {
+    int (*write)(void *arg, const char *text, size_t length, pgconvoy_error *err);
+    int (*read_data)(void *arg, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err);
+    void *arg;
+} pgc_script_run;
+int pgc_script_write(pgc_script *script, const pgc_script_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* The list of `restore -l`. */
+int pgc_script_list(pgc_script *script, pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK;
+
+#endif

@@ -1,0 +1,118 @@
+/*
+ * The table of readers: which query reads what, in the order in which their rows are taken. A reader later in the table may look up what those before it added.
+ */
+#include "catalog/catalog_sql.h"
+#include "catalog/kinds.h"
+
+/* Extensions and what belongs to them come first, since membership decides what is wanted of everything else; then the relations, so that they are locked soon. */
+const pgc_reader pgc_readers_first[] = {
+    {"roles", pgc_sql_roles, 0, 0, NULL, pgc_take_roles},
+    {"extensions", pgc_sql_extensions, 0, 0, NULL, pgc_take_extensions},
+    {"extension members", pgc_sql_extension_members, 0, 0, NULL, pgc_take_extension_members},
+    {"schemas", pgc_sql_schemas, 0, 0, NULL, pgc_take_schemas},
+    {"user-defined tables", pgc_sql_relations, 0, 0, NULL, pgc_take_relations},
+    {"table inheritance information", pgc_sql_inherits, 0, 0, NULL, pgc_take_inherits},
+    {0},
+};
+
+static bool wants_acls(const pgc_catalog *catalog)
+{
+    return !catalog->options->no_acl;
+}
+
+static bool wants_comments(const pgc_catalog *catalog)
+{
+    return !catalog->options->no_comments;
+}
+
+static bool wants_security_labels(const pgc_catalog *catalog)
+{
+    return !catalog->options->no_security_labels;
+}
+
+static bool wants_default_acls(const pgc_catalog *catalog)
+{
+    return !catalog->options->data_only && !catalog->options->no_acl;
+}
+
+static bool wants_publications(const pgc_catalog *catalog)
+{
+    return !catalog->options->no_publications;
+}
+
+static bool wants_subscriptions(const pgc_catalog *catalog)
+{
+    return !catalog->options->no_subscriptions;
+}
+
+static bool wants_upgrade(const pgc_catalog *catalog)
+{
+    return !catalog->options->no_subscriptions && catalog->options->binary_upgrade;
+}
+
+static bool wants_large_objects(const pgc_catalog *catalog)
+{
+    const pgc_dump_options *o = catalog->options;
+    bool by_default = pgc_options_include_everything(o) && !o->schema_only && !o->no_large_objects;
+    return by_default || o->large_objects || o->binary_upgrade;
+}
+
+static bool wants_database(const pgc_catalog *catalog)
+{
+    return catalog->options->create_database;
+}
+
+const pgc_reader pgc_readers[] = {
+    {"user-defined functions", pgc_sql_functions, 0, 0, NULL, pgc_take_functions},
+    {"user-defined types", pgc_sql_types, 0, 0, NULL, pgc_take_types},
+    {"columns of composite types", pgc_sql_type_columns, 0, 0, NULL, pgc_take_type_columns},
+    {"labels of enum types", pgc_sql_type_enums, 0, 0, NULL, pgc_take_type_enums},
+    {"constraints of domains", pgc_sql_domain_checks, 0, 0, NULL, pgc_take_domain_checks},
+    {"procedural languages", pgc_sql_languages, 0, 0, NULL, pgc_take_languages},
+    {"user-defined aggregate functions", pgc_sql_aggregates, 0, 0, NULL, pgc_take_aggregates},
+    {"user-defined operators", pgc_sql_operators, 0, 0, NULL, pgc_take_operators},
+    {"user-defined access methods", pgc_sql_access_methods, 0, 0, NULL, pgc_take_access_methods},
+    {"user-defined operator classes", pgc_sql_operator_classes, 0, 0, NULL, pgc_take_operator_classes},
+    {"user-defined operator families", pgc_sql_operator_families, 0, 0, NULL, pgc_take_operator_families},
+    {"operators and functions of operator classes", pgc_sql_operator_class_items, 0, 0, NULL, pgc_take_operator_class_items},
+    {"user-defined text search parsers", pgc_sql_ts_parsers, 0, 0, NULL, pgc_take_ts_parsers},
+    {"user-defined text search templates", pgc_sql_ts_templates, 0, 0, NULL, pgc_take_ts_templates},
+    {"user-defined text search dictionaries", pgc_sql_ts_dictionaries, 0, 0, NULL, pgc_take_ts_dictionaries},
+    {"user-defined text search configurations", pgc_sql_ts_configurations, 0, 0, NULL, pgc_take_ts_configurations},
+    {"mappings of text search configurations", pgc_sql_ts_configuration_maps, 0, 0, NULL, pgc_take_ts_configuration_maps},
+    {"user-defined foreign-data wrappers", pgc_sql_foreign_data_wrappers, 0, 0, NULL, pgc_take_foreign_data_wrappers},
+    {"user-defined foreign servers", pgc_sql_foreign_servers, 0, 0, NULL, pgc_take_foreign_servers},
+    {"user mappings", pgc_sql_user_mappings, 0, 0, NULL, pgc_take_user_mappings},
+    {"default privileges", pgc_sql_default_acls, 0, 0, wants_default_acls, pgc_take_default_acls},
+    {"user-defined collations", pgc_sql_collations, 0, 0, NULL, pgc_take_collations},
+    {"user-defined conversions", pgc_sql_conversions, 0, 0, NULL, pgc_take_conversions},
+    {"type casts", pgc_sql_casts, 0, 0, NULL, pgc_take_casts},
+    {"transforms", pgc_sql_transforms, 0, 0, NULL, pgc_take_transforms},
+    {"event triggers", pgc_sql_event_triggers, 0, 0, NULL, pgc_take_event_triggers},
+    {"column info for interesting tables", pgc_sql_columns, 0, 0, NULL, pgc_take_columns},
+    {"table default expressions", pgc_sql_column_defaults, 0, 0, NULL, pgc_take_column_defaults},
+    {"table CHECK constraints", pgc_sql_checks, 0, 0, NULL, pgc_take_checks},
+    {"sequences", pgc_sql_sequences, 0, 0, NULL, pgc_take_sequences},
+    {"views", pgc_sql_views, 0, 0, NULL, pgc_take_views},
+    {"foreign tables", pgc_sql_foreign_tables, 0, 0, NULL, pgc_take_foreign_tables},
+    {"partitioning data", pgc_sql_partitioning, 0, 0, NULL, pgc_take_partitioning},
+    {"indexes", pgc_sql_indexes, 0, 0, NULL, pgc_take_indexes},
+    {"extended statistics", pgc_sql_statistics, 0, 0, NULL, pgc_take_statistics},
+    {"foreign key constraints", pgc_sql_foreign_keys, 0, 0, NULL, pgc_take_foreign_keys},
+    {"triggers", pgc_sql_triggers, 0, 0, NULL, pgc_take_triggers},
+    {"rewrite rules", pgc_sql_rules, 0, 0, NULL, pgc_take_rules},
+    {"policies", pgc_sql_policies, 0, 0, NULL, pgc_take_policies},
+    {"publications", pgc_sql_publications, 0, 0, wants_publications, pgc_take_publications},
+    {"publication membership of schemas", pgc_sql_publication_schemas, 15, 0, wants_publications, pgc_take_publication_schemas},
+    {"publication membership of tables", pgc_sql_publication_tables, 0, 0, wants_publications, pgc_take_publication_tables},
+    {"subscriptions", pgc_sql_subscriptions, 0, 0, wants_subscriptions, pgc_take_subscriptions},
+    {"subscription membership of tables", pgc_sql_subscription_tables, 17, 0, wants_upgrade, pgc_take_subscription_tables},
+    {"large objects", pgc_sql_large_objects, 0, 0, wants_large_objects, pgc_take_large_objects},
+    {"dependency data", pgc_sql_dependencies, 0, 0, NULL, pgc_take_dependencies},
+    {"privileges of columns", pgc_sql_column_acls, 0, 0, wants_acls, pgc_take_column_acls},
+    {"initial privileges", pgc_sql_initial_acls, 0, 0, wants_acls, pgc_take_initial_acls},
+    {"comments", pgc_sql_comments, 0, 0, wants_comments, pgc_take_comments},
+    {"security labels", pgc_sql_security_labels, 0, 0, wants_security_labels, pgc_take_security_labels},
+    {"the database's properties", pgc_sql_database, 0, 0, wants_database, pgc_take_database},
+    {0},
+};
