@@ -11,6 +11,8 @@ typedef struct pgc_data_totals {
 } pgc_data_totals;
 
 /*
+ * The bytes are those of an archive: after COPY's rows stands "\.", a newline and two empty lines, after INSERT commands two empty lines. A plain script adds nothing of the kind.
+ *
  * Reads one entry's data over conn (a session of the catalog) into target. totals may be NULL. Thread-safe for different connections.
  */
 int pgc_data_read(pgc_catalog *catalog, PGconn *conn, const pgc_entry *entry, const pgc_data_target *target, pgc_data_totals *totals, pgconvoy_error *err) PGC_MUST_CHECK;
