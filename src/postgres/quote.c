@@ -1,6 +1,8 @@
 /* Quoting: double what closes. */
 #include "postgres/quote.h"
 
+#include "postgres/keywords.h"
+
 static void quote(pgc_buffer *out, char mark, const char *text, size_t length)
 {
     pgc_buffer_byte(out, mark);
@@ -15,6 +17,25 @@ static void quote(pgc_buffer *out, char mark, const char *text, size_t length)
 void pgc_quote_identifier(pgc_buffer *out, const char *name)
 {
     quote(out, '"', name, strlen(name));
+}
+
+/* Letters of other alphabets are quoted too: whether they would fold depends on the server's locale. */
+static bool is_plain(const char *name)
+{
+    for (size_t i = 0; name[i]; i++) {
+        bool letter = (name[i] >= 'a' && name[i] <= 'z') || name[i] == '_';
+        if (!letter && !(i > 0 && name[i] >= '0' && name[i] <= '9'))
+            return false;
+    }
+    return name[0] != 0;
+}
+
+void pgc_quote_identifier_if_needed(pgc_buffer *out, const char *name, int server_version, bool always)
+{
+    if (always || !is_plain(name) || pgc_keyword_needs_quotes(name, server_version))
+        pgc_quote_identifier(out, name);
+    else
+        pgc_buffer_text(out, name);
 }
 
 void pgc_quote_qualified(pgc_buffer *out, const char *schema, const char *name)

@@ -6,6 +6,8 @@
 
 /* Appends "name" with quotes, always. */
 void pgc_quote_identifier(pgc_buffer *out, const char *name);
+/* Appends name with quotes only when it needs them on a server of this version (150020), as quote_ident() and pg_dump do: anything but a-z, 0-9 and _, a digit first, a key word. always: with quotes anyway. */
+void pgc_quote_identifier_if_needed(pgc_buffer *out, const char *name, int server_version, bool always);
 /* Appends "schema"."name". */
 void pgc_quote_qualified(pgc_buffer *out, const char *schema, const char *name);
 /* Appends 'text'. standard_conforming_strings is on for our connections. */
