@@ -112,6 +112,8 @@ struct pgc_extension {
     const char *version;
     const char *config;    /* extconfig: oid[] as text, or NULL */
     const char *condition; /* extcondition: text[] as text, or NULL */
+    uint32_t *keys;        /* foreign keys to its tables: pairs of oids, the table that refers and the one referred to */
+    int key_count;
 };
 
 /* The part that both need and that is wanted and available: what must be written. */

@@ -1,8 +1,6 @@
 /* Weak stand-ins for parts that are still being written; this file goes when the last of them is there. */
 #include "catalog/kinds.h"
 #define WEAK __attribute__((weak))
-WEAK PGC_WRITER(schema) { (void)ddl; (void)object; }
-WEAK PGC_WRITER(extension) { (void)ddl; (void)object; }
 WEAK PGC_WRITER(type) { (void)ddl; (void)object; }
 WEAK PGC_WRITER(shell_type) { (void)ddl; (void)object; }
 WEAK PGC_WRITER(function) { (void)ddl; (void)object; }
@@ -58,10 +56,6 @@ WEAK PGC_COMPARE(default_acl) { (void)catalog; (void)a; (void)b; return 0; }
 WEAK PGC_COMPARE(publication_table) { (void)catalog; (void)a; (void)b; return 0; }
 WEAK PGC_COMPARE(publication_schema) { (void)catalog; (void)a; (void)b; return 0; }
 WEAK PGC_COMPARE(index) { (void)catalog; (void)a; (void)b; return 0; }
-WEAK PGC_TAKE(roles) { (void)catalog; (void)rows; (void)err; return 0; }
-WEAK PGC_TAKE(extensions) { (void)catalog; (void)rows; (void)err; return 0; }
-WEAK PGC_TAKE(extension_members) { (void)catalog; (void)rows; (void)err; return 0; }
-WEAK PGC_TAKE(schemas) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK PGC_TAKE(relations) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK PGC_TAKE(inherits) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK PGC_TAKE(extension_config) { (void)catalog; (void)rows; (void)err; return 0; }
@@ -118,21 +112,17 @@ WEAK PGC_TAKE(security_labels) { (void)catalog; (void)rows; (void)err; return 0;
 WEAK PGC_TAKE(database) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK void pgc_write_database(pgc_ddl *ddl) { (void)ddl; }
 WEAK int pgc_relations_link(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
-WEAK int pgc_extension_config_mark(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
 WEAK int pgc_columns_inherit(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
 WEAK int pgc_indexes_inherit(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
 WEAK int pgc_table_data_add(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
-WEAK int pgc_extension_data_add(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
 WEAK int pgc_table_data_dependencies(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
 WEAK int pgc_table_data_add_one(pgc_catalog *catalog, pgc_relation *relation, const char *filter, pgconvoy_error *err) { (void)catalog; (void)relation; (void)filter; (void)err; return 0; }
 WEAK int pgc_compare_type_oids(const pgc_catalog *catalog, uint32_t a, uint32_t b) { (void)catalog; (void)a; (void)b; return 0; }
 WEAK const pgc_note *pgc_catalog_comments(const pgc_catalog *catalog, uint32_t class_oid, uint32_t oid, int *count) { (void)catalog; (void)class_oid; (void)oid; *count = 0; return NULL; }
 WEAK const pgc_note *pgc_catalog_labels(const pgc_catalog *catalog, uint32_t class_oid, uint32_t oid, int *count) { (void)catalog; (void)class_oid; (void)oid; *count = 0; return NULL; }
-WEAK const char *pgc_catalog_role(const pgc_catalog *catalog, uint32_t oid) { (void)catalog; (void)oid; return ""; }
 WEAK void pgc_ddl_comment(pgc_ddl *d, const pgc_object *o, const char *k, const char *n, const char *s) { (void)d; (void)o; (void)k; (void)n; (void)s; }
 WEAK void pgc_ddl_security_label(pgc_ddl *d, const pgc_object *o, const char *k, const char *n, const char *s) { (void)d; (void)o; (void)k; (void)n; (void)s; }
 WEAK void pgc_ddl_comment_on(pgc_ddl *d, const char *k, const char *n, const char *s, const char *w, uint32_t c, uint32_t o, int col, int dep, const char *i) { (void)d; (void)k; (void)n; (void)s; (void)w; (void)c; (void)o; (void)col; (void)dep; (void)i; }
 WEAK void pgc_ddl_security_label_on(pgc_ddl *d, const char *k, const char *n, const char *s, const char *w, uint32_t c, uint32_t o, int col, int dep) { (void)d; (void)k; (void)n; (void)s; (void)w; (void)c; (void)o; (void)col; (void)dep; }
 WEAK int pgc_ddl_acl(pgc_ddl *d, int i, int a, const char *k, const char *n, const char *c, const char *s, const char *t, const char *o, const pgc_acl *acl) { (void)d; (void)i; (void)a; (void)k; (void)n; (void)c; (void)s; (void)t; (void)o; (void)acl; return 0; }
 WEAK bool pgc_ddl_acl_commands(pgc_ddl *d, pgc_buffer *out, const char *n, const char *c, const char *s, const char *k, const char *a, const char *da, const char *o, const char *p) { (void)d; (void)out; (void)n; (void)c; (void)s; (void)k; (void)a; (void)da; (void)o; (void)p; return true; }
-WEAK void pgc_ddl_extension_member(pgc_ddl *d, pgc_buffer *out, const pgc_object *o, const char *k, const char *n, const char *s) { (void)d; (void)out; (void)o; (void)k; (void)n; (void)s; }

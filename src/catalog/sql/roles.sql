@@ -1,0 +1,3 @@
+SELECT oid, rolname
+FROM pg_catalog.pg_roles
+ORDER BY oid

@@ -1,0 +1,6 @@
+SELECT oid,
+       nspname,
+       nspowner,
+       nspacl,
+       acldefault('n', nspowner) AS default_acl
+FROM pg_catalog.pg_namespace
