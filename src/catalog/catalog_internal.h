@@ -44,6 +44,8 @@
 #define PGC_PG_SUBSCRIPTION    6100u
 #define PGC_PG_LARGEOBJECT_METADATA 2995u
 
+#define PGC_ROLE_DATABASE_OWNER 6171u /* pg_database_owner, 14 */
+
 /* Objects below this oid were made by initdb (FirstNormalObjectId). */
 #define PGC_FIRST_USER_OID 16384u
 
@@ -73,7 +75,7 @@ struct pgc_catalog {
     pgc_index_slot *slots; /* (class, oid) to object */
     size_t slot_count, slot_used;
     pgc_index_slot *members; /* (class, oid) to the extension that owns it */
-    size_t member_count, member_used;
+    size_t member_slots, member_used;
 
     pgc_relation **relations;
     int relation_count, relation_capacity;
@@ -111,10 +113,13 @@ pgc_type *pgc_catalog_type(const pgc_catalog *catalog, uint32_t oid);
 pgc_function *pgc_catalog_function(const pgc_catalog *catalog, uint32_t oid); /* aggregates too */
 pgc_schema *pgc_catalog_schema(const pgc_catalog *catalog, uint32_t oid);
 pgc_object *pgc_catalog_object(const pgc_catalog *catalog, int id);
+/* An extension's member: found by pgc_catalog_owning_extension from then on. */
+int pgc_catalog_add_member(pgc_catalog *catalog, uint32_t class_oid, uint32_t oid, pgc_extension *extension, pgconvoy_error *err) PGC_MUST_CHECK;
+pgc_extension *pgc_catalog_owning_extension(const pgc_catalog *catalog, uint32_t class_oid, uint32_t oid);
 /* The name of a role, "" when there is none of this oid. */
 const char *pgc_catalog_role(const pgc_catalog *catalog, uint32_t oid);
 
-/* Says that object must come after the object of this id. Twice is once. */
+/* Says that object must come after the object of this id. Twice does no harm. */
 int pgc_object_needs(pgc_catalog *catalog, pgc_object *object, int id, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_object_no_longer_needs(pgc_object *object, int id);
 

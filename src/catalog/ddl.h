@@ -98,6 +98,11 @@ bool pgc_ddl_acl_commands(pgc_ddl *ddl, pgc_buffer *out, const char *name, const
 /* In binary upgrade, the commands that make the object a member of its extension again; appended to out. Nothing otherwise. */
 void pgc_ddl_extension_member(pgc_ddl *ddl, pgc_buffer *out, const pgc_object *object, const char *kind, const char *name, const char *schema);
 
+/* ---- for whoever calls the writers (content.c) */
+int pgc_ddl_init(pgc_ddl *ddl, pgc_catalog *catalog, pgc_entries *entries, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_ddl_free(pgc_ddl *ddl);
+void pgc_ddl_after_object(pgc_ddl *ddl); /* releases what the writer used */
+
 void pgc_ddl_fail(pgc_ddl *ddl, const char *format, ...) PGCONVOY_PRINTF(2, 3);
 
 #endif

@@ -3,7 +3,7 @@
  * then folded into the partitioned table that stands for them, or that table is unfolded into its leaves.
  */
 #include "source/postgres/choose.h"
-#include "source/postgres/patterns.h"
+#include "postgres/patterns.h"
 
 #include <stdlib.h>
 

@@ -2,22 +2,16 @@
  * Patterns become anchored regular expressions: one walk over the pattern cuts it at the dots that stand outside of
  * quotes and translates each part as it goes.
  */
-#include "source/postgres/patterns.h"
+#include "postgres/patterns.h"
 #include "postgres/quote.h"
 
 #include <ctype.h>
 
-#define PARTS_MAX 3 /* database, schema, name */
-
-typedef struct parts {
-    int count;
-    pgc_buffer regex[PARTS_MAX];
-} parts;
-
-static void parts_free(parts *parts)
+void pgc_pattern_free(pgc_pattern *parts)
 {
-    for (int i = 0; i < PARTS_MAX; i++)
+    for (int i = 0; i < PGC_PATTERN_PARTS; i++)
         pgc_buffer_free(&parts->regex[i]);
+    pgc_buffer_free(&parts->first);
 }
 
 static bool is_special(char c)
@@ -59,35 +53,59 @@ static int unquoted(pgc_buffer *out, const char *at)
     return 1;
 }
 
-static int translate(const char *pattern, parts *parts, pgconvoy_error *err)
+/* The bytes that one step of the walk takes, as a name has them. */
+static void as_name(pgc_pattern *parts, const char *at, int bytes, bool quoted)
 {
+    for (int i = 0; i < bytes && parts->dots == 0; i++)
+        pgc_buffer_byte(&parts->first, (char)(!quoted && (unsigned char)at[i] < 0x80 ? tolower((unsigned char)at[i]) : at[i]));
+}
+
+void pgc_pattern_split(const char *pattern, int max_parts, pgc_pattern *parts)
+{
+    *parts = (pgc_pattern){.count = 1};
+    for (int i = 0; i < PGC_PATTERN_PARTS; i++)
+        pgc_buffer_init(&parts->regex[i], 1 << 20);
+    pgc_buffer_init(&parts->first, 1 << 20);
     bool quoted = false;
-    parts->count = 1;
     pgc_buffer *out = &parts->regex[0];
     for (const char *at = pattern; *at;) {
+        int taken = 1;
         if (*at == '"') {
-            if (quoted && at[1] == '"') {
+            bool is_one = quoted && at[1] == '"';
+            if (is_one) {
                 pgc_buffer_byte(out, '"');
-                at += 2;
-                continue;
+                as_name(parts, at, 1, true);
+                taken = 2;
+            } else {
+                quoted = !quoted;
             }
-            quoted = !quoted;
-            at++;
         } else if (quoted) {
-            literal(out, *at++);
+            literal(out, *at);
+            as_name(parts, at, 1, true);
         } else if (*at == '.') {
-            if (parts->count == PARTS_MAX) {
-                pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "the pattern %s has too many dotted names", pattern);
-                pgconvoy_error_hint(err, "write it as SCHEMA.NAME, and put a name with dots inside double quotes");
-                return -1;
-            }
-            out = &parts->regex[parts->count++];
-            at++;
+            parts->dots++;
+            if (parts->count < max_parts)
+                out = &parts->regex[parts->count++];
+            else
+                pgc_buffer_byte(out, '.');
         } else {
-            at += unquoted(out, at);
+            taken = unquoted(out, at);
+            as_name(parts, at, taken, false);
         }
+        at += taken;
     }
-    if (quoted) {
+    parts->unclosed = quoted;
+}
+
+static int translate(const char *pattern, pgc_pattern *parts, pgconvoy_error *err)
+{
+    pgc_pattern_split(pattern, PGC_PATTERN_PARTS, parts);
+    if (parts->dots >= PGC_PATTERN_PARTS) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "the pattern %s has too many dotted names", pattern);
+        pgconvoy_error_hint(err, "write it as SCHEMA.NAME, and put a name with dots inside double quotes");
+        return -1;
+    }
+    if (parts->unclosed) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE,
                            "the pattern %s has an opening double quote without a closing one", pattern);
         pgconvoy_error_hint(err, "write \"\" for a double quote inside of a quoted name");
@@ -96,7 +114,7 @@ static int translate(const char *pattern, parts *parts, pgconvoy_error *err)
     return 0;
 }
 
-static void match(pgc_buffer *out, const char *subject, pgc_buffer *regex)
+void pgc_pattern_match(pgc_buffer *out, const char *subject, const pgc_buffer *regex)
 {
     pgc_buffer anchored;
     pgc_buffer_init(&anchored, 1 << 20);
@@ -104,7 +122,7 @@ static void match(pgc_buffer *out, const char *subject, pgc_buffer *regex)
     pgc_buffer_append(&anchored, regex->length ? regex->data : "", regex->length);
     pgc_buffer_text(&anchored, ")$");
     pgc_buffer_format(out, "%s OPERATOR(pg_catalog.~) ", subject);
-    if (anchored.failed)
+    if (anchored.failed || regex->failed)
         out->failed = true;
     else
         pgc_quote_literal(out, anchored.data);
@@ -113,44 +131,40 @@ static void match(pgc_buffer *out, const char *subject, pgc_buffer *regex)
 }
 
 /* The condition for the parts from the last to the first: name, schema, database. */
-static void conditions(parts *parts, bool is_table, pgc_buffer *out)
+static void conditions(pgc_pattern *parts, bool is_table, pgc_buffer *out)
 {
     int last = parts->count - 1;
     pgc_buffer_byte(out, '(');
     if (is_table) {
-        match(out, "c.relname", &parts->regex[last--]);
+        pgc_pattern_match(out, "c.relname", &parts->regex[last--]);
         if (last < 0)
             pgc_buffer_text(out, " AND pg_catalog.pg_table_is_visible(c.oid)");
     }
     if (last >= 0) {
         if (is_table)
             pgc_buffer_text(out, " AND ");
-        match(out, "n.nspname", &parts->regex[last--]);
+        pgc_pattern_match(out, "n.nspname", &parts->regex[last--]);
     }
     if (last >= 0) {
         pgc_buffer_text(out, " AND ");
-        match(out, "pg_catalog.current_database()", &parts->regex[last]);
+        pgc_pattern_match(out, "pg_catalog.current_database()", &parts->regex[last]);
     }
     pgc_buffer_byte(out, ')');
 }
 
 static int condition(const char *pattern, bool is_table, pgc_buffer *out, pgconvoy_error *err)
 {
-    parts parts = {0};
-    for (int i = 0; i < PARTS_MAX; i++)
-        pgc_buffer_init(&parts.regex[i], 1 << 20);
+    pgc_pattern parts;
     int result = translate(pattern, &parts, err);
-    if (result == 0 && !is_table && parts.count == PARTS_MAX) {
+    if (result == 0 && !is_table && parts.count == PGC_PATTERN_PARTS) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "the schema pattern %s has too many dotted names", pattern);
         result = -1;
     }
     if (result == 0) {
-        for (int i = 0; i < PARTS_MAX; i++)
-            out->failed |= parts.regex[i].failed;
         conditions(&parts, is_table, out);
         result = pgc_buffer_check(out, err);
     }
-    parts_free(&parts);
+    pgc_pattern_free(&parts);
     return result;
 }
 

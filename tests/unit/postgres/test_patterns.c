@@ -1,5 +1,5 @@
 /* Patterns: what pg_dump's manual promises, as conditions. */
-#include "source/postgres/patterns.h"
+#include "postgres/patterns.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,44 @@
+/* Lists of entries. */
+#include "catalog/entry.h"
+
+#include <stdlib.h>
+
+int pgc_entries_init(pgc_entries *entries, pgconvoy_error *err)
+{
+    *entries = (pgc_entries){.arena = pgc_arena_new(256 * 1024)};
+    return entries->arena ? 0 : pgc_error_out_of_memory(err);
+}
+
+void pgc_entries_free(pgc_entries *entries)
+{
+    pgc_arena_free(entries->arena);
+    free(entries->items);
+    *entries = (pgc_entries){0};
+}
+
+pgc_entry *pgc_entries_add(pgc_entries *entries)
+{
+    if (entries->count == entries->capacity) {
+        int capacity = entries->capacity ? entries->capacity * 2 : 256;
+        pgc_entry **items = realloc(entries->items, (size_t)capacity * sizeof *items);
+        if (!items)
+            return NULL;
+        entries->items = items;
+        entries->capacity = capacity;
+    }
+    pgc_entry *entry = pgc_arena_zalloc(entries->arena, sizeof *entry);
+    if (!entry)
+        return NULL;
+    entry->owner = "";
+    entry->position = -1;
+    entries->items[entries->count++] = entry;
+    return entry;
+}
+
+pgc_entry *pgc_entries_find(const pgc_entries *entries, int id)
+{
+    for (int i = 0; i < entries->count; i++)
+        if (entries->items[i]->id == id)
+            return entries->items[i];
+    return NULL;
+}
