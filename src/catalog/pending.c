@@ -106,9 +106,6 @@ WEAK PGC_TAKE(subscriptions) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK PGC_TAKE(subscription_tables) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK PGC_TAKE(large_objects) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK PGC_TAKE(dependencies) { (void)catalog; (void)rows; (void)err; return 0; }
-WEAK PGC_TAKE(initial_acls) { (void)catalog; (void)rows; (void)err; return 0; }
-WEAK PGC_TAKE(comments) { (void)catalog; (void)rows; (void)err; return 0; }
-WEAK PGC_TAKE(security_labels) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK PGC_TAKE(database) { (void)catalog; (void)rows; (void)err; return 0; }
 WEAK void pgc_write_database(pgc_ddl *ddl) { (void)ddl; }
 WEAK int pgc_relations_link(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
@@ -118,11 +115,3 @@ WEAK int pgc_table_data_add(pgc_catalog *catalog, pgconvoy_error *err) { (void)c
 WEAK int pgc_table_data_dependencies(pgc_catalog *catalog, pgconvoy_error *err) { (void)catalog; (void)err; return 0; }
 WEAK int pgc_table_data_add_one(pgc_catalog *catalog, pgc_relation *relation, const char *filter, pgconvoy_error *err) { (void)catalog; (void)relation; (void)filter; (void)err; return 0; }
 WEAK int pgc_compare_type_oids(const pgc_catalog *catalog, uint32_t a, uint32_t b) { (void)catalog; (void)a; (void)b; return 0; }
-WEAK const pgc_note *pgc_catalog_comments(const pgc_catalog *catalog, uint32_t class_oid, uint32_t oid, int *count) { (void)catalog; (void)class_oid; (void)oid; *count = 0; return NULL; }
-WEAK const pgc_note *pgc_catalog_labels(const pgc_catalog *catalog, uint32_t class_oid, uint32_t oid, int *count) { (void)catalog; (void)class_oid; (void)oid; *count = 0; return NULL; }
-WEAK void pgc_ddl_comment(pgc_ddl *d, const pgc_object *o, const char *k, const char *n, const char *s) { (void)d; (void)o; (void)k; (void)n; (void)s; }
-WEAK void pgc_ddl_security_label(pgc_ddl *d, const pgc_object *o, const char *k, const char *n, const char *s) { (void)d; (void)o; (void)k; (void)n; (void)s; }
-WEAK void pgc_ddl_comment_on(pgc_ddl *d, const char *k, const char *n, const char *s, const char *w, uint32_t c, uint32_t o, int col, int dep, const char *i) { (void)d; (void)k; (void)n; (void)s; (void)w; (void)c; (void)o; (void)col; (void)dep; (void)i; }
-WEAK void pgc_ddl_security_label_on(pgc_ddl *d, const char *k, const char *n, const char *s, const char *w, uint32_t c, uint32_t o, int col, int dep) { (void)d; (void)k; (void)n; (void)s; (void)w; (void)c; (void)o; (void)col; (void)dep; }
-WEAK int pgc_ddl_acl(pgc_ddl *d, int i, int a, const char *k, const char *n, const char *c, const char *s, const char *t, const char *o, const pgc_acl *acl) { (void)d; (void)i; (void)a; (void)k; (void)n; (void)c; (void)s; (void)t; (void)o; (void)acl; return 0; }
-WEAK bool pgc_ddl_acl_commands(pgc_ddl *d, pgc_buffer *out, const char *n, const char *c, const char *s, const char *k, const char *a, const char *da, const char *o, const char *p) { (void)d; (void)out; (void)n; (void)c; (void)s; (void)k; (void)a; (void)da; (void)o; (void)p; return true; }

@@ -1,0 +1,3 @@
+SELECT classoid, objoid, objsubid, description AS text
+FROM pg_catalog.pg_description
+ORDER BY classoid, objoid, objsubid
