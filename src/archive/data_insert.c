@@ -4,6 +4,7 @@
  */
 #include "archive/data_internal.h"
 #include "postgres/connection.h"
+#include "postgres/quote.h"
 
 #define PIECE_BYTES (256 << 10)
 #define MOST_BYTES  ((size_t)INT32_MAX) /* of one row, which the server bounds to 1 GB, quoted */
@@ -18,7 +19,6 @@ typedef struct inserter {
     bool *generated;       /* for each field: it is written as DEFAULT */
     int field_count;
     int rows_per_command, rows_in_command;
-    bool backslashes; /* are special in the literals of this server's dumps */
 } inserter;
 
 /* Numbers stand without quotes, but NaN and the infinities are no numbers to the parser. */
@@ -41,24 +41,10 @@ static void append_bool(inserter *inserter, const char *value)
     pgc_buffer_text(&inserter->out, strcmp(value, "t") == 0 ? "true" : "false");
 }
 
-/* A quote is doubled, and a backslash where it is special; runs in between are copied whole. A byte of a longer character is never taken for a backslash. */
+/* A quote is doubled; a backslash is none in a dump's literals (standard_conforming_strings), and no encoding of a client has a quote inside of a longer character. */
 static void append_literal(inserter *inserter, const char *value)
 {
-    pgc_buffer *out = &inserter->out;
-    const char *run = value, *at = value;
-    int encoding = PQclientEncoding(inserter->source->conn);
-    pgc_buffer_byte(out, '\'');
-    while (inserter->backslashes ? *at != '\0' : (at = strchr(at, '\'')) != NULL) {
-        if (*at == '\'' || *at == '\\') {
-            pgc_buffer_append(out, run, (size_t)(at - run) + 1);
-            run = at++; /* once more with the next run */
-        } else {
-            size_t length = (size_t)PQmblen(at, encoding);
-            at += length <= strlen(at) ? length : strlen(at);
-        }
-    }
-    pgc_buffer_text(out, run);
-    pgc_buffer_byte(out, '\'');
+    pgc_quote_literal(&inserter->out, value);
 }
 
 typedef void append_value(inserter *inserter, const char *value);
@@ -212,11 +198,9 @@ static int write_rows(inserter *inserter, const char *query, pgconvoy_error *err
 
 int pgc_data_insert_rows(pgc_data_source *source, pgconvoy_error *err)
 {
-    const char *standard_strings = PQparameterStatus(source->conn, "standard_conforming_strings");
     inserter inserter = {
         .source = source,
         .rows_per_command = source->options->rows_per_insert > 0 ? source->options->rows_per_insert : 1,
-        .backslashes = standard_strings && strcmp(standard_strings, "off") == 0,
     };
     pgc_buffer_init(&inserter.out, MOST_BYTES);
     pgc_buffer query;

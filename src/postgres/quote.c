@@ -5,12 +5,14 @@
 
 static void quote(pgc_buffer *out, char mark, const char *text, size_t length)
 {
+    const char *end = text + length, *at;
     pgc_buffer_byte(out, mark);
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] == mark)
-            pgc_buffer_byte(out, mark);
-        pgc_buffer_byte(out, text[i]);
+    while ((at = memchr(text, mark, (size_t)(end - text)))) {
+        pgc_buffer_append(out, text, (size_t)(at + 1 - text));
+        pgc_buffer_byte(out, mark);
+        text = at + 1;
     }
+    pgc_buffer_append(out, text, (size_t)(end - text));
     pgc_buffer_byte(out, mark);
 }
 
