@@ -1,0 +1,287 @@
+/* A whole dump: the catalog is read and ordered, becomes entries, and they are written as text or into an archive. */
+#include "archive/dump.h"
+
+#include "archive/script.h"
+#include "base/clock.h"
+#include "catalog/catalog.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+typedef struct dump {
+    pgc_dump_options options; /* as asked for, and what follows from it */
+    const pgc_dump_output *output;
+    pgc_catalog *catalog;
+    pgc_entries entries;
+    pgc_archive_head head;
+    pgc_script_options script_options;
+    pgc_script *script;
+    pgc_data_totals totals;
+    char dump_version[96];
+    char key[PGC_RESTRICT_KEY_SIZE];
+} dump;
+
+pgc_compression pgc_dump_default_compression(pgc_archive_format format)
+{
+    bool gzip = format == PGC_ARCHIVE_CUSTOM || format == PGC_ARCHIVE_DIRECTORY;
+    return (pgc_compression){.method = gzip ? PGC_COMPRESSION_GZIP : PGC_COMPRESSION_NONE, .level = PGC_COMPRESSION_DEFAULT};
+}
+
+static void say(const dump *dump, const char *what)
+{
+    if (dump->options.progress)
+        dump->options.progress(dump->options.arg, what);
+}
+
+static bool is_plain(const dump *dump)
+{
+    return dump->output->format == PGC_ARCHIVE_PLAIN;
+}
+
+/* ------------------------------------------------------------------ from the database to entries */
+
+/* An entry that sets the session. */
+static int add_special(dump *dump, int place, const char *name, const char *sql, pgconvoy_error *err)
+{
+    pgc_entries *entries = &dump->entries;
+    pgc_entry *entry = pgc_entries_add(entries);
+    if (!entry)
+        return pgc_error_out_of_memory(err);
+    entry->id = ++entries->max_id;
+    entry->tag = entry->description = name;
+    entry->section = PGC_SECTION_PRE_DATA;
+    entry->create = pgc_arena_strdup(entries->arena, sql);
+    if (!entry->create)
+        return pgc_error_out_of_memory(err);
+    memmove(entries->items + place + 1, entries->items + place, (size_t)(entries->count - 1 - place) * sizeof *entries->items);
+    entries->items[place] = entry;
+    return 0;
+}
+
+static int add_specials(dump *dump, pgconvoy_error *err)
+{
+    char encoding[128];
+    snprintf(encoding, sizeof encoding, "saving encoding = %s", pgc_catalog_encoding(dump->catalog));
+    say(dump, encoding);
+    say(dump, "saving standard_conforming_strings = on");
+    say(dump, "saving search_path = ");
+    snprintf(encoding, sizeof encoding, "SET client_encoding = '%s';\n", pgc_catalog_encoding(dump->catalog));
+    if (add_special(dump, 0, "ENCODING", encoding, err) != 0)
+        return -1;
+    if (add_special(dump, 1, "STDSTRINGS", "SET standard_conforming_strings = 'on';\n", err) != 0)
+        return -1;
+    return add_special(dump, 2, "SEARCHPATH", "SELECT pg_catalog.set_config('search_path', '', false);\n", err);
+}
+
+static int read_catalog(dump *dump, pgconvoy_error *err)
+{
+    pgc_dump_options *options = &dump->options;
+    dump->catalog = pgc_catalog_open(options, err);
+    if (!dump->catalog)
+        return -1;
+    /* A standby has no rows of unlogged tables. */
+    options->no_unlogged_table_data |= pgc_catalog_is_standby(dump->catalog);
+    if (pgc_catalog_read(dump->catalog, err) != 0 || pgc_catalog_order(dump->catalog, err) != 0)
+        return -1;
+    if (pgc_entries_init(&dump->entries, err) != 0 || pgc_catalog_entries(dump->catalog, &dump->entries, err) != 0)
+        return -1;
+    return add_specials(dump, err);
+}
+
+/* ------------------------------------------------------------------ what is written of them */
+
+/* The dump's options as those of a script. */
+static pgc_script_options script_options_of(const dump *dump)
+{
+    const pgc_dump_options *from = &dump->options;
+    return (pgc_script_options){
+        .schema_only = from->schema_only,
+        .data_only = from->data_only,
+        .sections = from->sections,
+        .clean = from->clean,
+        .if_exists = from->if_exists,
+        .create_database = from->create_database,
+        .no_owner = from->no_owner,
+        .no_acl = from->no_acl,
+        .no_comments = from->no_comments,
+        .no_publications = from->no_publications,
+        .no_security_labels = from->no_security_labels,
+        .no_subscriptions = from->no_subscriptions,
+        .no_tablespaces = from->no_tablespaces,
+        .no_table_access_method = from->no_table_access_method,
+        .no_policies = from->no_policies,
+        .disable_triggers = from->disable_triggers,
+        .use_set_session_authorization = from->use_set_session_authorization,
+        .enable_row_security = from->enable_row_security,
+        .disable_dollar_quoting = from->disable_dollar_quoting,
+        .binary_upgrade = from->binary_upgrade,
+        .sequence_data = from->sequence_data,
+        .include_everything = pgc_options_include_everything(from),
+        .inserts = from->inserts,
+        .column_inserts = from->column_inserts,
+        .quote_all_identifiers = from->quote_all_identifiers,
+        .verbose = dump->output->verbose,
+        .superuser = from->superuser,
+        .restrict_key = is_plain(dump) ? from->restrict_key ? from->restrict_key : dump->key : NULL,
+        .encoding = from->encoding,
+        .lock_wait_timeout = from->lock_wait_timeout,
+        .jobs = from->jobs,
+        .progress = is_plain(dump) ? from->progress : NULL,
+        .arg = from->arg,
+    };
+}
+
+static int make_script(dump *dump, pgconvoy_error *err)
+{
+    const char *version = pgc_catalog_server_version_text(dump->catalog);
+    /* What the text is written like: the pg_dump of the server's own release. */
+    snprintf(dump->dump_version, sizeof dump->dump_version, "%.*s (pgconvoy %s)", (int)strcspn(version, " "), version, pgconvoy_version());
+    dump->head = (pgc_archive_head){.format = dump->output->format,
+                                    .compression = dump->output->compression,
+                                    .created = (int64_t)time(NULL),
+                                    .database_name = pgc_catalog_database_name(dump->catalog),
+                                    .server_version = version,
+                                    .dump_version = dump->dump_version};
+    if (is_plain(dump) && !dump->options.restrict_key && pgc_restrict_key(dump->key, err) != 0)
+        return -1;
+    dump->script_options = script_options_of(dump);
+    dump->script = pgc_script_new(&dump->script_options, &dump->head, &dump->entries, err);
+    return dump->script ? 0 : -1;
+}
+
+static bool is_written(void *arg, const pgc_entry *entry)
+{
+    return pgc_script_writes(((dump *)arg)->script, entry) != 0;
+}
+
+static bool has_written_data(void *arg, const pgc_entry *entry)
+{
+    return entry->has_data && (pgc_script_writes(((dump *)arg)->script, entry) & PGC_WRITES_DATA) != 0;
+}
+
+static int read_data(void *arg, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err)
+{
+    dump *dump = arg;
+    int result = pgc_data_read(dump->catalog, pgc_catalog_connection(dump->catalog), entry, target, &dump->totals, err);
+    if (result == 0 && dump->output->progress)
+        dump->output->progress(dump->output->progress_arg, &dump->totals);
+    return result;
+}
+
+/* ------------------------------------------------------------------ plain SQL */
+
+static int write_text(void *arg, const char *text, size_t length, pgconvoy_error *err)
+{
+    FILE *file = arg;
+    if (fwrite(text, 1, length, file) == length)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not write to output file: %s", strerror(errno));
+    return -1;
+}
+
+typedef struct plain {
+    dump *dump;
+    FILE *file;
+} plain;
+
+static int plain_write(void *arg, const char *text, size_t length, pgconvoy_error *err)
+{
+    return write_text(((plain *)arg)->file, text, length, err);
+}
+
+static int plain_read(void *arg, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err)
+{
+    return read_data(((plain *)arg)->dump, entry, target, err);
+}
+
+static int write_plain(dump *dump, pgconvoy_error *err)
+{
+    const char *path = dump->output->path;
+    plain plain = {.dump = dump, .file = path ? fopen(path, "w") : stdout};
+    if (!plain.file) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "could not open output file \"%s\": %s", path, strerror(errno));
+        return -1;
+    }
+    const pgc_script_run run = {.write = plain_write, .read_data = plain_read, .arg = &plain};
+    int result = pgc_script_write(dump->script, &run, err);
+    if ((path ? fclose(plain.file) : fflush(plain.file)) != 0 && result == 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not close output file: %s", strerror(errno));
+        result = -1;
+    }
+    return result;
+}
+
+/* ------------------------------------------------------------------ archives */
+
+/* What pgc_data_write_all calls back with. */
+static void on_progress(void *arg, const pgc_data_totals *totals)
+{
+    dump *dump = arg;
+    dump->output->progress(dump->output->progress_arg, totals);
+}
+
+static int write_archive(dump *dump, pgconvoy_error *err)
+{
+    const pgc_dump_output *output = dump->output;
+    if (pgc_catalog_entry_dependencies(dump->catalog, &dump->entries, is_written, dump, err) != 0)
+        return -1;
+    const pgc_archive_settings settings = {.path = output->path,
+                                           .format = output->format,
+                                           .compression = output->compression,
+                                           .sync = output->sync,
+                                           .head = dump->head,
+                                           .server_major = pgc_catalog_server_version(dump->catalog) / 10000};
+    pgc_archive_writer *writer = pgc_archive_create(&settings, &dump->entries, err);
+    if (!writer)
+        return -1;
+    if (pgc_data_write_all(dump->catalog, &dump->entries, has_written_data, dump, writer, output->format, output->progress ? on_progress : NULL,
+                           &dump->totals, err) != 0) {
+        pgc_archive_abandon(writer);
+        return -1;
+    }
+    return pgc_archive_finish(writer, err);
+}
+
+/* ------------------------------------------------------------------ the whole */
+
+static void add_consequences(dump *dump)
+{
+    pgc_dump_options *options = &dump->options;
+    /* An archive has the database's entry, in case a restore is to make it. */
+    options->create_database |= !is_plain(dump);
+    options->sequence_data |= options->binary_upgrade;
+    if (pgc_options_include_everything(options) && !options->schema_only && !options->no_large_objects)
+        options->large_objects = true;
+}
+
+static void count(const dump *dump, int64_t begun_us)
+{
+    pgc_dump_totals *totals = dump->output->totals;
+    if (!totals)
+        return;
+    *totals = (pgc_dump_totals){.data = dump->totals, .seconds = (double)(pgc_clock_monotonic_us() - begun_us) / 1e6};
+    for (int i = 0; i < dump->entries.count; i++)
+        totals->objects += (pgc_script_writes(dump->script, dump->entries.items[i]) & (PGC_WRITES_SCHEMA | PGC_WRITES_DATA)) != 0;
+}
+
+int pgc_dump(const pgc_dump_options *options, const pgc_dump_output *output, pgconvoy_error *err)
+{
+    int64_t begun_us = pgc_clock_monotonic_us();
+    dump dump = {.options = *options, .output = output};
+    add_consequences(&dump);
+    int result = read_catalog(&dump, err);
+    if (result == 0)
+        result = make_script(&dump, err);
+    if (result == 0)
+        result = is_plain(&dump) ? write_plain(&dump, err) : write_archive(&dump, err);
+    if (result == 0)
+        count(&dump, begun_us);
+    pgc_script_free(dump.script);
+    if (dump.entries.arena)
+        pgc_entries_free(&dump.entries);
+    if (dump.catalog)
+        pgc_catalog_close(dump.catalog);
+    return result;
+}

@@ -1,0 +1,70 @@
+/* Weak stand-ins for parts that are still being written; this file goes when the last of them is there. */
+#include "archive/archive.h"
+#include "archive/data.h"
+
+#define WEAK __attribute__((weak))
+
+static int missing(pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "archives are not in this build");
+    return -1;
+}
+
+WEAK int pgc_compression_parse(const char *text, pgc_compression *compression, pgconvoy_error *err)
+{
+    (void)text;
+    (void)compression;
+    return missing(err);
+}
+WEAK pgc_archive_writer *pgc_archive_create(const pgc_archive_settings *settings, pgc_entries *entries, pgconvoy_error *err)
+{
+    (void)settings;
+    (void)entries;
+    (void)missing(err);
+    return NULL;
+}
+WEAK pgc_archive_data *pgc_archive_begin_data(pgc_archive_writer *writer, pgc_entry *entry, pgconvoy_error *err)
+{
+    (void)writer;
+    (void)entry;
+    (void)missing(err);
+    return NULL;
+}
+WEAK pgc_archive_data *pgc_archive_begin_part(pgc_archive_writer *writer, pgc_entry *entry, int part, int count, pgconvoy_error *err)
+{
+    (void)part;
+    (void)count;
+    return pgc_archive_begin_data(writer, entry, err);
+}
+WEAK int pgc_archive_write(pgc_archive_data *data, const char *bytes, size_t length, pgconvoy_error *err)
+{
+    (void)data;
+    (void)bytes;
+    (void)length;
+    return missing(err);
+}
+WEAK int pgc_archive_begin_large_object(pgc_archive_data *data, uint32_t oid, pgconvoy_error *err)
+{
+    (void)data;
+    (void)oid;
+    return missing(err);
+}
+WEAK int pgc_archive_end_large_object(pgc_archive_data *data, pgconvoy_error *err)
+{
+    (void)data;
+    return missing(err);
+}
+WEAK int pgc_archive_end_data(pgc_archive_data *data, pgconvoy_error *err)
+{
+    (void)data;
+    return missing(err);
+}
+WEAK int pgc_archive_finish(pgc_archive_writer *writer, pgconvoy_error *err)
+{
+    (void)writer;
+    return missing(err);
+}
+WEAK void pgc_archive_abandon(pgc_archive_writer *writer)
+{
+    (void)writer;
+}
