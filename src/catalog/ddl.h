@@ -103,6 +103,9 @@ int pgc_ddl_init(pgc_ddl *ddl, pgc_catalog *catalog, pgc_entries *entries, pgcon
 void pgc_ddl_free(pgc_ddl *ddl);
 void pgc_ddl_after_object(pgc_ddl *ddl); /* releases what the writer used */
 
+/* "ALTER kind name DEPENDS ON EXTENSION …" for each extension that the object was tied to by that command; appended to out. name: qualified, as in SQL. */
+void pgc_ddl_depends_on_extension(pgc_ddl *ddl, pgc_buffer *out, const pgc_object *object, const char *kind, const char *name);
+
 void pgc_ddl_fail(pgc_ddl *ddl, const char *format, ...) PGCONVOY_PRINTF(2, 3);
 
 #endif

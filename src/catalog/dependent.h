@@ -13,6 +13,7 @@ struct pgc_constraint {
     char type;              /* contype */
     const char *definition; /* pg_get_constraintdef(), of checks, foreign keys, not null */
     uint32_t referenced;    /* confrelid */
+    uint32_t referenced_index; /* conindid, of a foreign key */
     int index_id;           /* the pgc_object id of its index, 0 for none */
     bool deferrable, deferred, local;
     bool without_overlaps;  /* 18: conperiod */
@@ -28,7 +29,8 @@ struct pgc_index {
     const char *options;
     const char *statistics_columns, *statistics_values;
     int key_count, column_count;
-    int *columns; /* attnums, 0 for an expression */
+    uint32_t *columns; /* attnums, 0 for an expression */
+    uint32_t file_node; /* relfilenode, for a binary upgrade */
     bool clustered, replica_identity, nulls_not_distinct;
     uint32_t parent; /* oid of the partitioned index, or 0 */
     int constraint_id; /* the constraint that it belongs to, or 0 */
@@ -48,7 +50,7 @@ typedef struct pgc_rule {
     bool instead;
     char enabled;
     bool separate; /* written by itself; the ON SELECT rule of a view is not, unless a loop had to be broken */
-    const char *definition; /* pg_get_ruledef() */
+    const char *definition; /* pg_get_ruledef(); NULL for the ON SELECT rule of a view */
 } pgc_rule;
 
 struct pgc_trigger {
@@ -71,8 +73,56 @@ typedef struct pgc_policy {
 typedef struct pgc_statistics {
     pgc_object object;
     pgc_relation *relation;
-    int target;
+    int target; /* -1: the default */
     const char *definition;
 } pgc_statistics;
+
+typedef struct pgc_event_trigger {
+    pgc_object object;
+    const char *event;
+    const char *tags;     /* quoted and joined, "" for all */
+    const char *function; /* qualified and quoted */
+    char enabled;
+} pgc_event_trigger;
+
+typedef struct pgc_publication {
+    pgc_object object;
+    bool all_tables, via_root, stored_generated; /* stored_generated: 18 */
+    bool inserts, updates, deletes, truncates;
+} pgc_publication;
+
+typedef struct pgc_publication_table {
+    pgc_object object; /* name and schema: the table's */
+    pgc_publication *publication;
+    pgc_relation *relation;
+    const char *filter;  /* WHERE …, or NULL */
+    const char *columns; /* text[] of the column list, or NULL for all */
+} pgc_publication_table;
+
+typedef struct pgc_publication_schema {
+    pgc_object object; /* name: the schema's; it is in no schema */
+    pgc_publication *publication;
+    pgc_schema *schema;
+} pgc_publication_schema;
+
+typedef struct pgc_subscription {
+    pgc_object object;
+    const char *connection; /* may hold a password: never for a message */
+    const char *slot;       /* or NULL */
+    const char *publications; /* text[] */
+    const char *synchronous_commit, *origin;
+    const char *origin_position; /* 17, binary upgrade: or NULL */
+    char streaming; /* 'f', 't', 'p' (16) */
+    char two_phase; /* 'd': disabled */
+    bool binary, disable_on_error, password_optional, run_as_owner, failover, enabled;
+} pgc_subscription;
+
+typedef struct pgc_subscription_table {
+    pgc_object object; /* name and schema: of the table */
+    pgc_subscription *subscription;
+    pgc_relation *relation;
+    char state;
+    const char *position; /* or NULL */
+} pgc_subscription_table;
 
 #endif

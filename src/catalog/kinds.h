@@ -40,12 +40,12 @@ int pgc_compare_type_oids(const pgc_catalog *catalog, uint32_t a, uint32_t b);
 /* ---- takers of the readers' rows (readers.c) */
 #define PGC_TAKE(name) int pgc_take_##name(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *err)
 PGC_TAKE(roles); PGC_TAKE(extensions); PGC_TAKE(extension_members); PGC_TAKE(schemas); PGC_TAKE(relations); PGC_TAKE(inherits); PGC_TAKE(extension_config);
-PGC_TAKE(functions); PGC_TAKE(types); PGC_TAKE(type_columns); PGC_TAKE(type_enums); PGC_TAKE(domain_checks); PGC_TAKE(languages); PGC_TAKE(aggregates);
+PGC_TAKE(functions); PGC_TAKE(types); PGC_TAKE(type_details); PGC_TAKE(type_columns); PGC_TAKE(type_enums); PGC_TAKE(domain_checks); PGC_TAKE(languages); PGC_TAKE(aggregates);
 PGC_TAKE(operators); PGC_TAKE(access_methods); PGC_TAKE(operator_classes); PGC_TAKE(operator_class_items); PGC_TAKE(operator_families); PGC_TAKE(ts_parsers); PGC_TAKE(ts_templates); PGC_TAKE(ts_dictionaries);
 PGC_TAKE(ts_configurations); PGC_TAKE(ts_configuration_maps); PGC_TAKE(foreign_data_wrappers); PGC_TAKE(foreign_servers); PGC_TAKE(user_mappings); PGC_TAKE(default_acls); PGC_TAKE(collations); PGC_TAKE(conversions);
-PGC_TAKE(casts); PGC_TAKE(transforms); PGC_TAKE(event_triggers); PGC_TAKE(columns); PGC_TAKE(column_defaults); PGC_TAKE(checks); PGC_TAKE(sequences); PGC_TAKE(views); PGC_TAKE(column_acls); PGC_TAKE(partitioning); PGC_TAKE(foreign_tables);
+PGC_TAKE(casts); PGC_TAKE(transforms); PGC_TAKE(event_triggers); PGC_TAKE(columns); PGC_TAKE(column_defaults); PGC_TAKE(checks); PGC_TAKE(sequences); PGC_TAKE(sequence_values); PGC_TAKE(relation_storage); PGC_TAKE(views); PGC_TAKE(column_acls); PGC_TAKE(partitioning); PGC_TAKE(foreign_tables);
 PGC_TAKE(indexes); PGC_TAKE(statistics); PGC_TAKE(foreign_keys); PGC_TAKE(triggers); PGC_TAKE(rules); PGC_TAKE(policies); PGC_TAKE(publications); PGC_TAKE(publication_schemas); PGC_TAKE(publication_tables);
-PGC_TAKE(subscriptions); PGC_TAKE(subscription_tables); PGC_TAKE(large_objects); PGC_TAKE(dependencies); PGC_TAKE(initial_acls); PGC_TAKE(comments); PGC_TAKE(security_labels); PGC_TAKE(database);
+PGC_TAKE(subscriptions); PGC_TAKE(subscription_count); PGC_TAKE(subscription_tables); PGC_TAKE(large_objects); PGC_TAKE(dependencies); PGC_TAKE(initial_acls); PGC_TAKE(comments); PGC_TAKE(security_labels); PGC_TAKE(database);
 
 /* ---- steps between reading and ordering, in this order (catalog.c calls them) */
 /* relation.c: extension configuration tables marked, parents linked and marked interesting, partition attachments added. After pgc_readers_first. */

@@ -40,14 +40,26 @@ static bool wants_publications(const pgc_catalog *catalog)
     return !catalog->options->no_publications;
 }
 
+/* Their connections are shown to superusers only; to all others it is said that there are some. */
+static bool is_superuser(const pgc_catalog *catalog)
+{
+    const char *value = PQparameterStatus(catalog->conn, "is_superuser");
+    return value && strcmp(value, "on") == 0;
+}
+
 static bool wants_subscriptions(const pgc_catalog *catalog)
 {
-    return !catalog->options->no_subscriptions;
+    return !catalog->options->no_subscriptions && is_superuser(catalog);
+}
+
+static bool wants_subscription_count(const pgc_catalog *catalog)
+{
+    return !catalog->options->no_subscriptions && !is_superuser(catalog);
 }
 
 static bool wants_upgrade(const pgc_catalog *catalog)
 {
-    return !catalog->options->no_subscriptions && catalog->options->binary_upgrade;
+    return wants_subscriptions(catalog) && catalog->options->binary_upgrade;
 }
 
 static bool wants_large_objects(const pgc_catalog *catalog)
@@ -55,6 +67,22 @@ static bool wants_large_objects(const pgc_catalog *catalog)
     const pgc_dump_options *o = catalog->options;
     bool by_default = pgc_options_include_everything(o) && !o->schema_only && !o->no_large_objects;
     return by_default || o->large_objects || o->binary_upgrade;
+}
+
+/* Texts that a dump of data alone has no use for. */
+static bool wants_definitions(const pgc_catalog *catalog)
+{
+    return !catalog->options->data_only;
+}
+
+static bool wants_binary_upgrade(const pgc_catalog *catalog)
+{
+    return catalog->options->binary_upgrade;
+}
+
+static bool wants_sequence_values(const pgc_catalog *catalog)
+{
+    return !catalog->options->schema_only || catalog->options->sequence_data;
 }
 
 static bool wants_database(const pgc_catalog *catalog)
@@ -65,6 +93,7 @@ static bool wants_database(const pgc_catalog *catalog)
 const pgc_reader pgc_readers[] = {
     {"user-defined functions", pgc_sql_functions, 0, 0, NULL, pgc_take_functions},
     {"user-defined types", pgc_sql_types, 0, 0, NULL, pgc_take_types},
+    {"definitions of types", pgc_sql_type_details, 0, 0, NULL, pgc_take_type_details},
     {"columns of composite types", pgc_sql_type_columns, 0, 0, NULL, pgc_take_type_columns},
     {"labels of enum types", pgc_sql_type_enums, 0, 0, NULL, pgc_take_type_enums},
     {"constraints of domains", pgc_sql_domain_checks, 0, 0, NULL, pgc_take_domain_checks},
@@ -90,11 +119,13 @@ const pgc_reader pgc_readers[] = {
     {"transforms", pgc_sql_transforms, 0, 0, NULL, pgc_take_transforms},
     {"event triggers", pgc_sql_event_triggers, 0, 0, NULL, pgc_take_event_triggers},
     {"column info for interesting tables", pgc_sql_columns, 0, 0, NULL, pgc_take_columns},
-    {"table default expressions", pgc_sql_column_defaults, 0, 0, NULL, pgc_take_column_defaults},
-    {"table CHECK constraints", pgc_sql_checks, 0, 0, NULL, pgc_take_checks},
-    {"sequences", pgc_sql_sequences, 0, 0, NULL, pgc_take_sequences},
-    {"views", pgc_sql_views, 0, 0, NULL, pgc_take_views},
-    {"foreign tables", pgc_sql_foreign_tables, 0, 0, NULL, pgc_take_foreign_tables},
+    {"table default expressions", pgc_sql_column_defaults, 0, 0, wants_definitions, pgc_take_column_defaults},
+    {"table CHECK constraints", pgc_sql_checks, 0, 0, wants_definitions, pgc_take_checks},
+    {"sequences", pgc_sql_sequences, 0, 0, wants_definitions, pgc_take_sequences},
+    {"values of sequences", pgc_sql_sequence_values, 0, 0, wants_sequence_values, pgc_take_sequence_values},
+    {"files of relations", pgc_sql_relation_storage, 0, 0, wants_binary_upgrade, pgc_take_relation_storage},
+    {"views", pgc_sql_views, 0, 0, wants_definitions, pgc_take_views},
+    {"foreign tables", pgc_sql_foreign_tables, 0, 0, wants_definitions, pgc_take_foreign_tables},
     {"partitioning data", pgc_sql_partitioning, 0, 0, NULL, pgc_take_partitioning},
     {"indexes", pgc_sql_indexes, 0, 0, NULL, pgc_take_indexes},
     {"extended statistics", pgc_sql_statistics, 0, 0, NULL, pgc_take_statistics},
@@ -106,6 +137,7 @@ const pgc_reader pgc_readers[] = {
     {"publication membership of schemas", pgc_sql_publication_schemas, 15, 0, wants_publications, pgc_take_publication_schemas},
     {"publication membership of tables", pgc_sql_publication_tables, 0, 0, wants_publications, pgc_take_publication_tables},
     {"subscriptions", pgc_sql_subscriptions, 0, 0, wants_subscriptions, pgc_take_subscriptions},
+    {"number of subscriptions", pgc_sql_subscription_count, 0, 0, wants_subscription_count, pgc_take_subscription_count},
     {"subscription membership of tables", pgc_sql_subscription_tables, 17, 0, wants_upgrade, pgc_take_subscription_tables},
     {"large objects", pgc_sql_large_objects, 0, 0, wants_large_objects, pgc_take_large_objects},
     {"dependency data", pgc_sql_dependencies, 0, 0, NULL, pgc_take_dependencies},

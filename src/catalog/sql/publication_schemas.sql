@@ -1,0 +1,1 @@
+SELECT p.oid, p.pnpubid, p.pnnspid FROM pg_publication_namespace p

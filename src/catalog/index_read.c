@@ -1,0 +1,179 @@
+/* Indexes as they are read: with the constraint that an index may belong to, and, once all are there, the attachment of each partition's index to that of its parent. */
+#include "catalog/dependent_shared.h"
+
+typedef struct columns {
+    int oid, relation, name, file_node, options, definition, keys, key_count, column_count, clustered, identity, nulls_not_distinct, tablespace, parent,
+        statistics_columns, statistics_targets;
+    int constraint, type, constraint_name, deferrable, deferred, period, constraint_definition;
+} columns;
+
+static columns find_columns(const pgc_rows *rows)
+{
+    return (columns){
+        .oid = pgc_rows_column(rows, "oid"),
+        .relation = pgc_rows_column(rows, "indrelid"),
+        .name = pgc_rows_column(rows, "relname"),
+        .file_node = pgc_rows_column(rows, "relfilenode"),
+        .options = pgc_rows_column(rows, "reloptions"),
+        .definition = pgc_rows_column(rows, "definition"),
+        .keys = pgc_rows_column(rows, "indkey"),
+        .key_count = pgc_rows_column(rows, "indnkeyatts"),
+        .column_count = pgc_rows_column(rows, "indnatts"),
+        .clustered = pgc_rows_column(rows, "indisclustered"),
+        .identity = pgc_rows_column(rows, "indisreplident"),
+        .nulls_not_distinct = pgc_rows_column(rows, "indnullsnotdistinct"),
+        .tablespace = pgc_rows_column(rows, "spcname"),
+        .parent = pgc_rows_column(rows, "inhparent"),
+        .statistics_columns = pgc_rows_column(rows, "statistics_columns"),
+        .statistics_targets = pgc_rows_column(rows, "statistics_targets"),
+        .constraint = pgc_rows_column(rows, "constraint_oid"),
+        .type = pgc_rows_column(rows, "contype"),
+        .constraint_name = pgc_rows_column(rows, "conname"),
+        .deferrable = pgc_rows_column(rows, "condeferrable"),
+        .deferred = pgc_rows_column(rows, "condeferred"),
+        .period = pgc_rows_column(rows, "conperiod"),
+        .constraint_definition = pgc_rows_column(rows, "constraint_definition"),
+    };
+}
+
+static int take_constraint(pgc_catalog *catalog, const pgc_rows *rows, int row, const columns *c, pgc_index *index, pgconvoy_error *err)
+{
+    pgc_constraint *constraint = dependent_add(catalog, PGC_KIND_CONSTRAINT, sizeof *constraint, PGC_PG_CONSTRAINT, pgc_rows_oid(rows, row, c->constraint),
+                                               pgc_rows_text(rows, row, c->constraint_name), index->relation, err);
+    if (!constraint)
+        return -1;
+    constraint->object.wanted = index->relation->object.wanted;
+    constraint->relation = index->relation;
+    constraint->type = pgc_rows_char(rows, row, c->type);
+    constraint->definition = pgc_rows_text(rows, row, c->constraint_definition);
+    constraint->index_id = index->object.id;
+    constraint->deferrable = pgc_rows_bool(rows, row, c->deferrable);
+    constraint->deferred = pgc_rows_bool(rows, row, c->deferred);
+    constraint->without_overlaps = pgc_rows_bool(rows, row, c->period);
+    constraint->local = constraint->separate = constraint->validated = true;
+    index->constraint_id = constraint->object.id;
+    return 0;
+}
+
+static pgc_index *take_one(pgc_catalog *catalog, const pgc_rows *rows, int row, const columns *c, pgc_relation *relation, pgconvoy_error *err)
+{
+    pgc_index *index = dependent_add(catalog, PGC_KIND_INDEX, sizeof *index, PGC_PG_CLASS, pgc_rows_oid(rows, row, c->oid),
+                                     pgc_rows_text(rows, row, c->name), relation, err);
+    if (!index)
+        return NULL;
+    index->object.wanted = relation->object.wanted;
+    index->relation = relation;
+    index->definition = pgc_rows_text(rows, row, c->definition);
+    index->tablespace = pgc_rows_text_or_empty(rows, row, c->tablespace);
+    index->options = pgc_rows_text_or_empty(rows, row, c->options);
+    index->statistics_columns = pgc_rows_text(rows, row, c->statistics_columns);
+    index->statistics_values = pgc_rows_text(rows, row, c->statistics_targets);
+    index->file_node = pgc_rows_oid(rows, row, c->file_node);
+    index->key_count = pgc_rows_int(rows, row, c->key_count);
+    index->column_count = pgc_rows_oids(rows, row, c->keys, &index->columns);
+    index->clustered = pgc_rows_bool(rows, row, c->clustered);
+    index->replica_identity = pgc_rows_bool(rows, row, c->identity);
+    index->nulls_not_distinct = pgc_rows_bool(rows, row, c->nulls_not_distinct);
+    index->parent = pgc_rows_oid(rows, row, c->parent);
+    if (pgc_rows_oid(rows, row, c->constraint) && take_constraint(catalog, rows, row, c, index, err) != 0)
+        return NULL;
+    return index;
+}
+
+int pgc_take_indexes(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *err)
+{
+    columns c = find_columns(rows);
+    for (int row = 0, count; row < rows->count; row += count) {
+        count = rows_alike(rows, row, c.relation);
+        pgc_relation *relation = pgc_catalog_relation(catalog, pgc_rows_oid(rows, row, c.relation));
+        if (!relation)
+            continue;
+        relation->indexes = pgc_arena_alloc(catalog->arena, (size_t)count * sizeof *relation->indexes);
+        if (!relation->indexes)
+            return pgc_error_out_of_memory(err);
+        for (int i = 0; i < count; i++) {
+            pgc_index *index = take_one(catalog, rows, row + i, &c, relation, err);
+            if (!index)
+                return -1;
+            relation->indexes[relation->index_count++] = index;
+        }
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------ attachments */
+
+static int remember_attachment(pgc_catalog *catalog, pgc_index *parent, int id, pgconvoy_error *err)
+{
+    if (parent->attach_count == parent->attach_capacity) {
+        int capacity = parent->attach_capacity ? 2 * parent->attach_capacity : 8;
+        int *ids = pgc_arena_alloc(catalog->arena, (size_t)capacity * sizeof *ids);
+        if (!ids)
+            return pgc_error_out_of_memory(err);
+        if (parent->attach_count)
+            memcpy(ids, parent->attach_ids, (size_t)parent->attach_count * sizeof *ids);
+        parent->attach_ids = ids;
+        parent->attach_capacity = capacity;
+    }
+    parent->attach_ids[parent->attach_count++] = id;
+    return 0;
+}
+
+static pgc_index *find_index(const pgc_catalog *catalog, uint32_t oid)
+{
+    pgc_object *object = pgc_catalog_find(catalog, PGC_PG_CLASS, oid);
+    return object && object->kind == PGC_KIND_INDEX ? (pgc_index *)object : NULL;
+}
+
+/*
+ * pg_depend knows nothing of attachments, so what they need is said here: both indexes, and both tables, so that a parallel
+ * restore does not attach while it does something else to one of the tables.
+ */
+static int attach(pgc_catalog *catalog, pgc_index *index, pgc_index *parent, pgconvoy_error *err)
+{
+    pgc_index_attach *attach = dependent_add(catalog, PGC_KIND_INDEX_ATTACH, sizeof *attach, 0, 0, index->object.name, index->relation, err);
+    if (!attach)
+        return -1;
+    attach->parent = parent;
+    attach->partition = index;
+    const int needs[] = {index->object.id, parent->object.id, index->relation->object.id, parent->relation->object.id};
+    for (size_t i = 0; i < sizeof needs / sizeof needs[0]; i++)
+        if (pgc_object_needs(catalog, &attach->object, needs[i], err) != 0)
+            return -1;
+    return remember_attachment(catalog, parent, attach->object.id, err);
+}
+
+/* A foreign key to a partitioned table can be made when its index is valid there: when all partitions' indexes are attached, those of their partitions too. */
+static int need_attachments(pgc_catalog *catalog, pgc_object *key, const pgc_index *index, pgconvoy_error *err)
+{
+    for (int i = 0; i < index->attach_count; i++) {
+        const pgc_index_attach *attach = (const pgc_index_attach *)pgc_catalog_object(catalog, index->attach_ids[i]);
+        if (pgc_object_needs(catalog, key, index->attach_ids[i], err) != 0 || (attach && need_attachments(catalog, key, attach->partition, err) != 0))
+            return -1;
+    }
+    return 0;
+}
+
+int pgc_indexes_inherit(pgc_catalog *catalog, pgconvoy_error *err)
+{
+    for (int i = 0; i < catalog->relation_count; i++) {
+        const pgc_relation *relation = catalog->relations[i];
+        if (!relation->is_partition || !relation->parent_count)
+            continue;
+        for (int k = 0; k < relation->index_count; k++) {
+            pgc_index *index = relation->indexes[k];
+            pgc_index *parent = index->parent ? find_index(catalog, index->parent) : NULL;
+            if (parent && attach(catalog, index, parent, err) != 0)
+                return -1;
+        }
+    }
+    for (int i = 0; i < catalog->object_count; i++) {
+        pgc_object *object = catalog->objects[i];
+        if (object->kind != PGC_KIND_FOREIGN_KEY)
+            continue;
+        const pgc_index *index = find_index(catalog, ((const pgc_constraint *)object)->referenced_index);
+        if (index && need_attachments(catalog, object, index, err) != 0)
+            return -1;
+    }
+    return 0;
+}
