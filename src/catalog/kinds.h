@@ -25,7 +25,7 @@ PGC_WRITER(ts_parser); PGC_WRITER(ts_dictionary); PGC_WRITER(ts_template); PGC_W
 PGC_WRITER(relation); PGC_WRITER(partition_attach); PGC_WRITER(column_default); PGC_WRITER(table_data); PGC_WRITER(sequence_value); PGC_WRITER(matview_refresh);
 PGC_WRITER(index); PGC_WRITER(index_attach); PGC_WRITER(statistics); PGC_WRITER(relation_statistics); PGC_WRITER(rule); PGC_WRITER(trigger); PGC_WRITER(constraint);
 PGC_WRITER(event_trigger); PGC_WRITER(policy); PGC_WRITER(publication); PGC_WRITER(publication_table); PGC_WRITER(publication_schema); PGC_WRITER(subscription); PGC_WRITER(subscription_table);
-PGC_WRITER(foreign_data_wrapper); PGC_WRITER(foreign_server); PGC_WRITER(default_acl); PGC_WRITER(large_object); PGC_WRITER(large_object_data);
+PGC_WRITER(foreign_data_wrapper); PGC_WRITER(foreign_server); PGC_WRITER(default_acl); PGC_WRITER(large_object); PGC_WRITER(large_object_group); PGC_WRITER(large_object_data);
 
 /* The database itself: CREATE DATABASE, its settings, comment, privileges. Not an object of its own catalog: called once, before all else, when it is wanted. */
 void pgc_write_database(pgc_ddl *ddl);

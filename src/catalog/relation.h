@@ -41,16 +41,36 @@ typedef struct pgc_column {
     int length;
     bool dropped, local;
     bool not_null, not_null_inherited;
-    /* 18: the NOT NULL constraint; name NULL when it has the default name */
+    /* 18: the NOT NULL constraint; name NULL when there is none. Before 18 only not_null_local is set: no parent has it */
     const char *not_null_name;
     uint32_t not_null_oid;
-    bool not_null_local, not_null_no_inherit, not_null_invalid;
+    bool not_null_named; /* it must be written with its name: that is not the default one, or is needed */
+    bool not_null_local, not_null_no_inherit, not_null_invalid, not_null_comment;
     const char *options;   /* "n_distinct=…" joined by ", ", "" for none */
     uint32_t collation;    /* 0: the type's */
     const char *fdw_options;   /* ready for OPTIONS (…), "" for none */
     const char *missing_value; /* attmissingval, binary upgrade; or NULL */
     pgc_column_default *column_default; /* or NULL */
 } pgc_column;
+
+/* Privileges on one column, also on a system column. */
+typedef struct pgc_column_acl {
+    const char *column;
+    pgc_acl acl;
+} pgc_column_acl;
+
+/* What a sequence was made with (text as it is written), and where it stands. */
+typedef struct pgc_sequence {
+    const char *type; /* "bigint" */
+    const char *start, *increment, *minimum, *maximum, *cache;
+    bool cycle;
+    const char *value; /* "last_value, is_called"; NULL when it was not or could not be read */
+} pgc_sequence;
+
+/* For binary upgrade: what keeps its oid and file. */
+typedef struct pgc_relation_storage {
+    uint32_t file, toast, toast_file, toast_index, toast_index_file, array_type;
+} pgc_relation_storage;
 
 struct pgc_relation {
     pgc_object object;
@@ -99,8 +119,12 @@ struct pgc_relation {
     int trigger_count;
     pgc_table_data *data; /* when its data are dumped */
 
-    /* whatever one reader keeps for its own writer (sequence.c: a sequence's row; view.c: a view's query) */
-    const void *detail;
+    pgc_sequence *sequence;     /* of an interesting sequence */
+    const char *query;          /* of a view that is dumped: without its semicolon */
+    const char *server_options; /* of a foreign table: ready for OPTIONS (…), "" for none */
+    const pgc_relation_storage *storage; /* in binary upgrade */
+    pgc_column_acl *column_acls;
+    int column_acl_count;
 };
 
 typedef struct pgc_partition_attach {
@@ -114,5 +138,10 @@ struct pgc_table_data {
     pgc_relation *relation;
     const char *filter; /* WHERE …, or NULL */
 };
+
+/* The table into which the rows of this one are loaded again: itself, or the root of its partitions, when the options or an unsafe way of partitioning want that. */
+const pgc_relation *pgc_relation_load_target(bool through_root, const pgc_relation *relation);
+/* Is a column part of CREATE TABLE? Not when it is dropped, or comes from a parent; but binary upgrade makes all of them, and partitions are made as they are and attached later. */
+bool pgc_column_is_written(bool binary_upgrade, const pgc_relation *relation, const pgc_column *column);
 
 #endif

@@ -1,0 +1,14 @@
+-- For binary upgrade: the oids and files that relations keep.
+SELECT c.oid
+     , c.relfilenode
+     , c.reltoastrelid
+     , toast.relfilenode AS toast_file
+     , i.indexrelid AS toast_index
+     , ti.relfilenode AS toast_index_file
+     , t.typarray
+FROM pg_catalog.unnest(:chosen) AS chosen(oid)
+JOIN pg_catalog.pg_class AS c ON c.oid = chosen.oid
+LEFT JOIN pg_catalog.pg_class AS toast ON toast.oid = c.reltoastrelid
+LEFT JOIN pg_catalog.pg_index AS i ON i.indrelid = c.reltoastrelid AND i.indisvalid
+LEFT JOIN pg_catalog.pg_class AS ti ON ti.oid = i.indexrelid
+LEFT JOIN pg_catalog.pg_type AS t ON t.oid = c.reltype
