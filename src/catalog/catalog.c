@@ -165,6 +165,11 @@ void *pgc_catalog_add(pgc_catalog *catalog, pgc_kind kind, size_t size, uint32_t
     return object;
 }
 
+int pgc_catalog_add_alias(pgc_catalog *catalog, uint32_t class_oid, uint32_t oid, pgc_object *object, pgconvoy_error *err)
+{
+    return insert(&catalog->slots, &catalog->slot_count, &catalog->slot_used, class_oid, oid, object, err);
+}
+
 int pgc_object_needs(pgc_catalog *catalog, pgc_object *object, int id, pgconvoy_error *err)
 {
     if (object->need_count == object->need_capacity) {

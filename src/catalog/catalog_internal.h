@@ -91,6 +91,7 @@ struct pgc_catalog {
         exclude_extensions, include_servers;
 
     int pre_data_boundary, post_data_boundary; /* ids */
+    const struct pgc_database *database; /* database.c; NULL unless it is dumped, too */
     const void *roles; /* roles.c: oid to name */
 };
 
@@ -105,6 +106,9 @@ bool pgc_oids_have(const pgc_oids *oids, uint32_t oid);
  */
 void *pgc_catalog_add(pgc_catalog *catalog, pgc_kind kind, size_t size, uint32_t class_oid, uint32_t oid, const char *name,
                       pgc_schema *schema, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Another catalog row by which object is found: of a group of large objects. */
+int pgc_catalog_add_alias(pgc_catalog *catalog, uint32_t class_oid, uint32_t oid, pgc_object *object, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* An object by its catalog row; NULL when it was not read. */
 pgc_object *pgc_catalog_find(const pgc_catalog *catalog, uint32_t class_oid, uint32_t oid);

@@ -54,8 +54,8 @@ int pgc_catalog_read(pgc_catalog *catalog, pgconvoy_error *err)
 /* With --data-only these are all that is written. */
 static bool is_data(pgc_kind kind)
 {
-    return kind == PGC_KIND_TABLE_DATA || kind == PGC_KIND_SEQUENCE_VALUE || kind == PGC_KIND_LARGE_OBJECT || kind == PGC_KIND_LARGE_OBJECT_DATA ||
-           kind == PGC_KIND_MATVIEW_REFRESH || kind == PGC_KIND_RELATION_STATISTICS;
+    return kind == PGC_KIND_TABLE_DATA || kind == PGC_KIND_SEQUENCE_VALUE || kind == PGC_KIND_LARGE_OBJECT ||
+           kind == PGC_KIND_LARGE_OBJECT_GROUP || kind == PGC_KIND_LARGE_OBJECT_DATA || kind == PGC_KIND_MATVIEW_REFRESH || kind == PGC_KIND_RELATION_STATISTICS;
 }
 
 static void write_object(pgc_ddl *ddl, pgc_object *object)

@@ -1,0 +1,52 @@
+-- settings: ALTER DATABASE … SET; role_names and role_settings: ALTER ROLE … IN DATABASE … SET, one element for each setting
+SELECT d.oid,
+       d.datname,
+       d.datdba,
+       pg_encoding_to_char(d.encoding) AS encoding,
+       d.datlocprovider,                  --@ 15+
+       d.datcollate,
+       d.datctype,
+       d.datlocale AS locale,             --@ 17+
+       d.daticulocale AS locale,          --@ 15-16
+       d.daticurules,                     --@ 16+
+       d.datcollversion,                  --@ 15+
+       d.datfrozenxid,
+       d.datminmxid,
+       d.datacl,
+       acldefault('d', d.datdba) AS default_acl,
+       d.datistemplate,
+       d.datconnlimit,
+       (SELECT t.spcname FROM pg_catalog.pg_tablespace t WHERE t.oid = d.dattablespace) AS tablespace,
+       shobj_description(d.oid, 'pg_database') AS description,
+       l.providers,
+       l.labels,
+       s.settings,
+       r.role_names,
+       r.role_settings,
+       o.relfrozenxid AS lo_frozen_xid,
+       o.relminmxid AS lo_min_multixid,
+       o.relfilenode AS lo_file,
+       i.relfrozenxid AS lo_index_frozen_xid,
+       i.relminmxid AS lo_index_min_multixid,
+       i.relfilenode AS lo_index_file
+FROM pg_catalog.pg_database d
+     CROSS JOIN LATERAL (SELECT array_agg(x.provider ORDER BY x.provider) AS providers,
+                                array_agg(x.label ORDER BY x.provider) AS labels
+                         FROM pg_catalog.pg_shseclabel x
+                         WHERE x.classoid = 'pg_catalog.pg_database'::pg_catalog.regclass
+                           AND x.objoid = d.oid) l
+     LEFT JOIN LATERAL (SELECT x.setconfig AS settings
+                        FROM pg_catalog.pg_db_role_setting x
+                        WHERE x.setdatabase = d.oid
+                          AND x.setrole = 0) s ON true
+     CROSS JOIN LATERAL (SELECT array_agg(a.rolname ORDER BY x.ctid, c.number) AS role_names,
+                                array_agg(c.setting ORDER BY x.ctid, c.number) AS role_settings
+                         FROM pg_catalog.pg_db_role_setting x
+                              JOIN pg_catalog.pg_roles a ON a.oid = x.setrole
+                              CROSS JOIN LATERAL unnest(x.setconfig) WITH ORDINALITY AS c(setting, number)
+                         WHERE x.setdatabase = d.oid) r
+     CROSS JOIN pg_catalog.pg_class o
+     CROSS JOIN pg_catalog.pg_class i
+WHERE d.datname = current_database()
+  AND o.oid = 'pg_catalog.pg_largeobject'::pg_catalog.regclass
+  AND i.oid = 'pg_catalog.pg_largeobject_loid_pn_index'::pg_catalog.regclass
