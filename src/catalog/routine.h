@@ -15,14 +15,14 @@ typedef struct pgc_shell_type {
 struct pgc_type {
     pgc_object object; /* name: pg_type.typname */
     const char *formatted; /* format_type(): quoted, qualified where needed */
-    uint32_t element, relation;
+    uint32_t element, array, relation; /* array: typarray */
     char relation_kind;
     char type; /* typtype: 'b' 'c' 'd' 'e' 'm' 'p' 'r' */
     bool is_array, is_multirange, is_defined;
     pgc_shell_type *shell; /* or NULL */
     pgc_constraint **checks; /* of a domain */
     int check_count;
-    const void *detail; /* what the type's own writer needs (types.c) */
+    const void *detail; /* what the type's own writer needs (type.h) */
 };
 
 typedef struct pgc_function {
@@ -32,7 +32,7 @@ typedef struct pgc_function {
     uint32_t *argument_types;
     uint32_t result_type;
     bool postponed; /* made after the data */
-    const char *signature;    /* name(type, …): for DROP, ALTER, COMMENT (input arguments, names out) */
+    const char *signature;    /* name(arguments) as DROP, ALTER, COMMENT and GRANT take it, quoted, without schema; NULL when nothing of it can be wanted */
     const void *detail;
 } pgc_function;
 

@@ -1,0 +1,19 @@
+-- The columns of composite types that were made by CREATE TYPE, the dropped ones too.
+SELECT c.reltype
+     , a.attname
+     , a.attnum
+     , pg_catalog.format_type(a.atttypid, a.atttypmod) AS definition
+     , a.attlen
+     , a.attalign
+     , a.attisdropped
+     , CASE WHEN a.attcollation <> t.typcollation
+            THEN (SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname)
+                  FROM pg_catalog.pg_collation AS o JOIN pg_catalog.pg_namespace AS n ON n.oid = o.collnamespace
+                  WHERE o.oid = a.attcollation) END AS collation
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid
+LEFT JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_depend AS e ON e.classid = 1247 AND e.objid = c.reltype AND e.objsubid = 0 AND e.refclassid = 3079 AND e.deptype = 'e'
+WHERE c.relkind = 'c'
+  AND CASE WHEN e.objid IS NULL THEN c.relnamespace = ANY (:schemas) ELSE :upgrade END
+ORDER BY c.reltype, a.attnum
