@@ -282,8 +282,6 @@ void pgc_catalog_close(pgc_catalog *catalog)
     free(catalog->slots);
     free(catalog->members);
     free(catalog->relations);
-    free(catalog->comments);
-    free(catalog->labels);
     pgc_oids *all[] = {&catalog->include_schemas, &catalog->exclude_schemas, &catalog->include_tables, &catalog->exclude_tables,
                        &catalog->exclude_data, &catalog->include_extensions, &catalog->exclude_extensions, &catalog->include_servers};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
