@@ -68,3 +68,36 @@ WEAK void pgc_archive_abandon(pgc_archive_writer *writer)
 {
     (void)writer;
 }
+WEAK pgc_archive_reader *pgc_archive_open(const char *path, pgc_archive_format format, pgconvoy_error *err)
+{
+    (void)path;
+    (void)format;
+    (void)missing(err);
+    return NULL;
+}
+WEAK void pgc_archive_close(pgc_archive_reader *reader)
+{
+    (void)reader;
+}
+WEAK const pgc_archive_head *pgc_archive_read_head(const pgc_archive_reader *reader)
+{
+    (void)reader;
+    return NULL;
+}
+WEAK pgc_entries *pgc_archive_read_entries(pgc_archive_reader *reader)
+{
+    (void)reader;
+    return NULL;
+}
+WEAK int pgc_archive_read_data(pgc_archive_reader *reader, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err)
+{
+    (void)reader;
+    (void)entry;
+    (void)target;
+    return missing(err);
+}
+WEAK bool pgc_archive_can_seek(const pgc_archive_reader *reader)
+{
+    (void)reader;
+    return false;
+}

@@ -8,7 +8,7 @@
 #include "archive/script.h"
 
 typedef struct pgc_restore_options {
-    const pgc_script_options *script; /* with for_server; exit_on_error, single_transaction and jobs are looked at too */
+    const pgc_script_options *script; /* for_server and server_major are set here */
     pgc_server_address address;
     /* A command that the server refused, with what it said: "could not execute query: …". Called by one thread at a time, as is say. */
     void (*error)(void *arg, const char *text);
