@@ -4,6 +4,8 @@
 #include "catalog/dependent.h"
 #include "catalog/kinds.h"
 
+#include <stdlib.h>
+
 bool pgc_column_is_written(bool binary_upgrade, const pgc_relation *relation, const pgc_column *column)
 {
     return binary_upgrade || (!column->dropped && (column->local || relation->is_partition));
@@ -54,6 +56,33 @@ static void fill_not_null(const pgc_catalog *catalog, const pgc_relation *relati
                                  (catalog->options->binary_upgrade && !relation->is_partition && !column->not_null_local);
 }
 
+/* Minor releases of 2026 keep a column's version among its options, where no command can set it. It is taken out of them. */
+static void fill_options(const pgc_catalog *catalog, pgc_column *column, const char *options)
+{
+    static const char word[] = "pg_attver=";
+    column->options = "";
+    if (!options || !options[0])
+        return;
+    const char *at = strncmp(options, word, sizeof word - 1) == 0 ? options : strstr(options, ", pg_attver=");
+    if (!at) {
+        column->options = pgc_arena_strdup(catalog->arena, options);
+        return;
+    }
+    char *rest;
+    column->version = strtoull(strchr(at, '=') + 1, &rest, 10);
+    if (at == options) {
+        rest += strspn(rest, ", ");
+        if (!rest[0])
+            return; /* nearly always: there was nothing else */
+    }
+    size_t before = (size_t)(at - options), length = strlen(rest);
+    char *kept = pgc_arena_bytes(catalog->arena, options, before + length + 1);
+    if (kept) {
+        memcpy(kept + before, rest, length + 1);
+        column->options = kept;
+    }
+}
+
 static void fill(const pgc_catalog *catalog, pgc_relation *relation, pgc_column *column, const pgc_rows *rows, int row, const int *at)
 {
     *column = (pgc_column){
@@ -72,11 +101,11 @@ static void fill(const pgc_catalog *catalog, pgc_relation *relation, pgc_column 
         .dropped = pgc_rows_bool(rows, row, at[DROPPED]),
         .local = pgc_rows_bool(rows, row, at[LOCAL]),
         .not_null = pgc_rows_bool(rows, row, at[NOT_NULL]),
-        .options = pgc_rows_text_or_empty(rows, row, at[OPTIONS]),
         .collation = pgc_rows_oid(rows, row, at[COLLATION]),
         .fdw_options = pgc_rows_text_or_empty(rows, row, at[FDW_OPTIONS]),
         .missing_value = pgc_rows_text(rows, row, at[MISSING]),
     };
+    fill_options(catalog, column, pgc_rows_peek(rows, row, at[OPTIONS]));
     fill_not_null(catalog, relation, column, rows, row, at);
     relation->needs_overriding |= column->identity == 'a';
 }

@@ -47,6 +47,7 @@ typedef struct pgc_column {
     bool not_null_named; /* it must be written with its name: that is not the default one, or is needed */
     bool not_null_local, not_null_no_inherit, not_null_invalid, not_null_comment;
     const char *options;   /* "n_distinct=…" joined by ", ", "" for none */
+    uint64_t version;      /* 15.20 and later keep one, an LSN, among the options; 0: none */
     uint32_t collation;    /* 0: the type's */
     const char *fdw_options;   /* ready for OPTIONS (…), "" for none */
     const char *missing_value; /* attmissingval, binary upgrade; or NULL */
@@ -70,6 +71,7 @@ typedef struct pgc_sequence {
 /* For binary upgrade: what keeps its oid and file. */
 typedef struct pgc_relation_storage {
     uint32_t file, toast, toast_file, toast_index, toast_index_file, array_type;
+    bool column_versions; /* the server keeps versions of columns, and wants them back */
 } pgc_relation_storage;
 
 struct pgc_relation {

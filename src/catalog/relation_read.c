@@ -219,6 +219,7 @@ int pgc_take_relation_storage(pgc_catalog *catalog, const pgc_rows *rows, pgconv
     int oid = pgc_rows_column(rows, "oid"), file = pgc_rows_column(rows, "relfilenode"), toast = pgc_rows_column(rows, "reltoastrelid");
     int toast_file = pgc_rows_column(rows, "toast_file"), toast_index = pgc_rows_column(rows, "toast_index");
     int toast_index_file = pgc_rows_column(rows, "toast_index_file"), array_type = pgc_rows_column(rows, "typarray");
+    int column_versions = pgc_rows_column(rows, "column_versions");
     for (int row = 0; row < rows->count; row++) {
         pgc_relation *relation = pgc_catalog_relation(catalog, pgc_rows_oid(rows, row, oid));
         if (!relation)
@@ -233,6 +234,7 @@ int pgc_take_relation_storage(pgc_catalog *catalog, const pgc_rows *rows, pgconv
             .toast_index = pgc_rows_oid(rows, row, toast_index),
             .toast_index_file = pgc_rows_oid(rows, row, toast_index_file),
             .array_type = pgc_rows_oid(rows, row, array_type),
+            .column_versions = pgc_rows_bool(rows, row, column_versions),
         };
         relation->storage = storage;
     }

@@ -9,6 +9,17 @@ static void set_oid(pgc_buffer *out, const char *what, uint32_t oid)
     pgc_buffer_format(out, "SELECT pg_catalog.binary_upgrade_set_next_%s('%u'::pg_catalog.oid);\n", what, oid);
 }
 
+static void column_versions(pgc_buffer *out, const pgc_relation *relation)
+{
+    pgc_buffer_text(out, "\n-- For binary upgrade, must preserve the attribute versions\n"
+                         "SELECT pg_catalog.binary_upgrade_set_next_attribute_versions('{");
+    for (int c = 0; c < relation->column_count; c++) {
+        uint64_t version = relation->columns[c].version;
+        pgc_buffer_format(out, "%s%X/%X", c > 0 ? "," : "", (unsigned)(version >> 32), (unsigned)version);
+    }
+    pgc_buffer_text(out, "}'::pg_catalog.pg_lsn[]);\n\n");
+}
+
 void pgc_ddl_upgrade_oids(pgc_ddl *ddl, pgc_buffer *out, const pgc_relation *relation)
 {
     const pgc_relation_storage *storage = relation->storage;
@@ -26,6 +37,8 @@ void pgc_ddl_upgrade_oids(pgc_ddl *ddl, pgc_buffer *out, const pgc_relation *rel
             pgc_buffer_text(out, "\n");
         }
     }
+    if (storage->column_versions && relation->kind != PGC_RELKIND_SEQUENCE)
+        column_versions(out, relation);
     pgc_buffer_text(out, "\n-- For binary upgrade, must preserve pg_class oids and relfilenodes\n");
     set_oid(out, "heap_pg_class_oid", relation->object.oid);
     if (relation->kind != PGC_RELKIND_PARTITIONED) {
