@@ -199,7 +199,7 @@ static int plain_read(void *arg, const pgc_entry *entry, const pgc_data_target *
 static int write_plain(dump *dump, pgconvoy_error *err)
 {
     const char *path = dump->output->path;
-    plain plain = {.dump = dump, .file = path ? fopen(path, "w") : stdout};
+    plain plain = {.dump = dump, .file = path ? fopen(path, dump->output->append ? "a" : "w") : stdout};
     if (!plain.file) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "could not open output file \"%s\": %s", path, strerror(errno));
         return -1;

@@ -18,6 +18,7 @@ typedef struct pgc_dump_output {
     const char *path; /* NULL: standard output */
     pgc_archive_format format;
     pgc_compression compression; /* as asked for; see pgc_dump_default_compression */
+    bool append;  /* plain: behind what is in the file */
     bool sync;    /* fsync at the end */
     bool verbose; /* ids and dependencies in a plain dump's comments */
     /* Called now and then from one thread at a time; NULL: not. */

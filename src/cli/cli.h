@@ -52,6 +52,8 @@ const cli_command *cli_command_find(const char *name);
 int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_drop(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_status(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
+/* Only says that the options must stand behind the command's name: main.c gives such a line to cli_dump_main (dump.h). */
+int cli_run_dump(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 
 /* ---- options.c */
 

@@ -11,7 +11,7 @@ const cli_command cli_commands[] = {
     {"drop", "NAME [SOURCE [TARGET]]",
      "removes what a pipeline left at both ends: slot, publication, state; not the tables", CLI_DROP, 1, 3, 0,
      cli_run_drop},
-    {"dump", "[DBNAME]", NULL, 0, 0, 0, 0, NULL},
+    {"dump", "[DBNAME]", "a database as SQL or an archive; options and files are pg_dump's", 0, 0, 1, 0, cli_run_dump},
     {"restore", "ARCHIVE", NULL, 0, 0, 0, 0, NULL},
     {"check", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},
     {"plan", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},

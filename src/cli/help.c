@@ -1,5 +1,6 @@
 /* Help texts and the tables of docs/commands.md, all from the rows of commands, options and sinks. */
 #include "cli/cli.h"
+#include "cli/dump.h"
 
 #include <stdio.h>
 
@@ -61,6 +62,10 @@ static void add_option(void *arg, const pgconvoy_option *option)
 
 void cli_help_command(const cli_command *command, pgc_buffer *out)
 {
+    if (command->run == cli_run_dump) {
+        cli_dump_help("pgconvoy dump", out);
+        return;
+    }
     pgc_buffer_format(out, "usage: pgconvoy %s [OPTION…] %s\n\n%s\n\nOPTION\n", command->name, command->operands,
                       command->help);
     cli_options_walk(command->kind, add_option, out);
@@ -115,6 +120,7 @@ void cli_help_markdown(pgc_buffer *out)
         pgc_buffer_format(out, "\n## %s\n\n| option | meaning | default |\n|---|---|---|\n", parts[i].title);
         cli_options_walk(parts[i].kind, add_option_row, out);
     }
+    cli_dump_markdown(out);
     pgc_buffer_text(out, "\n## Targets\n\n| target | is |\n|---|---|\n");
     for (const pgconvoy_sink *const *sink = pgconvoy_sinks(); *sink; sink++)
         pgc_buffer_format(out, "| `%s` | %s |\n", (*sink)->target_help, (*sink)->description);

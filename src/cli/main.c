@@ -1,6 +1,7 @@
 /* The pgconvoy command: takes the line apart, finds the command's row, runs it, and says in one line why it failed. */
 #include "cli/cli.h"
 #include "cli/console.h"
+#include "cli/dump.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -106,18 +107,38 @@ static void fill_standard_descriptors(void)
             _exit(CLI_EXIT_FAILED);
 }
 
+/*
+ * Commands with a command line of their own, as PostgreSQL's program of that name has it: its letters mean other things than the pipelines' do. A link of the program's
+ * name is the command.
+ */
+static const struct {
+    const char *command, *program;
+    int (*main)(const char *program, int argc, char **argv);
+} own_lines[] = {{"dump", "pg_dump", cli_dump_main}};
+
+/* Runs such a command when this is one; gives its exit status, -1 otherwise. */
+static int run_own_line(int argc, char **argv)
+{
+    char shown[64];
+    for (size_t i = 0; argc > 0 && i < sizeof own_lines / sizeof own_lines[0]; i++) {
+        if (is_named(argv[0], own_lines[i].program))
+            return own_lines[i].main(own_lines[i].program, argc, argv);
+        if (argc > 1 && strcmp(argv[1], own_lines[i].command) == 0) {
+            snprintf(shown, sizeof shown, "pgconvoy %s", own_lines[i].command);
+            return own_lines[i].main(shown, argc - 1, argv + 1);
+        }
+    }
+    return -1;
+}
+
 int main(int argc, char **argv)
 {
     fill_standard_descriptors();
     pgconvoy_error err = {0};
     cli_arguments arguments = {0};
-    if (argc > 0 && is_named(argv[0], "pg_dump")) {
-        pgconvoy_error_set(&err, PGCONVOY_ERROR_CONFIG, "running as pg_dump is not in this version of pgconvoy (%s)",
-                           pgconvoy_version());
-        pgconvoy_error_hint(&err, "use PostgreSQL's own pg_dump");
-        cli_say_error(&arguments, &err);
-        return CLI_EXIT_FAILED;
-    }
+    int own_status = run_own_line(argc, argv);
+    if (own_status >= 0)
+        return own_status;
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return printf("pgconvoy %s\n", pgconvoy_version()) > 0 ? CLI_EXIT_OK : CLI_EXIT_FAILED;
     if (argc == 2 && strcmp(argv[1], "--help-markdown") == 0)

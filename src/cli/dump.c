@@ -1,0 +1,97 @@
+/* The dump command, also under the name pg_dump: pg_dump's command line and messages around pgc_dump. */
+#include "cli/dump.h"
+
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static int print_help(const char *program)
+{
+    pgc_buffer text;
+    pgc_buffer_init(&text, 1 << 20);
+    cli_dump_help(program, &text);
+    bool done = !text.failed && fputs(text.data, stdout) >= 0 && fflush(stdout) == 0;
+    pgc_buffer_free(&text);
+    return done ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+}
+
+static int print_version(void)
+{
+    bool done = printf("pg_dump (PostgreSQL) %s (pgconvoy %s)\n", CLI_PG_DUMP_VERSION, pgconvoy_version()) > 0 && fflush(stdout) == 0;
+    return done ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+}
+
+/* Copies of the words, so that those that every user of the machine can read may lose their passwords. */
+static char **copy_words(int argc, char **argv)
+{
+    char **words = calloc((size_t)argc + 1, sizeof *words);
+    for (int i = 0; words && i < argc; i++)
+        /* getopt's own complaints begin with this name. */
+        words[i] = strdup(i == 0 ? "pg_dump" : argv[i]);
+    return words;
+}
+
+static void free_words(char **words)
+{
+    for (char **word = words; word && *word; word++)
+        free(*word);
+    free(words);
+}
+
+static int run(cli_dump *dump, pgconvoy_error *err)
+{
+    int64_t progress_said_us = 0;
+    pgc_dump_totals totals = {0};
+    if (cli_dump_check(dump, err) != 0)
+        return -1;
+    dump->options.address.program = "pg_dump";
+    dump->options.address.ask_password = cli_dump_ask_password;
+    dump->options.progress = dump->verbose ? cli_dump_on_message : NULL;
+    dump->options.warning = cli_dump_on_warning;
+    dump->output.totals = &totals;
+    if (dump->progress) {
+        dump->output.progress = cli_dump_on_progress;
+        dump->output.progress_arg = &progress_said_us;
+    }
+    int result = pgc_dump(&dump->options, &dump->output, err);
+    if (progress_said_us)
+        fputc('\n', stderr);
+    if (result == 0 && dump->verbose)
+        cli_dump_say_totals(&totals);
+    return result;
+}
+
+int cli_dump_main(const char *program, int argc, char **argv)
+{
+    cli_dump dump = {0};
+    pgconvoy_error err = {0};
+    char **words = copy_words(argc, argv);
+    if (!words)
+        return CLI_EXIT_FAILED;
+    for (int i = 1; i < argc; i++)
+        cli_mask_passwords(argv[i]);
+    int status = CLI_EXIT_FAILED;
+    if (cli_dump_parse(argc, words, &dump, &err) == 0) {
+        if (dump.help)
+            status = print_help(program);
+        else if (dump.version)
+            status = print_version();
+        else
+            status = run(&dump, &err) == 0 ? CLI_EXIT_OK : CLI_EXIT_FAILED;
+    }
+    if (err.code != PGCONVOY_OK)
+        cli_dump_say_error(&err);
+    cli_dump_free(&dump);
+    free_words(words);
+    return status;
+}
+
+int cli_run_dump(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err)
+{
+    (void)arguments;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "the options of %s stand behind its name", command->name);
+    pgconvoy_error_hint(err, "write pgconvoy %s [OPTION…] [DBNAME]; see pgconvoy %s --help", command->name, command->name);
+    return CLI_EXIT_USAGE;
+}
