@@ -79,7 +79,7 @@ PGC_WRITER(schema)
     }
     if (pgc_object_writes(object, PGC_PART_COMMENT))
         pgc_ddl_comment_on(ddl, "SCHEMA", name, NULL, object->owner, object->class_oid, object->oid, 0, object->id,
-                           !schema->create && strcmp(object->name, "public") == 0 ? PUBLIC_COMMENT : NULL);
+                           !schema->create && strcmp(name, "public") == 0 ? PUBLIC_COMMENT : NULL);
     if (pgc_object_writes(object, PGC_PART_SECURITY_LABEL))
         pgc_ddl_security_label(ddl, object, "SCHEMA", name, NULL);
     if (pgc_object_writes(object, PGC_PART_ACL))

@@ -33,11 +33,13 @@ typedef struct pgc_type_column {
     const char *align;
     int number, length;
     bool dropped;
+    uint64_t version; /* 15.20 and later keep one, an LSN; 0: none */
 } pgc_type_column;
 
 typedef struct pgc_composite {
     pgc_type_column *columns;
     int count;
+    bool has_versions; /* the server keeps versions of columns, and wants them back in a binary upgrade */
 } pgc_composite;
 
 /* 'e' */

@@ -85,29 +85,36 @@ static int run_length(const pgc_rows *rows, int r, int column)
     return n;
 }
 
+/* The columns of one type: count rows from r on, or one row without a name. */
+static const pgc_composite *take_composite(const pgc_rows *rows, int r, int count)
+{
+    int name = pgc_rows_column(rows, "attname"), number = pgc_rows_column(rows, "attnum"), definition = pgc_rows_column(rows, "definition"),
+        collation = pgc_rows_column(rows, "collation"), length = pgc_rows_column(rows, "attlen"), align = pgc_rows_column(rows, "attalign"),
+        dropped = pgc_rows_column(rows, "attisdropped"), version = pgc_rows_column(rows, "version");
+    pgc_composite *detail = pgc_arena_zalloc(rows->catalog->arena, sizeof *detail);
+    if (!detail || !(detail->columns = pgc_arena_zalloc(rows->catalog->arena, (size_t)count * sizeof *detail->columns)))
+        return NULL;
+    detail->has_versions = pgc_rows_bool(rows, r, pgc_rows_column(rows, "has_versions"));
+    for (int i = 0; i < count && pgc_rows_peek(rows, r + i, name); i++)
+        detail->columns[detail->count++] = (pgc_type_column){.name = pgc_rows_text_or_empty(rows, r + i, name),
+                                                             .definition = pgc_rows_text_or_empty(rows, r + i, definition),
+                                                             .collation = pgc_rows_text(rows, r + i, collation),
+                                                             .align = pgc_rows_text_or_empty(rows, r + i, align),
+                                                             .number = pgc_rows_int(rows, r + i, number),
+                                                             .length = pgc_rows_int(rows, r + i, length),
+                                                             .dropped = pgc_rows_bool(rows, r + i, dropped),
+                                                             .version = (uint64_t)pgc_rows_int64(rows, r + i, version)};
+    return detail;
+}
+
 PGC_TAKE(type_columns)
 {
-    int type_oid = pgc_rows_column(rows, "reltype"), name = pgc_rows_column(rows, "attname"), number = pgc_rows_column(rows, "attnum"),
-        definition = pgc_rows_column(rows, "definition"), collation = pgc_rows_column(rows, "collation"), length = pgc_rows_column(rows, "attlen"),
-        align = pgc_rows_column(rows, "attalign"), dropped = pgc_rows_column(rows, "attisdropped");
+    int type_oid = pgc_rows_column(rows, "reltype");
     for (int r = 0, count; r < rows->count; r += count) {
         count = run_length(rows, r, type_oid);
         pgc_type *type = pgc_catalog_type(catalog, pgc_rows_oid(rows, r, type_oid));
-        if (!type)
-            continue;
-        pgc_composite *detail = pgc_arena_zalloc(catalog->arena, sizeof *detail);
-        if (!detail || !(detail->columns = pgc_arena_zalloc(catalog->arena, (size_t)count * sizeof *detail->columns)))
+        if (type && !(type->detail = take_composite(rows, r, count)))
             return pgc_error_out_of_memory(err);
-        for (int i = 0; i < count; i++)
-            detail->columns[i] = (pgc_type_column){.name = pgc_rows_text_or_empty(rows, r + i, name),
-                                                   .definition = pgc_rows_text_or_empty(rows, r + i, definition),
-                                                   .collation = pgc_rows_text(rows, r + i, collation),
-                                                   .align = pgc_rows_text_or_empty(rows, r + i, align),
-                                                   .number = pgc_rows_int(rows, r + i, number),
-                                                   .length = pgc_rows_int(rows, r + i, length),
-                                                   .dropped = pgc_rows_bool(rows, r + i, dropped)};
-        detail->count = count;
-        type->detail = detail;
     }
     return 0;
 }

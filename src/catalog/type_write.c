@@ -52,16 +52,28 @@ static void write_dropped_column(pgc_ddl *ddl, pgc_buffer *dropped, const pgc_ty
     pgc_buffer_format(dropped, "ALTER TYPE %s DROP ATTRIBUTE %s;\n", name, pgc_ddl_name(ddl, column->name));
 }
 
+/* What the relation beneath a composite type has to keep in a binary upgrade. */
+static void write_composite_upgrade(const pgc_type *type, const pgc_composite *detail, pgc_buffer *create)
+{
+    pgc_buffer_format(create,
+                      "\n-- For binary upgrade, must preserve pg_class oids and relfilenodes\n"
+                      "SELECT pg_catalog.binary_upgrade_set_next_heap_pg_class_oid('%u'::pg_catalog.oid);\n\n",
+                      type->relation);
+    if (!detail->has_versions)
+        return;
+    pgc_buffer_text(create, "\n-- For binary upgrade, must preserve the attribute versions\n"
+                            "SELECT pg_catalog.binary_upgrade_set_next_attribute_versions('{");
+    for (int i = 0; i < detail->count; i++)
+        pgc_buffer_format(create, "%s%X/%X", i ? "," : "", (unsigned)(detail->columns[i].version >> 32), (unsigned)detail->columns[i].version);
+    pgc_buffer_text(create, "}'::pg_catalog.pg_lsn[]);\n\n");
+}
+
 static void write_composite(pgc_ddl *ddl, const pgc_type *type, pgc_buffer *create, const char *name)
 {
-    static const pgc_composite no_columns;
-    const pgc_composite *detail = type->detail ? type->detail : &no_columns;
+    const pgc_composite *detail = type->detail;
     pgc_buffer *dropped = pgc_ddl_buffer(ddl);
     if (ddl->options->binary_upgrade)
-        pgc_buffer_format(create,
-                          "\n-- For binary upgrade, must preserve pg_class oids and relfilenodes\n"
-                          "SELECT pg_catalog.binary_upgrade_set_next_heap_pg_class_oid('%u'::pg_catalog.oid);\n\n",
-                          type->relation);
+        write_composite_upgrade(type, detail, create);
     pgc_buffer_format(create, "CREATE TYPE %s AS (", name);
     const char *before = "\n\t";
     for (int i = 0; i < detail->count; i++) {
@@ -137,7 +149,7 @@ static const struct type_kind {
     bool needs_detail;
     void (*write)(pgc_ddl *ddl, const pgc_type *type, pgc_buffer *create, const char *name);
 } type_kinds[] = {
-    {'b', "TYPE", " CASCADE", true, write_base}, {'d', "DOMAIN", "", true, write_domain},    {'c', "TYPE", "", false, write_composite},
+    {'b', "TYPE", " CASCADE", true, write_base}, {'d', "DOMAIN", "", true, write_domain},    {'c', "TYPE", "", true, write_composite},
     {'e', "TYPE", "", false, write_enum},        {'r', "TYPE", "", true, write_range},       {'p', "TYPE", "", false, write_undefined},
 };
 
