@@ -22,7 +22,7 @@ static void add_comment(const pgc_script *script, pgc_buffer *out, const pgc_ent
     pgc_buffer_format(out, "; Type: %s; Schema: ", entry->description);
     script_line(out, entry->schema, "-");
     pgc_buffer_text(out, "; Owner: ");
-    script_line(out, options->no_owner ? NULL : entry->owner, "-");
+    script_line(out, options->no_owner ? NULL : pgc_entry_shown_owner(entry), "-");
     if (entry->tablespace && entry->tablespace[0] && !options->no_tablespaces) {
         pgc_buffer_text(out, "; Tablespace: ");
         script_line(out, entry->tablespace, "");

@@ -21,6 +21,7 @@ struct pgc_database {
     struct lo_storage {
         const char *frozen_xid, *min_multixid, *file;
     } lo, lo_index;
+    bool lo_index_first; /* in pg_class, which is the order in which they are written */
 };
 
 PGC_TAKE(database)
@@ -52,6 +53,7 @@ PGC_TAKE(database)
     database->owner = pgc_catalog_role(catalog, pgc_rows_oid(rows, 0, pgc_rows_column(rows, "datdba")));
     database->provider = pgc_rows_char(rows, 0, pgc_rows_column(rows, "datlocprovider"));
     database->is_template = pgc_rows_bool(rows, 0, pgc_rows_column(rows, "datistemplate"));
+    database->lo_index_first = pgc_rows_bool(rows, 0, pgc_rows_column(rows, "lo_index_first"));
     catalog->database = database;
     return 0;
 }
@@ -184,28 +186,29 @@ static void write_properties(pgc_ddl *ddl, const struct pgc_database *database, 
 
 /* ------------------------------------------------------------------ binary upgrade */
 
-static void append_lo_horizon(pgc_buffer *out, const struct lo_storage *storage, uint32_t oid)
-{
-    pgc_buffer_format(out, "UPDATE pg_catalog.pg_class\nSET relfrozenxid = '%s', relminmxid = '%s'\nWHERE oid = %u;\n", storage->frozen_xid,
-                      storage->min_multixid, oid);
-}
-
 /* The table of large objects is taken over as a file: its name (from 15 on) and its horizons must be those it had. */
 static void write_large_object_table(pgc_ddl *ddl, const struct pgc_database *database)
 {
+    struct {
+        const char *what;
+        uint32_t oid;
+        const struct lo_storage *storage;
+    } relations[] = {{"heap", LO_RELATION, &database->lo}, {"index", LO_INDEX, &database->lo_index}};
+    bool keeps_files = ddl->version >= 150000, index_first = keeps_files && database->lo_index_first;
+    int count = keeps_files ? 2 : 1;
     pgc_buffer *create = pgc_ddl_buffer(ddl);
-    bool keeps_files = ddl->version >= 150000;
-    if (keeps_files)
-        pgc_buffer_format(create,
-                          "\n-- For binary upgrade, preserve pg_largeobject and index relfilenodes\n"
-                          "SELECT pg_catalog.binary_upgrade_set_next_heap_relfilenode('%s'::pg_catalog.oid);\n"
-                          "SELECT pg_catalog.binary_upgrade_set_next_index_relfilenode('%s'::pg_catalog.oid);\n"
-                          "TRUNCATE pg_catalog.pg_largeobject;\n",
-                          database->lo.file, database->lo_index.file);
+    if (keeps_files) {
+        pgc_buffer_text(create, "\n-- For binary upgrade, preserve pg_largeobject and index relfilenodes\n");
+        for (int r = 0; r < count; r++)
+            pgc_buffer_format(create, "SELECT pg_catalog.binary_upgrade_set_next_%s_relfilenode('%s'::pg_catalog.oid);\n",
+                              relations[r ^ index_first].what, relations[r ^ index_first].storage->file);
+        pgc_buffer_text(create, "TRUNCATE pg_catalog.pg_largeobject;\n");
+    }
     pgc_buffer_text(create, "\n-- For binary upgrade, set pg_largeobject relfrozenxid and relminmxid\n");
-    append_lo_horizon(create, &database->lo, LO_RELATION);
-    if (keeps_files)
-        append_lo_horizon(create, &database->lo_index, LO_INDEX);
+    for (int r = 0; r < count; r++)
+        pgc_buffer_format(create, "UPDATE pg_catalog.pg_class\nSET relfrozenxid = '%s', relminmxid = '%s'\nWHERE oid = %u;\n",
+                          relations[r ^ index_first].storage->frozen_xid, relations[r ^ index_first].storage->min_multixid,
+                          relations[r ^ index_first].oid);
     PGC_ENTRY(ddl, .id = -1, .tag = "pg_largeobject", .description = "pg_largeobject", .section = PGC_SECTION_PRE_DATA, .create = create->data);
 }
 

@@ -36,6 +36,15 @@ typedef struct pgc_entry {
     void *state;
 } pgc_entry;
 
+/*
+ * The owner as archives and comments show it: NULL, "-", for what has none by its kind (extensions, casts); "" in the comments and labels on such objects.
+ */
+static inline const char *pgc_entry_shown_owner(const pgc_entry *entry)
+{
+    bool is_note = strcmp(entry->description, "COMMENT") == 0 || strcmp(entry->description, "SECURITY LABEL") == 0;
+    return entry->owner[0] || is_note ? entry->owner : NULL;
+}
+
 /* Entries in order; they and their texts live in an arena of their own. */
 typedef struct pgc_entries {
     pgc_arena *arena;

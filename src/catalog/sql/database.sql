@@ -28,7 +28,8 @@ SELECT d.oid,
        o.relfilenode AS lo_file,
        i.relfrozenxid AS lo_index_frozen_xid,
        i.relminmxid AS lo_index_min_multixid,
-       i.relfilenode AS lo_index_file
+       i.relfilenode AS lo_index_file,
+       i.ctid < o.ctid AS lo_index_first
 FROM pg_catalog.pg_database d
      CROSS JOIN LATERAL (SELECT array_agg(x.provider ORDER BY x.provider) AS providers,
                                 array_agg(x.label ORDER BY x.provider) AS labels
@@ -39,8 +40,8 @@ FROM pg_catalog.pg_database d
                         FROM pg_catalog.pg_db_role_setting x
                         WHERE x.setdatabase = d.oid
                           AND x.setrole = 0) s ON true
-     CROSS JOIN LATERAL (SELECT array_agg(a.rolname ORDER BY x.ctid, c.number) AS role_names,
-                                array_agg(c.setting ORDER BY x.ctid, c.number) AS role_settings
+     CROSS JOIN LATERAL (SELECT array_agg(a.rolname ORDER BY a.oid, c.number) AS role_names,
+                                array_agg(c.setting ORDER BY a.oid, c.number) AS role_settings
                          FROM pg_catalog.pg_db_role_setting x
                               JOIN pg_catalog.pg_roles a ON a.oid = x.setrole
                               CROSS JOIN LATERAL unnest(x.setconfig) WITH ORDINALITY AS c(setting, number)

@@ -7,7 +7,7 @@ SELECT c.oid
            substring(pg_catalog.query_to_xml(pg_catalog.format(                          --@ 17-
                'SELECT last_value || '', '' || is_called AS v FROM %I.%I', n.nspname, c.relname), --@ 17-
                false, false, '')::text FROM '<v>([^<]*)</v>') END AS value               --@ 17-
-FROM pg_catalog.unnest(:chosen) AS chosen(oid)
-JOIN pg_catalog.pg_class AS c ON c.oid = chosen.oid AND c.relkind = 'S'
+FROM pg_catalog.unnest(:tables) AS interesting(oid) -- with the sequences of extensions whose values are the user's
+JOIN pg_catalog.pg_class AS c ON c.oid = interesting.oid AND c.relkind = 'S'
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL pg_catalog.pg_get_sequence_data(c.oid) AS v                           --@ 18+
