@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define PROGRAM "pg_dump" /* each message begins with it */
+
 static int print_help(const char *program)
 {
     pgc_buffer text;
@@ -23,33 +25,17 @@ static int print_version(void)
     return done ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }
 
-/* Copies of the words, so that those that every user of the machine can read may lose their passwords. */
-static char **copy_words(int argc, char **argv)
-{
-    char **words = calloc((size_t)argc + 1, sizeof *words);
-    for (int i = 0; words && i < argc; i++)
-        /* getopt's own complaints begin with this name. */
-        words[i] = strdup(i == 0 ? "pg_dump" : argv[i]);
-    return words;
-}
-
-static void free_words(char **words)
-{
-    for (char **word = words; word && *word; word++)
-        free(*word);
-    free(words);
-}
-
 static int run(cli_dump *dump, pgconvoy_error *err)
 {
     int64_t progress_said_us = 0;
     pgc_dump_totals totals = {0};
     if (cli_dump_check(dump, err) != 0)
         return -1;
-    dump->options.address.program = "pg_dump";
-    dump->options.address.ask_password = cli_dump_ask_password;
-    dump->options.progress = dump->verbose ? cli_dump_on_message : NULL;
-    dump->options.warning = cli_dump_on_warning;
+    dump->options.address.program = PROGRAM;
+    dump->options.address.ask_password = cli_pg_ask_password;
+    dump->options.progress = dump->verbose ? cli_pg_on_message : NULL;
+    dump->options.warning = cli_pg_on_warning;
+    dump->options.arg = (void *)PROGRAM;
     dump->output.totals = &totals;
     if (dump->progress) {
         dump->output.progress = cli_dump_on_progress;
@@ -67,11 +53,9 @@ int cli_dump_main(const char *program, int argc, char **argv)
 {
     cli_dump dump = {0};
     pgconvoy_error err = {0};
-    char **words = copy_words(argc, argv);
+    char **words = cli_pg_copy_words(PROGRAM, argc, argv);
     if (!words)
         return CLI_EXIT_FAILED;
-    for (int i = 1; i < argc; i++)
-        cli_mask_passwords(argv[i]);
     int status = CLI_EXIT_FAILED;
     if (cli_dump_parse(argc, words, &dump, &err) == 0) {
         if (dump.help)
@@ -82,9 +66,9 @@ int cli_dump_main(const char *program, int argc, char **argv)
             status = run(&dump, &err) == 0 ? CLI_EXIT_OK : CLI_EXIT_FAILED;
     }
     if (err.code != PGCONVOY_OK)
-        cli_dump_say_error(&err);
-    cli_dump_free(&dump);
-    free_words(words);
+        cli_pg_say_error(PROGRAM, &err);
+    cli_pg_free(cli_dump_options, &dump);
+    cli_pg_free_words(words);
     return status;
 }
 

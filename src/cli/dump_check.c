@@ -10,24 +10,6 @@ static int refuse(pgconvoy_error *err, const char *message)
     return -1;
 }
 
-static int take_sections(cli_dump *dump, pgconvoy_error *err)
-{
-    static const char *const names[] = {"pre-data", "data", "post-data"};
-    for (int i = 0; i < dump->sections.count; i++) {
-        unsigned section = 0;
-        while (section < 3 && strcmp(dump->sections.items[i], names[section]) != 0)
-            section++;
-        if (section == 3) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "unrecognized section name: \"%s\"", dump->sections.items[i]);
-            return -1;
-        }
-        dump->options.sections |= 1u << section;
-    }
-    if (dump->sections.count == 0)
-        dump->options.sections = PGC_SECTIONS_ALL;
-    return 0;
-}
-
 static int take_format(cli_dump *dump, pgconvoy_error *err)
 {
     static const struct {
@@ -118,7 +100,7 @@ int cli_dump_check(cli_dump *dump, pgconvoy_error *err)
     for (int i = 0; i < dump->filters.count; i++)
         if (cli_dump_read_filter(dump, dump->filters.items[i], err) != 0)
             return -1;
-    if (take_sections(dump, err) != 0 || take_sync_method(dump, err) != 0 || check_combinations(dump, err) != 0)
+    if (cli_pg_sections(&dump->sections, &options->sections, err) != 0 || take_sync_method(dump, err) != 0 || check_combinations(dump, err) != 0)
         return -1;
     options->inserts |= options->column_inserts || options->rows_per_insert > 0;
     options->schema_only |= dump->no_data;

@@ -1,35 +1,32 @@
 /* The rows of the dump command's options, and the command line taken apart by them. */
 #include "cli/dump.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <getopt.h>
 #include <limits.h>
-#include <stdlib.h>
 
 #define AT(member) offsetof(cli_dump, member)
 #define OPTION(member) AT(options.member)
-#define SWITCH(name, letter, group, place, help) {name, letter, NULL, help, group, CLI_DUMP_SWITCH, place, 0, 0, 0}
-#define TEXT(name, letter, argument, group, place, help) {name, letter, argument, help, group, CLI_DUMP_TEXT, place, 0, 0, 0}
-#define NAMES(name, letter, argument, group, place, help) {name, letter, argument, help, group, CLI_DUMP_NAMES, place, 0, 0, 0}
-#define GENERAL CLI_DUMP_GENERAL
-#define CONTENT CLI_DUMP_CONTENT
-#define CONNECTION CLI_DUMP_CONNECTION
-#define HIDDEN CLI_DUMP_HIDDEN
+#define SWITCH CLI_PG_ROW_SWITCH
+#define LAST CLI_PG_ROW_LAST
+#define TEXT CLI_PG_ROW_TEXT
+#define NAMES CLI_PG_ROW_NAMES
+#define GENERAL CLI_PG_GENERAL
+#define CONTENT CLI_PG_CONTENT
+#define CONNECTION CLI_PG_CONNECTION
+#define HIDDEN CLI_PG_HIDDEN
 
-const cli_dump_option cli_dump_options[] = {
+const cli_pg_option cli_dump_options[] = {
     TEXT("file", 'f', "FILENAME", GENERAL, AT(file), "write to this file (a folder, for the directory format) instead of standard output"),
     TEXT("format", 'F', "FORMAT", GENERAL, AT(format), "c custom, d directory, t tar, p plain SQL (default)"),
-    {"jobs", 'j', "NUM", "connections that dump at once (directory format)", GENERAL, CLI_DUMP_NUMBER, OPTION(jobs), 1, INT_MAX, 0},
+    {"jobs", 'j', "NUM", "connections that dump at once (directory format)", GENERAL, CLI_PG_NUMBER, OPTION(jobs), 1, INT_MAX, 0},
     SWITCH("verbose", 'v', GENERAL, AT(verbose), "say what is being done, and at the end how much it was"),
     SWITCH("progress", 0, GENERAL, AT(progress), "show on standard error how far the data are"),
-    SWITCH("version", 'V', GENERAL, AT(version), "say which version this is, then exit"),
+    LAST("version", 'V', GENERAL, AT(version), "say which version this is, then exit"),
     TEXT("compress", 'Z', "METHOD[:DETAIL]", GENERAL, AT(compress),
          "gzip, lz4, zstd or none, with a level or details (gzip:9, zstd:level=3,long); a number alone is gzip's level"),
     TEXT("lock-wait-timeout", 0, "TIMEOUT", GENERAL, OPTION(lock_wait_timeout), "fail after waiting this long for a table's lock"),
     SWITCH("no-sync", 0, GENERAL, AT(no_sync), "do not wait until the disk has everything"),
     TEXT("sync-method", 0, "METHOD", GENERAL, AT(sync_method), "how the disk is waited for: fsync, or syncfs (taken as fsync)"),
-    SWITCH("help", '?', GENERAL, AT(help), "show this, then exit"),
+    LAST("help", '?', GENERAL, AT(help), "show this, then exit"),
 
     SWITCH("data-only", 'a', CONTENT, OPTION(data_only), "only the data, not the definitions"),
     SWITCH("large-objects", 'b', CONTENT, OPTION(large_objects), "with large objects, also when only some tables or schemas are dumped"),
@@ -56,7 +53,7 @@ const cli_dump_option cli_dump_options[] = {
     NAMES("exclude-table-data", 0, "PATTERN", CONTENT, OPTION(exclude_table_data), "not the data of these tables"),
     NAMES("exclude-table-data-and-children", 0, "PATTERN", CONTENT, OPTION(exclude_table_data_and_children),
           "not the data of these tables, nor of their partitions and children"),
-    {"extra-float-digits", 0, "NUM", "precision of floating-point values", CONTENT, CLI_DUMP_NUMBER, OPTION(extra_float_digits), -15, 3,
+    {"extra-float-digits", 0, "NUM", "precision of floating-point values", CONTENT, CLI_PG_NUMBER, OPTION(extra_float_digits), -15, 3,
      OPTION(has_extra_float_digits)},
     NAMES("filter", 0, "FILENAME", CONTENT, AT(filters), "take and leave objects as this file says"),
     SWITCH("if-exists", 0, CONTENT, OPTION(if_exists), "drop with IF EXISTS"),
@@ -78,7 +75,7 @@ const cli_dump_option cli_dump_options[] = {
     SWITCH("on-conflict-do-nothing", 0, CONTENT, OPTION(on_conflict_do_nothing), "INSERT commands that pass over rows that are there"),
     SWITCH("quote-all-identifiers", 0, CONTENT, OPTION(quote_all_identifiers), "quote all names, not only key words"),
     TEXT("restrict-key", 0, "RESTRICT_KEY", CONTENT, OPTION(restrict_key), "key of \\restrict in a plain dump, instead of a random one"),
-    {"rows-per-insert", 0, "NROWS", "rows in one INSERT command; implies --inserts", CONTENT, CLI_DUMP_NUMBER, OPTION(rows_per_insert), 1, INT_MAX, 0},
+    {"rows-per-insert", 0, "NROWS", "rows in one INSERT command; implies --inserts", CONTENT, CLI_PG_NUMBER, OPTION(rows_per_insert), 1, INT_MAX, 0},
     NAMES("section", 0, "SECTION", CONTENT, AT(sections), "only this section: pre-data, data or post-data"),
     SWITCH("sequence-data", 0, CONTENT, OPTION(sequence_data), "with the values of sequences, also in a schema-only dump"),
     SWITCH("serializable-deferrable", 0, CONTENT, OPTION(serializable_deferrable), "wait until the dump can be free of anomalies"),
@@ -105,140 +102,17 @@ const cli_dump_option cli_dump_options[] = {
     {.name = NULL},
 };
 
-#define OPTION_COUNT (sizeof cli_dump_options / sizeof cli_dump_options[0] - 1)
-
-int cli_names_add(pgc_names *names, const char *name, pgconvoy_error *err)
-{
-    char **items = realloc(names->items, (size_t)(names->count + 1) * sizeof *items);
-    char *copy = items ? strdup(name) : NULL;
-    if (items)
-        names->items = items;
-    if (!copy)
-        return pgc_error_out_of_memory(err);
-    names->items[names->count++] = copy;
-    return 0;
-}
-
-void cli_dump_free(cli_dump *dump)
-{
-    for (const cli_dump_option *option = cli_dump_options; option->name; option++) {
-        if (option->value != CLI_DUMP_NAMES)
-            continue;
-        pgc_names *names = (pgc_names *)((char *)dump + option->place);
-        for (int i = 0; i < names->count; i++)
-            free(names->items[i]);
-        free(names->items);
-        *names = (pgc_names){0};
-    }
-}
-
-/* "-j/--jobs", "--rows-per-insert". */
-static void add_shown_name(const cli_dump_option *option, char *text, size_t size)
-{
-    if (option->letter)
-        snprintf(text, size, "-%c/--%s", option->letter, option->name);
-    else
-        snprintf(text, size, "--%s", option->name);
-}
-
-static int take_number(const cli_dump_option *option, const char *value, int *number, pgconvoy_error *err)
-{
-    char shown[64], *end;
-    add_shown_name(option, shown, sizeof shown);
-    errno = 0;
-    long parsed = strtol(value, &end, 10);
-    while (isspace((unsigned char)*end))
-        end++;
-    if (*end) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "invalid value \"%s\" for option %s", value, shown);
-        return -1;
-    }
-    if (errno == ERANGE || parsed < option->minimum || parsed > option->maximum) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s must be in range %d..%d", shown, option->minimum, option->maximum);
-        return -1;
-    }
-    *number = (int)parsed;
-    return 0;
-}
-
-static int take(cli_dump *dump, const cli_dump_option *option, const char *value, pgconvoy_error *err)
-{
-    char *place = (char *)dump + option->place;
-    if (option->given)
-        *(bool *)((char *)dump + option->given) = true;
-    switch (option->value) {
-    case CLI_DUMP_SWITCH:
-        *(bool *)place = true;
-        return 0;
-    case CLI_DUMP_TEXT:
-        *(const char **)place = value;
-        return 0;
-    case CLI_DUMP_NUMBER:
-        return take_number(option, value, (int *)place, err);
-    default:
-        return cli_names_add((pgc_names *)place, value, err);
-    }
-}
-
-/* The rows as getopt_long wants them; a long option's val is its row's number behind the letters. */
-#define LONG_BASE 256
-
-static void make_getopt(struct option *longs, char *letters)
-{
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        const cli_dump_option *option = &cli_dump_options[i];
-        longs[i] = (struct option){option->name, option->argument ? required_argument : no_argument, NULL, LONG_BASE + (int)i};
-        if (option->letter && option->letter != '?') {
-            *letters++ = option->letter;
-            if (option->argument)
-                *letters++ = ':';
-        }
-    }
-    longs[OPTION_COUNT] = (struct option){0};
-    *letters = '\0';
-}
-
-static const cli_dump_option *option_of(int code)
-{
-    if (code >= LONG_BASE)
-        return &cli_dump_options[code - LONG_BASE];
-    for (size_t i = 0; i < OPTION_COUNT; i++)
-        if (cli_dump_options[i].letter == code)
-            return &cli_dump_options[i];
-    return NULL;
-}
-
-static int take_operands(int argc, char **argv, cli_dump *dump, pgconvoy_error *err)
-{
-    if (optind < argc && !dump->options.address.dbname)
-        dump->options.address.dbname = argv[optind++];
-    if (optind >= argc)
-        return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "too many command-line arguments (first is \"%s\")", argv[optind]);
-    return -1;
-}
-
 int cli_dump_parse(int argc, char **argv, cli_dump *dump, pgconvoy_error *err)
 {
-    struct option longs[OPTION_COUNT + 1];
-    char letters[2 * OPTION_COUNT + 1];
-    make_getopt(longs, letters);
-    if (argc > 1 && (strcmp(argv[1], "-?") == 0 || strcmp(argv[1], "--help") == 0)) {
-        dump->help = true;
+    int operand = cli_pg_parse(cli_dump_options, argc, argv, dump, err);
+    if (operand < 0)
+        return -1;
+    if (dump->help || dump->version)
         return 0;
-    }
-    optind = 1;
-    for (int code; (code = getopt_long(argc, argv, letters, longs, NULL)) != -1;) {
-        const cli_dump_option *option = code == '?' ? NULL : option_of(code);
-        if (!option) {
-            /* getopt has already said what is wrong. */
-            pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "%s", "");
-            return -1;
-        }
-        if (take(dump, option, optarg, err) != 0)
-            return -1;
-        if (dump->help || dump->version)
-            return 0;
-    }
-    return take_operands(argc, argv, dump, err);
+    if (operand < argc && !dump->options.address.dbname)
+        dump->options.address.dbname = argv[operand++];
+    if (operand >= argc)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "too many command-line arguments (first is \"%s\")", argv[operand]);
+    return -1;
 }
