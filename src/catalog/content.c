@@ -35,7 +35,9 @@ static int add_data(pgc_catalog *catalog, pgconvoy_error *err)
         return -1;
     if (!o->schema_only && pgc_extension_data_add(catalog, err) != 0)
         return -1;
-    return o->schema_only ? 0 : pgc_table_data_dependencies(catalog, err);
+    if (!o->schema_only && pgc_table_data_dependencies(catalog, err) != 0)
+        return -1;
+    return pgc_relation_statistics_link(catalog, err);
 }
 
 int pgc_catalog_read(pgc_catalog *catalog, pgconvoy_error *err)

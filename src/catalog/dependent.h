@@ -77,6 +77,25 @@ typedef struct pgc_statistics {
     const char *definition;
 } pgc_statistics;
 
+/* What the planner knows of a column, as pg_stats has it: a text for each of pgc_column_statistics_arguments, NULL where there is none. */
+#define PGC_COLUMN_STATISTICS 14
+typedef struct pgc_column_statistics {
+    const char *name;
+    int number; /* attnum, for the columns of an index, whose names may change */
+    const char *values[PGC_COLUMN_STATISTICS];
+} pgc_column_statistics;
+
+/* What the planner knows of a relation or index: written as calls that restore it. */
+typedef struct pgc_relation_statistics {
+    pgc_object object; /* name and schema: of what it is about */
+    pgc_relation *relation;
+    pgc_index *index; /* or NULL: it is about the relation */
+    const char *rows; /* reltuples as text */
+    int pages, visible, frozen;
+    pgc_column_statistics *columns;
+    int column_count;
+} pgc_relation_statistics;
+
 typedef struct pgc_event_trigger {
     pgc_object object;
     const char *event;

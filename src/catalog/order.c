@@ -64,7 +64,7 @@ static bool is_part_of_another(const pgc_object *object)
 static pgc_section section_of(const pgc_object *object)
 {
     if (object->kind == PGC_KIND_RELATION_STATISTICS)
-        return PGC_SECTION_NONE;
+        return pgc_relation_statistics_section(object);
     return is_part_of_another(object) ? PGC_SECTION_NONE : pgc_kinds[object->kind].section;
 }
 

@@ -57,6 +57,11 @@ static bool wants_subscription_count(const pgc_catalog *catalog)
     return !catalog->options->no_subscriptions && !is_superuser(catalog);
 }
 
+static bool wants_statistics(const pgc_catalog *catalog)
+{
+    return catalog->options->statistics;
+}
+
 static bool wants_upgrade(const pgc_catalog *catalog)
 {
     return wants_subscriptions(catalog) && catalog->options->binary_upgrade;
@@ -130,6 +135,7 @@ const pgc_reader pgc_readers[] = {
     {"indexes", pgc_sql_indexes, 0, 0, NULL, pgc_take_indexes},
     {"extended statistics", pgc_sql_statistics, 0, 0, NULL, pgc_take_statistics},
     {"foreign key constraints", pgc_sql_foreign_keys, 0, 0, NULL, pgc_take_foreign_keys},
+    {"optimizer statistics", pgc_sql_relation_statistics, 0, 0, wants_statistics, pgc_take_relation_statistics},
     {"triggers", pgc_sql_triggers, 0, 0, NULL, pgc_take_triggers},
     {"rewrite rules", pgc_sql_rules, 0, 0, NULL, pgc_take_rules},
     {"policies", pgc_sql_policies, 0, 0, NULL, pgc_take_policies},
