@@ -191,46 +191,56 @@ int pgc_compare_column_default(const pgc_catalog *catalog, const pgc_object *a, 
 
 /* ------------------------------------------------------------------ checks */
 
-static int add_check(pgc_catalog *catalog, pgc_relation *relation, const pgc_rows *rows, int row, pgconvoy_error *err)
+enum { K_OID, K_TABLE, K_NAME, K_TYPE, K_DEFINITION, K_LOCAL, K_VALIDATED, CHECK_COLUMNS };
+
+static const char *const check_columns[CHECK_COLUMNS] = {
+    [K_OID] = "oid", [K_TABLE] = "conrelid", [K_NAME] = "conname", [K_TYPE] = "contype",
+    [K_DEFINITION] = "definition", [K_LOCAL] = "conislocal", [K_VALIDATED] = "convalidated",
+};
+
+static int add_check(pgc_catalog *catalog, pgc_relation *relation, const pgc_rows *rows, int row, const int *at, pgconvoy_error *err)
 {
-    pgc_constraint *check = pgc_catalog_add(catalog, PGC_KIND_CONSTRAINT, sizeof *check, PGC_PG_CONSTRAINT,
-                                            pgc_rows_oid(rows, row, pgc_rows_column(rows, "oid")),
-                                            pgc_rows_text(rows, row, pgc_rows_column(rows, "conname")), relation->object.schema, err);
+    pgc_constraint *check = pgc_catalog_add(catalog, PGC_KIND_CONSTRAINT, sizeof *check, PGC_PG_CONSTRAINT, pgc_rows_oid(rows, row, at[K_OID]),
+                                            pgc_rows_text(rows, row, at[K_NAME]), relation->object.schema, err);
     if (!check)
         return -1;
     check->relation = relation;
-    check->type = 'c';
-    check->definition = pgc_rows_text_or_empty(rows, row, pgc_rows_column(rows, "definition"));
-    check->local = pgc_rows_bool(rows, row, pgc_rows_column(rows, "conislocal"));
-    check->validated = pgc_rows_bool(rows, row, pgc_rows_column(rows, "convalidated"));
+    check->type = pgc_rows_char(rows, row, at[K_TYPE]);
+    check->definition = pgc_rows_text_or_empty(rows, row, at[K_DEFINITION]);
+    check->local = pgc_rows_bool(rows, row, at[K_LOCAL]);
+    check->validated = pgc_rows_bool(rows, row, at[K_VALIDATED]);
     /* what was never validated might not hold for the rows that are loaded: it comes after them */
     check->separate = !check->validated;
     check->object.owner = relation->object.owner;
     check->object.wanted = relation->object.wanted;
-    relation->checks[relation->check_read_count++] = check;
+    if (check->type == 'c')
+        relation->checks[relation->check_read_count++] = check;
     return check->separate ? 0 : pgc_object_needs(catalog, &relation->object, check->object.id, err);
 }
 
 int pgc_take_checks(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *err)
 {
-    int table = pgc_rows_column(rows, "conrelid");
+    int at[CHECK_COLUMNS];
+    for (int c = 0; c < CHECK_COLUMNS; c++)
+        at[c] = pgc_rows_column(rows, check_columns[c]);
     for (int row = 0, next; row < rows->count; row = next) {
-        uint32_t oid = pgc_rows_oid(rows, row, table);
-        for (next = row + 1; next < rows->count && pgc_rows_oid(rows, next, table) == oid;)
-            next++;
+        uint32_t oid = pgc_rows_oid(rows, row, at[K_TABLE]);
+        int checks = pgc_rows_char(rows, row, at[K_TYPE]) == 'c';
+        for (next = row + 1; next < rows->count && pgc_rows_oid(rows, next, at[K_TABLE]) == oid; next++)
+            checks += pgc_rows_char(rows, next, at[K_TYPE]) == 'c';
         pgc_relation *relation = pgc_catalog_relation(catalog, oid);
         if (!relation)
             continue;
-        if (next - row != relation->check_count) {
+        if (checks > 0 && checks != relation->check_count) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "expected %d check constraint%s on table \"%s\" but found %d", relation->check_count,
-                               relation->check_count == 1 ? "" : "s", relation->object.name, next - row);
+                               relation->check_count == 1 ? "" : "s", relation->object.name, checks);
             return -1;
         }
         relation->checks = pgc_arena_alloc(catalog->arena, (size_t)(next - row) * sizeof *relation->checks);
         if (!relation->checks)
             return pgc_error_out_of_memory(err);
         for (int r = row; r < next; r++)
-            if (add_check(catalog, relation, rows, r, err) != 0)
+            if (add_check(catalog, relation, rows, r, at, err) != 0)
                 return -1;
     }
     return 0;

@@ -92,20 +92,18 @@ static void define(pgc_ddl *ddl, const pgc_relation *relation)
 static void comment_on_constraints(pgc_ddl *ddl, const pgc_relation *relation, const char *table, const char *schema)
 {
     const pgc_object *object = &relation->object;
+    for (int c = 0; c < relation->column_count; c++) {
+        const pgc_column *column = &relation->columns[c];
+        if (column->not_null_comment)
+            pgc_ddl_comment_on(ddl, pgc_ddl_format(ddl, "CONSTRAINT %s ON", pgc_ddl_name(ddl, column->not_null_name)), table, schema, object->owner,
+                               PGC_PG_CONSTRAINT, column->not_null_oid, 0, object->id, NULL);
+    }
     for (int i = 0; i < relation->check_read_count; i++) {
         const pgc_constraint *check = relation->checks[i];
         if (check->separate || !check->local || !pgc_object_writes(&check->object, PGC_PART_COMMENT))
             continue;
         pgc_ddl_comment_on(ddl, pgc_ddl_format(ddl, "CONSTRAINT %s ON", pgc_ddl_name(ddl, check->object.name)), table, schema, object->owner,
                            PGC_PG_CONSTRAINT, check->object.oid, 0, object->id, NULL);
-    }
-    if (!(object->wanted & PGC_PART_DEFINITION))
-        return;
-    for (int c = 0; c < relation->column_count; c++) {
-        const pgc_column *column = &relation->columns[c];
-        if (column->not_null_comment && column->not_null_local)
-            pgc_ddl_comment_on(ddl, pgc_ddl_format(ddl, "CONSTRAINT %s ON", pgc_ddl_name(ddl, column->not_null_name)), table, schema, object->owner,
-                               PGC_PG_CONSTRAINT, column->not_null_oid, 0, object->id, NULL);
     }
 }
 
