@@ -7,6 +7,8 @@
 #include <ctype.h>
 #include <strings.h>
 
+#define SETTING_MAX ((size_t)16 << 20)
+
 static bool is_list_of_names(const char *name)
 {
     static const char *const lists[] = {"local_preload_libraries",  "search_path",      "session_preload_libraries",
@@ -72,7 +74,12 @@ void pgc_ddl_setting_value(pgc_ddl *ddl, pgc_buffer *out, const char *name, cons
         pgc_buffer_text(out, pgc_ddl_literal(ddl, value));
         return;
     }
-    pgc_buffer *list = pgc_ddl_buffer(ddl);
-    if (append_list(ddl, list, value))
-        pgc_buffer_append(out, list->data, list->length);
+    /* not one of the writer's buffers: a database may have a list for each of many roles */
+    pgc_buffer list;
+    pgc_buffer_init(&list, SETTING_MAX);
+    if (append_list(ddl, &list, value))
+        pgc_buffer_append(out, list.data, list.length);
+    if (list.failed)
+        pgc_ddl_fail(ddl, "out of memory");
+    pgc_buffer_free(&list);
 }
