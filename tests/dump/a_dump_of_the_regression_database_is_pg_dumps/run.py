@@ -5,19 +5,15 @@ restore to the same.
 It needs Debian's source package of PostgreSQL (scripts/prepare-postgres-tests) and is skipped, with that word, where it cannot be had.
 """
 import os
-import re
-import shutil
 import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../lib"))
+sys.path.insert(0, os.path.join(HERE, "../lib"))
+import dumping
 import scenario
-from command import PGCONVOY
-from server import TOP, Server, client
-
-# What differs from run to run: the key of \restrict, and who dumped.
-KEY = re.compile(rb"^\\(un)?restrict .*$", re.M)
-WHO = re.compile(rb"^-- Dumped (from database version|by) .*\n", re.M)
+from server import TOP, Server
 
 PLAIN = {
     "schema": ["--schema-only"],
@@ -68,58 +64,11 @@ class Regression(Server):
         return subprocess.run(self.user_prefix + ["cp", "-a", "--reflink=auto", self.prepared, self.data], check=True)
 
 
-def normal(text):
-    return WHO.sub(b"", KEY.sub(rb"\\restrict", text))
-
-
-class Pair:
-    def __init__(self, s, server, database="regression"):
-        self.s, self.server, self.database = s, server, database
-        self.commands = {"theirs": [client("pg_dump")], "ours": [PGCONVOY, "dump"]}
-        self.problems = []
-
-    def dump(self, who, options, database=None):
-        done = subprocess.run([*self.commands[who], *options, "-d", self.server.socket_conninfo(database or self.database)], stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, timeout=120)
-        if done.returncode:
-            self.problems.append(f"{who}: {options} ended with {done.returncode}: {done.stderr.decode()[-300:]}")
-        return done.stdout
-
-    def same(self, what, theirs, ours):
-        theirs, ours = normal(theirs), normal(ours)
-        if theirs == ours:
-            print(f"equal: {what} ({theirs.count(10)} lines)")
-            return
-        files = {}
-        for who, text in (("theirs", theirs), ("ours", ours)):
-            files[who] = os.path.join(self.s.folder, f"{what}.{who}".replace(" ", "_"))
-            with open(files[who], "wb") as file:
-                file.write(text)
-        diff = subprocess.run(["diff", "-a", "-U1", "--speed-large-files", files["theirs"], files["ours"]], stdout=subprocess.PIPE).stdout
-        lines = [line for line in diff.decode(errors="replace").splitlines()[2:] if line[:1] in "+-"]
-        self.problems.append(f"{what}: {len(lines)} lines differ:\n" + "\n".join(line[:160] for line in lines[:12]))
-
-
-def archive(pair, s, what, options):
-    listed, text = {}, {}
-    for who in pair.commands:
-        path = os.path.join(s.folder, f"{what}.{who}.archive".replace(" ", "_"))
-        pair.dump(who, [*options, "-f", path])
-        restore = [client("pg_restore")]
-        listed[who] = re.sub(rb"(?m)^(;.*\n|\d+; \d+ \d+ )", b"", subprocess.run([*restore, "-l", path], stdout=subprocess.PIPE).stdout)
-        text[who] = subprocess.run([*restore, "-f", "-", path], stdout=subprocess.PIPE).stdout
-        (shutil.rmtree if os.path.isdir(path) else os.unlink)(path)
-    pair.same(what + ", contents", listed["theirs"], listed["ours"])
-    pair.same(what + ", restored", text["theirs"], text["ours"])
-
-
-def restored(pair, s, server):
+def restored(pair, server):
     """Our dump into a new database, and dumped again there by pg_dump: as when pg_dump's own dump went that way."""
     for who in pair.commands:
         server.sql(f"CREATE DATABASE again_{who} TEMPLATE template0")
-        done = subprocess.run([client("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=0", "-d", server.socket_conninfo(f"again_{who}")],
-                              input=pair.dump(who, []), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-        errors = [line for line in done.stderr.decode(errors="replace").splitlines() if "ERROR:" in line]
+        errors = pair.psql(f"again_{who}", pair.dump(who, []))
         if who == "ours" and errors:
             pair.problems.append(f"{len(errors)} errors in restoring: {errors[0]}")
     pair.same("restored and dumped again", pair.dump("theirs", [], "again_theirs"), pair.dump("theirs", [], "again_ours"))
@@ -134,13 +83,13 @@ def main(s):
     assert prepared.returncode == 0, "scripts/prepare-postgres-tests failed"
     server = Regression(os.path.join(s.folder, "regression"), os.path.join(prepared.stdout.strip(), "data"))
     s.servers.append(server)
-    pair = Pair(s, server)
+    pair = dumping.Pair(s, server, "regression")
     for what, options in PLAIN.items():
-        pair.same(what, pair.dump("theirs", options), pair.dump("ours", options))
+        pair.compare(what, options)
     for what, options in ARCHIVES.items():
-        archive(pair, s, what, options)
-    restored(pair, s, server)
-    assert not pair.problems, "\n".join(pair.problems)
+        pair.archive(what, options)
+    restored(pair, server)
+    pair.done()
 
 
 scenario.run(main)
