@@ -1,7 +1,8 @@
 /*
- * Large objects, in order of their oids. They are read in large chunks, since each is a round trip, and handed on in small ones: a plain script has one command for each.
+ * Large objects: all of them in order of their oids, or those of one group (servers from 17 on). They are read in large chunks, since each is a round trip, and handed on in small ones: a plain script has one command for each.
  */
 #include "archive/data_internal.h"
+#include "catalog/large_object.h"
 #include "postgres/connection.h"
 
 #include <libpq/libpq-fs.h>
@@ -54,7 +55,15 @@ static int copy_large_object(pgc_data_source *source, uint32_t oid, char *chunk,
     return result;
 }
 
-/* All that the snapshot has; a group of them (servers from 17 on) are those of the entry's object. */
+static int copy_group(pgc_data_source *source, const pgc_large_object *group, char *chunk, pgconvoy_error *err)
+{
+    int result = 0;
+    for (int i = 0; i < group->count && result == 0; i++)
+        result = copy_large_object(source, group->oids[i], chunk, err);
+    return result;
+}
+
+/* All that the snapshot has. */
 static int copy_all(pgc_data_source *source, char *chunk, pgconvoy_error *err)
 {
     if (pgc_execute(source->conn, "DECLARE pgconvoy_large_objects CURSOR FOR SELECT oid FROM pg_catalog.pg_largeobject_metadata ORDER BY 1", err))
@@ -81,7 +90,8 @@ int pgc_data_copy_large_objects(pgc_data_source *source, pgconvoy_error *err)
     char *chunk = malloc(CHUNK_BYTES);
     if (!chunk)
         return pgc_error_out_of_memory(err);
-    int result = copy_all(source, chunk, err);
+    const pgc_large_object *group = ((const pgc_large_object_data *)source->entry->object)->group;
+    int result = group ? copy_group(source, group, chunk, err) : copy_all(source, chunk, err);
     free(chunk);
     return result;
 }
