@@ -13,7 +13,7 @@ bool pgc_column_is_written(bool binary_upgrade, const pgc_relation *relation, co
 
 enum {
     TABLE, NUMBER, NAME, TYPE, MODIFIER, STATISTICS, STORAGE, TYPE_STORAGE, NOT_NULL, DROPPED, LENGTH, ALIGN, LOCAL, IDENTITY, GENERATED, COMPRESSION,
-    OPTIONS, COLLATION, FDW_OPTIONS, MISSING, NN_NAME, NN_OID, NN_LOCAL, NN_NO_INHERIT, NN_INVALID, NN_COMMENT, COLUMN_COUNT
+    OPTIONS, COLLATION, FDW_OPTIONS, MISSING, NN_NAME, NN_LOCAL, NN_NO_INHERIT, NN_INVALID, NN_COMMENT, COLUMN_COUNT
 };
 
 static const char *const column_names[COLUMN_COUNT] = {
@@ -21,7 +21,7 @@ static const char *const column_names[COLUMN_COUNT] = {
     [STORAGE] = "attstorage", [TYPE_STORAGE] = "typstorage", [NOT_NULL] = "attnotnull", [DROPPED] = "attisdropped", [LENGTH] = "attlen",
     [ALIGN] = "attalign", [LOCAL] = "attislocal", [IDENTITY] = "attidentity", [GENERATED] = "attgenerated", [COMPRESSION] = "attcompression",
     [OPTIONS] = "options", [COLLATION] = "collation", [FDW_OPTIONS] = "fdw_options", [MISSING] = "missing_value", [NN_NAME] = "not_null_name",
-    [NN_OID] = "not_null_oid", [NN_LOCAL] = "not_null_local", [NN_NO_INHERIT] = "not_null_no_inherit", [NN_INVALID] = "not_null_invalid",
+    [NN_LOCAL] = "not_null_local", [NN_NO_INHERIT] = "not_null_no_inherit", [NN_INVALID] = "not_null_invalid",
     [NN_COMMENT] = "not_null_comment",
 };
 
@@ -36,7 +36,7 @@ static bool has_default_name(const pgc_relation *relation, const pgc_column *col
 
 /*
  * From 18 on NOT NULL is a constraint with a name. Its name is written where it is not the default one, where a comment refers to it, and in binary upgrade where an inherited one has to be found again by UPDATE.
- * One that is not validated is a constraint object of its own.
+ * One that is not validated is a constraint object of its own (constraint_read.c).
  */
 static void fill_not_null(const pgc_catalog *catalog, const pgc_relation *relation, pgc_column *column, const pgc_rows *rows, int row, const int *at)
 {
@@ -45,11 +45,10 @@ static void fill_not_null(const pgc_catalog *catalog, const pgc_relation *relati
         return;
     }
     column->not_null_name = pgc_rows_text(rows, row, at[NN_NAME]);
-    column->not_null_oid = pgc_rows_oid(rows, row, at[NN_OID]);
     column->not_null_local = pgc_rows_bool(rows, row, at[NN_LOCAL]);
     column->not_null_no_inherit = pgc_rows_bool(rows, row, at[NN_NO_INHERIT]);
     column->not_null_invalid = pgc_rows_bool(rows, row, at[NN_INVALID]);
-    column->not_null_comment = pgc_rows_bool(rows, row, at[NN_COMMENT]) && !column->not_null_invalid;
+    column->not_null_comment = column->not_null_invalid ? NULL : pgc_rows_text(rows, row, at[NN_COMMENT]);
     column->not_null = column->not_null_name && !column->not_null_invalid;
     if (column->not_null)
         column->not_null_named = column->not_null_comment || !has_default_name(relation, column) ||
@@ -191,10 +190,10 @@ int pgc_compare_column_default(const pgc_catalog *catalog, const pgc_object *a, 
 
 /* ------------------------------------------------------------------ checks */
 
-enum { K_OID, K_TABLE, K_NAME, K_TYPE, K_DEFINITION, K_LOCAL, K_VALIDATED, CHECK_COLUMNS };
+enum { K_OID, K_TABLE, K_NAME, K_DEFINITION, K_LOCAL, K_VALIDATED, CHECK_COLUMNS };
 
 static const char *const check_columns[CHECK_COLUMNS] = {
-    [K_OID] = "oid", [K_TABLE] = "conrelid", [K_NAME] = "conname", [K_TYPE] = "contype",
+    [K_OID] = "oid", [K_TABLE] = "conrelid", [K_NAME] = "conname",
     [K_DEFINITION] = "definition", [K_LOCAL] = "conislocal", [K_VALIDATED] = "convalidated",
 };
 
@@ -205,7 +204,7 @@ static int add_check(pgc_catalog *catalog, pgc_relation *relation, const pgc_row
     if (!check)
         return -1;
     check->relation = relation;
-    check->type = pgc_rows_char(rows, row, at[K_TYPE]);
+    check->type = 'c';
     check->definition = pgc_rows_text_or_empty(rows, row, at[K_DEFINITION]);
     check->local = pgc_rows_bool(rows, row, at[K_LOCAL]);
     check->validated = pgc_rows_bool(rows, row, at[K_VALIDATED]);
@@ -213,8 +212,7 @@ static int add_check(pgc_catalog *catalog, pgc_relation *relation, const pgc_row
     check->separate = !check->validated;
     check->object.owner = relation->object.owner;
     check->object.wanted = relation->object.wanted;
-    if (check->type == 'c')
-        relation->checks[relation->check_read_count++] = check;
+    relation->checks[relation->check_read_count++] = check;
     return check->separate ? 0 : pgc_object_needs(catalog, &relation->object, check->object.id, err);
 }
 
@@ -225,15 +223,14 @@ int pgc_take_checks(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *
         at[c] = pgc_rows_column(rows, check_columns[c]);
     for (int row = 0, next; row < rows->count; row = next) {
         uint32_t oid = pgc_rows_oid(rows, row, at[K_TABLE]);
-        int checks = pgc_rows_char(rows, row, at[K_TYPE]) == 'c';
-        for (next = row + 1; next < rows->count && pgc_rows_oid(rows, next, at[K_TABLE]) == oid; next++)
-            checks += pgc_rows_char(rows, next, at[K_TYPE]) == 'c';
+        for (next = row + 1; next < rows->count && pgc_rows_oid(rows, next, at[K_TABLE]) == oid;)
+            next++;
         pgc_relation *relation = pgc_catalog_relation(catalog, oid);
         if (!relation)
             continue;
-        if (checks > 0 && checks != relation->check_count) {
+        if (next - row != relation->check_count) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "expected %d check constraint%s on table \"%s\" but found %d", relation->check_count,
-                               relation->check_count == 1 ? "" : "s", relation->object.name, checks);
+                               relation->check_count == 1 ? "" : "s", relation->object.name, next - row);
             return -1;
         }
         relation->checks = pgc_arena_alloc(catalog->arena, (size_t)(next - row) * sizeof *relation->checks);

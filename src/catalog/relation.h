@@ -43,9 +43,9 @@ typedef struct pgc_column {
     bool not_null, not_null_inherited;
     /* 18: the NOT NULL constraint; name NULL when there is none. Before 18 only not_null_local is set: no parent has it */
     const char *not_null_name;
-    uint32_t not_null_oid;
     bool not_null_named; /* it must be written with its name: that is not the default one, or is needed */
-    bool not_null_local, not_null_no_inherit, not_null_invalid, not_null_comment;
+    bool not_null_local, not_null_no_inherit, not_null_invalid;
+    const char *not_null_comment; /* or NULL */
     const char *options;   /* "n_distinct=…" joined by ", ", "" for none */
     uint64_t version;      /* 15.20 and later keep one, an LSN, among the options; 0: none */
     uint32_t collation;    /* 0: the type's */

@@ -88,16 +88,24 @@ static void define(pgc_ddl *ddl, const pgc_relation *relation)
               .drop = pgc_ddl_format(ddl, "DROP %s %s;\n", kind, name));
 }
 
+/* A NOT NULL constraint that stands with its column is no object of the catalog, and so its comment came with the column. */
+static void comment_on_not_null(pgc_ddl *ddl, const pgc_object *table, const pgc_column *column)
+{
+    const char *constraint = pgc_ddl_name(ddl, column->not_null_name);
+    PGC_ENTRY(ddl, .object = table, .id = -1, .no_catalog_row = true, .description = "COMMENT", .section = PGC_SECTION_NONE,
+              .tag = pgc_ddl_format(ddl, "CONSTRAINT %s ON %s", constraint, pgc_ddl_name(ddl, table->name)),
+              .create = pgc_ddl_format(ddl, "COMMENT ON CONSTRAINT %s ON %s IS %s;\n", constraint, pgc_ddl_object_name(ddl, table),
+                                       pgc_ddl_literal(ddl, column->not_null_comment)),
+              .dependencies = &table->id, .dependency_count = 1);
+}
+
 /* Comments on constraints that were written inside the table; those of others come with their own entries. */
 static void comment_on_constraints(pgc_ddl *ddl, const pgc_relation *relation, const char *table, const char *schema)
 {
     const pgc_object *object = &relation->object;
-    for (int c = 0; c < relation->column_count; c++) {
-        const pgc_column *column = &relation->columns[c];
-        if (column->not_null_comment)
-            pgc_ddl_comment_on(ddl, pgc_ddl_format(ddl, "CONSTRAINT %s ON", pgc_ddl_name(ddl, column->not_null_name)), table, schema, object->owner,
-                               PGC_PG_CONSTRAINT, column->not_null_oid, 0, object->id, NULL);
-    }
+    for (int c = 0; c < relation->column_count && !ddl->options->no_comments; c++)
+        if (relation->columns[c].not_null_comment)
+            comment_on_not_null(ddl, object, &relation->columns[c]);
     for (int i = 0; i < relation->check_read_count; i++) {
         const pgc_constraint *check = relation->checks[i];
         if (check->separate || !check->local || !pgc_object_writes(&check->object, PGC_PART_COMMENT))

@@ -24,15 +24,14 @@ SELECT a.attrelid
                ORDER BY option_name), E',\n    ') END AS fdw_options
      , CASE WHEN a.atthasmissing AND NOT a.attisdropped THEN a.attmissingval END AS missing_value
      , n.conname AS not_null_name                            --@ 18+
-     , n.oid AS not_null_oid                                 --@ 18+
      , n.conislocal AS not_null_local                        --@ 18+
      , n.connoinherit AS not_null_no_inherit                 --@ 18+
      , NOT n.convalidated AS not_null_invalid                --@ 18+
-     , EXISTS (SELECT FROM pg_catalog.pg_description AS d    --@ 18+
-               WHERE d.classoid = 2606 AND d.objoid = n.oid) AS not_null_comment --@ 18+
+     , d.description AS not_null_comment                     --@ 18+
 FROM pg_catalog.unnest(:tables) AS interesting(oid)
 JOIN pg_catalog.pg_class AS c ON c.oid = interesting.oid AND c.relkind <> 'S'
 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attnum > 0
 LEFT JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_constraint AS n ON n.conrelid = a.attrelid AND n.contype = 'n' AND n.conkey[1] = a.attnum --@ 18+
+LEFT JOIN pg_catalog.pg_description AS d ON d.classoid = 2606 AND d.objoid = n.oid --@ 18+
 ORDER BY a.attrelid, a.attnum
