@@ -135,8 +135,10 @@ int pgc_restore_run(pgc_archive_reader *reader, const pgc_restore_options *optio
     int result = run(&restore, err);
     if (totals)
         *totals = (pgc_restore_totals){restore.errors, restore.stopped, atomic_load(&restore.entry_count), atomic_load(&restore.bytes)};
-    if (restore.stopped)
-        result = 0; /* it was reported */
+    if (restore.stopped) { /* it was reported */
+        pgc_error_clear(err);
+        result = 0;
+    }
     pgc_script_free(restore.script);
     free(restore.tables);
     forget(restore.password);

@@ -52,8 +52,9 @@ const cli_command *cli_command_find(const char *name);
 int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_drop(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_status(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
-/* Only says that the options must stand behind the command's name: main.c gives such a line to cli_dump_main (dump.h). */
+/* Only say that the options must stand behind the command's name: main.c gives such lines to cli_dump_main (dump.h) and cli_restore_main (restore.h). */
 int cli_run_dump(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
+int cli_run_restore(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 
 /* ---- options.c */
 

@@ -12,7 +12,7 @@ const cli_command cli_commands[] = {
      "removes what a pipeline left at both ends: slot, publication, state; not the tables", CLI_DROP, 1, 3, 0,
      cli_run_drop},
     {"dump", "[DBNAME]", "a database as SQL or an archive; options and files are pg_dump's", 0, 0, 1, 0, cli_run_dump},
-    {"restore", "ARCHIVE", NULL, 0, 0, 0, 0, NULL},
+    {"restore", "[ARCHIVE]", "an archive of pg_dump's formats into a database or a script; options are pg_restore's", 0, 0, 1, 0, cli_run_restore},
     {"check", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},
     {"plan", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},
     {"verify", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},

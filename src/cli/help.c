@@ -1,6 +1,7 @@
 /* Help texts and the tables of docs/commands.md, all from the rows of commands, options and sinks. */
 #include "cli/cli.h"
 #include "cli/dump.h"
+#include "cli/restore.h"
 
 #include <stdio.h>
 
@@ -66,6 +67,10 @@ void cli_help_command(const cli_command *command, pgc_buffer *out)
         cli_dump_help("pgconvoy dump", out);
         return;
     }
+    if (command->run == cli_run_restore) {
+        cli_restore_help("pgconvoy restore", out);
+        return;
+    }
     pgc_buffer_format(out, "usage: pgconvoy %s [OPTION…] %s\n\n%s\n\nOPTION\n", command->name, command->operands,
                       command->help);
     cli_options_walk(command->kind, add_option, out);
@@ -121,6 +126,7 @@ void cli_help_markdown(pgc_buffer *out)
         cli_options_walk(parts[i].kind, add_option_row, out);
     }
     cli_dump_markdown(out);
+    cli_restore_markdown(out);
     pgc_buffer_text(out, "\n## Targets\n\n| target | is |\n|---|---|\n");
     for (const pgconvoy_sink *const *sink = pgconvoy_sinks(); *sink; sink++)
         pgc_buffer_format(out, "| `%s` | %s |\n", (*sink)->target_help, (*sink)->description);

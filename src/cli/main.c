@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "cli/console.h"
 #include "cli/dump.h"
+#include "cli/restore.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -114,7 +115,7 @@ static void fill_standard_descriptors(void)
 static const struct {
     const char *command, *program;
     int (*main)(const char *program, int argc, char **argv);
-} own_lines[] = {{"dump", "pg_dump", cli_dump_main}};
+} own_lines[] = {{"dump", "pg_dump", cli_dump_main}, {"restore", "pg_restore", cli_restore_main}};
 
 /* Runs such a command when this is one; gives its exit status, -1 otherwise. */
 static int run_own_line(int argc, char **argv)
