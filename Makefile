@@ -51,6 +51,7 @@ bench: build ## table copy and change stream against their floors
 	@scripts/install-deps server
 	@bench/table_copy
 	@bench/change_stream
+	@bench/dump
 
 format: ## clang-format over all C files
 	clang-format -i $$(git ls-files '*.c' '*.h')
