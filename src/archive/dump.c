@@ -1,7 +1,7 @@
 /* A whole dump: the catalog is read and ordered, becomes entries, and they are written as text or into an archive. */
-#include "archive/dump.h"
+#include "archive/dump_internal.h"
 
-#include "archive/script.h"
+#include "archive/output.h"
 #include "base/clock.h"
 #include "catalog/catalog.h"
 
@@ -172,23 +172,22 @@ static int read_data(void *arg, const pgc_entry *entry, const pgc_data_target *t
 
 /* ------------------------------------------------------------------ plain SQL */
 
-static int write_text(void *arg, const char *text, size_t length, pgconvoy_error *err)
-{
-    FILE *file = arg;
-    if (fwrite(text, 1, length, file) == length)
-        return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not write to output file: %s", strerror(errno));
-    return -1;
-}
-
+/* Where the text goes: an output that has its name when it is whole, or the end of a file that has it already. */
 typedef struct plain {
     dump *dump;
-    FILE *file;
+    pgc_output *output;
+    FILE *appended;
 } plain;
 
 static int plain_write(void *arg, const char *text, size_t length, pgconvoy_error *err)
 {
-    return write_text(((plain *)arg)->file, text, length, err);
+    plain *plain = arg;
+    if (plain->output)
+        return pgc_output_write(plain->output, text, length, err);
+    if (fwrite(text, 1, length, plain->appended) == length)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not write to \"%s\": %s", plain->dump->output->path, strerror(errno));
+    return -1;
 }
 
 static int plain_read(void *arg, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err)
@@ -196,21 +195,39 @@ static int plain_read(void *arg, const pgc_entry *entry, const pgc_data_target *
     return read_data(((plain *)arg)->dump, entry, target, err);
 }
 
-static int write_plain(dump *dump, pgconvoy_error *err)
+static int plain_open(plain *plain, pgconvoy_error *err)
 {
-    const char *path = dump->output->path;
-    plain plain = {.dump = dump, .file = path ? fopen(path, dump->output->append ? "a" : "w") : stdout};
-    if (!plain.file) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "could not open output file \"%s\": %s", path, strerror(errno));
+    const pgc_dump_output *output = plain->dump->output;
+    if (!output->append || !output->path) {
+        plain->output = pgc_output_open(output->path, &output->compression, output->sync, err);
+        return plain->output ? 0 : -1;
+    }
+    plain->appended = fopen(output->path, "a");
+    if (plain->appended)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "could not open output file \"%s\": %s", output->path, strerror(errno));
+    return -1;
+}
+
+static int plain_close(plain *plain, bool whole, pgconvoy_error *err)
+{
+    if (plain->output && whole)
+        return pgc_output_close(plain->output, err);
+    pgc_output_abandon(plain->output);
+    if (plain->appended && fclose(plain->appended) != 0 && whole) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not close output file: %s", strerror(errno));
         return -1;
     }
+    return whole ? 0 : -1;
+}
+
+static int write_plain(dump *dump, pgconvoy_error *err)
+{
+    plain plain = {.dump = dump};
+    if (plain_open(&plain, err) != 0)
+        return -1;
     const pgc_script_run run = {.write = plain_write, .read_data = plain_read, .arg = &plain};
-    int result = pgc_script_write(dump->script, &run, err);
-    if ((path ? fclose(plain.file) : fflush(plain.file)) != 0 && result == 0) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not close output file: %s", strerror(errno));
-        result = -1;
-    }
-    return result;
+    return plain_close(&plain, pgc_script_write(dump->script, &run, err) == 0, err);
 }
 
 /* ------------------------------------------------------------------ archives */
@@ -222,17 +239,16 @@ static void on_progress(void *arg, const pgc_data_totals *totals)
     dump->output->progress(dump->output->progress_arg, totals);
 }
 
-static int write_archive(dump *dump, pgconvoy_error *err)
+static int write_archive_with(dump *dump, const char *restore_sql, pgconvoy_error *err)
 {
     const pgc_dump_output *output = dump->output;
-    if (pgc_catalog_entry_dependencies(dump->catalog, &dump->entries, is_written, dump, err) != 0)
-        return -1;
     const pgc_archive_settings settings = {.path = output->path,
                                            .format = output->format,
                                            .compression = output->compression,
                                            .sync = output->sync,
                                            .head = dump->head,
-                                           .server_major = pgc_catalog_server_version(dump->catalog) / 10000};
+                                           .server_major = pgc_catalog_server_version(dump->catalog) / 10000,
+                                           .restore_sql = restore_sql};
     pgc_archive_writer *writer = pgc_archive_create(&settings, &dump->entries, err);
     if (!writer)
         return -1;
@@ -242,6 +258,21 @@ static int write_archive(dump *dump, pgconvoy_error *err)
         return -1;
     }
     return pgc_archive_finish(writer, err);
+}
+
+static int write_archive(dump *dump, pgconvoy_error *err)
+{
+    if (pgc_catalog_entry_dependencies(dump->catalog, &dump->entries, is_written, dump, err) != 0)
+        return -1;
+    if (dump->output->format != PGC_ARCHIVE_TAR)
+        return write_archive_with(dump, NULL, err);
+    pgc_buffer restore_sql;
+    pgc_buffer_init(&restore_sql, SIZE_MAX / 2);
+    int result = pgc_dump_tar_script(&dump->script_options, &dump->head, &dump->entries, &restore_sql, err);
+    if (result == 0)
+        result = write_archive_with(dump, restore_sql.data, err);
+    pgc_buffer_free(&restore_sql);
+    return result;
 }
 
 /* ------------------------------------------------------------------ the whole */

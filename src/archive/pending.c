@@ -1,6 +1,9 @@
 /* Weak stand-ins for parts that are still being written; this file goes when the last of them is there. */
 #include "archive/archive.h"
 #include "archive/data.h"
+#include "archive/output.h"
+
+#include <stdio.h>
 
 #define WEAK __attribute__((weak))
 
@@ -100,4 +103,27 @@ WEAK bool pgc_archive_can_seek(const pgc_archive_reader *reader)
 {
     (void)reader;
     return false;
+}
+
+WEAK pgc_output *pgc_output_open(const char *path, const pgc_compression *compression, bool sync, pgconvoy_error *err)
+{
+    (void)compression;
+    (void)sync;
+    FILE *file = path ? fopen(path, "w") : stdout;
+    if (!file)
+        (void)missing(err);
+    return (pgc_output *)file;
+}
+WEAK int pgc_output_write(pgc_output *output, const char *bytes, size_t length, pgconvoy_error *err)
+{
+    return fwrite(bytes, 1, length, (FILE *)output) == length ? 0 : missing(err);
+}
+WEAK int pgc_output_close(pgc_output *output, pgconvoy_error *err)
+{
+    return fclose((FILE *)output) == 0 ? 0 : missing(err);
+}
+WEAK void pgc_output_abandon(pgc_output *output)
+{
+    if (output)
+        (void)fclose((FILE *)output);
 }

@@ -42,6 +42,9 @@ static int run(cli_dump *dump, pgconvoy_error *err)
         dump->output.progress_arg = &progress_said_us;
     }
     int result = pgc_dump(&dump->options, &dump->output, err);
+    /* "Try --help" stands only where the line could not be understood. */
+    if (result != 0 && err->code == PGCONVOY_ERROR_USAGE)
+        err->code = PGCONVOY_ERROR_CONFIG;
     if (progress_said_us)
         fputc('\n', stderr);
     if (result == 0 && dump->verbose)
@@ -66,7 +69,7 @@ int cli_dump_main(const char *program, int argc, char **argv)
             status = run(&dump, &err) == 0 ? CLI_EXIT_OK : CLI_EXIT_FAILED;
     }
     if (err.code != PGCONVOY_OK)
-        cli_pg_say_error(PROGRAM, &err);
+        cli_dump_say_error(&err);
     cli_pg_free(cli_dump_options, &dump);
     cli_pg_free_words(words);
     return status;

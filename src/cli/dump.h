@@ -37,6 +37,7 @@ void cli_dump_markdown(pgc_buffer *out);
 /* ---- dump_progress.c: standard error */
 void cli_dump_on_progress(void *arg, const pgc_data_totals *totals);
 void cli_dump_say_totals(const pgc_dump_totals *totals);
+void cli_dump_say_error(const pgconvoy_error *err);
 
 /* ---- dump.c: the whole command, argv[0] and all. Gives the exit status. */
 int cli_dump_main(const char *program, int argc, char **argv);

@@ -36,8 +36,10 @@ static int take_compression(cli_dump *dump, pgconvoy_error *err)
     dump->output.compression = pgc_dump_default_compression(dump->output.format);
     if (!dump->compress)
         return 0;
-    if (pgc_compression_parse(dump->compress, &dump->output.compression, err) != 0)
+    if (pgc_compression_parse(dump->compress, &dump->output.compression, err) != 0) {
+        err->code = PGCONVOY_ERROR_CONFIG; /* nothing that --help would mend */
         return -1;
+    }
     if (dump->output.format == PGC_ARCHIVE_TAR && dump->output.compression.method != PGC_COMPRESSION_NONE)
         return refuse(err, "compression is not supported by tar archive format");
     return 0;

@@ -32,3 +32,24 @@ void cli_dump_say_totals(const pgc_dump_totals *totals)
     fprintf(stderr, "pg_dump: dumped %d objects, %lld rows, %lld bytes of data in %.1f s\n", totals->objects, (long long)totals->data.rows,
             (long long)totals->data.bytes, totals->seconds);
 }
+
+/* ------------------------------------------------------------------ the last word */
+
+/* A server's answer: the library's "what was done: what the server said" as the lines that pg_dump makes of it. */
+static void say_query_failed(const pgconvoy_error *err)
+{
+    const char *colon = strstr(err->message, ": ");
+    fprintf(stderr, "pg_dump: error: query failed: ERROR:  %s\n", colon ? colon + 2 : err->message);
+    if (err->hint[0])
+        fprintf(stderr, "HINT:  %s\n", err->hint);
+    if (colon)
+        fprintf(stderr, "pg_dump: detail: Query was: %.*s\n", (int)(colon - err->message), err->message);
+}
+
+void cli_dump_say_error(const pgconvoy_error *err)
+{
+    if (err->sqlstate[0] && err->code == PGCONVOY_ERROR_SOURCE)
+        say_query_failed(err);
+    else
+        cli_pg_say_error("pg_dump", err);
+}
