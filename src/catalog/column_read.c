@@ -275,8 +275,11 @@ int pgc_take_column_acls(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_er
 
 /* ------------------------------------------------------------------ what comes from parents */
 
-static const pgc_column *column_named(const pgc_relation *relation, const char *name)
+/* A relation's column by name; it is mostly at the same place as its child's, number. */
+static const pgc_column *column_named(const pgc_relation *relation, const char *name, int number)
 {
+    if (number <= relation->column_count && strcmp(relation->columns[number - 1].name, name) == 0)
+        return &relation->columns[number - 1];
     for (int c = 0; c < relation->column_count; c++)
         if (strcmp(relation->columns[c].name, name) == 0)
             return &relation->columns[c];
@@ -295,7 +298,7 @@ static heritage heritage_of(const pgc_catalog *catalog, const pgc_relation *rela
 {
     heritage from = {0};
     for (int p = 0; p < relation->parent_count; p++) {
-        const pgc_column *above = column_named(relation->parents[p], column->name);
+        const pgc_column *above = column_named(relation->parents[p], column->name, column->number);
         if (!above)
             continue;
         const pgc_column_default *expression = above->column_default, *own = column->column_default;

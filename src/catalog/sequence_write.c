@@ -123,7 +123,7 @@ void pgc_write_sequence_value(pgc_ddl *ddl, const pgc_object *object)
     if (!pgc_object_writes(object, PGC_PART_DATA))
         return;
     if (!data->relation->sequence || !data->relation->sequence->value) {
-        pgc_ddl_fail(ddl, "permission denied for sequence %s", sequence->name);
+        pgc_ddl_fail(ddl, "permission denied for sequence %s", sequence->name); /* or, on a standby, it is unlogged */
         return;
     }
     PGC_ENTRY(ddl, .object = sequence, .id = -1, .no_catalog_row = true, .tag = sequence->name, .description = "SEQUENCE SET",
