@@ -75,8 +75,11 @@ pgc_archive_writer *pgc_archive_create(const pgc_archive_settings *settings, pgc
 pgc_archive_data *pgc_archive_begin_data(pgc_archive_writer *writer, pgc_entry *entry, pgconvoy_error *err) PGC_MUST_CHECK;
 /*
  * A part of an entry's data, for an entry cut in ranges: parts 0 … count-1 are begun in any order by any thread and joined in order of their number (concatenated compressed members, or blocks). Every part must be begun and ended.
+ * Only the directory format takes more than one part.
  */
 pgc_archive_data *pgc_archive_begin_part(pgc_archive_writer *writer, pgc_entry *entry, int part, int count, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether more than one part may be asked for: in a directory (not for large objects). */
+bool pgc_archive_takes_parts(const pgc_archive_writer *writer);
 int pgc_archive_write(pgc_archive_data *data, const char *bytes, size_t length, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Around the bytes of each large object of a LARGE OBJECTS entry. */
 int pgc_archive_begin_large_object(pgc_archive_data *data, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;

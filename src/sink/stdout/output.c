@@ -25,7 +25,7 @@ static int fail(pgconvoy_error *err, const char *doing)
     return -1;
 }
 
-int pgc_output_open(pgc_output *output, int fd, pgconvoy_error *err)
+int pgc_stdout_output_open(pgc_stdout_output *output, int fd, pgconvoy_error *err)
 {
     memset(output, 0, sizeof *output);
     output->fd = fd;
@@ -46,7 +46,7 @@ int pgc_output_open(pgc_output *output, int fd, pgconvoy_error *err)
     return output->offset < 0 ? fail(err, "find the position in") : 0;
 }
 
-void pgc_output_note(const pgc_output *output, char *note)
+void pgc_stdout_output_note(const pgc_stdout_output *output, char *note)
 {
     note[0] = '\0';
     if (output->is_file)
@@ -55,7 +55,7 @@ void pgc_output_note(const pgc_output *output, char *note)
 }
 
 /* True when a line of ours starts at offset. The descriptor itself is mostly open for writing only. */
-static bool is_our_line(const pgc_output *output, int64_t offset)
+static bool is_our_line(const pgc_stdout_output *output, int64_t offset)
 {
     char path[40], start[sizeof LINE_START - 1];
     snprintf(path, sizeof path, "/proc/self/fd/%d", output->fd);
@@ -68,7 +68,7 @@ static bool is_our_line(const pgc_output *output, int64_t offset)
     return got > 0 && memcmp(start, LINE_START, (size_t)got) == 0;
 }
 
-int pgc_output_resume(pgc_output *output, const char *note, pgconvoy_log *log, pgconvoy_error *err)
+int pgc_stdout_output_resume(pgc_stdout_output *output, const char *note, pgconvoy_log *log, pgconvoy_error *err)
 {
     uint64_t device, inode;
     int64_t offset;
@@ -91,7 +91,7 @@ int pgc_output_resume(pgc_output *output, const char *note, pgconvoy_log *log, p
     }
     pgc_log_info(log, "cut off %" PRId64 " bytes of standard output that were written after the last checkpoint",
                  (int64_t)info.st_size - offset);
-    return pgc_output_cut(output, offset, err);
+    return pgc_stdout_output_cut(output, offset, err);
 }
 
 /* Waits until a descriptor that does not block takes more. */
@@ -101,7 +101,7 @@ static void wait_writable(int fd)
     (void)poll(&poller, 1, 1000);
 }
 
-int pgc_output_write(pgc_output *output, const char *data, size_t length, pgconvoy_error *err)
+int pgc_stdout_output_write(pgc_stdout_output *output, const char *data, size_t length, pgconvoy_error *err)
 {
     while (length > 0) {
         ssize_t n = write(output->fd, data, length);
@@ -124,14 +124,14 @@ int pgc_output_write(pgc_output *output, const char *data, size_t length, pgconv
     return 0;
 }
 
-int pgc_output_sync(pgc_output *output, pgconvoy_error *err)
+int pgc_stdout_output_sync(pgc_stdout_output *output, pgconvoy_error *err)
 {
     if (!output->is_file || fdatasync(output->fd) == 0)
         return 0;
     return fail(err, "sync");
 }
 
-int pgc_output_cut(pgc_output *output, int64_t offset, pgconvoy_error *err)
+int pgc_stdout_output_cut(pgc_stdout_output *output, int64_t offset, pgconvoy_error *err)
 {
     if (ftruncate(output->fd, (off_t)offset) != 0 || lseek(output->fd, (off_t)offset, SEEK_SET) < 0)
         return fail(err, "cut");

@@ -21,7 +21,7 @@ typedef struct stdout_sink {
     const pgconvoy_sink_config *config;
     pgconvoy_checkpoint_file *checkpoint;
     pthread_mutex_t lock; /* guards what follows, and that checkpoints are stored in the order of their offsets */
-    pgc_output output;
+    pgc_stdout_output output;
     bool resumed;
 } stdout_sink;
 
@@ -51,7 +51,7 @@ static int open_sink(const pgconvoy_sink_config *config, void **state, pgconvoy_
         return pgc_error_out_of_memory(err);
     sink->config = config;
     pthread_mutex_init(&sink->lock, NULL);
-    if (pgc_output_open(&sink->output, STDOUT_FILENO, err) != 0 ||
+    if (pgc_stdout_output_open(&sink->output, STDOUT_FILENO, err) != 0 ||
         !(sink->checkpoint = pgconvoy_checkpoint_file_open(config, err))) {
         close_sink(sink);
         return -1;
@@ -85,9 +85,9 @@ static int resume(stdout_sink *sink, pgconvoy_error *err)
         result = -1;
     }
     if (result == 0)
-        result = pgc_output_open(&sink->output, STDOUT_FILENO, err); /* its end may have moved since */
+        result = pgc_stdout_output_open(&sink->output, STDOUT_FILENO, err); /* its end may have moved since */
     if (result == 0)
-        result = pgc_output_resume(&sink->output, note, sink->config->log, err);
+        result = pgc_stdout_output_resume(&sink->output, note, sink->config->log, err);
     pgconvoy_checkpoint_file_close(now);
     sink->resumed = result == 0;
     return result;
@@ -104,9 +104,9 @@ static int store_checkpoint(stdout_sink *sink, pgconvoy_lsn lsn, const pgconvoy_
                             size_t table_count, pgconvoy_error *err)
 {
     char note[PGC_OUTPUT_NOTE_SIZE];
-    if (pgc_output_sync(&sink->output, err) != 0)
+    if (pgc_stdout_output_sync(&sink->output, err) != 0)
         return -1;
-    pgc_output_note(&sink->output, note);
+    pgc_stdout_output_note(&sink->output, note);
     return pgconvoy_checkpoint_file_store(sink->checkpoint, lsn, tables, table_count, note, err);
 }
 
@@ -121,7 +121,7 @@ static int write_restart(stdout_sink *sink, const pgconvoy_table *table, pgconvo
     if (result == 0)
         result = pgc_json_write_restarted_copy(table, checkpoint.lsn, &line, err);
     if (result == 0)
-        result = pgc_output_write(&sink->output, line.data, line.length, err);
+        result = pgc_stdout_output_write(&sink->output, line.data, line.length, err);
     pgc_buffer_free(&line);
     return result;
 }
@@ -198,7 +198,7 @@ static int begin(void *state, const pgconvoy_table *table, pgconvoy_error *err)
 /* Puts the lines out. The lock is held. */
 static int put_out(stdout_writer *writer, pgconvoy_error *err)
 {
-    pgc_output *output = &writer->sink->output;
+    pgc_stdout_output *output = &writer->sink->output;
     if (writer->lines.length == 0)
         return 0;
     if (!writer->has_written)
@@ -206,7 +206,7 @@ static int put_out(stdout_writer *writer, pgconvoy_error *err)
     else if (writer->end_offset != output->offset)
         writer->alone = false;
     writer->has_written = true;
-    int result = pgc_output_write(output, writer->lines.data, writer->lines.length, err);
+    int result = pgc_stdout_output_write(output, writer->lines.data, writer->lines.length, err);
     writer->end_offset = output->offset;
     if (writer->lines.capacity > KEEP_BYTES)
         pgc_buffer_free(&writer->lines);
@@ -279,7 +279,7 @@ static void abort_writer(void *state)
     if (writer->has_written && sink->output.is_file && writer->alone && writer->end_offset == sink->output.offset) {
         pgconvoy_error err;
         pgc_error_clear(&err);
-        if (pgc_output_cut(&sink->output, writer->begin_offset, &err) != 0)
+        if (pgc_stdout_output_cut(&sink->output, writer->begin_offset, &err) != 0)
             pgc_log_warning(sink->config->log, "%s; changes of an aborted batch may come twice", err.message);
     }
     pthread_mutex_unlock(&sink->lock);
