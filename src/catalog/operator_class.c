@@ -68,7 +68,7 @@ static group_detail *detail_of(const pgc_catalog *catalog, uint32_t class_oid, u
 /* The rows come sorted by class or family, so that the items of each stand together. */
 int pgc_take_operator_class_items(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *err)
 {
-    int class_oid = pgc_rows_column(rows, "refclassid"), oid = pgc_rows_column(rows, "refobjid"), item = pgc_rows_column(rows, "item"),
+    int class_oid = pgc_rows_column(rows, "class"), oid = pgc_rows_column(rows, "oid"), item = pgc_rows_column(rows, "item"),
         number = pgc_rows_column(rows, "number"), name = pgc_rows_column(rows, "item_name"), sort_family = pgc_rows_column(rows, "sort_family"),
         left = pgc_rows_column(rows, "left_name"), right = pgc_rows_column(rows, "right_name");
     group_item *items = pgc_arena_alloc(catalog->arena, (size_t)rows->count * sizeof *items + 1);
