@@ -123,8 +123,8 @@ CREATE INDEX events_at ON app.events (at, id);
 ALTER TABLE app.events ADD CONSTRAINT events_unique UNIQUE (at, id);
 INSERT INTO app.events VALUES ('2020-05-05', 1, '{"a": [1, "x\"y"]}'), ('1999-01-01', 2, 'null');
 CREATE TABLE app.by_hash (m app.mood) PARTITION BY HASH (m);
-CREATE TABLE app.by_hash_0 PARTITION OF app.by_hash FOR VALUES WITH (MODULUS 2, REMAINDER 0);
-CREATE TABLE app.by_hash_1 PARTITION OF app.by_hash FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+-- One partition: an enum's labels get other oids in a restore, and so other hashes.
+CREATE TABLE app.by_hash_0 PARTITION OF app.by_hash FOR VALUES WITH (MODULUS 1, REMAINDER 0);
 INSERT INTO app.by_hash VALUES ('sad'), ('so so');
 CREATE TABLE "Weird ""Schema"" ü"."Table.with ""all"" $ü" ("col ""x"" ü" integer PRIMARY KEY, "a.b" text DEFAULT E'\\', "" text) --@ never
 ;
