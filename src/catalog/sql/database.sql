@@ -1,4 +1,5 @@
--- settings: ALTER DATABASE … SET; role_names and role_settings: ALTER ROLE … IN DATABASE … SET, one element for each setting
+-- settings: ALTER DATABASE … SET; role_names and role_settings: ALTER ROLE … IN DATABASE … SET, one element for each setting,
+-- in no particular order, which is pg_dump's
 SELECT d.oid,
        d.datname,
        d.datdba,
@@ -40,12 +41,12 @@ FROM pg_catalog.pg_database d
                         FROM pg_catalog.pg_db_role_setting x
                         WHERE x.setdatabase = d.oid
                           AND x.setrole = 0) s ON true
-     CROSS JOIN LATERAL (SELECT array_agg(a.rolname ORDER BY a.oid, c.number) AS role_names,
-                                array_agg(c.setting ORDER BY a.oid, c.number) AS role_settings
-                         FROM pg_catalog.pg_db_role_setting x
-                              JOIN pg_catalog.pg_roles a ON a.oid = x.setrole
-                              CROSS JOIN LATERAL unnest(x.setconfig) WITH ORDINALITY AS c(setting, number)
-                         WHERE x.setdatabase = d.oid) r
+     CROSS JOIN LATERAL (SELECT array_agg(a.rolname) AS role_names,
+                                array_agg(a.setting) AS role_settings
+                         FROM (SELECT r.rolname, unnest(x.setconfig) AS setting
+                               FROM pg_catalog.pg_db_role_setting x, pg_catalog.pg_roles r
+                               WHERE x.setrole = r.oid
+                                 AND x.setdatabase = d.oid) a) r
      CROSS JOIN pg_catalog.pg_class o
      CROSS JOIN pg_catalog.pg_class i
 WHERE d.datname = current_database()
