@@ -1,41 +1,43 @@
 -- An operator or support function belongs to a class's CREATE when pg_depend ties it to the class, to ALTER OPERATOR FAMILY … ADD when it is tied to the family itself. An operator FOR ORDER BY is tied to
 -- the family that sorts, too: that is not its own. Built-in ones have no such rows.
 --
--- pg_dump sorts the operators of a class or family by their strategy, the functions by their number, and nothing else, so the order of equals comes from the server's sort and its input (for operators an index
--- by types and strategy). It is the same here because each class and family has that sort of its own, with that input.
-WITH groups AS (
-    SELECT 'pg_catalog.pg_opclass'::regclass::oid AS class, c.oid, c.opcfamily AS family
-    FROM pg_catalog.pg_opclass c
-    WHERE c.oid >= 16384 AND (:upgrade OR c.opcnamespace = ANY (:schemas))
+-- pg_dump sorts the operators of a class or family by their strategy, the functions by their number, and nothing else, so the order of equals comes from the server's sort and its input: operators by types
+-- and strategy (an index), functions as they were made. It is the same here because each list has that sort of its own, with that input.
+WITH items AS (
+    SELECT d.refclassid AS class, d.refobjid AS oid, 'o' AS item, o.oid AS member, o.amopstrategy AS number,
+           o.amoplefttype AS left_type, o.amoprighttype AS right_type, o.amopstrategy::bigint AS rank
+    FROM pg_catalog.pg_depend d
+    JOIN pg_catalog.pg_amop o ON o.oid = d.objid
+    LEFT JOIN pg_catalog.pg_opclass c ON d.refclassid = 'pg_catalog.pg_opclass'::regclass AND c.oid = d.refobjid
+    WHERE d.classid = 'pg_catalog.pg_amop'::regclass
+      AND d.refclassid IN ('pg_catalog.pg_opclass'::regclass, 'pg_catalog.pg_opfamily'::regclass)
+      AND o.amopfamily = COALESCE(c.opcfamily, d.refobjid)
     UNION ALL
-    SELECT 'pg_catalog.pg_opfamily'::regclass::oid, f.oid, f.oid
-    FROM pg_catalog.pg_opfamily f
-    WHERE f.oid >= 16384 AND (:upgrade OR f.opfnamespace = ANY (:schemas))
+    SELECT d.refclassid, d.refobjid, 'p', p.oid, p.amprocnum, 0, 0, p.oid::bigint
+    FROM pg_catalog.pg_depend d
+    JOIN pg_catalog.pg_amproc p ON p.oid = d.objid
+    WHERE d.classid = 'pg_catalog.pg_amproc'::regclass
+      AND d.refclassid IN ('pg_catalog.pg_opclass'::regclass, 'pg_catalog.pg_opfamily'::regclass)
+), lists AS (
+    SELECT class, oid, item,
+           array_agg(member ORDER BY left_type, right_type, rank) AS members,
+           array_agg(number ORDER BY left_type, right_type, rank) AS numbers
+    FROM items i
+    -- what belongs to an extension comes with it
+    WHERE :upgrade OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = i.class AND e.objid = i.oid AND e.deptype = 'e')
+    GROUP BY class, oid, item
 )
-SELECT g.class, g.oid, 'o' AS item, i.*
-FROM groups g,
-     LATERAL (SELECT row_number() OVER () AS place, s.*
-              FROM (SELECT *
-                    FROM (SELECT o.amopstrategy AS number,
-                                 o.amopopr::regoperator::text AS item_name,
-                                 o.amopsortfamily AS sort_family,
-                                 NULL::text AS left_name,
-                                 NULL::text AS right_name
-                          FROM pg_catalog.pg_amop o
-                          JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_amop'::regclass AND d.objid = o.oid
-                          WHERE d.refclassid = g.class AND d.refobjid = g.oid AND o.amopfamily = g.family
-                          ORDER BY o.amoplefttype, o.amoprighttype, o.amopstrategy) t
-                    ORDER BY number) s) i
-UNION ALL
-SELECT g.class, g.oid, 'p', i.*
-FROM groups g,
-     LATERAL (SELECT row_number() OVER (), s.*
-              FROM (SELECT p.amprocnum,
-                           p.amproc::regprocedure::text,
-                           0::oid,
-                           p.amproclefttype::regtype::text,
-                           p.amprocrighttype::regtype::text
-                    FROM pg_catalog.pg_amproc p, pg_catalog.pg_depend d
-                    WHERE d.refclassid = g.class AND d.refobjid = g.oid AND d.classid = 'pg_catalog.pg_amproc'::regclass AND d.objid = p.oid
-                    ORDER BY p.amprocnum) s) i
-ORDER BY class, oid, item, place
+SELECT l.class,
+       l.oid,
+       l.item,
+       s.number,
+       COALESCE(o.amopopr::regoperator::text, p.amproc::regprocedure::text) AS item_name,
+       o.amopsortfamily AS sort_family,
+       p.amproclefttype::regtype AS left_name,
+       p.amprocrighttype::regtype AS right_name
+FROM lists l
+CROSS JOIN LATERAL (SELECT row_number() OVER () AS place, t.*
+                    FROM (SELECT * FROM unnest(l.members, l.numbers) AS u(member, number) ORDER BY number) t) s
+LEFT JOIN pg_catalog.pg_amop o ON l.item = 'o' AND o.oid = s.member
+LEFT JOIN pg_catalog.pg_amproc p ON l.item = 'p' AND p.oid = s.member
+ORDER BY l.class, l.oid, l.item, s.place
