@@ -1,6 +1,5 @@
 /* Aggregates: functions to the catalog, lists of options to CREATE AGGREGATE. */
 #include "catalog/function.h"
-#include "catalog/kinds.h"
 
 static const pgc_property options[] = {
     {"SFUNC", "aggtransfn", PGC_PROPERTY_WORD},
@@ -31,8 +30,9 @@ enum { OPTIONS = sizeof options / sizeof *options };
 PGC_TAKE(aggregates)
 {
     int defined = pgc_rows_column(rows, "defined"), arguments = pgc_rows_column(rows, "arguments");
+    pgc_named_columns names = pgc_named_columns_find(rows);
     for (int r = 0; r < rows->count; r++) {
-        pgc_function *aggregate = pgc_function_take(catalog, PGC_KIND_AGGREGATE, rows, r, err);
+        pgc_function *aggregate = pgc_function_take(rows, r, &names, PGC_KIND_AGGREGATE, err);
         if (!aggregate)
             return -1;
         if (!pgc_rows_bool(rows, r, defined))

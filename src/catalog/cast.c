@@ -1,6 +1,5 @@
 /* Casts. They have no name: they are sorted by those of their types. */
 #include "catalog/function.h"
-#include "catalog/kinds.h"
 
 typedef struct cast {
     pgc_object object;

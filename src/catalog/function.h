@@ -2,6 +2,7 @@
 #ifndef PGC_CATALOG_FUNCTION_H
 #define PGC_CATALOG_FUNCTION_H
 
+#include "catalog/named.h"
 #include "catalog/property.h"
 
 typedef struct pgc_function_detail {
@@ -27,7 +28,7 @@ const char *pgc_ddl_argument_types(pgc_ddl *ddl, const pgc_function *function);
 /* schema.name(type, type), where arguments' names do not belong: in casts, transforms, GRANT on an aggregate. */
 const char *pgc_ddl_function_reference(pgc_ddl *ddl, const pgc_function *function);
 
-/* What functions and aggregates have in common: object, arguments, signature, privileges, selection. NULL and err on failure. */
-pgc_function *pgc_function_take(pgc_catalog *catalog, pgc_kind kind, const pgc_rows *rows, int row, pgconvoy_error *err) PGC_MUST_CHECK;
+/* What functions and aggregates have in common: the object, its arguments and signature. NULL and err on failure. */
+pgc_function *pgc_function_take(const pgc_rows *rows, int row, const pgc_named_columns *columns, pgc_kind kind, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

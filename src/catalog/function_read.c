@@ -1,6 +1,5 @@
 /* Reads functions, procedures and window functions; aggregates share the part that they have in common. */
 #include "catalog/function.h"
-#include "catalog/kinds.h"
 
 #include "postgres/quote.h"
 
@@ -21,24 +20,14 @@ static int set_signature(pgc_catalog *catalog, pgc_function *function, const cha
     return result;
 }
 
-pgc_function *pgc_function_take(pgc_catalog *catalog, pgc_kind kind, const pgc_rows *rows, int row, pgconvoy_error *err)
+pgc_function *pgc_function_take(const pgc_rows *rows, int row, const pgc_named_columns *columns, pgc_kind kind, pgconvoy_error *err)
 {
-    pgc_function *function = pgc_catalog_add(catalog, kind, sizeof *function, PGC_PG_PROC, pgc_rows_oid(rows, row, pgc_rows_column(rows, "oid")),
-                                             pgc_rows_text(rows, row, pgc_rows_column(rows, "proname")),
-                                             pgc_catalog_schema(catalog, pgc_rows_oid(rows, row, pgc_rows_column(rows, "pronamespace"))), err);
+    pgc_function *function = pgc_named_take(rows, row, columns, kind, sizeof *function, PGC_PG_PROC, err);
     if (!function)
         return NULL;
-    pgc_object *object = &function->object;
     function->argument_count = pgc_rows_oids(rows, row, pgc_rows_column(rows, "proargtypes"), &function->argument_types);
-    object->owner = pgc_catalog_role(catalog, pgc_rows_oid(rows, row, pgc_rows_column(rows, "proowner")));
-    object->acl.acl = pgc_rows_text(rows, row, pgc_rows_column(rows, "proacl"));
-    object->acl.default_acl = pgc_rows_text(rows, row, pgc_rows_column(rows, "acldefault"));
-    if (object->acl.acl)
-        object->available |= PGC_PART_ACL;
-    if (set_signature(catalog, function, pgc_rows_peek(rows, row, pgc_rows_column(rows, "identity_arguments")), err) != 0 ||
-        pgc_select_object(catalog, object, err) != 0)
-        return NULL;
-    return function;
+    const char *arguments = pgc_rows_peek(rows, row, pgc_rows_column(rows, "identity_arguments"));
+    return set_signature(rows->catalog, function, arguments, err) == 0 ? function : NULL;
 }
 
 typedef struct detail_columns {
@@ -99,10 +88,12 @@ static const pgc_function_detail undefined_function = {.kind = 'f'}, undefined_p
 
 PGC_TAKE(functions)
 {
+    (void)catalog;
     int language = pgc_rows_column(rows, "prolang"), result_type = pgc_rows_column(rows, "prorettype"), defined = pgc_rows_column(rows, "defined");
+    pgc_named_columns names = pgc_named_columns_find(rows);
     detail_columns columns = find_columns(rows);
     for (int r = 0; r < rows->count; r++) {
-        pgc_function *function = pgc_function_take(catalog, PGC_KIND_FUNCTION, rows, r, err);
+        pgc_function *function = pgc_function_take(rows, r, &names, PGC_KIND_FUNCTION, err);
         if (!function)
             return -1;
         function->language = pgc_rows_oid(rows, r, language);

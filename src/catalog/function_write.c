@@ -1,6 +1,5 @@
 /* CREATE FUNCTION and CREATE PROCEDURE, and how functions are named. */
 #include "catalog/function.h"
-#include "catalog/kinds.h"
 #include "catalog/setting.h"
 
 const char *pgc_ddl_argument_types(pgc_ddl *ddl, const pgc_function *function)

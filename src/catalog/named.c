@@ -16,7 +16,9 @@ pgc_named_columns pgc_named_columns_find(const pgc_rows *rows)
 void *pgc_named_take(const pgc_rows *rows, int row, const pgc_named_columns *columns, pgc_kind kind, size_t size, uint32_t class_oid, pgconvoy_error *err)
 {
     pgc_catalog *catalog = rows->catalog;
-    pgc_schema *schema = pgc_catalog_schema(catalog, pgc_rows_oid(rows, row, columns->schema));
+    pgc_schema *schema;
+    if (pgc_rows_schema(rows, row, columns->schema, &schema, err) != 0)
+        return NULL;
     pgc_object *object = pgc_catalog_add(catalog, kind, size, class_oid, pgc_rows_oid(rows, row, columns->oid),
                                          pgc_rows_text_or_empty(rows, row, columns->name), schema, err);
     if (!object)

@@ -70,6 +70,16 @@ char pgc_rows_char(const pgc_rows *rows, int row, int column)
     return value ? value[0] : 0;
 }
 
+int pgc_rows_schema(const pgc_rows *rows, int row, int column, pgc_schema **schema, pgconvoy_error *err)
+{
+    uint32_t oid = pgc_rows_oid(rows, row, column);
+    *schema = oid ? pgc_catalog_schema(rows->catalog, oid) : NULL;
+    if (*schema || !oid)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "schema with OID %u does not exist", oid);
+    return -1;
+}
+
 int pgc_rows_oids(const pgc_rows *rows, int row, int column, uint32_t **oids)
 {
     *oids = NULL;

@@ -37,6 +37,8 @@ double pgc_rows_double(const pgc_rows *rows, int row, int column);
 bool pgc_rows_bool(const pgc_rows *rows, int row, int column);
 /* The first character, 0 for NULL and "". */
 char pgc_rows_char(const pgc_rows *rows, int row, int column);
+/* The schema of this oid, or NULL for 0 and where there is no such column; -1 and err when the catalogs are damaged: an object's schema is gone. */
+int pgc_rows_schema(const pgc_rows *rows, int row, int column, pgc_schema **schema, pgconvoy_error *err) PGC_MUST_CHECK;
 /* "1 2 3" or "{1,2,3}" as numbers in the arena; gives their count. */
 int pgc_rows_oids(const pgc_rows *rows, int row, int column, uint32_t **oids);
 

@@ -1,6 +1,5 @@
 /* Transforms: how a procedural language sees the values of a type. They are sorted by the names of the type and the language. */
 #include "catalog/function.h"
-#include "catalog/kinds.h"
 
 #include "postgres/quote.h"
 

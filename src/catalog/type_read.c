@@ -54,8 +54,11 @@ PGC_TAKE(types)
                           .is_multirange = pgc_rows_char(rows, r, kind) == 'm',
                           .is_defined = pgc_rows_bool(rows, r, is_defined)};
         bool implied = is_row_type(&given) || given.is_array || given.is_multirange;
+        pgc_schema *place;
+        if (pgc_rows_schema(rows, r, schema, &place, err) != 0)
+            return -1;
         pgc_type *type = pgc_catalog_add(catalog, implied ? PGC_KIND_IMPLIED_TYPE : PGC_KIND_TYPE, sizeof *type, PGC_PG_TYPE, pgc_rows_oid(rows, r, oid),
-                                         pgc_rows_text(rows, r, name), pgc_catalog_schema(catalog, pgc_rows_oid(rows, r, schema)), err);
+                                         pgc_rows_text(rows, r, name), place, err);
         if (!type)
             return -1;
         given.object = type->object;

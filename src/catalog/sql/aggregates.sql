@@ -14,12 +14,12 @@ WITH chosen AS MATERIALIZED (
            OR (:upgrade AND e.objid IS NOT NULL))
 )
 SELECT p.oid
-     , p.proname
-     , p.pronamespace
-     , p.proowner
+     , p.proname AS name
+     , p.pronamespace AS schema
+     , p.proowner AS owner
      , p.proargtypes
-     , p.proacl
-     , pg_catalog.acldefault('f', p.proowner) AS acldefault
+     , p.proacl AS acl
+     , pg_catalog.acldefault('f', p.proowner) AS default_acl
      , CASE WHEN c.named THEN pg_catalog.pg_get_function_identity_arguments(p.oid) END AS identity_arguments
      , c.defined
      , CASE WHEN c.defined THEN pg_catalog.pg_get_function_arguments(p.oid) END AS arguments
