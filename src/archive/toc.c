@@ -108,7 +108,7 @@ void pgc_toc_add_entry(pgc_buffer *out, const pgc_archive_head *head, const pgc_
     pgc_toc_add_text(out, entry->access_method);
     if (pgc_head_since(head, 16))
         pgc_toc_add_int(out, entry->relation_kind);
-    pgc_toc_add_text(out, entry->owner);
+    pgc_toc_add_text(out, pgc_entry_shown_owner(entry));
     pgc_toc_add_text(out, "false"); /* WITH OIDS */
     for (int i = 0; i < entry->dependency_count; i++)
         add_number_text(out, entry->dependencies[i]);
