@@ -107,5 +107,5 @@ const pgc_kind_row pgc_kinds[PGC_KIND_COUNT] = {
     [PGC_KIND_PUBLICATION_TABLE] = {"publication table", RANK_PUBLICATION_TABLE, POST, pgc_compare_publication_table, pgc_write_publication_table},
     [PGC_KIND_PUBLICATION_SCHEMA] = {"publication schema", RANK_PUBLICATION_SCHEMA, POST, pgc_compare_publication_schema, pgc_write_publication_schema},
     [PGC_KIND_SUBSCRIPTION] = {"subscription", RANK_SUBSCRIPTION, POST, NULL, pgc_write_subscription},
-    [PGC_KIND_SUBSCRIPTION_TABLE] = {"subscription table", RANK_SUBSCRIPTION_TABLE, POST, NULL, pgc_write_subscription_table},
+    [PGC_KIND_SUBSCRIPTION_TABLE] = {"subscription table", RANK_SUBSCRIPTION_TABLE, POST, pgc_compare_subscription_table, pgc_write_subscription_table},
 };

@@ -33,7 +33,7 @@ void pgc_write_database(pgc_ddl *ddl);
 /* ---- tie breakers */
 #define PGC_COMPARE(name) int pgc_compare_##name(const pgc_catalog *catalog, const pgc_object *a, const pgc_object *b)
 PGC_COMPARE(function); PGC_COMPARE(operator); PGC_COMPARE(operator_group); PGC_COMPARE(collation); PGC_COMPARE(column_default); PGC_COMPARE(policy); PGC_COMPARE(rule);
-PGC_COMPARE(trigger); PGC_COMPARE(constraint); PGC_COMPARE(default_acl); PGC_COMPARE(publication_table); PGC_COMPARE(publication_schema); PGC_COMPARE(index);
+PGC_COMPARE(trigger); PGC_COMPARE(constraint); PGC_COMPARE(default_acl); PGC_COMPARE(publication_table); PGC_COMPARE(publication_schema); PGC_COMPARE(subscription_table); PGC_COMPARE(index);
 /* Two types by schema and name. */
 int pgc_compare_type_oids(const pgc_catalog *catalog, uint32_t a, uint32_t b);
 

@@ -61,13 +61,14 @@ int pgc_take_subscription_tables(pgc_catalog *catalog, const pgc_rows *rows, pgc
         pgc_relation *held = pgc_catalog_relation(catalog, pgc_rows_oid(rows, row, table));
         if (!holder || !held)
             continue;
-        /* the row has no oid of its own, so its needs are said here */
-        pgc_subscription_table *member = dependent_add(catalog, PGC_KIND_SUBSCRIPTION_TABLE, sizeof *member, 0, 0, holder->object.name, held, err);
+        /* the row has no oid of its own: the table's and the subscription's stand for it, and its needs are said here */
+        pgc_subscription_table *member = dependent_add(catalog, PGC_KIND_SUBSCRIPTION_TABLE, sizeof *member, held->object.oid, holder->object.oid,
+                                                       held->object.name, held, err);
         if (!member || pgc_object_needs(catalog, &member->object, holder->object.id, err) != 0 ||
             pgc_object_needs(catalog, &member->object, held->object.id, err) != 0)
             return -1;
         member->object.owner = holder->object.owner;
-        member->object.wanted = holder->object.wanted;
+        member->object.wanted &= holder->object.wanted;
         member->subscription = holder;
         member->relation = held;
         member->state = pgc_rows_char(rows, row, state);
@@ -159,4 +160,11 @@ void pgc_write_subscription_table(pgc_ddl *ddl, const pgc_object *object)
                                        "\n-- For binary upgrade, must preserve the subscriber table.\n"
                                        "SELECT pg_catalog.binary_upgrade_add_sub_rel_state(%s, %u, '%c', %s);\n",
                                        pgc_ddl_literal(ddl, member->subscription->object.name), member->relation->object.oid, member->state, position));
+}
+
+/* By the subscription's name: schema and name are those of the table. */
+int pgc_compare_subscription_table(const pgc_catalog *catalog, const pgc_object *a, const pgc_object *b)
+{
+    (void)catalog;
+    return strcmp(((const pgc_subscription_table *)a)->subscription->object.name, ((const pgc_subscription_table *)b)->subscription->object.name);
 }

@@ -5,6 +5,6 @@ SELECT s.oid, s.subname, s.subowner, s.subenabled, s.subconninfo, s.subslotname,
 , s.subpasswordrequired, s.subrunasowner, s.suborigin    --@ 16+
 , s.subfailover, o.remote_lsn                            --@ 17+
 FROM pg_subscription s
-LEFT JOIN pg_replication_origin_status o ON o.external_id = 'pg_' || s.oid::text --@ 17+
+LEFT JOIN pg_replication_origin_status o ON :upgrade AND o.external_id = 'pg_' || s.oid::text --@ 17+
 WHERE s.subdbid = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
 ORDER BY s.oid
