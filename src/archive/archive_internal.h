@@ -68,4 +68,53 @@ int pgc_archive_close_stream(pgc_archive_data *data, pgconvoy_error *err) PGC_MU
 /* The name of the list of an entry's large objects: "blobs.toc", since 1.16 "blobs_ID.toc". */
 void pgc_archive_list_name(const pgc_archive_head *head, const pgc_entry *entry, char name[64]);
 
+/* ------------------------------------------------------------------ reading */
+
+/* A format that is read. */
+typedef struct pgc_archive_reads {
+    /* reader->input is open, but for the directory format; reads head and contents. */
+    int (*open)(pgc_archive_reader *reader, pgconvoy_error *err);
+    int (*read)(pgc_archive_reader *reader, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err);
+    bool (*can_seek)(const pgc_archive_reader *reader);
+    void (*dispose)(pgc_archive_reader *reader);
+} pgc_archive_reads;
+
+extern const pgc_archive_reads pgc_custom_reads, pgc_directory_reads, pgc_tar_reads;
+
+struct pgc_archive_reader {
+    const pgc_archive_reads *format;
+    char *path; /* NULL: standard input */
+    pgc_archive_head head; /* its texts live with the entries */
+    pgc_entries entries;
+    pgc_input *input; /* one-file formats */
+    int64_t data_position; /* custom: behind the contents */
+    pthread_mutex_t lock;  /* guards what the format finds out later */
+    void *index;           /* the format's */
+    size_t index_count;
+};
+
+/* Bytes on their way through a decompressor to a target; it is known whose failure one is. */
+typedef struct pgc_archive_stream {
+    const pgc_data_target *target;
+    const pgc_input *in;
+    pgc_decompressor *decompressor;
+    bool target_failed;
+} pgc_archive_stream;
+
+int pgc_archive_stream_open(pgc_archive_stream *stream, pgc_compression_method method, pgc_stream_kind kind, const pgc_input *in, const pgc_data_target *target,
+                            pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_archive_stream_write(pgc_archive_stream *stream, const char *bytes, size_t length, pgconvoy_error *err) PGC_MUST_CHECK;
+/* result 0: all was read, and it must be whole; otherwise only frees. Returns result or the failure. */
+int pgc_archive_stream_close(pgc_archive_stream *stream, int result, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* All of in, or what is left of it up to length bytes, into the stream. length -1: to its end. */
+int pgc_archive_stream_copy(pgc_archive_stream *stream, pgc_input *in, int64_t length, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Calls target->large_object; an error where none can come. */
+int pgc_archive_large_object(const pgc_data_target *target, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Takes a list of large objects apart; calls read for each. The names have no folder in them. */
+int pgc_archive_read_list(const char *list, size_t length, const char *name,
+                          int (*read)(void *arg, uint32_t oid, const char *name, pgconvoy_error *err), void *arg, pgconvoy_error *err) PGC_MUST_CHECK;
+
 #endif
