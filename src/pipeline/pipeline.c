@@ -155,7 +155,7 @@ static int open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_stat
         .partitions_as_leaves = options->partitions_as_leaves,
         .streaming = streaming,
         .jobs = options->jobs,
-        .memory_bytes = options->memory_bytes / 4,
+        .memory_bytes = options->memory_bytes / 8,
         .state_dir = state_dir->path,
         .log = &pipeline->log,
         .interrupted = is_stopped,

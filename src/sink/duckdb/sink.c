@@ -82,7 +82,7 @@ static void divide_memory(pgc_duckdb_sink *sink)
 {
     size_t share = sink->config->memory_bytes;
     sink->gather_bytes = share / 5 > LEAST_GATHER_BYTES ? share / 5 : LEAST_GATHER_BYTES;
-    sink->duckdb_bytes = share / 8 * 5; /* the rest is libduckdb itself, and what it allocates past its own limit */
+    sink->duckdb_bytes = share / 2; /* the rest is libduckdb itself, and what it allocates past its own limit */
     if (sink->target.memory_limit > 0)
         sink->duckdb_bytes = sink->target.memory_limit;
     else if (sink->duckdb_bytes < LEAST_DUCKDB_BYTES)
