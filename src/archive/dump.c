@@ -260,10 +260,22 @@ static int write_archive_with(dump *dump, const char *restore_sql, pgconvoy_erro
     return pgc_archive_finish(writer, err);
 }
 
+/* An archive lists only what is written: a restore would look for the data of the others. */
+static void drop_unwritten(dump *dump)
+{
+    pgc_entries *entries = &dump->entries;
+    int kept = 0;
+    for (int i = 0; i < entries->count; i++)
+        if (is_written(dump, entries->items[i]))
+            entries->items[kept++] = entries->items[i];
+    entries->count = kept;
+}
+
 static int write_archive(dump *dump, pgconvoy_error *err)
 {
     if (pgc_catalog_entry_dependencies(dump->catalog, &dump->entries, is_written, dump, err) != 0)
         return -1;
+    drop_unwritten(dump);
     if (dump->output->format != PGC_ARCHIVE_TAR)
         return write_archive_with(dump, NULL, err);
     pgc_buffer restore_sql;
