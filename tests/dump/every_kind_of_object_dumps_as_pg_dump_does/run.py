@@ -22,9 +22,12 @@ WAYS = [[], ["-s"], ["-C", "-c", "--if-exists"], ["-c"], ["--inserts"], ["--colu
 
 
 def text(major, debian):
-    """everything.sql for a server."""
-    lines = []
-    for line in open(os.path.join(HERE, "everything.sql"), encoding="utf-8"):
+    """everything.sql and types.sql for a server."""
+    lines, sources = [], []
+    for name in ("everything.sql", "types.sql"):
+        with open(os.path.join(HERE, name), encoding="utf-8") as file:
+            sources += file
+    for line in sources:
         body, _, note = line.rstrip("\n").partition("--@")
         words = note.split()
         wanted = "never" not in words and ("debian" not in words or debian)
