@@ -5,11 +5,11 @@ void pgc_index_write_oids(pgc_ddl *ddl, pgc_buffer *out, const pgc_index *index)
 {
     if (!ddl->options->binary_upgrade)
         return;
-    bool with_files = ddl->version >= 150000; /* before, files were found by the old numbers */
-    pgc_buffer_format(out, "\n-- For binary upgrade, must preserve pg_class oids%s\n", with_files ? " and relfilenodes" : "");
-    pgc_buffer_format(out, "SELECT pg_catalog.binary_upgrade_set_next_index_pg_class_oid('%u'::pg_catalog.oid);\n", index->object.oid);
-    if (with_files)
-        pgc_buffer_format(out, "SELECT pg_catalog.binary_upgrade_set_next_index_relfilenode('%u'::pg_catalog.oid);\n", index->file_node);
+    pgc_buffer_format(out,
+                      "\n-- For binary upgrade, must preserve pg_class oids and relfilenodes\n"
+                      "SELECT pg_catalog.binary_upgrade_set_next_index_pg_class_oid('%u'::pg_catalog.oid);\n"
+                      "SELECT pg_catalog.binary_upgrade_set_next_index_relfilenode('%u'::pg_catalog.oid);\n",
+                      index->object.oid, index->file_node);
     pgc_buffer_byte(out, '\n');
 }
 
