@@ -131,7 +131,7 @@ static unsigned parts_of(const pgc_script *script, const pgc_entry *entry, const
     if (options->statistics_only && !(kind->traits & SCRIPT_STATISTICS))
         return 0;
     if (options->schema_only && !(options->sequence_data && strcmp(entry->description, "SEQUENCE SET") == 0) &&
-        !(options->binary_upgrade && is_large_object))
+        !(options->binary_upgrade && is_large_object && !entry->has_data)) /* an upgrade wants what is said of them; their bytes it copies itself */
         parts &= PGC_WRITES_SCHEMA;
     if (options->data_only)
         parts &= PGC_WRITES_DATA;
