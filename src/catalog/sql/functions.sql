@@ -4,8 +4,7 @@ WITH chosen AS MATERIALIZED (
     SELECT p.oid
          , CASE WHEN e.objid IS NULL THEN p.pronamespace = ANY (:schemas) ELSE :upgrade END AS defined
          , CASE WHEN e.objid IS NULL THEN p.pronamespace = ANY (:schemas) ELSE :upgrade END
-           OR p.proacl IS NOT NULL OR initial.initprivs IS NOT NULL
-           OR EXISTS (SELECT FROM pg_catalog.pg_seclabel AS s WHERE s.classoid = 1255 AND s.objoid = p.oid) AS named
+           OR p.proacl IS NOT NULL OR initial.initprivs IS NOT NULL AS named
     FROM pg_catalog.pg_proc AS p
     LEFT JOIN pg_catalog.pg_init_privs AS initial ON initial.objoid = p.oid AND initial.classoid = 1255 AND initial.objsubid = 0
     LEFT JOIN pg_catalog.pg_depend AS e ON e.classid = 1255 AND e.objid = p.oid AND e.objsubid = 0 AND e.refclassid = 3079 AND e.deptype = 'e'
