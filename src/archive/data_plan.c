@@ -141,13 +141,13 @@ static int cut(pgc_data_plan *plan, int index, const size_row *size, int parts, 
 
 static int size_and_cut(pgc_data_plan *plan, pgc_catalog *catalog, const sizes *sizes, int sessions, bool can_join, pgconvoy_error *err)
 {
-    int64_t total = 0;
+    int64_t total = 0; /* of the tables: nobody knows how large the large objects are, so they come first */
     int whole = plan->count;
     for (int i = 0; i < whole; i++) {
         const size_row *size = find_size(sizes, plan->jobs[i].entry);
         if (size)
             plan->jobs[i].bytes = size->bytes;
-        total += plan->jobs[i].bytes;
+        total += size ? size->bytes : 0;
     }
     if (!can_join || catalog->version < TID_RANGE_SCAN_VERSION)
         return 0;

@@ -138,7 +138,10 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
         if (!primary[0])
             primary = "the connection was lost";
     }
-    pgconvoy_error_set(err, lost ? PGCONVOY_ERROR_CONNECTION : PGCONVOY_ERROR_SOURCE, "%s: %s%s%s%s", doing, primary,
+    size_t length = strlen(primary); /* libpq's own messages end with a line end */
+    while (length > 0 && primary[length - 1] == '\n')
+        length--;
+    pgconvoy_error_set(err, lost ? PGCONVOY_ERROR_CONNECTION : PGCONVOY_ERROR_SOURCE, "%s: %.*s%s%s%s", doing, (int)length, primary,
                        detail ? " (" : "", detail ? detail : "", detail ? ")" : "");
     if (sqlstate)
         pgc_error_sqlstate(err, sqlstate);

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+"""A parallel dump cuts a large table in ranges, which together are the table; and when one of its sessions is lost, finds a table
+locked, or has no room on the disk, the dump ends at once, says why, and leaves nothing that looks whole."""
+import glob
+import gzip
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+from server import client, wait_for
+
+BIG = """CREATE TABLE big (id bigint, a text, n numeric, d text);
+    INSERT INTO big SELECT g, md5(g::text), g * 1.5, repeat(chr(65 + g % 26), 60) FROM generate_series(1, 1000000) AS g;
+    DELETE FROM big WHERE id % 10 = 3; INSERT INTO big SELECT g, 'again', NULL, '' FROM generate_series(1, 1000) AS g;
+    CREATE TABLE small (a int, b text); INSERT INTO small VALUES (1, 'tab\there'), (2, NULL);
+    CREATE TABLE empty (a int); CREATE TABLE "no columns" ();
+    SELECT lo_from_bytea(4711, repeat('large', 50000)::bytea);"""
+
+
+def dump(s, server, *options):
+    return s.pgconvoy("dump", "-Fd", *options, "-d", server.socket_conninfo(), bare=True)
+
+
+def data(folder):
+    """{file: bytes} of a dump's data, uncompressed."""
+    files = {}
+    for path in glob.glob(os.path.join(folder, "*")):
+        name = os.path.basename(path)
+        if name != "toc.dat":
+            with (gzip.open if name.endswith(".gz") else open)(path, "rb") as file:
+                files[name.removesuffix(".gz")] = file.read()
+    return files
+
+
+def ranges(s, server):
+    """The cut table is the uncut one, byte by byte, compressed or not, as COPY or as INSERT, and pg_restore takes it."""
+    for way in ([], ["-Z0"], ["-Z0", "--inserts"]):
+        one, two = (os.path.join(s.folder, f"dump{jobs}{''.join(way)}") for jobs in (1, 2))
+        dump(s, server, "-f", one, *way, "-j1").ok()
+        server.sql("ALTER SYSTEM SET log_statement = 'all'; SELECT pg_reload_conf()")
+        dump(s, server, "-f", two, *way, "-j2").ok()
+        server.sql("ALTER SYSTEM RESET log_statement; SELECT pg_reload_conf()")
+        whole, cut = data(one), data(two)
+        assert whole == cut, f"{way}: the dumps differ in {[name for name in whole if whole[name] != cut.get(name)]}"
+    with open(server.log) as log:
+        parts = sum("ctid" in line and "big" in line for line in log)
+    assert parts >= 6, f"the large table was read in {parts} parts"
+    server.sql("CREATE DATABASE again")
+    subprocess.run([client("pg_restore"), "-d", server.socket_conninfo("again"), os.path.join(s.folder, "dump2")], check=True)
+    count = "SELECT count(*), sum(id), sum(hashtext(big::text)) FROM big"
+    assert server.sql(count) == server.sql(count, "again")
+
+
+def reading_big(server):
+    return server.sql("SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%big%' AND state = 'active'").split("\n")[0]
+
+
+def failed_dump(s, folder, run, says):
+    run.fails(1, says, seconds=60)
+    assert not os.path.exists(os.path.join(folder, "toc.dat")), "the failed dump has its contents"
+
+
+def nobody_left(server):
+    wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'") == "0", 30, "its sessions end")
+
+
+def a_lost_session(s, server):
+    folder = os.path.join(s.folder, "dump")
+    run = dump(s, server, "-f", folder, "-j2", "-Z9")
+    pid = wait_for(lambda: reading_big(server), 30, "a session reads the large table")
+    server.sql(f"SELECT pg_terminate_backend({pid})")
+    failed_dump(s, folder, run, ["\"big\"", "connection"])
+    nobody_left(server)
+
+
+def a_waiting_lock(s, server):
+    """Another session waits for an exclusive lock on a table that is read later: waiting behind it would never end."""
+    folder = os.path.join(s.folder, "dump")
+    run = dump(s, server, "-f", folder, "-j2", "-Z9")
+    wait_for(lambda: reading_big(server), 30, "a session reads the large table")
+    waiting = subprocess.Popen(server.psql_command() + ["-c", "BEGIN; LOCK TABLE small; COMMIT"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        failed_dump(s, folder, run, "could not obtain lock on relation")
+        nobody_left(server)
+    finally:
+        waiting.wait(30)
+
+
+def a_full_disk(s, server):
+    if os.geteuid() != 0:
+        print("SKIPPED: mounting a small disk needs root")
+        return
+    disk = os.path.join(s.folder, "disk")
+    os.mkdir(disk)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", disk], check=True)
+    try:
+        for options in (["-Fd", "-j2", "-Z1"], ["-Fd", "-j1", "-Z0"], ["-Fc"], ["-Ft"], ["-Fp"]):
+            path = os.path.join(disk, "dump")
+            run = s.pgconvoy("dump", *options, "-f", path, "-d", server.socket_conninfo(), bare=True)
+            run.fails(1, "space", seconds=60)
+            assert not os.path.isfile(path) and not os.path.exists(os.path.join(path, "toc.dat")), f"{options}: it looks whole"
+            nobody_left(server)
+            subprocess.run(["find", disk, "-mindepth", "1", "-delete"], check=True)
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def main(s):
+    server = s.server()
+    server.sql(BIG)
+    {"ranges": ranges, "a lost session": a_lost_session, "a waiting lock": a_waiting_lock, "a full disk": a_full_disk}[s.case.replace("_", " ")](s, server)
+
+
+scenario.run(main, cases=["ranges", "a_lost_session", "a_waiting_lock", "a_full_disk"])
