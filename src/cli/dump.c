@@ -2,8 +2,8 @@
 #include "cli/dump.h"
 
 #include "cli/cli.h"
+#include "cli/pg_signals.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -41,7 +41,16 @@ static int run(cli_dump *dump, pgconvoy_error *err)
         dump->output.progress = cli_dump_on_progress;
         dump->output.progress_arg = &progress_said_us;
     }
+    cli_pg_signals signals;
+    cli_pg_signals_start(&signals, PROGRAM);
+    dump->output.connected = cli_pg_signals_connected;
+    dump->output.connected_arg = &signals;
     int result = pgc_dump(&dump->options, &dump->output, err);
+    if (cli_pg_signals_came(&signals)) {
+        *err = (pgconvoy_error){0};
+        result = -1;
+    }
+    cli_pg_signals_stop(&signals);
     /* "Try --help" stands only where the line could not be understood. */
     if (result != 0 && err->code == PGCONVOY_ERROR_USAGE)
         err->code = PGCONVOY_ERROR_CONFIG;
