@@ -118,7 +118,9 @@ static void append_command(const acl_target *target, pgc_buffer *out, const char
     pgc_buffer_format(out, "%s%s %s ON %s ", target->prefix, verb, list, target->kind);
     if (target->schema && target->schema[0])
         pgc_buffer_format(out, "%s.", pgc_ddl_name(target->ddl, target->schema));
-    pgc_buffer_format(out, "%s %s %s%s;\n", target->name, preposition, grantee[0] ? pgc_ddl_name(target->ddl, grantee) : "PUBLIC", end);
+    /* Default privileges name no object; pg_dump left a blank for its name until version 16. */
+    const char *blank = target->name[0] || target->ddl->version < 160000 ? " " : "";
+    pgc_buffer_format(out, "%s%s%s %s%s;\n", target->name, blank, preposition, grantee[0] ? pgc_ddl_name(target->ddl, grantee) : "PUBLIC", end);
 }
 
 static void append_grants(const acl_target *target, pgc_buffer *out, const pgc_acl_item *item)
