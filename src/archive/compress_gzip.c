@@ -52,41 +52,84 @@ const pgc_chunk_codec pgc_codec_gzip_members = {
 
 /* ------------------------------------------------------------------ one zlib stream */
 
-static void *new_zlib(const pgc_compression *compression)
+/*
+ * libdeflate ends what it compresses with a last block, after which nothing may come. So zlib walks through the blocks, the last one's mark is taken away, and an empty stored block brings the end to a byte: what
+ * Z_SYNC_FLUSH would have left. Both together take half the time of zlib alone, and less room.
+ */
+typedef struct piece_maker {
+    struct libdeflate_compressor *deflate;
+    z_stream walker;
+    unsigned char walked[(size_t)128 * 1024];
+} piece_maker;
+
+static void free_piece_maker(void *context)
 {
-    z_stream *stream = calloc(1, sizeof *stream);
-    if (stream && deflateInit2(stream, level_of(compression), Z_DEFLATED, -MAX_WBITS, 8, Z_DEFAULT_STRATEGY) != Z_OK) {
-        free(stream);
-        stream = NULL;
+    piece_maker *maker = context;
+    libdeflate_free_compressor(maker->deflate);
+    inflateEnd(&maker->walker);
+    free(maker);
+}
+
+static void *new_piece_maker(const pgc_compression *compression)
+{
+    piece_maker *maker = calloc(1, sizeof *maker);
+    if (!maker)
+        return NULL;
+    maker->deflate = libdeflate_alloc_compressor(level_of(compression));
+    if (maker->deflate && inflateInit2(&maker->walker, -MAX_WBITS) == Z_OK)
+        return maker;
+    free_piece_maker(maker);
+    return NULL;
+}
+
+#define BYTES_OF_FLUSH 5
+
+static size_t piece_bound(void *context, size_t in_length)
+{
+    return libdeflate_deflate_compress_bound(((piece_maker *)context)->deflate, in_length) + BYTES_OF_FLUSH;
+}
+
+/* The bits at which the last block begins and ends. */
+static int find_last_block(piece_maker *maker, const pgc_chunk *chunk, size_t *begin, size_t *end)
+{
+    z_stream *walker = &maker->walker;
+    inflateReset(walker);
+    walker->next_in = (Bytef *)chunk->out;
+    walker->avail_in = (uInt)chunk->out_length;
+    *begin = 0;
+    for (;;) {
+        walker->next_out = maker->walked;
+        walker->avail_out = sizeof maker->walked;
+        int result = inflate(walker, Z_BLOCK);
+        if (result != Z_OK && result != Z_BUF_ERROR)
+            return -1;
+        bool between_blocks = walker->data_type & 128, in_last = walker->data_type & 64;
+        *end = (size_t)walker->total_in * 8 - (size_t)(walker->data_type & 7);
+        if (between_blocks && in_last)
+            return 0;
+        if (between_blocks)
+            *begin = *end;
+        else if (walker->avail_out > 0 && walker->avail_in == 0)
+            return -1;
     }
-    return stream;
 }
 
-static void free_zlib(void *context)
-{
-    deflateEnd(context);
-    free(context);
-}
-
-static size_t zlib_bound(void *context, size_t in_length)
-{
-    return deflateBound(context, in_length) + 16; /* and the empty block of the flush */
-}
-
-/* Raw deflate that ends on a byte, with an empty stored block, so that more can follow. */
 static int compress_piece(pgc_chunk *chunk, pgconvoy_error *err)
 {
-    z_stream *stream = chunk->context;
-    deflateReset(stream);
-    stream->next_in = (Bytef *)chunk->in;
-    stream->avail_in = (uInt)chunk->in_length;
-    stream->next_out = (Bytef *)chunk->out;
-    stream->avail_out = (uInt)chunk->out_capacity;
-    if (deflate(stream, Z_SYNC_FLUSH) != Z_OK || stream->avail_in > 0 || stream->avail_out == 0) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "could not compress data: zlib needs more room than it said");
+    piece_maker *maker = chunk->context;
+    size_t begin, end;
+    chunk->out_length = libdeflate_deflate_compress(maker->deflate, chunk->in, chunk->in_length, chunk->out, chunk->out_capacity - BYTES_OF_FLUSH);
+    if (chunk->out_length == 0 || find_last_block(maker, chunk, &begin, &end) != 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "could not compress data: the blocks of deflate make no sense");
         return -1;
     }
-    chunk->out_length = chunk->out_capacity - stream->avail_out;
+    chunk->out[begin / 8] &= (char)~(1 << begin % 8);
+    static const char stored[BYTES_OF_FLUSH] = {0, 0, 0, (char)0xff, (char)0xff};
+    size_t bytes = (end + 3 + 7) / 8; /* three bits of the stored block's head, the rest of that byte is padding */
+    size_t whole = (end + 7) / 8;
+    memcpy(chunk->out + whole, stored, bytes - whole);
+    memcpy(chunk->out + bytes, stored + 1, 4);
+    chunk->out_length = bytes + 4;
     chunk->checksum = libdeflate_adler32(1, chunk->in, chunk->in_length);
     return 0;
 }
@@ -117,9 +160,9 @@ static uint32_t combine(uint32_t checksum, uint32_t next, size_t next_length)
 
 const pgc_chunk_codec pgc_codec_zlib = {
     .chunk_bytes = CHUNK_BYTES,
-    .new_context = new_zlib,
-    .free_context = free_zlib,
-    .bound = zlib_bound,
+    .new_context = new_piece_maker,
+    .free_context = free_piece_maker,
+    .bound = piece_bound,
     .compress = compress_piece,
     .head = zlib_head,
     .tail = zlib_tail,
