@@ -22,9 +22,9 @@ WAYS = [[], ["-s"], ["-C", "-c", "--if-exists"], ["-c"], ["--inserts"], ["--colu
 
 
 def text(major, debian):
-    """everything.sql and types.sql for a server."""
+    """The SQL files beside this, for a server."""
     lines, sources = [], []
-    for name in ("everything.sql", "types.sql"):
+    for name in ("everything.sql", "types.sql", "tables.sql"):
         with open(os.path.join(HERE, name), encoding="utf-8") as file:
             sources += file
     for line in sources:
