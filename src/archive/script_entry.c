@@ -28,9 +28,9 @@ static void add_comment(const pgc_script *script, pgc_buffer *out, const pgc_ent
         script_line(out, entry->tablespace, "");
     }
     pgc_buffer_byte(out, '\n');
-    if (options->verbose && entry->has_data) {
+    if (options->verbose) {
         if (script->head->format == PGC_ARCHIVE_CUSTOM)
-            pgc_buffer_format(out, "-- Data Pos: %lld\n", (long long)entry->position);
+            pgc_buffer_format(out, "-- Data Pos: %lld\n", (long long)(entry->has_data ? entry->position : 0));
         else if (entry->file_name)
             pgc_buffer_format(out, "-- File: %s\n", entry->file_name);
     }
