@@ -7,16 +7,9 @@ bool pgc_data_are_inserts(const pgc_dump_options *options)
     return options->inserts || options->column_inserts || options->rows_per_insert > 0;
 }
 
-/* Rows of a partition go through the root when that was asked for, or when they may belong elsewhere on the other server (hash partitions by an enum). */
 const pgc_relation *pgc_data_target_table(const pgc_data_source *source)
 {
-    const pgc_relation *table = source->table->relation, *root = table;
-    bool through_root = source->options->load_via_partition_root;
-    while (root->is_partition && root->parent_count > 0) {
-        root = root->parents[0];
-        through_root = through_root || root->unsafe_partitions;
-    }
-    return through_root ? root : table;
+    return pgc_relation_load_target(source->options->load_via_partition_root, source->table->relation);
 }
 
 void pgc_data_append_blocks(pgc_buffer *sql, pgc_block_range blocks)
