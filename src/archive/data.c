@@ -53,6 +53,20 @@ static int read_table(pgc_data_source *source, pgconvoy_error *err)
     return result;
 }
 
+static void say(const pgc_data_source *source)
+{
+    const pgc_entry *entry = source->entry;
+    pgc_buffer what;
+    pgc_buffer_init(&what, 4096);
+    if (source->table)
+        pgc_buffer_format(&what, "dumping contents of table \"%s.%s\"", entry->schema ? entry->schema : "", entry->tag);
+    else
+        pgc_buffer_text(&what, "saving large objects");
+    if (!what.failed)
+        pgc_catalog_say(source->catalog, what.data);
+    pgc_buffer_free(&what);
+}
+
 int pgc_data_read_blocks(pgc_catalog *catalog, PGconn *conn, const pgc_entry *entry, pgc_block_range blocks, const pgc_data_target *target, pgc_data_totals *totals,
                          pgconvoy_error *err)
 {
@@ -76,6 +90,8 @@ int pgc_data_read_blocks(pgc_catalog *catalog, PGconn *conn, const pgc_entry *en
         .totals = totals ? totals : &unused,
         .ddl = {.catalog = catalog, .options = catalog->options, .version = catalog->version, .scratch = scratch, .err = err},
     };
+    if (blocks.first < 0 && catalog->options->progress)
+        say(&source);
     int result = source.table ? read_table(&source, err) : pgc_data_copy_large_objects(&source, err);
     if (result == 0 && source.ddl.failed)
         result = -1;

@@ -166,10 +166,7 @@ static bool has_written_data(void *arg, const pgc_entry *entry)
 static int read_data(void *arg, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err)
 {
     dump *dump = arg;
-    int result = pgc_data_read(dump->catalog, pgc_catalog_connection(dump->catalog), entry, target, &dump->totals, err);
-    if (result == 0 && dump->output->progress)
-        dump->output->progress(dump->output->progress_arg, &dump->totals);
-    return result;
+    return pgc_data_read(dump->catalog, pgc_catalog_connection(dump->catalog), entry, target, &dump->totals, err);
 }
 
 /* ------------------------------------------------------------------ plain SQL */
@@ -184,6 +181,9 @@ typedef struct plain {
 static int plain_write(void *arg, const char *text, size_t length, pgconvoy_error *err)
 {
     plain *plain = arg;
+    const pgc_dump_output *output = plain->dump->output;
+    if (output->progress)
+        output->progress(output->progress_arg, &plain->dump->totals);
     if (plain->output)
         return pgc_output_write(plain->output, text, length, err);
     if (fwrite(text, 1, length, plain->appended) == length)

@@ -158,6 +158,7 @@ typedef struct script_writing {
     char piece[PGC_LARGE_OBJECT_PIECE]; /* of a large object */
     size_t piece_length;
     bool in_large_object;
+    int large_objects;
 } script_writing;
 
 static int flush(script_writing *writing, pgconvoy_error *err)
@@ -203,6 +204,9 @@ static int take_large_object(void *arg, uint32_t oid, pgconvoy_error *err)
 {
     script_writing *writing = arg;
     if (oid != 0) {
+        writing->large_objects++;
+        if (writing->script->head->format != PGC_ARCHIVE_PLAIN)
+            script_say(writing->script, "restoring large object with OID %u", oid);
         pgc_script_large_object_begin(writing->script, &writing->text, oid);
         writing->in_large_object = true;
         return 0;
@@ -221,6 +225,9 @@ static int write_data(script_writing *writing, const pgc_entry *entry, pgconvoy_
         return -1;
     if (writing->run->read_data && writing->run->read_data(writing->run->arg, entry, &target, err) != 0)
         return -1;
+    if (writing->large_objects > 0 && writing->script->head->format != PGC_ARCHIVE_PLAIN)
+        script_say(writing->script, writing->large_objects == 1 ? "restored %d large object" : "restored %d large objects", writing->large_objects);
+    writing->large_objects = 0;
     return pgc_script_after_data(writing->script, entry, &writing->text, err);
 }
 
