@@ -1,0 +1,74 @@
+-- What hangs on objects: privileges by several grantors, comments on everything that has columns, large objects, and a schema public that is not as it was.
+ALTER SCHEMA public OWNER TO "hang ""q";
+COMMENT ON SCHEMA public IS 'not the standard one';
+GRANT CREATE ON SCHEMA public TO hang_a;
+COMMENT ON EXTENSION plpgsql IS 'another comment';
+REVOKE USAGE ON LANGUAGE plpgsql FROM public;
+GRANT USAGE ON LANGUAGE plpgsql TO hang_a WITH GRANT OPTION;
+GRANT EXECUTE ON FUNCTION pg_catalog.pg_ls_dir(text) TO hang_a;
+REVOKE EXECUTE ON FUNCTION pg_catalog.upper(text) FROM public;
+GRANT SELECT (rolpassword) ON pg_catalog.pg_authid TO hang_a;
+REVOKE SELECT ON pg_catalog.pg_class FROM public;
+
+CREATE SCHEMA own AUTHORIZATION hang_a;
+CREATE SCHEMA "select" AUTHORIZATION "hang ""q";
+CREATE SCHEMA "S 2";
+COMMENT ON SCHEMA "S 2" IS E'several\nlines -- ''of'' text \\';
+GRANT ALL ON SCHEMA "S 2" TO "hang, {b}\e" WITH GRANT OPTION;
+GRANT USAGE ON SCHEMA "S 2" TO "hang ""q", PUBLIC, "hangü";
+REVOKE CREATE ON SCHEMA own FROM hang_a;
+GRANT USAGE ON SCHEMA own TO hang_b;
+
+CREATE TABLE own.t (a int, "B c" text, gone int, d int);
+ALTER TABLE own.t DROP COLUMN gone;
+ALTER TABLE own.t OWNER TO hang_a;
+COMMENT ON TABLE own.t IS 'a table';
+COMMENT ON COLUMN own.t.a IS 'the first';
+COMMENT ON COLUMN own.t."B c" IS 'one with '' in it';
+COMMENT ON COLUMN own.t.d IS 'behind one that was dropped';
+SET SESSION AUTHORIZATION hang_a;
+GRANT SELECT, UPDATE ON own.t TO hang_b WITH GRANT OPTION;
+GRANT ALL ON own.t TO "hang ""q";
+GRANT INSERT ON own.t TO "hang ""q" WITH GRANT OPTION;
+GRANT SELECT (a), UPDATE (a) ON own.t TO "hang, {b}\e";
+GRANT ALL ("B c") ON own.t TO hang_b WITH GRANT OPTION;
+GRANT INSERT (d) ON own.t TO PUBLIC;
+SET SESSION AUTHORIZATION hang_b;
+GRANT SELECT ON own.t TO PUBLIC;
+GRANT UPDATE ON own.t TO "hangü";
+GRANT SELECT ("B c") ON own.t TO "hangü";
+RESET SESSION AUTHORIZATION;
+GRANT MAINTAIN ON own.t TO PUBLIC; --@ 17+
+CREATE TABLE own.nobodys (a int);
+REVOKE ALL ON own.nobodys FROM postgres;
+CREATE TABLE own.all_but_one (a int);
+GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER ON own.all_but_one TO hang_b;
+
+CREATE VIEW own.v AS SELECT 1 AS x, 2 AS y;
+COMMENT ON COLUMN own.v.y IS 'of a view';
+CREATE MATERIALIZED VIEW own.mv AS SELECT 1 AS x;
+COMMENT ON COLUMN own.mv.x IS 'of a materialized view';
+CREATE SEQUENCE own.sq;
+GRANT ALL ON SEQUENCE own.sq TO hang_b;
+GRANT USAGE ON SEQUENCE own.sq TO hang_a;
+CREATE TYPE own.pair AS (x int, "Y" text);
+COMMENT ON COLUMN own.pair."Y" IS 'of a type that has no comment itself';
+REVOKE USAGE ON TYPE own.pair FROM PUBLIC;
+CREATE PROCEDURE own.pr(int) LANGUAGE sql AS 'select 1';
+GRANT EXECUTE ON PROCEDURE own.pr(int) TO hang_a WITH GRANT OPTION;
+CREATE AGGREGATE own.ag(int) (sfunc = int4pl, stype = int);
+REVOKE EXECUTE ON FUNCTION own.ag(int) FROM PUBLIC;
+CREATE FOREIGN DATA WRAPPER hang_wrapper;
+GRANT USAGE ON FOREIGN DATA WRAPPER hang_wrapper TO hang_a;
+CREATE SERVER hang_server FOREIGN DATA WRAPPER hang_wrapper;
+GRANT USAGE ON FOREIGN SERVER hang_server TO hang_a WITH GRANT OPTION;
+CREATE FOREIGN TABLE own.ft (a int) SERVER hang_server;
+COMMENT ON COLUMN own.ft.a IS 'of a foreign table';
+
+SELECT lo_from_bytea(80001, 'abc'), lo_from_bytea(80002, decode(repeat('00', 40000), 'hex'));
+SELECT count(lo_create(80100 + n)) FROM generate_series(1, 1100) AS n;
+ALTER LARGE OBJECT 80002 OWNER TO hang_b;
+GRANT ALL ON LARGE OBJECT 80002 TO hang_a WITH GRANT OPTION;
+GRANT SELECT ON LARGE OBJECT 80500 TO PUBLIC;
+GRANT SELECT ON LARGE OBJECT 80501 TO PUBLIC;
+COMMENT ON LARGE OBJECT 80700 IS 'one of many';
