@@ -112,5 +112,7 @@ typedef struct pgc_data_target {
 /* Reads an entry's data into target, uncompressed. Thread-safe for a directory and for a custom file that can be sought in; else entries must be read in the archive's order by one thread. */
 int pgc_archive_read_data(pgc_archive_reader *reader, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err) PGC_MUST_CHECK;
 bool pgc_archive_can_seek(const pgc_archive_reader *reader);
+/* Gives each entry's data_size what its data take in the archive, where that can be seen without reading them: so that a parallel restore begins with the large ones. */
+void pgc_archive_find_sizes(pgc_archive_reader *reader);
 
 #endif

@@ -48,6 +48,7 @@ static int run_with_others(restore_session *session, pgconvoy_error *err)
     bool *done = calloc((size_t)restore->entries->count + 1, sizeof *done);
     if (!done)
         return pgc_error_out_of_memory(err);
+    pgc_archive_find_sizes(restore->reader);
     int result = run_pre_data(session, done, err);
     restore_session_close(session);
     if (result == 0)
