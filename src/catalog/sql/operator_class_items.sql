@@ -1,30 +1,38 @@
 -- An operator or support function belongs to a class's CREATE when pg_depend ties it to the class, to ALTER OPERATOR FAMILY … ADD when it is tied to the family itself. An operator FOR ORDER BY is tied to
--- the family that sorts, too: that is not its own. Built-in ones have no such rows.
+-- the family that sorts, too: that is not its own. Built-in classes have no such rows, and what an extension made comes with it.
 --
 -- pg_dump sorts the operators of a class or family by their strategy, the functions by their number, and nothing else, so the order of equals comes from the server's sort and its input: operators by types
 -- and strategy (an index), functions as they were made. It is the same here because each list has that sort of its own, with that input.
-WITH items AS (
-    SELECT d.refclassid AS class, d.refobjid AS oid, 'o' AS item, o.oid AS member, o.amopstrategy AS number,
-           o.amoplefttype AS left_type, o.amoprighttype AS right_type, o.amopstrategy::bigint AS rank
-    FROM pg_catalog.pg_depend d
-    JOIN pg_catalog.pg_amop o ON o.oid = d.objid
-    LEFT JOIN pg_catalog.pg_opclass c ON d.refclassid = 'pg_catalog.pg_opclass'::regclass AND c.oid = d.refobjid
-    WHERE d.classid = 'pg_catalog.pg_amop'::regclass
-      AND d.refclassid IN ('pg_catalog.pg_opclass'::regclass, 'pg_catalog.pg_opfamily'::regclass)
-      AND o.amopfamily = COALESCE(c.opcfamily, d.refobjid)
+WITH groups AS MATERIALIZED (
+    SELECT 'pg_catalog.pg_opclass'::regclass::oid AS class, c.oid, c.opcfamily AS family
+    FROM pg_catalog.pg_opclass c
+    WHERE c.oid >= 16384
+      AND (:upgrade OR c.opcnamespace = ANY (:schemas) AND
+           NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                       WHERE e.classid = 'pg_catalog.pg_opclass'::regclass AND e.objid = c.oid AND e.deptype = 'e'))
     UNION ALL
-    SELECT d.refclassid, d.refobjid, 'p', p.oid, p.amprocnum, 0, 0, p.oid::bigint
-    FROM pg_catalog.pg_depend d
+    SELECT 'pg_catalog.pg_opfamily'::regclass::oid, f.oid, f.oid
+    FROM pg_catalog.pg_opfamily f
+    WHERE f.oid >= 16384
+      AND (:upgrade OR f.opfnamespace = ANY (:schemas) AND
+           NOT EXISTS (SELECT FROM pg_catalog.pg_depend e
+                       WHERE e.classid = 'pg_catalog.pg_opfamily'::regclass AND e.objid = f.oid AND e.deptype = 'e'))
+), items AS (
+    SELECT g.class, g.oid, 'o' AS item, o.oid AS member, o.amopstrategy AS number,
+           o.amoplefttype AS left_type, o.amoprighttype AS right_type, o.amopstrategy::bigint AS rank
+    FROM groups g
+    JOIN pg_catalog.pg_depend d ON d.refclassid = g.class AND d.refobjid = g.oid AND d.classid = 'pg_catalog.pg_amop'::regclass
+    JOIN pg_catalog.pg_amop o ON o.oid = d.objid AND o.amopfamily = g.family
+    UNION ALL
+    SELECT g.class, g.oid, 'p', p.oid, p.amprocnum, 0, 0, p.oid::bigint
+    FROM groups g
+    JOIN pg_catalog.pg_depend d ON d.refclassid = g.class AND d.refobjid = g.oid AND d.classid = 'pg_catalog.pg_amproc'::regclass
     JOIN pg_catalog.pg_amproc p ON p.oid = d.objid
-    WHERE d.classid = 'pg_catalog.pg_amproc'::regclass
-      AND d.refclassid IN ('pg_catalog.pg_opclass'::regclass, 'pg_catalog.pg_opfamily'::regclass)
 ), lists AS (
     SELECT class, oid, item,
            array_agg(member ORDER BY left_type, right_type, rank) AS members,
            array_agg(number ORDER BY left_type, right_type, rank) AS numbers
-    FROM items i
-    -- what belongs to an extension comes with it
-    WHERE :upgrade OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend e WHERE e.classid = i.class AND e.objid = i.oid AND e.deptype = 'e')
+    FROM items
     GROUP BY class, oid, item
 )
 SELECT l.class,
