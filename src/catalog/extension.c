@@ -59,7 +59,9 @@ typedef int visit_config(pgc_catalog *catalog, pgc_relation *relation, const cha
 static int each_config_of(pgc_catalog *catalog, const pgc_extension *extension, visit_config *visit, pgconvoy_error *err)
 {
     char **tables, **conditions;
-    bool left_out = catalog->include_extensions.count > 0 && !pgc_oids_have(&catalog->include_extensions, extension->object.oid);
+    uint32_t oid = extension->object.oid;
+    bool left_out = pgc_oids_have(&catalog->exclude_extensions, oid) ||
+                    (catalog->include_extensions.count > 0 && !pgc_oids_have(&catalog->include_extensions, oid));
     if (left_out || (!extension->config && !extension->condition))
         return 0;
     int count = pgc_parse_array(catalog->arena, extension->config, &tables);
