@@ -32,14 +32,13 @@ static void find_by_position(pgc_archive_reader *reader)
 
 static void find_by_file(pgc_archive_reader *reader)
 {
-    static const char *const suffixes[] = {"", ".gz", ".lz4", ".zst"};
     pgc_entries *entries = &reader->entries;
     for (int i = 0; i < entries->count; i++) {
         pgc_entry *entry = entries->items[i];
         struct stat info;
         char *path = NULL;
-        for (size_t n = 0; entry->has_data && entry->file_name && n < sizeof suffixes / sizeof suffixes[0]; n++) {
-            if (asprintf(&path, "%s/%s%s", reader->path, entry->file_name, suffixes[n]) < 0)
+        for (int method = PGC_COMPRESSION_NONE; entry->has_data && entry->file_name && method <= PGC_COMPRESSION_ZSTD; method++) {
+            if (asprintf(&path, "%s/%s%s", reader->path, entry->file_name, pgc_compression_suffix((pgc_compression_method)method)) < 0)
                 return;
             bool found = stat(path, &info) == 0;
             free(path);
