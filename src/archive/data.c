@@ -63,7 +63,7 @@ static void say(const pgc_data_source *source)
     else
         pgc_buffer_text(&what, "saving large objects");
     if (!what.failed)
-        pgc_catalog_say(source->catalog, what.data);
+        source->options->progress(source->options->arg, what.data);
     pgc_buffer_free(&what);
 }
 
