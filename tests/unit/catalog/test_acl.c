@@ -1,271 +1,163 @@
-/* Privileges, the schema public, the database and large objects: what is written for which server. */
+/* Privileges: items taken apart and put together, and the commands that lead from one list to another. */
+#include "catalog/acl_item.h"
 #include "catalog_fixture.h"
 
-#include "catalog/acl_item.h"
+static pgc_arena *arena;
+static pgc_catalog *catalog;
+static pgc_entries entries;
+static pgc_ddl ddl;
+static pgconvoy_error err;
 
-typedef struct setting {
-    pgc_catalog *catalog;
-    pgc_entries entries;
-    pgc_ddl ddl;
-    pgconvoy_error err;
-} setting;
-
-static setting *set_up(const pgc_dump_options *options, int version)
+static void begin_with(const pgc_dump_options *options, int version)
 {
-    setting *s = calloc(1, sizeof *s);
-    assert_non_null(s);
-    s->catalog = catalog_new(options, version);
-    assert_int_equal(pgc_entries_init(&s->entries, &s->err), 0);
-    s->entries.max_id = s->catalog->max_id;
-    assert_int_equal(pgc_ddl_init(&s->ddl, s->catalog, &s->entries, &s->err), 0);
-    return s;
+    catalog = catalog_new(options, version);
+    assert_int_equal(pgc_entries_init(&entries, &err), 0);
+    entries.max_id = catalog->max_id;
+    assert_int_equal(pgc_ddl_init(&ddl, catalog, &entries, &err), 0);
+    arena = ddl.scratch;
 }
 
-static void tear_down(setting *s)
-{
-    pgc_ddl_free(&s->ddl);
-    pgc_entries_free(&s->entries);
-    pgc_catalog_close(s->catalog);
-    free(s);
-}
-
-/* What leads from one list to another for bob's object "x". */
-static void assert_commands(int version, const char *kind, const char *column, const char *from, const char *to, const char *expected)
-{
-    setting *s = set_up(NULL, version);
-    pgc_buffer out;
-    pgc_buffer_init(&out, 65536);
-    assert_true(pgc_ddl_acl_commands(&s->ddl, &out, "x", column, "s", kind, to, from, "bob", ""));
-    assert_string_equal(out.data ? out.data : "", expected);
-    pgc_buffer_free(&out);
-    tear_down(s);
-}
-
-static void what_a_new_object_has_is_not_granted(void **state)
+static int begin(void **state)
 {
     (void)state;
-    assert_commands(150000, "TABLE", NULL, "{bob=arwdDxt/bob}", NULL, "");
-    assert_commands(150000, "TABLE", NULL, "{bob=arwdDxt/bob}", "{bob=arwdDxt/bob}", "");
-    assert_commands(150000, "FUNCTION", NULL, "{=X/bob,bob=X/bob}", "{bob=X/bob}", "REVOKE ALL ON FUNCTION s.x FROM PUBLIC;\n");
-    assert_commands(150000, "TABLE", NULL, "{bob=arwdDxt/bob}", "{}", "REVOKE ALL ON TABLE s.x FROM bob;\n");
+    begin_with(NULL, 150000);
+    return 0;
 }
 
-static void all_is_what_the_kind_and_the_version_have(void **state)
+static int end(void **state)
 {
     (void)state;
-    assert_commands(160000, "TABLE", NULL, "{}", "{alice=arwdDxt/bob}", "GRANT ALL ON TABLE s.x TO alice;\n");
-    assert_commands(170000, "TABLE", NULL, "{}", "{alice=arwdDxt/bob}",
-                    "GRANT SELECT,INSERT,REFERENCES,DELETE,TRIGGER,TRUNCATE,UPDATE ON TABLE s.x TO alice;\n");
-    assert_commands(170000, "TABLE", NULL, "{}", "{alice=arwdDxtm/bob,=m/bob}", "GRANT ALL ON TABLE s.x TO alice;\nGRANT MAINTAIN ON TABLE s.x TO PUBLIC;\n");
-    assert_commands(170000, "TABLE", "\"C c\"", "{}", "{alice=arwx/bob}", "GRANT ALL(\"C c\") ON TABLE s.x TO alice;\n");
-    assert_commands(150000, "TABLE", "c", "{}", "{alice=rw/bob}", "GRANT SELECT(c),UPDATE(c) ON TABLE s.x TO alice;\n");
-    assert_commands(150000, "SEQUENCE", NULL, "{}", "{alice=rwU/bob}", "GRANT ALL ON SEQUENCE s.x TO alice;\n");
-    assert_commands(150000, "DATABASE", NULL, "{}", "{alice=Tc/bob}", "GRANT CONNECT,TEMPORARY ON DATABASE s.x TO alice;\n");
-    assert_commands(150000, "PARAMETER", NULL, "{}", "{alice=A/bob}", "GRANT ALTER SYSTEM ON PARAMETER s.x TO alice;\n");
+    pgc_ddl_free(&ddl);
+    pgc_entries_free(&entries);
+    pgc_catalog_close(catalog);
+    return 0;
 }
 
-static void privileges_with_grant_option_stand_apart(void **state)
+static void roles_of_any_name_come_out_as_they_went_in(void **state)
 {
     (void)state;
-    assert_commands(150000, "TABLE", NULL, "{}", "{alice=r*w*/bob}", "GRANT SELECT,UPDATE ON TABLE s.x TO alice WITH GRANT OPTION;\n");
-    assert_commands(150000, "SCHEMA", NULL, "{}", "{alice=U*C*/bob}", "GRANT ALL ON SCHEMA s.x TO alice WITH GRANT OPTION;\n");
-    assert_commands(150000, "SCHEMA", NULL, "{}", "{alice=U*C/bob}",
-                    "GRANT CREATE ON SCHEMA s.x TO alice;\nGRANT USAGE ON SCHEMA s.x TO alice WITH GRANT OPTION;\n");
-    assert_commands(150000, "SCHEMA", NULL, "{alice=U*C*/bob}", "{}", "REVOKE ALL ON SCHEMA s.x FROM alice;\n");
-}
-
-static void the_owners_own_come_first_and_others_grant_as_themselves(void **state)
-{
-    (void)state;
-    assert_commands(150000, "SCHEMA", NULL, "{bob=UC/bob}", "{alice=U*/bob,=U/alice,bob=U/bob}",
-                    "REVOKE ALL ON SCHEMA s.x FROM bob;\n"
-                    "GRANT USAGE ON SCHEMA s.x TO bob;\n"
-                    "GRANT USAGE ON SCHEMA s.x TO alice WITH GRANT OPTION;\n"
-                    "SET SESSION AUTHORIZATION alice;\nGRANT USAGE ON SCHEMA s.x TO PUBLIC;\nRESET SESSION AUTHORIZATION;\n");
-}
-
-static void odd_role_names_are_read_and_written(void **state)
-{
-    (void)state;
-    assert_commands(150000, "SCHEMA", NULL, "{}", "{\"\\\"a \\\"\\\"q\\\"=U/bob\",\"\\\"x, {y}\\\\z=\\\"=C/bob\"}",
-                    "GRANT USAGE ON SCHEMA s.x TO \"a \"\"q\";\nGRANT CREATE ON SCHEMA s.x TO \"x, {y}\\z=\";\n");
-    pgc_buffer array;
-    pgc_acl_item *items;
-    pgc_arena *arena = pgc_arena_new(4096);
-    pgc_buffer_init(&array, 4096);
-    pgc_acl_append(&array, "a \"q\\", "U*C", "x,{=}");
-    pgc_acl_append(&array, "", "U", "plain_1");
-    pgc_buffer_byte(&array, '}');
-    assert_int_equal(pgc_acl_parse(arena, array.data, &items), 2);
-    assert_string_equal(items[0].grantee, "a \"q\\");
-    assert_string_equal(items[0].privileges, "U*C");
-    assert_string_equal(items[0].grantor, "x,{=}");
-    assert_string_equal(items[1].grantee, "");
-    assert_string_equal(items[1].grantor, "plain_1");
-    pgc_buffer_free(&array);
-    pgc_arena_free(arena);
-}
-
-static void a_list_that_is_none_is_refused(void **state)
-{
-    (void)state;
-    static const char *const broken[] = {"x", "{a}", "{a=r}", "{\"\\\"a=r/b\"}", "{a=r/\"\\\"b\"}", "{a=r/b=c}", "{NULL}"};
-    for (size_t i = 0; i < sizeof broken / sizeof broken[0]; i++) {
-        setting *s = set_up(NULL, 150000);
-        pgc_buffer out;
-        pgc_buffer_init(&out, 4096);
-        assert_false(pgc_ddl_acl_commands(&s->ddl, &out, "x", NULL, "s", "TABLE", broken[i], "{}", "bob", ""));
-        pgc_buffer_free(&out);
-        tear_down(s);
+    static const char *const names[] = {"alice", "", "Weekly Report", "say \"hi\"", "back\\slash", "a=b/c", "{x,y}", "\303\244"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        pgc_buffer text;
+        pgc_buffer_init(&text, 1000);
+        pgc_acl_append(&text, names[i], "r*w", "bob");
+        pgc_acl_append(&text, "bob", "U", names[i]);
+        pgc_buffer_byte(&text, '}');
+        pgc_acl_item *items;
+        assert_int_equal(pgc_acl_parse(arena, text.data, &items), 2);
+        assert_string_equal(items[0].grantee, names[i]);
+        assert_string_equal(items[0].privileges, "r*w");
+        assert_string_equal(items[0].grantor, "bob");
+        assert_string_equal(items[1].grantor, names[i]);
+        pgc_buffer_free(&text);
     }
 }
 
-static void an_upgrade_records_what_the_extension_granted(void **state)
+static void the_servers_own_quoting_is_understood(void **state)
 {
     (void)state;
-    pgc_dump_options upgrade = {.sections = PGC_SECTIONS_ALL, .binary_upgrade = true};
-    pgc_acl acl = {.acl = "{bob=X/bob,alice=X/bob}", .default_acl = "{=X/bob,bob=X/bob}", .initial_kind = 'e', .initial = "{bob=X/bob}"};
-    setting *s = set_up(&upgrade, 150000);
-    assert_int_not_equal(pgc_ddl_acl(&s->ddl, 7, 0, "FUNCTION", "f()", NULL, "s", NULL, "bob", &acl), 0);
-    assert_string_equal(s->entries.items[0]->create, "SELECT pg_catalog.binary_upgrade_set_record_init_privs(true);\n"
-                                                     "REVOKE ALL ON FUNCTION s.f() FROM PUBLIC;\n"
-                                                     "SELECT pg_catalog.binary_upgrade_set_record_init_privs(false);\n"
-                                                     "GRANT ALL ON FUNCTION s.f() TO alice;\n");
-    assert_string_equal(s->entries.items[0]->tag, "FUNCTION f()");
-    tear_down(s);
-    s = set_up(NULL, 150000);
-    assert_int_not_equal(pgc_ddl_acl(&s->ddl, 7, 0, "FUNCTION", "f()", NULL, "s", NULL, "bob", &acl), 0);
-    assert_string_equal(s->entries.items[0]->create, "GRANT ALL ON FUNCTION s.f() TO alice;\n");
-    tear_down(s);
+    pgc_acl_item *items;
+    assert_int_equal(pgc_acl_parse(arena, "{=U/postgres,\"\\\"ops B\\\"=r*/\\\"o\\\"\\\"x\\\"\"}", &items), 2);
+    assert_string_equal(items[0].grantee, "");
+    assert_string_equal(items[0].grantor, "postgres");
+    assert_string_equal(items[1].grantee, "ops B");
+    assert_string_equal(items[1].grantor, "o\"x");
 }
 
-/* The schema public of a server, owned by pg_database_owner (6171) or another. */
-static void assert_public(int version, const char *owner, const char *acl, const char *expected)
-{
-    pgc_dump_options options = {.sections = PGC_SECTIONS_ALL, .no_comments = true};
-    pgc_catalog *catalog = catalog_new(&options, version);
-    catalog_take(catalog, pgc_take_roles, "oid | rolname\n10 | alice\n6171 | pg_database_owner\n");
-    char table[512];
-    snprintf(table, sizeof table, "oid | nspname | nspowner | nspacl | default_acl\n3300 | public | %s | %s | ~\n", owner, acl);
-    catalog_take(catalog, pgc_take_schemas, table);
-    assert_sql(catalog, expected);
-    pgc_catalog_close(catalog);
-}
-
-static void the_schema_public_is_what_it_was_wherever_it_is_restored(void **state)
+static void what_is_no_list_of_items_is_refused(void **state)
 {
     (void)state;
-    static const char owner[] = "-- SCHEMA public\n-- *not* creating schema, since initdb creates it\n";
-    char expected[512];
-    assert_public(150000, "6171", "{pg_database_owner=UC/pg_database_owner,=U/pg_database_owner}", "");
-    assert_public(150000, "6171", "{pg_database_owner=UC/pg_database_owner,=UC/pg_database_owner}",
-                  "-- ACL SCHEMA public\nREVOKE USAGE ON SCHEMA public FROM PUBLIC;\nGRANT ALL ON SCHEMA public TO PUBLIC;\n");
-    /* before 15 everyone may create in it: a newer server must be told so, */
-    snprintf(expected, sizeof expected, "%s-- ACL SCHEMA public\nREVOKE USAGE ON SCHEMA public FROM PUBLIC;\nGRANT ALL ON SCHEMA public TO PUBLIC;\n", owner);
-    assert_public(140000, "10", "{alice=UC/alice,=UC/alice}", expected);
-    /* and an older one must be told that they may not */
-    snprintf(expected, sizeof expected, "%s-- ACL SCHEMA public\nREVOKE ALL ON SCHEMA public FROM PUBLIC;\nGRANT USAGE ON SCHEMA public TO PUBLIC;\n", owner);
-    assert_public(140000, "10", "{alice=UC/alice,=U/alice}", expected);
+    pgc_acl_item *items;
+    static const char *const broken[] = {"alice=r/bob", "{alice}", "{alice=r}", "{\"\\\"alice=r/bob\"}", "{NULL}", "{alice=r/bob=x}"};
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        assert_int_equal(pgc_acl_parse(arena, broken[i], &items), -1);
+    assert_int_equal(pgc_acl_parse(arena, "{}", &items), 0);
+    assert_int_equal(pgc_acl_parse(arena, NULL, &items), 0);
 }
 
-static void large_objects_come_one_by_one_or_in_groups(void **state)
+static void assert_commands(const char *kind, const char *column, const char *acl, const char *default_acl, const char *expected)
+{
+    pgc_buffer *out = pgc_ddl_buffer(&ddl);
+    pgc_buffer_text(out, "");
+    assert_true(pgc_ddl_acl_commands(&ddl, out, "t", column, "public", kind, acl, default_acl, "alice", ""));
+    assert_string_equal(out->data, expected);
+    pgc_ddl_after_object(&ddl);
+}
+
+static void only_the_difference_is_written(void **state)
 {
     (void)state;
-    static const char rows[] = "oid | lomowner | lomacl | default_acl\n"
-                               "71 | 10 | ~ | {alice=rw/alice}\n"
-                               "72 | 10 | ~ | {alice=rw/alice}\n"
-                               "70 | 10 | {alice=rw/alice,=r/alice} | {alice=rw/alice}\n"
-                               "73 | 10 | {alice=rw/alice,=r/alice} | {alice=rw/alice}\n"
-                               "74 | 11 | ~ | {bob=rw/bob}\n";
-    pgc_catalog *catalog = catalog_new(NULL, 160000);
-    catalog_take(catalog, pgc_take_large_objects, rows);
-    assert_sql(catalog, "-- BLOB 70\nSELECT pg_catalog.lo_create('70');\n"
-                        "-- ACL LARGE OBJECT 70\nGRANT SELECT ON LARGE OBJECT 70 TO PUBLIC;\n"
-                        "-- BLOB 71\nSELECT pg_catalog.lo_create('71');\n"
-                        "-- BLOB 72\nSELECT pg_catalog.lo_create('72');\n"
-                        "-- BLOB 73\nSELECT pg_catalog.lo_create('73');\n"
-                        "-- ACL LARGE OBJECT 73\nGRANT SELECT ON LARGE OBJECT 73 TO PUBLIC;\n"
-                        "-- BLOB 74\nSELECT pg_catalog.lo_create('74');\n"
-                        "-- BLOBS BLOBS\n");
-    pgc_catalog_close(catalog);
-    catalog = catalog_new(NULL, 170000);
-    catalog_take(catalog, pgc_take_large_objects, rows);
-    catalog_take(catalog, pgc_take_comments, "classoid | objoid | objsubid | text\n2613 | 72 | 0 | second of its group\n2613 | 99 | 0 | of none\n");
-    assert_sql(catalog, "-- BLOB METADATA 70..73\n70\n73\n"
-                        "-- ACL LARGE OBJECTS 70..73\nGRANT SELECT ON LARGE OBJECT 70 TO PUBLIC;\n"
-                        "-- BLOB METADATA 71..72\n71\n72\n"
-                        "-- COMMENT LARGE OBJECT 72\nCOMMENT ON LARGE OBJECT 72 IS 'second of its group';\n"
-                        "-- BLOB METADATA 74\n74\n"
-                        "-- BLOBS 70..73\n-- BLOBS 71..72\n-- BLOBS 74\n");
-    pgc_catalog_close(catalog);
+    assert_commands("TABLE", NULL, NULL, "{alice=arwdDxt/alice}", "");
+    assert_commands("TABLE", NULL, "{alice=arwdDxt/alice}", "{alice=arwdDxt/alice}", "");
+    assert_commands("TABLE", NULL, "{alice=arwdDxt/alice,bob=r/alice}", "{alice=arwdDxt/alice}", "GRANT SELECT ON TABLE public.t TO bob;\n");
+    assert_commands("TABLE", NULL, "{}", "{alice=arwdDxt/alice}", "REVOKE ALL ON TABLE public.t FROM alice;\n");
+    assert_commands("FUNCTION", NULL, "{alice=X/alice}", "{=X/alice,alice=X/alice}", "REVOKE ALL ON FUNCTION public.t FROM PUBLIC;\n");
 }
 
-/* CREATE DATABASE on a server of this version; columns and values as its query gives them. */
-static void assert_create_database(const pgc_dump_options *options, int version, const char *columns, const char *values, const char *expected)
-{
-    pgc_dump_options create = options ? *options : (pgc_dump_options){.sections = PGC_SECTIONS_ALL};
-    create.create_database = true;
-    pgc_catalog *catalog = catalog_new(&create, version);
-    char table[1024];
-    snprintf(table, sizeof table,
-             "oid | datname | datdba | encoding | datcollate | datctype | datconnlimit | datistemplate | lo_file | %s\n"
-             "900 | My db | 11 | UTF8 | C | C | -1 | f | 2613 | %s\n",
-             columns, values);
-    catalog_take(catalog, pgc_take_database, table);
-    pgc_buffer sql = catalog_sql(catalog);
-    assert_memory_equal(sql.data, expected, strlen(expected));
-    pgc_buffer_free(&sql);
-    pgc_catalog_close(catalog);
-}
-
-static void a_database_is_made_in_its_servers_words(void **state)
+static void all_is_all_that_the_version_has(void **state)
 {
     (void)state;
-#define MADE "-- DATABASE My db\nCREATE DATABASE \"My db\" WITH TEMPLATE = template0"
-    assert_create_database(NULL, 120000, "datcollversion", "~", MADE " ENCODING = 'UTF8' LC_COLLATE = 'C' LC_CTYPE = 'C';\n");
-    assert_create_database(NULL, 140000, "datcollversion", "~", MADE " ENCODING = 'UTF8' LOCALE = 'C';\n");
-    assert_create_database(NULL, 150000, "datlocprovider | datcollversion", "c | 2.36", MADE " ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C';\n");
-    assert_create_database(NULL, 160000, "datlocprovider | locale | daticurules", "i | en-US | &a < b",
-                           MADE " ENCODING = 'UTF8' LOCALE_PROVIDER = icu LOCALE = 'C' ICU_LOCALE = 'en-US' ICU_RULES = '&a < b';\n");
-    assert_create_database(NULL, 170000, "datlocprovider | locale", "b | C.UTF-8",
-                           MADE " ENCODING = 'UTF8' LOCALE_PROVIDER = builtin LOCALE = 'C' BUILTIN_LOCALE = 'C.UTF-8';\n");
-    assert_create_database(NULL, 150000, "datlocprovider | tablespace", "c | fast disk",
-                           MADE " ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C' TABLESPACE = \"fast disk\";\n");
-    pgc_dump_options upgrade = {.sections = PGC_SECTIONS_ALL, .binary_upgrade = true};
-    assert_create_database(&upgrade, 180000, "datlocprovider | datcollversion", "c | 2.36",
-                           MADE " OID = 900 STRATEGY = FILE_COPY ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C' COLLATION_VERSION = '2.36';\n");
-#undef MADE
+    assert_commands("TABLE", NULL, "{bob=arwdDxt/alice}", "{}", "GRANT ALL ON TABLE public.t TO bob;\n");
+    end(NULL);
+    begin_with(NULL, 170000);
+    assert_commands("TABLE", NULL, "{bob=arwdDxt/alice}", "{}", "GRANT SELECT,INSERT,REFERENCES,DELETE,TRIGGER,TRUNCATE,UPDATE ON TABLE public.t TO bob;\n");
+    assert_commands("TABLE", NULL, "{bob=arwdDxtm/alice}", "{}", "GRANT ALL ON TABLE public.t TO bob;\n");
 }
 
-static void settings_of_a_database_and_of_roles_in_it(void **state)
+static void grant_options_have_a_command_of_their_own(void **state)
 {
     (void)state;
-    assert_create_database(NULL, 150000, "datlocprovider | settings | role_names | role_settings | providers | labels",
-                           "c | {work_mem=5MB,\"search_path=\\\"A b\\\", public\"} | {alice,bob} | {\"app.x=it's\",\"search_path=\\\"\\\"\"} | {p} | {l}",
-                           "-- DATABASE My db\n"
-                           "CREATE DATABASE \"My db\" WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE_PROVIDER = libc LOCALE = 'C';\n"
-                           "-- SECURITY LABEL DATABASE \"My db\"\nSECURITY LABEL FOR p ON DATABASE \"My db\" IS 'l';\n"
-                           "-- DATABASE PROPERTIES My db\n"
-                           "ALTER DATABASE \"My db\" SET work_mem TO '5MB';\n"
-                           "ALTER DATABASE \"My db\" SET search_path TO 'A b', 'public';\n"
-                           "ALTER ROLE alice IN DATABASE \"My db\" SET \"app.x\" TO 'it''s';\n"
-                           "ALTER ROLE bob IN DATABASE \"My db\" SET search_path TO '';\n");
+    assert_commands("TABLE", NULL, "{bob=r*w/alice}", "{}", "GRANT UPDATE ON TABLE public.t TO bob;\nGRANT SELECT ON TABLE public.t TO bob WITH GRANT OPTION;\n");
+    assert_commands("SCHEMA", NULL, "{bob=U*C*/alice}", "{}", "GRANT ALL ON SCHEMA public.t TO bob WITH GRANT OPTION;\n");
+    assert_commands("TABLE", "c", "{bob=r/alice}", "{}", "GRANT SELECT(c) ON TABLE public.t TO bob;\n");
 }
+
+static void the_owners_own_come_first_and_others_grants_are_made_in_their_name(void **state)
+{
+    (void)state;
+    assert_commands("SEQUENCE", NULL, "{=r/bob,alice=rU/alice}", "{}",
+                    "GRANT SELECT,USAGE ON SEQUENCE public.t TO alice;\n"
+                    "SET SESSION AUTHORIZATION bob;\nGRANT SELECT ON SEQUENCE public.t TO PUBLIC;\nRESET SESSION AUTHORIZATION;\n");
+}
+
+static void a_broken_list_is_no_command(void **state)
+{
+    (void)state;
+    assert_false(pgc_ddl_acl_commands(&ddl, pgc_ddl_buffer(&ddl), "t", NULL, NULL, "TABLE", "{alice}", "{}", "alice", ""));
+    assert_false(pgc_ddl_acl_commands(&ddl, pgc_ddl_buffer(&ddl), "t", NULL, NULL, "TEAPOT", "{bob=r/alice}", "{}", "alice", ""));
+}
+
+static void an_entry_says_what_it_depends_on(void **state)
+{
+    (void)state;
+    pgc_acl acl = {.acl = "{bob=U/alice}", .default_acl = "{}"};
+    int id = pgc_ddl_acl(&ddl, 7, 8, "FOREIGN SERVER", "\"S\"", NULL, NULL, NULL, "alice", &acl);
+    assert_int_equal(entries.count, 1);
+    const pgc_entry *entry = entries.items[0];
+    assert_int_equal(entry->id, id);
+    assert_string_equal(entry->tag, "FOREIGN SERVER \"S\"");
+    assert_string_equal(entry->description, "ACL");
+    assert_int_equal(entry->dependency_count, 2);
+    assert_int_equal(entry->dependencies[0], 7);
+    assert_int_equal(entry->dependencies[1], 8);
+    acl.acl = acl.default_acl;
+    assert_int_equal(pgc_ddl_acl(&ddl, 7, 0, "FOREIGN SERVER", "\"S\"", NULL, NULL, NULL, "alice", &acl), 0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_a_new_object_has_is_not_granted),
-        cmocka_unit_test(all_is_what_the_kind_and_the_version_have),
-        cmocka_unit_test(privileges_with_grant_option_stand_apart),
-        cmocka_unit_test(the_owners_own_come_first_and_others_grant_as_themselves),
-        cmocka_unit_test(odd_role_names_are_read_and_written),
-        cmocka_unit_test(a_list_that_is_none_is_refused),
-        cmocka_unit_test(an_upgrade_records_what_the_extension_granted),
-        cmocka_unit_test(the_schema_public_is_what_it_was_wherever_it_is_restored),
-        cmocka_unit_test(large_objects_come_one_by_one_or_in_groups),
-        cmocka_unit_test(a_database_is_made_in_its_servers_words),
-        cmocka_unit_test(settings_of_a_database_and_of_roles_in_it),
+        TEST(roles_of_any_name_come_out_as_they_went_in),
+        TEST(the_servers_own_quoting_is_understood),
+        TEST(what_is_no_list_of_items_is_refused),
+        TEST(only_the_difference_is_written),
+        TEST(all_is_all_that_the_version_has),
+        TEST(grant_options_have_a_command_of_their_own),
+        TEST(the_owners_own_come_first_and_others_grants_are_made_in_their_name),
+        TEST(a_broken_list_is_no_command),
+        TEST(an_entry_says_what_it_depends_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
