@@ -1,6 +1,6 @@
 /*
  * The database itself, for --create: CREATE DATABASE with what cannot be changed later, then its comment, labels and privileges, and an entry with the properties that can be set, since CREATE DATABASE must stand
- * alone. What is written is for a server of the source's version or later: the locale's provider can be named from 15 on.
+ * alone. What is written is for a server of the source's version or later: the locale's provider can be named from 15 on. A binary upgrade, though, of an older server leads to 15 at least, and speaks its language.
  */
 #include "catalog/kinds.h"
 #include "catalog/setting.h"
@@ -75,11 +75,12 @@ static const char *text_or_null(const char *text)
 static void append_locale(pgc_ddl *ddl, pgc_buffer *out, const struct pgc_database *database)
 {
     const char *collate = text_or_null(database->collate), *ctype = text_or_null(database->ctype);
-    const char *provider = database->provider == 'b' ? "builtin" : database->provider == 'c' ? "libc" : database->provider == 'i' ? "icu" : NULL;
+    char letter = database->provider ? database->provider : ddl->options->binary_upgrade ? 'c' : 0;
+    const char *provider = letter == 'b' ? "builtin" : letter == 'c' ? "libc" : letter == 'i' ? "icu" : NULL;
     if (provider)
         pgc_buffer_format(out, " LOCALE_PROVIDER = %s", provider);
-    else if (database->provider)
-        pgc_ddl_fail(ddl, "unrecognized locale provider: %c", database->provider);
+    else if (letter)
+        pgc_ddl_fail(ddl, "unrecognized locale provider: %c", letter);
     if (ddl->version >= 130000 && collate && ctype && strcmp(collate, ctype) == 0) {
         append_option(ddl, out, "LOCALE", collate);
     } else {
@@ -95,7 +96,7 @@ static int write_create(pgc_ddl *ddl, const struct pgc_database *database, const
     pgc_buffer *create = pgc_ddl_buffer(ddl);
     bool upgrade = ddl->options->binary_upgrade;
     pgc_buffer_format(create, "CREATE DATABASE %s WITH TEMPLATE = template0", name);
-    if (upgrade && ddl->version >= 150000)
+    if (upgrade)
         pgc_buffer_format(create, " OID = %u", database->oid);
     if (upgrade && ddl->version >= 180000)
         pgc_buffer_text(create, " STRATEGY = FILE_COPY");
@@ -186,30 +187,28 @@ static void write_properties(pgc_ddl *ddl, const struct pgc_database *database, 
 
 /* ------------------------------------------------------------------ binary upgrade */
 
-/* The table of large objects is taken over as a file: its name (from 15 on) and its horizons must be those it had. */
+/* The table of large objects is taken over as a file: its name and its horizons must be those it had. */
 static void write_large_object_table(pgc_ddl *ddl, const struct pgc_database *database)
 {
-    struct {
+    const struct {
         const char *what;
         uint32_t oid;
         const struct lo_storage *storage;
     } relations[] = {{"heap", LO_RELATION, &database->lo}, {"index", LO_INDEX, &database->lo_index}};
-    bool keeps_files = ddl->version >= 150000, index_first = keeps_files && database->lo_index_first;
-    int count = keeps_files ? 2 : 1;
-    pgc_buffer *create = pgc_ddl_buffer(ddl);
-    if (keeps_files) {
-        pgc_buffer_text(create, "\n-- For binary upgrade, preserve pg_largeobject and index relfilenodes\n");
-        for (int r = 0; r < count; r++)
-            pgc_buffer_format(create, "SELECT pg_catalog.binary_upgrade_set_next_%s_relfilenode('%s'::pg_catalog.oid);\n",
-                              relations[r ^ index_first].what, relations[r ^ index_first].storage->file);
-        pgc_buffer_text(create, "TRUNCATE pg_catalog.pg_largeobject;\n");
+    pgc_buffer *files = pgc_ddl_buffer(ddl), *horizons = pgc_ddl_buffer(ddl);
+    for (int i = 0; i < 2; i++) {
+        int r = database->lo_index_first ? 1 - i : i;
+        pgc_buffer_format(files, "SELECT pg_catalog.binary_upgrade_set_next_%s_relfilenode('%s'::pg_catalog.oid);\n", relations[r].what,
+                          relations[r].storage->file);
+        pgc_buffer_format(horizons, "UPDATE pg_catalog.pg_class\nSET relfrozenxid = '%s', relminmxid = '%s'\nWHERE oid = %u;\n",
+                          relations[r].storage->frozen_xid, relations[r].storage->min_multixid, relations[r].oid);
     }
-    pgc_buffer_text(create, "\n-- For binary upgrade, set pg_largeobject relfrozenxid and relminmxid\n");
-    for (int r = 0; r < count; r++)
-        pgc_buffer_format(create, "UPDATE pg_catalog.pg_class\nSET relfrozenxid = '%s', relminmxid = '%s'\nWHERE oid = %u;\n",
-                          relations[r ^ index_first].storage->frozen_xid, relations[r ^ index_first].storage->min_multixid,
-                          relations[r ^ index_first].oid);
-    PGC_ENTRY(ddl, .id = -1, .tag = "pg_largeobject", .description = "pg_largeobject", .section = PGC_SECTION_PRE_DATA, .create = create->data);
+    PGC_ENTRY(ddl, .id = -1, .tag = "pg_largeobject", .description = "pg_largeobject", .section = PGC_SECTION_PRE_DATA,
+              .create = pgc_ddl_format(ddl,
+                                       "\n-- For binary upgrade, preserve pg_largeobject and index relfilenodes\n%s"
+                                       "TRUNCATE pg_catalog.pg_largeobject;\n"
+                                       "\n-- For binary upgrade, set pg_largeobject relfrozenxid and relminmxid\n%s",
+                                       files->data, horizons->data));
 }
 
 void pgc_write_database(pgc_ddl *ddl)
