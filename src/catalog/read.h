@@ -47,9 +47,15 @@ typedef struct pgc_reader {
     const char *sql;      /* pgc_sql_… */
     int from, until;      /* major versions that have it: 14, 0 for no bound */
     bool (*wanted)(const pgc_catalog *catalog); /* NULL: always */
-    /* Turns the rows into objects. Called once, with no connection at hand: whatever it needs must stand in the query. */
+    /* Turns the rows into objects. Called once (or for each part), with no connection at hand: whatever it needs must stand in the query. */
     int (*take)(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *err);
+    bool in_parts; /* the server works long for each of :tables, so the query may be sent for some of them at a time; take is called for each part's rows, in order */
 } pgc_reader;
+
+/* Which of :tables and :chosen a query is about: part number of count, from 0. */
+typedef struct pgc_read_part {
+    int number, count;
+} pgc_read_part;
 
 /* readers.c; both end with a row whose what is NULL. pgc_readers_first are run one by one, before the relations are chosen and locked; the rest side by side. */
 extern const pgc_reader pgc_readers_first[];
@@ -59,7 +65,7 @@ extern const pgc_reader pgc_readers[];
 int pgc_read(pgc_catalog *catalog, const pgc_reader *readers, bool parallel, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* The text of a query for this catalog's server. */
-int pgc_read_sql(const pgc_catalog *catalog, const char *sql, pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_read_sql(const pgc_catalog *catalog, const char *sql, const pgc_read_part *part, pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* A few lists parsed from the text form of a one-dimensional array ("{a,"b c",NULL}"): values copied into the arena, NULL for NULL. Gives the count, -1 when text is no array. */
 int pgc_parse_array(pgc_arena *arena, const char *text, char ***items);
