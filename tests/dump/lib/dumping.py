@@ -18,12 +18,45 @@ def normal(text):
     return NUMBERS.sub(b"", WHO.sub(b"", KEY.sub(rb"\\restrict", text)))
 
 
-class Pair:
-    """pg_dump and pgconvoy over one database. Differences are gathered, and named together by done()."""
+EVERYTHING = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../every_kind_of_object_dumps_as_pg_dump_does")
 
-    def __init__(self, s, server, database):
+
+def statements(major, debian, names, folder):
+    """The SQL files of a folder, for a server: a line may end in `--@ 14+`, `--@ debian` or `--@ never`."""
+    lines, sources = [], []
+    for name in names:
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
+            sources += file
+    for line in sources:
+        body, _, note = line.rstrip("\n").partition("--@")
+        words = note.split()
+        wanted = "never" not in words and ("debian" not in words or debian)
+        for word in words:
+            if match := re.fullmatch(r"(\d+)\+", word):
+                wanted = wanted and major >= int(match[1])
+        if wanted:
+            lines.append(body)
+    return "\n".join(lines)
+
+
+def everything(server, debian):
+    """Makes the database "everything", which has one of every kind of object."""
+    server.sql("CREATE ROLE dump_owner; CREATE ROLE dump_reader; CREATE ROLE dump_other; CREATE ROLE dump_super SUPERUSER;")
+    server.sql("CREATE DATABASE everything; ALTER DATABASE everything SET work_mem = '5MB'; ALTER ROLE dump_reader IN DATABASE everything SET search_path = app, public;"
+               "COMMENT ON DATABASE everything IS 'all of it'; GRANT CONNECT ON DATABASE everything TO dump_reader")
+    text = statements(server.version, debian, ("everything.sql", "types.sql", "tables.sql"), EVERYTHING)
+    done = subprocess.run([client("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", server.socket_conninfo("everything")], text=True, input=text,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert done.returncode == 0, done.stderr
+
+
+class Pair:
+    """pg_dump and pgconvoy over one database. Differences are gathered, and named together by done(). The stock programs are Debian's, or those of a folder."""
+
+    def __init__(self, s, server, database, programs=None):
         self.s, self.server, self.database = s, server, database
-        self.commands = {"theirs": [client("pg_dump")], "ours": [PGCONVOY, "dump"]}
+        self.programs = programs or os.path.dirname(client("pg_dump"))
+        self.commands = {"theirs": [os.path.join(self.programs, "pg_dump")], "ours": [PGCONVOY, "dump"]}
         self.problems = []
 
     def dump(self, who, options, database=None):
@@ -60,7 +93,7 @@ class Pair:
         for who in self.commands:
             path = os.path.join(self.s.folder, f"{what}.{who}.archive".replace(" ", "_"))
             self.dump(who, [*options, "-f", path])
-            restore = [client("pg_restore")]
+            restore = [os.path.join(self.programs, "pg_restore")]
             listed[who] = subprocess.run([*restore, "-l", path], stdout=subprocess.PIPE).stdout
             listed[who] = re.sub(rb"(?m)^(;.*\n|\d+; \d+ \d+ )", b"", listed[who])
             text[who] = subprocess.run([*restore, "-f", "-", path], stdout=subprocess.PIPE).stdout
