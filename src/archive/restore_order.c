@@ -7,6 +7,9 @@
 
 typedef enum node_state { WAITING, READY, RUNNING, DONE } node_state;
 
+/* The passes, with the privileges of schemas before all others: who grants on what was granted to it (SET SESSION AUTHORIZATION) needs the schema, too, and no dependency says so. */
+typedef enum restore_stage { STAGE_MAIN, STAGE_SCHEMA_ACL, STAGE_ACL, STAGE_POST_ACL } restore_stage;
+
 typedef struct node {
     const pgc_entry *entry;
     int *needs; /* places; a table in post-data stands for its data */
@@ -17,7 +20,7 @@ typedef struct node {
     int table_data; /* place, or -1 */
     bool locks;     /* exclusively the tables among its needs */
     node_state state;
-    pgc_pass pass;
+    restore_stage stage;
 } node;
 
 struct pgc_restore_order {
@@ -26,7 +29,7 @@ struct pgc_restore_order {
     int count;
     int *heap, heap_count;
     int *running, running_count;
-    pgc_pass pass;
+    restore_stage stage;
     int left; /* how far pgc_restore_order_left has looked */
 };
 
@@ -68,7 +71,7 @@ static int pop(pgc_restore_order *order)
 static void make_ready(pgc_restore_order *order, int place)
 {
     node *node = &order->nodes[place];
-    if (node->state != WAITING || node->missing > 0 || node->pass != order->pass)
+    if (node->state != WAITING || node->missing > 0 || node->stage != order->stage)
         return;
     node->state = READY;
     push(order, place);
@@ -145,6 +148,18 @@ static int link_back(pgc_restore_order *order)
     return 0;
 }
 
+static restore_stage stage_of(const pgc_entry *entry)
+{
+    switch (pgc_entry_pass(entry)) {
+    case PGC_PASS_ACL:
+        return strncmp(entry->tag, "SCHEMA ", 7) == 0 ? STAGE_SCHEMA_ACL : STAGE_ACL;
+    case PGC_PASS_POST_ACL:
+        return STAGE_POST_ACL;
+    default:
+        return STAGE_MAIN;
+    }
+}
+
 static int fill(pgc_restore_order *order, const pgc_entries *entries, const bool *done)
 {
     int max = max_id(entries);
@@ -160,7 +175,7 @@ static int fill(pgc_restore_order *order, const pgc_entries *entries, const bool
     for (int i = 0; i < order->count; i++) {
         pgc_entry *entry = entries->items[i];
         place_of[entry->id] = i;
-        order->nodes[i] = (node){.entry = entry, .bytes = entry->data_size, .table_data = -1, .pass = pgc_entry_pass(entry), .state = done[i] ? DONE : WAITING};
+        order->nodes[i] = (node){.entry = entry, .bytes = entry->data_size, .table_data = -1, .stage = stage_of(entry), .state = done[i] ? DONE : WAITING};
     }
     find_table_data(order, place_of, max);
     for (int i = 0; i < order->count; i++)
@@ -169,9 +184,9 @@ static int fill(pgc_restore_order *order, const pgc_entries *entries, const bool
     return link_back(order);
 }
 
-static void begin_pass(pgc_restore_order *order, pgc_pass pass)
+static void begin_stage(pgc_restore_order *order, restore_stage stage)
 {
-    order->pass = pass;
+    order->stage = stage;
     for (int i = 0; i < order->count; i++)
         make_ready(order, i);
 }
@@ -186,7 +201,7 @@ pgc_restore_order *pgc_restore_order_new(const pgc_entries *entries, const bool 
         (void)pgc_error_out_of_memory(err);
         return NULL;
     }
-    begin_pass(order, PGC_PASS_MAIN);
+    begin_stage(order, STAGE_MAIN);
     return order;
 }
 
@@ -243,8 +258,8 @@ static int take_ready(pgc_restore_order *order)
 int pgc_restore_order_next(pgc_restore_order *order)
 {
     int place = take_ready(order);
-    while (place < 0 && order->running_count == 0 && order->pass < PGC_PASS_POST_ACL) {
-        begin_pass(order, order->pass + 1);
+    while (place < 0 && order->running_count == 0 && order->stage < STAGE_POST_ACL) {
+        begin_stage(order, order->stage + 1);
         place = take_ready(order);
     }
     if (place >= 0) {
@@ -276,7 +291,7 @@ void pgc_restore_order_done(pgc_restore_order *order, int place)
 
 bool pgc_restore_order_is_over(const pgc_restore_order *order)
 {
-    return order->running_count == 0 && order->heap_count == 0 && order->pass == PGC_PASS_POST_ACL;
+    return order->running_count == 0 && order->heap_count == 0 && order->stage == STAGE_POST_ACL;
 }
 
 int pgc_restore_order_left(pgc_restore_order *order)
