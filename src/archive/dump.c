@@ -146,7 +146,7 @@ static int make_script(dump *dump, pgconvoy_error *err)
                                     .database_name = pgc_catalog_database_name(dump->catalog),
                                     .server_version = version,
                                     .dump_version = dump->dump_version};
-    if (is_plain(dump) && !dump->options.restrict_key && pgc_restrict_key(dump->key, err) != 0)
+    if (!dump->options.restrict_key && pgc_restrict_key(dump->key, err) != 0)
         return -1;
     dump->script_options = script_options_of(dump);
     dump->script = pgc_script_new(&dump->script_options, &dump->head, &dump->entries, err);
@@ -282,7 +282,7 @@ static int write_archive(dump *dump, pgconvoy_error *err)
         return write_archive_with(dump, NULL, err);
     pgc_buffer restore_sql;
     pgc_buffer_init(&restore_sql, SIZE_MAX / 2);
-    int result = pgc_dump_tar_script(&dump->script_options, &dump->head, &dump->entries, &restore_sql, err);
+    int result = pgc_dump_tar_script(&dump->script_options, dump->key, &dump->head, &dump->entries, &restore_sql, err);
     if (result == 0)
         result = write_archive_with(dump, restore_sql.data, err);
     pgc_buffer_free(&restore_sql);

@@ -28,11 +28,12 @@ static int add_reference(void *arg, const pgc_entry *entry, const pgc_data_targe
     return pgc_buffer_check(out, err);
 }
 
-int pgc_dump_tar_script(const pgc_script_options *of_dump, const pgc_archive_head *head, pgc_entries *entries, pgc_buffer *out, pgconvoy_error *err)
+int pgc_dump_tar_script(const pgc_script_options *of_dump, const char *restrict_key, const pgc_archive_head *head, pgc_entries *entries, pgc_buffer *out, pgconvoy_error *err)
 {
     pgc_script_options options = *of_dump;
     options.clean = true;
     options.superuser = NULL;
+    options.restrict_key = restrict_key;
     options.verbose = false;
     options.progress = NULL;
     pgc_script *script = pgc_script_new(&options, head, entries, err);
