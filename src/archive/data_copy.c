@@ -120,12 +120,18 @@ static int copy_out(pgc_data_source *source, const char *sql, piece *piece, pgco
         pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "the server answered otherwise than with rows");
         return -1;
     }
-    if (take_rows(source, piece, err))
+    if (take_rows(source, piece, err)) {
+        pgc_error_prefix(err, "dumping the contents of table \"%s\" failed", source->table->relation->object.name);
         return -1;
+    }
     result = PQgetResult(source->conn);
     bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
-    if (!good)
+    if (!good) {
         pgc_connection_error(source->conn, result, "PQgetResult() failed", err);
+        pgc_error_prefix(err, "dumping the contents of table \"%s\" failed", source->table->relation->object.name);
+        if (err->code == PGCONVOY_ERROR_SOURCE)
+            err->code = PGCONVOY_ERROR_DATA; /* the query was good: it is a row that could not be read */
+    }
     PQclear(result);
     while ((result = PQgetResult(source->conn)))
         PQclear(result);
@@ -139,10 +145,8 @@ int pgc_data_copy_rows(pgc_data_source *source, pgconvoy_error *err)
     append_copy(source, &sql);
     piece piece = {malloc(PIECE_BYTES), 0};
     int result = piece.bytes ? pgc_buffer_check(&sql, err) : pgc_error_out_of_memory(err);
-    if (result == 0 && copy_out(source, sql.data, &piece, err)) {
-        pgc_error_prefix(err, "dumping the contents of table \"%s\" failed", source->table->relation->object.name);
-        result = -1;
-    }
+    if (result == 0)
+        result = copy_out(source, sql.data, &piece, err);
     if (result == 0)
         result = send_piece(source, &piece, err);
     if (result == 0 && source->blocks.end < 0)

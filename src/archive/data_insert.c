@@ -12,6 +12,8 @@
 /* Types by their oids in pg_type, which never change. */
 enum { BOOL = 16, INT8 = 20, INT2 = 21, INT4 = 23, OID = 26, FLOAT4 = 700, FLOAT8 = 701, BIT = 1560, VARBIT = 1562, NUMERIC = 1700 };
 
+static const char fetch_rows[] = "FETCH ALL FROM pgconvoy_rows";
+
 typedef struct inserter {
     pgc_data_source *source;
     pgc_buffer out;
@@ -165,7 +167,7 @@ static int take_row(inserter *inserter, const PGresult *row, pgconvoy_error *err
         inserter->source->totals->rows++;
         return inserter->out.length < PIECE_BYTES && !inserter->out.failed ? 0 : flush(inserter, err);
     default:
-        pgc_connection_error(inserter->source->conn, row, "reading rows", err);
+        pgc_connection_error(inserter->source->conn, row, fetch_rows, err);
         return -1;
     }
 }
@@ -175,8 +177,8 @@ static int write_rows(inserter *inserter, const char *query, pgconvoy_error *err
     PGconn *conn = inserter->source->conn;
     if (pgc_execute(conn, query, err))
         return -1;
-    if (!PQsendQuery(conn, "FETCH ALL FROM pgconvoy_rows") || !PQsetSingleRowMode(conn)) {
-        pgc_connection_error(conn, NULL, "reading rows", err);
+    if (!PQsendQuery(conn, fetch_rows) || !PQsetSingleRowMode(conn)) {
+        pgc_connection_error(conn, NULL, fetch_rows, err);
         return -1;
     }
     int result = 0;
@@ -208,10 +210,8 @@ int pgc_data_insert_rows(pgc_data_source *source, pgconvoy_error *err)
     int result = append_query(&inserter, &query, err);
     if (result == 0)
         result = make_beginning(&inserter, err);
-    if (result == 0 && write_rows(&inserter, query.data, err)) {
-        pgc_error_prefix(err, "dumping the contents of table \"%s\" failed", source->table->relation->object.name);
-        result = -1;
-    }
+    if (result == 0)
+        result = write_rows(&inserter, query.data, err);
     pgc_buffer_free(&query);
     pgc_buffer_free(&inserter.out);
     return result;
