@@ -120,6 +120,8 @@ static pgc_script_options script_options_of(const dump *dump)
         .disable_dollar_quoting = from->disable_dollar_quoting,
         .binary_upgrade = from->binary_upgrade,
         .sequence_data = from->sequence_data,
+        .statistics = from->statistics,
+        .statistics_only = from->statistics_only,
         .include_everything = pgc_options_include_everything(from),
         .inserts = from->inserts,
         .column_inserts = from->column_inserts,
@@ -297,6 +299,7 @@ static void add_consequences(dump *dump)
     /* An archive has the database's entry, in case a restore is to make it. */
     options->create_database |= !is_plain(dump);
     options->sequence_data |= options->binary_upgrade;
+    options->statistics |= options->statistics_only;
     if (pgc_options_include_everything(options) && !options->schema_only && !options->no_large_objects)
         options->large_objects = true;
 }

@@ -19,6 +19,7 @@ typedef struct pgc_script_options {
     bool verbose;                 /* TOC numbers and dependencies in the comments */
     bool quote_all_identifiers;
     bool no_statistics;           /* 18: no optimizer statistics */
+    bool statistics;              /* they are wanted also beside schema_only or data_only */
     bool statistics_only;
     const char *superuser, *restrict_key, *encoding;
     const char *role;             /* SET ROLE, or NULL */

@@ -123,13 +123,15 @@ static unsigned parts_of(const pgc_script *script, const pgc_entry *entry, const
 {
     const pgc_script_options *options = script->options;
     unsigned parts = PGC_WRITES_SCHEMA | PGC_WRITES_DATA;
-    bool is_large_object = script_is_large_object(entry);
+    bool is_large_object = script_is_large_object(entry), is_statistics = (kind->traits & SCRIPT_STATISTICS) != 0;
+    if (is_statistics)
+        return options->statistics || options->statistics_only || (!options->schema_only && !options->data_only) ? PGC_WRITES_SCHEMA : 0;
+    if (options->statistics_only)
+        return 0;
     if (!entry->has_data)
         parts = (kind->traits & SCRIPT_DATA) || is_large_object ? PGC_WRITES_DATA : PGC_WRITES_SCHEMA;
     if (!entry->create || !entry->create[0] || loads_through_root(entry))
         parts &= ~PGC_WRITES_SCHEMA;
-    if (options->statistics_only && !(kind->traits & SCRIPT_STATISTICS))
-        return 0;
     if (options->schema_only && !(options->sequence_data && strcmp(entry->description, "SEQUENCE SET") == 0) &&
         !(options->binary_upgrade && is_large_object && !entry->has_data)) /* an upgrade wants what is said of them; their bytes it copies itself */
         parts &= PGC_WRITES_SCHEMA;

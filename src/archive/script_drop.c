@@ -4,30 +4,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The oids of an entry of several large objects, one a line; calls add for each. */
-static void add_for_each_line(pgc_buffer *out, const char *lines, const char *before, const char *after)
-{
-    while (lines && *lines) {
-        size_t length = strcspn(lines, "\n");
-        if (length > 0) {
-            pgc_buffer_text(out, before);
-            pgc_buffer_append(out, lines, length);
-            pgc_buffer_text(out, after);
-        }
-        lines += length + (lines[length] == '\n');
-    }
-}
+#define UNLINK "SELECT pg_catalog.lo_unlink('"
+#define UNLINK_IF_EXISTS "SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata WHERE oid = '"
 
 static void drop_large_objects(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
-    bool if_exists = script->options->if_exists;
-    const char *before = if_exists ? "SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata WHERE oid = '"
-                                   : "SELECT pg_catalog.lo_unlink('";
-    const char *after = if_exists ? "';\n" : "');\n";
-    if (strcmp(entry->description, "BLOB METADATA") == 0)
-        add_for_each_line(out, entry->create, before, after);
+    if (script->options->if_exists)
+        script_for_each_oid(out, entry, LITERAL(UNLINK_IF_EXISTS), LITERAL("';\n"));
     else
-        pgc_buffer_format(out, "%s%u%s", before, entry->oid, after);
+        script_for_each_oid(out, entry, LITERAL(UNLINK), LITERAL("');\n"));
 }
 
 /* "DROP TABLE x" as "DROP TABLE IF EXISTS x"; in ALTER TABLE … DROP CONSTRAINT both have it. */
@@ -65,14 +50,14 @@ static void add_drop(pgc_script *script, pgc_buffer *out, const pgc_entry *entry
     script_say(script, "dropping %s %s", entry->description, entry->tag);
     script_become_owner(script, out, entry);
     script_select_schema(script, out, entry->schema);
-    if (!entry->drop[0])
-        return;
     if (strcmp(entry->description, "BLOB METADATA") == 0)
         drop_large_objects(script, out, entry);
+    else if (!entry->drop[0])
+        return;
     else if (!script->options->if_exists || strncmp(entry->drop, "--", 2) == 0)
         pgc_buffer_text(out, entry->drop);
     else if (kind->traits & SCRIPT_LARGE_OBJECT)
-        drop_large_objects(script, out, entry);
+        pgc_buffer_format(out, UNLINK_IF_EXISTS "%u';\n", entry->oid);
     else
         add_if_exists(script, out, entry);
 }

@@ -47,40 +47,55 @@ static bool is_schema(const pgc_entry *entry)
     return strcmp(entry->description, "SCHEMA") == 0;
 }
 
-/* Several large objects: one lo_create for each line of the definition. */
-static void add_large_objects(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
+void script_for_each_oid(pgc_buffer *out, const pgc_entry *objects, const char *before, size_t before_length, const char *after, size_t after_length)
 {
-    for (const char *line = entry->create; line && *line;) {
+    for (const char *line = objects->create; line && *line;) {
         size_t length = strcspn(line, "\n");
-        if (length > 0)
-            pgc_buffer_format(out, "SELECT pg_catalog.lo_create('%.*s');\n", (int)length, line);
+        if (length > 0) {
+            pgc_buffer_append(out, before, before_length);
+            pgc_buffer_append(out, line, length);
+            pgc_buffer_append(out, after, after_length);
+        }
         line += length + (line[length] == '\n');
     }
-    (void)script;
     pgc_buffer_byte(out, '\n');
 }
 
-/* The privileges of the first stand for those of all the large objects that the entry is about (17). */
+/* The end of the command that begins here, behind its semicolon: only role names in it are quoted. */
+static const char *end_of_command(const char *sql)
+{
+    bool quoted = false;
+    for (; *sql && (*sql != ';' || quoted); sql++)
+        quoted ^= *sql == '"';
+    return sql + (*sql == ';');
+}
+
+/* Privileges that several large objects have in common (17): the commands name the first, and are written for each. */
 static bool add_acl_of_large_objects(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
+    static const char mark[] = "LARGE OBJECT ";
     if (!script_tag_begins(entry, "LARGE OBJECTS ") || entry->dependency_count == 0)
         return false;
     int id = entry->dependencies[0];
     const pgc_entry *objects = id > 0 && id <= script->max_id ? script->by_id[id] : NULL;
-    if (!objects || strcmp(objects->description, "BLOB METADATA") != 0 || !objects->create)
+    if (!objects || strcmp(objects->description, "BLOB METADATA") != 0)
         return false;
-    /* Each command reads "… ON LARGE OBJECT first …". */
-    static const char mark[] = "LARGE OBJECT ";
-    for (const char *line = objects->create; *line;) {
-        size_t length = strcspn(line, "\n");
-        const char *rest = entry->create;
-        for (const char *at; length > 0 && (at = strstr(rest, mark)); rest = at + sizeof mark - 1 + strspn(at + sizeof mark - 1, "0123456789")) {
-            pgc_buffer_append(out, rest, (size_t)(at + sizeof mark - 1 - rest));
-            pgc_buffer_append(out, line, length);
-        }
-        if (length > 0)
-            pgc_buffer_text(out, rest);
-        line += length + (line[length] == '\n');
+    for (const char *command = entry->create, *end; *command; command = end + strspn(end, " \r\n")) {
+        end = end_of_command(command);
+        const char *at = strstr(command, mark);
+        if (!at || at > end)
+            return false;
+        at += sizeof mark - 1;
+        const char *rest = at + strspn(at, "0123456789");
+        pgc_buffer tail;
+        pgc_buffer_init(&tail, 1 << 20);
+        pgc_buffer_append(&tail, rest, (size_t)(end - rest));
+        pgc_buffer_byte(&tail, '\n');
+        if (tail.failed)
+            out->failed = true;
+        else
+            script_for_each_oid(out, objects, command, (size_t)(at - command), tail.data, tail.length);
+        pgc_buffer_free(&tail);
     }
     pgc_buffer_byte(out, '\n');
     return true;
@@ -96,7 +111,7 @@ static void add_definition(const pgc_script *script, pgc_buffer *out, const pgc_
         return;
     }
     if (strcmp(entry->description, "BLOB METADATA") == 0)
-        add_large_objects(script, out, entry);
+        script_for_each_oid(out, entry, LITERAL("SELECT pg_catalog.lo_create('"), LITERAL("');\n"));
     else if (strcmp(entry->description, "ACL") == 0 && add_acl_of_large_objects(script, out, entry))
         return;
     else if (entry->create && entry->create[0]) {
@@ -129,6 +144,18 @@ static void add_owner_to(const pgc_script *script, pgc_buffer *out, const pgc_en
     pgc_buffer_text(out, end);
 }
 
+static void add_owner_of_large_objects(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
+{
+    pgc_buffer tail;
+    pgc_buffer_init(&tail, 1 << 16);
+    add_owner_to(script, &tail, entry, ";\n");
+    if (tail.failed)
+        out->failed = true;
+    else
+        script_for_each_oid(out, entry, LITERAL("ALTER LARGE OBJECT "), tail.data, tail.length);
+    pgc_buffer_free(&tail);
+}
+
 static void add_owner(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
     const pgc_script_options *options = script->options;
@@ -145,13 +172,7 @@ static void add_owner(const pgc_script *script, pgc_buffer *out, const pgc_entry
         script_warn(script, "don't know how to set owner for object type \"%s\"", entry->description);
         return;
     case SCRIPT_OWNER_LARGE_OBJECTS:
-        for (const char *line = entry->create; line && *line;) {
-            size_t length = strcspn(line, "\n");
-            pgc_buffer_format(out, "ALTER LARGE OBJECT %.*s", (int)length, line);
-            add_owner_to(script, out, entry, ";\n");
-            line += length + (line[length] == '\n');
-        }
-        pgc_buffer_byte(out, '\n');
+        add_owner_of_large_objects(script, out, entry);
         return;
     default:
         pgc_buffer_text(out, "ALTER ");

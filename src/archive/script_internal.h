@@ -89,6 +89,11 @@ void script_select_schema(pgc_script *script, pgc_buffer *out, const char *schem
 void script_select_tablespace(pgc_script *script, pgc_buffer *out, const char *tablespace);
 void script_select_access_method(pgc_script *script, pgc_buffer *out, const char *access_method);
 
+/* ---- script_entry.c */
+#define LITERAL(text) text, sizeof(text) - 1
+/* Commands for each of the large objects of a BLOB METADATA entry, whose definition is their oids, one a line: before, the oid, after; then an empty line. */
+void script_for_each_oid(pgc_buffer *out, const pgc_entry *objects, const char *before, size_t before_length, const char *after, size_t after_length);
+
 /* ---- script_drop.c */
 void script_drops(pgc_script *script, pgc_buffer *out);
 

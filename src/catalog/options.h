@@ -53,6 +53,7 @@ typedef struct pgc_dump_options {
     /* ---- which parts */
     bool schema_only, data_only;
     bool statistics; /* 18: optimizer statistics */
+    bool statistics_only;
     unsigned sections; /* PGC_SECTIONS_… */
     bool large_objects, no_large_objects; /* -b -B */
     bool no_owner, no_acl, no_comments, no_publications, no_security_labels, no_subscriptions, no_tablespaces;

@@ -64,9 +64,12 @@ static int check_combinations(const cli_dump *dump, pgconvoy_error *err)
         const char *message;
     } rows[] = {
         {schema_only && data_only, "options -s/--schema-only and -a/--data-only cannot be used together"},
+        {schema_only && o->statistics_only, "options -s/--schema-only and --statistics-only cannot be used together"},
+        {data_only && o->statistics_only, "options -a/--data-only and --statistics-only cannot be used together"},
         {schema_only && dump->no_schema, "options -s/--schema-only and --no-schema cannot be used together"},
         {data_only && dump->no_data, "options -a/--data-only and --no-data cannot be used together"},
         {dump->no_schema && dump->no_data && !o->statistics, "options --no-schema and --no-data leave nothing to dump"},
+        {o->statistics_only && dump->no_statistics, "options --statistics-only and --no-statistics cannot be used together"},
         {o->statistics && dump->no_statistics, "options --statistics and --no-statistics cannot be used together"},
         {schema_only && foreign, "options -s/--schema-only and --include-foreign-data cannot be used together"},
         {o->jobs > 1 && foreign, "option --include-foreign-data is not supported with parallel backup"},

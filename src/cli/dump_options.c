@@ -81,6 +81,7 @@ const cli_pg_option cli_dump_options[] = {
     SWITCH("serializable-deferrable", 0, CONTENT, OPTION(serializable_deferrable), "wait until the dump can be free of anomalies"),
     TEXT("snapshot", 0, "SNAPSHOT", CONTENT, OPTION(snapshot), "dump this exported snapshot"),
     SWITCH("statistics", 0, CONTENT, OPTION(statistics), "with planner statistics (servers from 18 on)"),
+    SWITCH("statistics-only", 0, CONTENT, OPTION(statistics_only), "only planner statistics (servers from 18 on)"),
     SWITCH("strict-names", 0, CONTENT, OPTION(strict_names), "fail when a pattern of -e, -n or -t matches nothing"),
     NAMES("table-and-children", 0, "PATTERN", CONTENT, OPTION(include_tables_and_children), "only these tables, with their partitions and children"),
     SWITCH("use-set-session-authorization", 0, CONTENT, OPTION(use_set_session_authorization),

@@ -290,7 +290,7 @@ static void large_objects_are_written_in_pieces(void **state)
         {1, "BLOB", NULL, "77", PRE, "SELECT pg_catalog.lo_create('77');\n", "SELECT pg_catalog.lo_unlink('77');\n", 0},
         {2, "BLOBS", NULL, "BLOBS", DATA, NULL, NULL, 0},
         {3, "BLOB METADATA", NULL, "78..79", PRE, "78\n79\n", "-- dummy", 0}, /* 17 */
-        {4, "ACL", NULL, "LARGE OBJECTS 78..79", NONE, "GRANT SELECT ON LARGE OBJECT 78 TO x;\n", NULL, 3},
+        {4, "ACL", NULL, "LARGE OBJECTS 78..79", NONE, "REVOKE ALL ON LARGE OBJECT 78 FROM joe;\nGRANT SELECT ON LARGE OBJECT 78 TO \"x;y\";\n", NULL, 3},
     };
     char *script = script_of(rows, COUNT(rows), &(pgc_script_options){.sections = PGC_SECTIONS_ALL, .clean = true}, "17");
     has(script, "BEGIN;\n\nSELECT pg_catalog.lo_open('77', 131072);\nSELECT pg_catalog.lowrite(0, '\\xabab");
@@ -298,7 +298,8 @@ static void large_objects_are_written_in_pieces(void **state)
     has(script, "ALTER LARGE OBJECT 77 OWNER TO joe;\n");
     has(script, "SELECT pg_catalog.lo_create('78');\nSELECT pg_catalog.lo_create('79');\n");
     has(script, "ALTER LARGE OBJECT 78 OWNER TO joe;\nALTER LARGE OBJECT 79 OWNER TO joe;\n");
-    has(script, "GRANT SELECT ON LARGE OBJECT 78 TO x;\nGRANT SELECT ON LARGE OBJECT 79 TO x;\n");
+    has(script, "REVOKE ALL ON LARGE OBJECT 78 FROM joe;\nREVOKE ALL ON LARGE OBJECT 79 FROM joe;\n\n"
+                "GRANT SELECT ON LARGE OBJECT 78 TO \"x;y\";\nGRANT SELECT ON LARGE OBJECT 79 TO \"x;y\";\n\n\n");
     has(script, "SELECT pg_catalog.lo_unlink('78');\nSELECT pg_catalog.lo_unlink('79');\n");
     free(script);
 }
