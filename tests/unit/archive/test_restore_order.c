@@ -144,6 +144,25 @@ static void privileges_come_when_all_else_is_done(void **state)
     END();
 }
 
+static void privileges_on_schemas_come_before_the_others(void **state)
+{
+    (void)state;
+    const row rows[] = {{1, "TABLE", PRE, 0, {0}}, {2, "ACL", PGC_SECTION_NONE, 0, {1}}, {3, "ACL", PGC_SECTION_NONE, 0, {0}}, {4, "ACL", PGC_SECTION_NONE, 0, {0}}};
+    pgc_entries entries = make(rows, 4);
+    entries.items[2]->tag = entries.items[3]->tag = "SCHEMA s";
+    pgc_restore_order *order = begin(&entries, 1);
+    NEXT(3);
+    NEXT(4);
+    FINISH(4);
+    NEXT(-1);
+    FINISH(3);
+    NEXT(2);
+    FINISH(2);
+    NEXT(-1);
+    assert_true(pgc_restore_order_is_over(order));
+    END();
+}
+
 static void a_circle_is_left_for_the_end(void **state)
 {
     (void)state;
@@ -166,6 +185,7 @@ int main(void)
         cmocka_unit_test(two_that_lock_a_table_do_not_run_together_but_indexes_do),
         cmocka_unit_test(a_foreign_key_waits_for_both_tables),
         cmocka_unit_test(privileges_come_when_all_else_is_done),
+        cmocka_unit_test(privileges_on_schemas_come_before_the_others),
         cmocka_unit_test(a_circle_is_left_for_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
