@@ -12,12 +12,12 @@ bool pgc_column_is_written(bool binary_upgrade, const pgc_relation *relation, co
 }
 
 enum {
-    TABLE, NUMBER, NAME, TYPE, MODIFIER, STATISTICS, STORAGE, TYPE_STORAGE, NOT_NULL, DROPPED, LENGTH, ALIGN, LOCAL, IDENTITY, GENERATED, COMPRESSION,
+    TABLE, NUMBER, NAME, TYPE_OID, TYPE, MODIFIER, STATISTICS, STORAGE, TYPE_STORAGE, NOT_NULL, DROPPED, LENGTH, ALIGN, LOCAL, IDENTITY, GENERATED, COMPRESSION,
     OPTIONS, COLLATION, FDW_OPTIONS, MISSING, NN_NAME, NN_LOCAL, NN_NO_INHERIT, NN_INVALID, NN_COMMENT, COLUMN_COUNT
 };
 
 static const char *const column_names[COLUMN_COUNT] = {
-    [TABLE] = "attrelid", [NUMBER] = "attnum", [NAME] = "attname", [TYPE] = "type", [MODIFIER] = "atttypmod", [STATISTICS] = "statistics_target",
+    [TABLE] = "attrelid", [NUMBER] = "attnum", [NAME] = "attname", [TYPE_OID] = "atttypid", [TYPE] = "type", [MODIFIER] = "atttypmod", [STATISTICS] = "statistics_target",
     [STORAGE] = "attstorage", [TYPE_STORAGE] = "typstorage", [NOT_NULL] = "attnotnull", [DROPPED] = "attisdropped", [LENGTH] = "attlen",
     [ALIGN] = "attalign", [LOCAL] = "attislocal", [IDENTITY] = "attidentity", [GENERATED] = "attgenerated", [COMPRESSION] = "attcompression",
     [OPTIONS] = "options", [COLLATION] = "collation", [FDW_OPTIONS] = "fdw_options", [MISSING] = "missing_value", [NN_NAME] = "not_null_name",
@@ -55,6 +55,16 @@ static void fill_not_null(const pgc_catalog *catalog, const pgc_relation *relati
                                  (catalog->options->binary_upgrade && !relation->is_partition && !column->not_null_local);
 }
 
+/* format_type(): the query leaves out what is the type's own name, which is known already. */
+static const char *type_name(const pgc_catalog *catalog, const pgc_rows *rows, int row, const int *at)
+{
+    const char *name = pgc_rows_text(rows, row, at[TYPE]);
+    if (name)
+        return name;
+    const pgc_type *type = pgc_catalog_type(catalog, pgc_rows_oid(rows, row, at[TYPE_OID]));
+    return type ? type->formatted : ""; /* a dropped column has none */
+}
+
 /* Minor releases of 2026 keep a column's version among its options, where no command can set it. It is taken out of them. */
 static void fill_options(const pgc_catalog *catalog, pgc_column *column, const char *options)
 {
@@ -86,7 +96,7 @@ static void fill(const pgc_catalog *catalog, pgc_relation *relation, pgc_column 
 {
     *column = (pgc_column){
         .name = pgc_rows_text_or_empty(rows, row, at[NAME]),
-        .type = pgc_rows_text_or_empty(rows, row, at[TYPE]),
+        .type = type_name(catalog, rows, row, at),
         .type_modifier = pgc_rows_int(rows, row, at[MODIFIER]),
         .number = pgc_rows_int(rows, row, at[NUMBER]),
         .statistics_target = pgc_rows_int(rows, row, at[STATISTICS]),

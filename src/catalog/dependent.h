@@ -24,7 +24,8 @@ struct pgc_constraint {
 struct pgc_index {
     pgc_object object;
     pgc_relation *relation;
-    const char *definition;
+    bool unique;
+    const char *definition; /* pg_get_indexdef(); NULL for one of plain columns by the defaults of btree, and for that of a constraint */
     const char *tablespace;
     const char *options;
     const char *statistics_columns, *statistics_values;

@@ -2,7 +2,7 @@
 #include "catalog/dependent_shared.h"
 
 typedef struct columns {
-    int oid, relation, name, file_node, options, definition, keys, key_count, column_count, clustered, identity, nulls_not_distinct, tablespace, parent,
+    int oid, relation, name, file_node, options, unique, definition, keys, key_count, column_count, clustered, identity, nulls_not_distinct, tablespace, parent,
         statistics_columns, statistics_targets;
     int constraint, type, constraint_name, deferrable, deferred, period, constraint_definition;
 } columns;
@@ -15,6 +15,7 @@ static columns find_columns(const pgc_rows *rows)
         .name = pgc_rows_column(rows, "relname"),
         .file_node = pgc_rows_column(rows, "relfilenode"),
         .options = pgc_rows_column(rows, "reloptions"),
+        .unique = pgc_rows_column(rows, "indisunique"),
         .definition = pgc_rows_column(rows, "definition"),
         .keys = pgc_rows_column(rows, "indkey"),
         .key_count = pgc_rows_column(rows, "indnkeyatts"),
@@ -63,6 +64,7 @@ static pgc_index *take_one(pgc_catalog *catalog, const pgc_rows *rows, int row, 
         return NULL;
     index->object.wanted = relation->object.wanted;
     index->relation = relation;
+    index->unique = pgc_rows_bool(rows, row, c->unique);
     index->definition = pgc_rows_text(rows, row, c->definition);
     index->tablespace = pgc_rows_text_or_empty(rows, row, c->tablespace);
     index->options = pgc_rows_text_or_empty(rows, row, c->options);

@@ -40,12 +40,33 @@ static void write_statistics_targets(pgc_ddl *ddl, pgc_buffer *out, const pgc_in
         pgc_buffer_format(out, "ALTER INDEX %s ALTER COLUMN %s SET STATISTICS %s;\n", name, columns[i], targets[i]);
 }
 
+/* An index of plain columns: what the server would say of it (see indexes.sql). */
+static void plain_definition(pgc_ddl *ddl, pgc_buffer *out, const pgc_index *index)
+{
+    const pgc_relation *relation = index->relation;
+    pgc_buffer_format(out, "CREATE %sINDEX %s ON %s USING btree (", index->unique ? "UNIQUE " : "", pgc_ddl_name(ddl, index->object.name),
+                      pgc_ddl_object_name(ddl, &relation->object));
+    for (int i = 0; i < index->column_count; i++) {
+        int number = index->columns[i];
+        if (number < 1 || number > relation->column_count) {
+            pgc_ddl_fail(ddl, "index %s has a column %d, which its table %s has not", index->object.name, number, relation->object.name);
+            return;
+        }
+        pgc_buffer_format(out, "%s%s", i ? ", " : "", pgc_ddl_name(ddl, relation->columns[number - 1].name));
+    }
+    pgc_buffer_byte(out, ')');
+}
+
 static void write_definition(pgc_ddl *ddl, const pgc_index *index)
 {
     pgc_buffer *create = pgc_ddl_buffer(ddl);
     const char *name = pgc_ddl_object_name(ddl, &index->object);
     pgc_index_write_oids(ddl, create, index);
-    pgc_buffer_format(create, "%s;\n", index->definition ? index->definition : "");
+    if (index->definition)
+        pgc_buffer_text(create, index->definition);
+    else
+        plain_definition(ddl, create, index);
+    pgc_buffer_text(create, ";\n");
     pgc_index_write_cluster(ddl, create, index);
     write_statistics_targets(ddl, create, index, name);
     pgc_ddl_depends_on_extension(ddl, create, &index->object, "INDEX", name);

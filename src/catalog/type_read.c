@@ -5,6 +5,8 @@
 #include "catalog/kinds.h"
 #include "catalog/type.h"
 
+#include "postgres/quote.h"
+
 static bool is_row_type(const pgc_type *type)
 {
     return type->relation && type->relation_kind != PGC_RELKIND_COMPOSITE;
@@ -37,6 +39,44 @@ static int add_shell(pgc_catalog *catalog, pgc_type *type, pgconvoy_error *err)
     return 0;
 }
 
+/* What format_type() gives for a row type, and for an array of a composite type, of which each table has two: its name, qualified unless it is the system's. */
+static const char *row_type_name(const pgc_catalog *catalog, const pgc_type *type)
+{
+    const pgc_type *row = type->is_array ? pgc_catalog_type(catalog, type->element) : type;
+    if (!row)
+        return NULL;
+    pgc_buffer name;
+    pgc_buffer_init(&name, 4096);
+    if (row->formatted) {
+        pgc_buffer_text(&name, row->formatted);
+    } else {
+        const char *schema = row->object.schema ? row->object.schema->object.name : "pg_catalog";
+        if (strcmp(schema, "pg_catalog") != 0) {
+            pgc_quote_identifier_if_needed(&name, schema, catalog->version, catalog->options->quote_all_identifiers);
+            pgc_buffer_byte(&name, '.');
+        }
+        pgc_quote_identifier_if_needed(&name, row->object.name, catalog->version, catalog->options->quote_all_identifiers);
+    }
+    if (type->is_array)
+        pgc_buffer_text(&name, "[]");
+    const char *kept = name.failed ? NULL : pgc_arena_strdup(catalog->arena, name.data);
+    pgc_buffer_free(&name);
+    return kept;
+}
+
+static int name_row_types(pgc_catalog *catalog, pgconvoy_error *err)
+{
+    for (int i = 0; i < catalog->object_count; i++) {
+        pgc_type *type = (pgc_type *)catalog->objects[i];
+        if ((type->object.kind != PGC_KIND_TYPE && type->object.kind != PGC_KIND_IMPLIED_TYPE) || type->formatted)
+            continue;
+        type->formatted = row_type_name(catalog, type);
+        if (!type->formatted)
+            return pgc_error_out_of_memory(err);
+    }
+    return 0;
+}
+
 PGC_TAKE(types)
 {
     int oid = pgc_rows_column(rows, "oid"), name = pgc_rows_column(rows, "typname"), schema = pgc_rows_column(rows, "typnamespace"),
@@ -64,8 +104,6 @@ PGC_TAKE(types)
         given.object = type->object;
         *type = given;
         type->formatted = pgc_rows_text(rows, r, formatted);
-        if (!type->formatted)
-            return pgc_error_out_of_memory(err);
         type->object.owner = pgc_catalog_role(catalog, pgc_rows_oid(rows, r, owner));
         type->object.acl.acl = pgc_rows_text(rows, r, acl);
         type->object.acl.default_acl = pgc_rows_text(rows, r, acldefault);
@@ -74,7 +112,7 @@ PGC_TAKE(types)
         if (select_type(catalog, type, err) != 0 || add_shell(catalog, type, err) != 0)
             return -1;
     }
-    return 0;
+    return name_row_types(catalog, err);
 }
 
 int pgc_compare_type_oids(const pgc_catalog *catalog, uint32_t a, uint32_t b)

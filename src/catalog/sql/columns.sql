@@ -2,7 +2,9 @@
 SELECT a.attrelid
      , a.attnum
      , a.attname
-     , pg_catalog.format_type(t.oid, a.atttypmod) AS type
+     , a.atttypid
+     , CASE WHEN a.atttypmod <> -1 OR a.atttypid IN (1042, 1560, 1014, 1561) -- without a modifier the type's own name, but for character and bit
+            THEN pg_catalog.format_type(t.oid, a.atttypmod) END AS type
      , a.atttypmod
      , COALESCE(a.attstattarget, -1) AS statistics_target
      , a.attstorage

@@ -1,10 +1,24 @@
 -- Indexes of the relations whose columns are read, with the primary key, unique or exclusion constraint that each may stand for.
 -- An index that is invalid is no use to anybody, but for those of partitioned tables, which are so until all their parts are attached.
 SELECT t.oid, i.indrelid, t.relname, t.relfilenode, t.reloptions
-, CASE WHEN c.oid IS NULL THEN pg_get_indexdef(i.indexrelid) END AS definition
+, i.indisunique
+-- The server works long for each definition. That of an index of columns alone, with nothing said but their names, is left NULL and written from what is known of the columns: where the operator
+-- class is the default one of the column's type, which these pairs of fixed oids say for the commonest.
+, CASE WHEN c.oid IS NULL AND NOT (
+    t.relkind = 'i' AND t.relam = 403 AND t.reloptions IS NULL AND i.indexprs IS NULL AND i.indpred IS NULL AND i.indnatts = i.indnkeyatts
+    AND NOT i.indnullsnotdistinct                        --@ 15+
+    AND NOT EXISTS (SELECT FROM unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[], i.indoption::int2[]) AS k(number, opclass, collated, options)
+                    WHERE k.options <> 0 OR COALESCE((SELECT k.collated <> a.attcollation OR (a.atttypid, k.opclass) NOT IN (
+                              (20, 3124), (21, 1979), (23, 1978), (25, 3126), (26, 1981), (701, 3123), (1043, 3126), (1082, 3122), (1114, 3128), (1184, 3127), (1700, 3125))
+                          FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = k.number), true)))
+  THEN pg_get_indexdef(i.indexrelid) END AS definition
 , i.indkey, i.indnkeyatts, i.indnatts, i.indisclustered, i.indisreplident
 , i.indnullsnotdistinct                                  --@ 15+
-, space.spcname, inh.inhparent, target.columns AS statistics_columns, target.targets AS statistics_targets
+, space.spcname, inh.inhparent, -- only expressions have statistics targets of their own
+CASE WHEN i.indexprs IS NOT NULL THEN (SELECT array_agg(a.attnum ORDER BY a.attnum) FROM pg_attribute a
+                                         WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 AND a.attnum > 0) END AS statistics_columns
+, CASE WHEN i.indexprs IS NOT NULL THEN (SELECT array_agg(a.attstattarget ORDER BY a.attnum) FROM pg_attribute a
+                                         WHERE a.attrelid = i.indexrelid AND a.attstattarget >= 0 AND a.attnum > 0) END AS statistics_targets
 , c.oid AS constraint_oid, c.contype, c.conname, c.condeferrable, c.condeferred
 , c.conperiod                                            --@ 18+
 , CASE WHEN c.contype = 'x' THEN pg_get_constraintdef(c.oid, false) END AS constraint_definition
@@ -15,7 +29,5 @@ JOIN pg_class parent ON parent.oid = i.indrelid
 LEFT JOIN pg_constraint c ON c.conrelid = i.indrelid AND c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x')
 LEFT JOIN pg_inherits inh ON inh.inhrelid = i.indexrelid
 LEFT JOIN pg_tablespace space ON space.oid = t.reltablespace
-LEFT JOIN (SELECT a.attrelid, array_agg(a.attnum ORDER BY a.attnum) AS columns, array_agg(a.attstattarget ORDER BY a.attnum) AS targets
-           FROM pg_attribute a WHERE a.attstattarget >= 0 AND a.attnum > 0 GROUP BY a.attrelid) target ON target.attrelid = i.indexrelid
 WHERE (i.indisvalid OR parent.relkind = 'p') AND i.indisready
 ORDER BY i.indrelid, t.relname

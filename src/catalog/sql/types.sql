@@ -5,7 +5,8 @@ SELECT t.oid
      , t.typowner
      , t.typacl
      , CASE WHEN t.typacl IS NOT NULL OR t.oid < 16384 OR c.relkind IS NULL OR c.relkind = 'c' THEN pg_catalog.acldefault('T', t.typowner) END AS acldefault
-     , pg_catalog.format_type(t.oid, NULL) AS formatted
+     , CASE WHEN (t.typtype = 'c' AND c.relkind <> 'c' OR element.typtype = 'c' AND element.typarray = t.oid) IS NOT TRUE
+            THEN pg_catalog.format_type(t.oid, NULL) END AS formatted -- the many others are like their tables' names
      , t.typelem
      , t.typarray
      , t.typrelid
