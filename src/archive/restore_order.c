@@ -30,6 +30,8 @@ struct pgc_restore_order {
     int *heap, heap_count;
     int *running, running_count;
     restore_stage stage;
+    bool (*may_begin)(void *arg, int place); /* NULL: any may */
+    void *may_begin_arg;
     int left; /* how far pgc_restore_order_left has looked */
 };
 
@@ -245,7 +247,7 @@ static int take_ready(pgc_restore_order *order)
     int aside[CONFLICTS_MAX], aside_count = 0, found = -1;
     while (found < 0 && order->heap_count > 0 && aside_count < CONFLICTS_MAX) {
         int place = pop(order);
-        if (can_run(order, &order->nodes[place]))
+        if ((!order->may_begin || order->may_begin(order->may_begin_arg, place)) && can_run(order, &order->nodes[place]))
             found = place;
         else
             aside[aside_count++] = place;
@@ -279,14 +281,37 @@ static void finish(pgc_restore_order *order, int place)
     }
 }
 
-void pgc_restore_order_done(pgc_restore_order *order, int place)
+static void stop_running(pgc_restore_order *order, int place)
 {
     for (int i = 0; i < order->running_count; i++)
         if (order->running[i] == place) {
             order->running[i] = order->running[--order->running_count];
             break;
         }
+}
+
+void pgc_restore_order_done(pgc_restore_order *order, int place)
+{
+    stop_running(order, place);
     finish(order, place);
+}
+
+void pgc_restore_order_put_back(pgc_restore_order *order, int place)
+{
+    stop_running(order, place);
+    order->nodes[place].state = READY;
+    push(order, place);
+}
+
+void pgc_restore_order_limit(pgc_restore_order *order, bool (*may_begin)(void *arg, int place), void *arg)
+{
+    order->may_begin = may_begin;
+    order->may_begin_arg = arg;
+}
+
+int pgc_restore_order_ready(const pgc_restore_order *order)
+{
+    return order->heap_count;
 }
 
 bool pgc_restore_order_is_over(const pgc_restore_order *order)

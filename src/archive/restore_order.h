@@ -19,6 +19,12 @@ void pgc_restore_order_free(pgc_restore_order *order);
  */
 int pgc_restore_order_next(pgc_restore_order *order);
 void pgc_restore_order_done(pgc_restore_order *order, int place);
+/* Takes back the one that pgc_restore_order_next has just given: it is ready again. */
+void pgc_restore_order_put_back(pgc_restore_order *order, int place);
+/* Asked before an entry is begun: false leaves it for later. Something must be running whenever it says so. */
+void pgc_restore_order_limit(pgc_restore_order *order, bool (*may_begin)(void *arg, int place), void *arg);
+/* How many are ready. */
+int pgc_restore_order_ready(const pgc_restore_order *order);
 bool pgc_restore_order_is_over(const pgc_restore_order *order);
 /* An entry that never became ready, since entries depend on one another in a circle; counts as done from now on. -1: none is left. */
 int pgc_restore_order_left(pgc_restore_order *order);

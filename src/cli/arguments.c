@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define ANY_KIND (CLI_MOVE | CLI_DROP | CLI_STATUS)
+#define ANY_KIND (CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_COPY)
 
 int cli_arguments_add(cli_arguments *arguments, const pgconvoy_option *option, bool is_pipelines, const char *value,
                       size_t place, pgconvoy_error *err)
@@ -74,7 +74,7 @@ static int parse_long(cli_arguments *arguments, char **argv, int argc, int *i, p
     return cli_arguments_add(arguments, option, is_pipelines, value ? value : "true", arguments->setting_count, err);
 }
 
-/* -j4, -j 4. All options with a letter take a value. */
+/* -j4, -j 4, -x. */
 static int parse_short(cli_arguments *arguments, char **argv, int argc, int *i, pgconvoy_error *err)
 {
     const char *text = argv[*i];

@@ -11,6 +11,7 @@
 #define CLI_MOVE 1u /* copy, stream, sync */
 #define CLI_DROP 2u
 #define CLI_STATUS 4u
+#define CLI_COPY 8u /* copy alone, of a database into PostgreSQL */
 
 #define CLI_EXIT_OK 0
 #define CLI_EXIT_FAILED 1
@@ -50,6 +51,7 @@ extern const cli_command cli_commands[];
 const cli_command *cli_command_find(const char *name);
 
 int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
+int cli_run_copy(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_drop(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_status(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 /* Only say that the options must stand behind the command's name: main.c gives such lines to cli_dump_main (dump.h) and cli_restore_main (restore.h). */

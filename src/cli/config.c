@@ -100,7 +100,7 @@ static int set_options(reading *reading, pgconvoy_error *err)
 static int set_operands(reading *reading, pgconvoy_error *err)
 {
     cli_arguments *arguments = reading->arguments;
-    if (arguments->operand_count > 0 || (!reading->source && !reading->target) || reading->command->kind != CLI_MOVE)
+    if (arguments->operand_count > 0 || (!reading->source && !reading->target) || !(reading->command->kind & CLI_MOVE))
         return 0;
     char **operands = realloc(arguments->operands, 2 * sizeof *operands);
     if (!operands)

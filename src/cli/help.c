@@ -74,7 +74,7 @@ void cli_help_command(const cli_command *command, pgc_buffer *out)
     pgc_buffer_format(out, "usage: pgconvoy %s [OPTION…] %s\n\n%s\n\nOPTION\n", command->name, command->operands,
                       command->help);
     cli_options_walk(command->kind, add_option, out);
-    if (command->kind == CLI_MOVE)
+    if (command->kind & CLI_MOVE)
         add_sinks(out);
 }
 
@@ -119,6 +119,7 @@ void cli_help_markdown(pgc_buffer *out)
         const char *title;
         unsigned kind;
     } parts[] = {{"Options of `sync`, `copy` and `stream`", CLI_MOVE},
+                 {"Options of `copy` alone, for a database into PostgreSQL", CLI_COPY},
                  {"Options of `status`", CLI_STATUS},
                  {"Options of `drop`", CLI_DROP}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

@@ -1,12 +1,11 @@
-/* sync, copy and stream: a pipeline run until it is done or a signal asks it to stop. */
+/* sync, stream, and copy through the pipeline: a pipeline run until it is done or a signal asks it to stop. */
 #include "cli/cli.h"
 #include "cli/console.h"
 #include "cli/progress.h"
+#include "cli/stop_signals.h"
 
 #include "base/clock.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -16,40 +15,18 @@ typedef struct move {
     pgconvoy_pipeline *pipeline;
     cli_console *console;
     char *state_dir;
-    sigset_t signals;
+    cli_stop_signals signals;
     /* of the progress thread: status.json */
     int64_t status_us;
     pgconvoy_phase status_phase;
     cli_meter rows, bytes, changes;
 } move;
 
-/*
- * Signals are waited for by a thread of their own, so nothing has to be safe inside a handler. SIGINT and SIGTERM count
- * also where a shell has them ignored for its background jobs; SIGHUP does not, for nohup's sake.
- */
-static void *wait_for_signals(void *arg)
+static void on_signal(void *arg)
 {
     move *move = arg;
-    for (;;) {
-        int number;
-        if (sigwait(&move->signals, &number) == 0) {
-            pgconvoy_pipeline_stop(move->pipeline);
-            cli_console_log(move->console, PGCONVOY_LOG_INFO, "asked to stop: finishing what is under way");
-        }
-    }
-    return NULL;
-}
-
-static void block_signals(move *move)
-{
-    struct sigaction old;
-    sigemptyset(&move->signals);
-    sigaddset(&move->signals, SIGINT);
-    sigaddset(&move->signals, SIGTERM);
-    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-        sigaddset(&move->signals, SIGHUP);
-    pthread_sigmask(SIG_BLOCK, &move->signals, NULL);
-    signal(SIGPIPE, SIG_IGN); /* a reader that has gone is an error of write, with a message */
+    pgconvoy_pipeline_stop(move->pipeline);
+    cli_console_log(move->console, PGCONVOY_LOG_INFO, "asked to stop: finishing what is under way");
 }
 
 /* status.json for `pgconvoy status`. Only once the pipeline has its folder to itself, which it has when it has begun to
@@ -102,9 +79,7 @@ int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_
 {
     move move = {0};
     int result = -1;
-    pthread_t waiter;
-    bool waits = false;
-    block_signals(&move);
+    cli_stop_signals_block(&move.signals);
     move.console = cli_console_new(command->name, arguments, err);
     move.state_dir = move.console ? cli_state_dir(arguments, err) : NULL;
     if (!move.state_dir)
@@ -114,18 +89,16 @@ int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_
         goto done;
     pgconvoy_pipeline_on_log(move.pipeline, cli_console_log, move.console);
     pgconvoy_pipeline_on_progress(move.pipeline, cli_console_interval_ms(move.console), on_progress, &move);
-    waits = pthread_create(&waiter, NULL, wait_for_signals, &move) == 0;
-    if (!waits) {
+    move.signals.stop = on_signal;
+    move.signals.arg = &move;
+    if (!cli_stop_signals_wait(&move.signals)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "cannot start a thread");
         pgconvoy_error_hint(err, "raise the limit of processes for this user");
         goto done;
     }
     result = pgconvoy_pipeline_run(move.pipeline, command->action, err);
 done:
-    if (waits) {
-        pthread_cancel(waiter);
-        pthread_join(waiter, NULL);
-    }
+    cli_stop_signals_end(&move.signals);
     pgconvoy_pipeline_free(move.pipeline);
     cli_console_free(move.console);
     free(move.state_dir);

@@ -1,0 +1,257 @@
+/*
+ * What stands in the way, found before anything is changed: objects of the same names on the target, extensions that its server lacks, roles (roles.c), an encoding that it cannot take. With --if-exists append or
+ * truncate what is there stays as it is, and only rows are added.
+ */
+#include "clone/clone_internal.h"
+
+#include "catalog/dependent.h"
+#include "postgres/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SHOWN 5 /* of what is in the way */
+
+static bool described(const pgc_entry *entry, const char *description)
+{
+    return strcmp(entry->description, description) == 0;
+}
+
+/* ------------------------------------------------------------------ what the target has */
+
+/* Which descriptions share one space of names, and the query for what is in it: schema ("" for none) and name as in an entry's tag. */
+static const struct {
+    const char *space;
+    const char *descriptions[6];
+    const char *query;
+} spaces[] = {
+    {"relation", {"TABLE", "VIEW", "MATERIALIZED VIEW", "SEQUENCE", "FOREIGN TABLE", NULL}, "SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"},
+    {"type", {"TYPE", "DOMAIN", NULL}, "SELECT n.nspname, t.typname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE t.typelem = 0"},
+    {"function", {"FUNCTION", "PROCEDURE", "AGGREGATE", NULL}, "SELECT n.nspname, p.proname || '(' || oidvectortypes(p.proargtypes) || ')' FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"},
+    {"collation", {"COLLATION", NULL}, "SELECT n.nspname, c.collname FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace"},
+    {"conversion", {"CONVERSION", NULL}, "SELECT n.nspname, c.conname FROM pg_conversion c JOIN pg_namespace n ON n.oid = c.connamespace"},
+    {"text search dictionary", {"TEXT SEARCH DICTIONARY", NULL}, "SELECT n.nspname, d.dictname FROM pg_ts_dict d JOIN pg_namespace n ON n.oid = d.dictnamespace"},
+    {"text search configuration", {"TEXT SEARCH CONFIGURATION", NULL}, "SELECT n.nspname, c.cfgname FROM pg_ts_config c JOIN pg_namespace n ON n.oid = c.cfgnamespace"},
+    {"schema", {"SCHEMA", NULL}, "SELECT '', nspname FROM pg_namespace n"},
+    {"server", {"SERVER", NULL}, "SELECT '', srvname FROM pg_foreign_server"},
+    {"foreign-data wrapper", {"FOREIGN DATA WRAPPER", NULL}, "SELECT '', fdwname FROM pg_foreign_data_wrapper"},
+    {"publication", {"PUBLICATION", NULL}, "SELECT '', pubname FROM pg_publication"},
+    {"event trigger", {"EVENT TRIGGER", NULL}, "SELECT '', evtname FROM pg_event_trigger"},
+    {"language", {"PROCEDURAL LANGUAGE", NULL}, "SELECT '', lanname FROM pg_language"},
+    {"extension", {"EXTENSION", NULL}, "SELECT '', extname FROM pg_extension"},
+};
+
+#define SPACE_COUNT (sizeof spaces / sizeof spaces[0])
+
+static int read_present(pgc_clone *clone, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 1 << 16);
+    for (size_t i = 0; i < SPACE_COUNT; i++) {
+        bool in_schema = strstr(spaces[i].query, "n.nspname,") != NULL;
+        pgc_buffer_format(&sql, "%sSELECT '%s ' || x.s || '.' || x.n FROM (%s) x (s, n)%s", i ? " UNION ALL " : "", spaces[i].space, spaces[i].query,
+                          in_schema ? " WHERE x.s NOT IN ('pg_catalog', 'information_schema', 'pg_toast', 'pgconvoy')" : "");
+    }
+    PGresult *result = pgc_buffer_check(&sql, err) ? NULL : pgc_query(clone->target, sql.data, err);
+    pgc_buffer_free(&sql);
+    if (!result)
+        return -1;
+    int status = 0;
+    for (int i = 0; i < PQntuples(result) && status == 0; i++) {
+        const char *name = pgc_arena_strdup(clone->arena, PQgetvalue(result, i, 0));
+        status = name ? clone_names_add(&clone->present, name, NULL, err) : pgc_error_out_of_memory(err);
+    }
+    PQclear(result);
+    return status;
+}
+
+static const char *space_of(const char *description)
+{
+    for (size_t i = 0; i < SPACE_COUNT; i++)
+        for (const char *const *d = spaces[i].descriptions; *d; d++)
+            if (strcmp(*d, description) == 0)
+                return spaces[i].space;
+    return NULL;
+}
+
+static bool has(const pgc_clone *clone, const char *space, const char *schema, const char *name)
+{
+    char text[512];
+    int length = snprintf(text, sizeof text, "%s %s.%s", space, schema ? schema : "", name);
+    if (length < (int)sizeof text)
+        return clone_names_have(&clone->present, text);
+    char *longer = NULL;
+    bool found = asprintf(&longer, "%s %s.%s", space, schema ? schema : "", name) > 0 && clone_names_have(&clone->present, longer);
+    free(longer);
+    return found;
+}
+
+/* It was made by this copy, in an earlier run. */
+static bool is_made(const pgc_clone *clone, const pgc_entry *entry, const char *description)
+{
+    char *key = NULL;
+    uint32_t oid = entry->object ? entry->object->oid : entry->oid;
+    bool made = asprintf(&key, "%s %u %s.%s", description, oid, entry->schema ? entry->schema : "", entry->tag) > 0 && clone_names_have(&clone->finished_items, key);
+    free(key);
+    return made;
+}
+
+/* For rows: their table. */
+bool clone_is_present(const pgc_clone *clone, const pgc_entry *entry)
+{
+    if (!clone->resumes && clone->options->if_exists == PGCONVOY_IF_EXISTS_DROP)
+        return false;
+    const char *description = described(entry, "TABLE DATA") ? "TABLE" : entry->description, *space = space_of(description);
+    return space && has(clone, space, entry->schema, entry->tag) && !(clone->resumes && is_made(clone, entry, description));
+}
+
+/* ------------------------------------------------------------------ the checks */
+
+/* Schemas and extensions may be there: nothing of theirs is changed. */
+static bool may_be_there(const pgc_entry *entry)
+{
+    return described(entry, "SCHEMA") || described(entry, "EXTENSION") || described(entry, "PROCEDURAL LANGUAGE");
+}
+
+static int refuse_present(const pgc_clone *clone, pgconvoy_error *err)
+{
+    char names[700] = "";
+    int count = 0;
+    for (int i = 0; i < clone->entries.count; i++) {
+        const pgc_entry *entry = clone->entries.items[i];
+        if (may_be_there(entry) || entry->has_data || !clone_is_present(clone, entry))
+            continue;
+        size_t length = strlen(names);
+        if (count++ < SHOWN)
+            snprintf(names + length, sizeof names - length, "%s%s %s%s%s", length ? ", " : "", space_of(entry->description), entry->schema ? entry->schema : "", entry->schema ? "." : "",
+                     entry->tag);
+    }
+    if (count == 0)
+        return 0;
+    char more[32] = "";
+    if (count > SHOWN)
+        snprintf(more, sizeof more, " and %d more", count - SHOWN);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target has objects of the same names already: %s%s", names, more);
+    pgconvoy_error_hint(err, "copy into an empty database, or say --if-exists append, truncate (rows into the tables that are there) or drop (away with them), or leave them out with -T and -N");
+    return -1;
+}
+
+static int check_extensions(const pgc_clone *clone, pgconvoy_error *err)
+{
+    for (int i = 0; i < clone->entries.count; i++) {
+        const pgc_entry *entry = clone->entries.items[i];
+        if (!described(entry, "EXTENSION"))
+            continue;
+        const char *values[] = {entry->tag};
+        PGresult *result = pgc_query_params(clone->target, "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = $1", 1, values, err);
+        if (!result)
+            return -1;
+        bool available = PQntuples(result) > 0;
+        PQclear(result);
+        if (available)
+            continue;
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target's server does not have the extension \"%s\"", entry->tag);
+        pgconvoy_error_hint(err, "install it there (on Debian a package such as postgresql-%d-%s), or drop it from the source if nothing uses it", clone->target_version / 10000, entry->tag);
+        return -1;
+    }
+    return 0;
+}
+
+/* The target's server converts between the two encodings, or says that it cannot. */
+static int check_encoding(const pgc_clone *clone, pgconvoy_error *err)
+{
+    const char *encoding = pgc_catalog_encoding(clone->catalog);
+    if (PQsetClientEncoding(clone->target, encoding) == 0)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target's encoding (%s) cannot take text of the source's (%s)", PQparameterStatus(clone->target, "server_encoding"), encoding);
+    pgconvoy_error_hint(err, "make the target database with ENCODING '%s' TEMPLATE template0", encoding);
+    return -1;
+}
+
+static void warn_of_version(const pgc_clone *clone)
+{
+    int source = pgc_catalog_server_version(clone->catalog) / 10000, target = clone->target_version / 10000;
+    if (target < source)
+        pgc_log_warning(clone->options->log, "the target's server (%d) is older than the source's (%d): what it does not know yet will be refused by name", target, source);
+}
+
+static int check_privilege(const pgc_clone *clone, pgconvoy_error *err)
+{
+    PGresult *result = pgc_query(clone->target, "SELECT has_database_privilege(current_database(), 'CREATE'), current_database(), current_user, pg_is_in_recovery()", err);
+    if (!result)
+        return -1;
+    int status = 0;
+    if (PQgetvalue(result, 0, 3)[0] == 't') {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is a standby, which cannot be written");
+        pgconvoy_error_hint(err, "copy into its primary");
+        status = -1;
+    } else if (PQgetvalue(result, 0, 0)[0] != 't') {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "role \"%s\" may not create schemas in the target database \"%s\"", PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 1));
+        pgconvoy_error_hint(err, "GRANT CREATE ON DATABASE %s TO %s", PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2));
+        status = -1;
+    }
+    PQclear(result);
+    return status;
+}
+
+int clone_check(pgc_clone *clone, pgconvoy_error *err)
+{
+    if (check_privilege(clone, err) || check_encoding(clone, err))
+        return -1;
+    if (read_present(clone, err))
+        return -1;
+    if (!clone->resumes) {
+        warn_of_version(clone);
+        if (clone->options->if_exists == PGCONVOY_IF_EXISTS_ERROR && refuse_present(clone, err))
+            return -1;
+    }
+    return check_extensions(clone, err) || clone_roles_check(clone, err) ? -1 : 0;
+}
+
+/* ------------------------------------------------------------------ leaving out */
+
+/* What is there, by its object's id, and whether it is a relation, with which its indexes and the like are left out. */
+typedef struct there {
+    unsigned char *marks;
+    int max_id;
+} there;
+
+static bool is_there(const there *there, int id)
+{
+    return id > 0 && id <= there->max_id && there->marks[id];
+}
+
+static bool hangs_on_there(const there *there, const pgc_entry *entry)
+{
+    static const char *const hanging[] = {"COMMENT", "ACL", "SECURITY LABEL", "SEQUENCE OWNED BY", "TABLE ATTACH", "INDEX ATTACH", NULL};
+    const pgc_relation *relation = clone_entry_relation(entry);
+    if (relation)
+        return is_there(there, relation->object.id);
+    for (const char *const *h = hanging; *h; h++)
+        if (described(entry, *h))
+            return entry->dependency_count > 0 && is_there(there, entry->dependencies[0]);
+    return false;
+}
+
+void clone_leave_out_present(pgc_clone *clone)
+{
+    pgc_entries *entries = &clone->entries;
+    there there = {.max_id = entries->max_id};
+    there.marks = pgc_arena_zalloc(clone->arena, (size_t)entries->max_id + 1);
+    if (!there.marks)
+        return;
+    bool rows_only = clone->options->if_exists == PGCONVOY_IF_EXISTS_APPEND || clone->options->if_exists == PGCONVOY_IF_EXISTS_TRUNCATE;
+    int kept = 0;
+    for (int i = 0; i < entries->count; i++) {
+        pgc_entry *entry = entries->items[i];
+        bool left_out = false;
+        if (!entry->has_data && (rows_only || may_be_there(entry)))
+            left_out = !described(entry, "EXTENSION") && !described(entry, "PROCEDURAL LANGUAGE") && (clone_is_present(clone, entry) || (rows_only && hangs_on_there(&there, entry)));
+        if (left_out)
+            there.marks[entry->id] = 1;
+        else
+            entries->items[kept++] = entry;
+    }
+    entries->count = kept;
+}

@@ -1,0 +1,231 @@
+/* The copy from its beginning to its end, again and again while what stops it may heal. */
+#include "clone/clone_internal.h"
+
+#include "base/clock.h"
+#include "base/units.h"
+#include "postgres/connection.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RETRY_FIRST_MS 500
+#define RETRY_MOST_MS  10000
+
+pgc_clone *pgc_clone_new(const pgc_clone_options *options, pgconvoy_error *err)
+{
+    pgc_clone *clone = calloc(1, sizeof *clone);
+    if (!clone) {
+        (void)pgc_error_out_of_memory(err);
+        return NULL;
+    }
+    clone->options = options;
+    pthread_mutex_init(&clone->lock, NULL);
+    pthread_cond_init(&clone->changed, NULL);
+    return clone;
+}
+
+void pgc_clone_free(pgc_clone *clone)
+{
+    if (!clone)
+        return;
+    pthread_cond_destroy(&clone->changed);
+    pthread_mutex_destroy(&clone->lock);
+    free(clone);
+}
+
+/* ------------------------------------------------------------------ messages of the catalog */
+
+static void on_say(void *arg, const char *what)
+{
+    pgc_log_debug(((pgc_clone *)arg)->options->log, "%s", what);
+}
+
+static void on_warning(void *arg, const char *text, const char *hint)
+{
+    pgc_log_warning(((pgc_clone *)arg)->options->log, "%s%s%s", text, hint ? "; " : "", hint ? hint : "");
+}
+
+/* ------------------------------------------------------------------ progress */
+
+static pgconvoy_table_state state_of(const clone_table *table)
+{
+    if (atomic_load(&table->parts_left) <= 0)
+        return PGCONVOY_TABLE_LIVE;
+    return atomic_load(&table->begun_us) ? PGCONVOY_TABLE_COPYING : PGCONVOY_TABLE_WAITING;
+}
+
+void clone_report(pgc_clone *clone, bool done)
+{
+    const pgc_clone_options *options = clone->options;
+    pgconvoy_table_progress *tables = options->progress ? calloc((size_t)clone->table_count + 1, sizeof *tables) : NULL;
+    if (!tables)
+        return;
+    int64_t now = pgc_clock_monotonic_us();
+    pgconvoy_progress progress = {.phase = done ? PGCONVOY_PHASE_DONE : PGCONVOY_PHASE_COPYING, .elapsed_us = now - clone->begun_us, .table_count = (size_t)clone->table_count, .tables = tables};
+    for (int i = 0; i < clone->table_count; i++) {
+        clone_table *table = &clone->tables[i];
+        int64_t begun = atomic_load(&table->begun_us), ended = atomic_load(&table->ended_us);
+        tables[i] = (pgconvoy_table_progress){.schema = table->relation->object.schema->object.name, .name = table->relation->object.name, .state = state_of(table),
+                                              .rows_copied = atomic_load(&table->rows_copied), .bytes_copied = atomic_load(&table->bytes_copied),
+                                              .estimated_rows = (int64_t)table->relation->rows, .estimated_bytes = table->bytes,
+                                              .elapsed_us = begun ? (ended ? ended : now) - begun : 0};
+        progress.rows_copied += tables[i].rows_copied;
+        progress.bytes_copied += tables[i].bytes_copied;
+    }
+    options->progress(options->progress_arg, &progress);
+    free(tables);
+}
+
+static void say_texts(const pgc_clone *clone)
+{
+    int count = 0;
+    const clone_table *first = NULL;
+    for (int i = 0; i < clone->table_count; i++)
+        if (clone->tables[i].text_types) {
+            first = first ? first : &clone->tables[i];
+            count++;
+            pgc_log_debug(clone->options->log, "the rows of %s.%s go as text, for its types %s", clone->tables[i].relation->object.schema->object.name, clone->tables[i].relation->object.name,
+                          clone->tables[i].text_types);
+        }
+    if (count)
+        pgc_log_info(clone->options->log, "the rows of %d of %d tables go as text, since not all of their types are the same bytes at both ends (%s.%s: %s)%s", count, clone->table_count,
+                     first->relation->object.schema->object.name, first->relation->object.name, first->text_types, count > 1 ? "; --log-level debug names all" : "");
+}
+
+static void say_end(const pgc_clone *clone)
+{
+    int64_t rows = 0, bytes = 0, us = pgc_clock_monotonic_us() - clone->begun_us;
+    for (int i = 0; i < clone->table_count; i++) {
+        rows += atomic_load(&clone->tables[i].rows_copied);
+        bytes += atomic_load(&clone->tables[i].bytes_copied);
+    }
+    char row_text[PGC_UNITS_TEXT_SIZE], byte_text[PGC_UNITS_TEXT_SIZE], time_text[PGC_UNITS_TEXT_SIZE];
+    pgc_log_info(clone->options->log, "copied %d tables%s, %s rows, %s in %s", clone->table_count, clone->resumes ? " (some of them before)" : "", pgc_count_to_text(rows, row_text),
+                 pgc_size_to_text(bytes, byte_text), pgc_duration_to_text(us, time_text));
+}
+
+/* ------------------------------------------------------------------ one attempt */
+
+static int connect_target(pgc_clone *clone, pgconvoy_error *err)
+{
+    char program[128];
+    snprintf(program, sizeof program, "pgconvoy %.60s copy", clone->options->name);
+    clone->target = pgc_connect(clone->options->target, PGC_CONNECTION_SQL, program, err);
+    if (!clone->target)
+        return -1;
+    clone->target_version = PQserverVersion(clone->target);
+    return 0;
+}
+
+static int set_up(pgc_clone *clone, pgconvoy_error *err)
+{
+    const pgc_clone_options *options = clone->options;
+    clone->arena = pgc_arena_new(256 << 10);
+    if (!clone->arena)
+        return pgc_error_out_of_memory(err);
+    clone->dump = options->dump;
+    clone->dump.address = (pgc_server_address){.dbname = options->source, .prompt = PGC_PROMPT_NEVER, .program = "pgconvoy copy"};
+    clone->dump.sections = PGC_SECTIONS_ALL;
+    clone->dump.jobs = options->jobs;
+    clone->dump.progress = on_say;
+    clone->dump.warning = on_warning;
+    clone->dump.arg = clone;
+    if (pgc_options_include_everything(&clone->dump) && !clone->dump.no_large_objects)
+        clone->dump.large_objects = true;
+    return connect_target(clone, err);
+}
+
+static int attempt(pgc_clone *clone, pgconvoy_error *err)
+{
+    if (set_up(clone, err))
+        return -1;
+    if (!clone->options->dry_run && clone_state_lock(clone, err))
+        return -1;
+    if (clone_plan_read(clone, err) || clone_state_read(clone, err) || clone_check(clone, err))
+        return -1;
+    clone_leave_out_present(clone);
+    if (clone_tables_read(clone, err) || clone_plan_make(clone, err))
+        return -1;
+    if (clone->options->dry_run)
+        return clone_plan_say(clone, err);
+    say_texts(clone);
+    if (clone_state_begin(clone, err) || clone_state_redo(clone, err) || clone_work(clone, err) || clone_state_end(clone, err))
+        return -1;
+    clone_report(clone, true);
+    say_end(clone);
+    return 0;
+}
+
+static void clean_up(pgc_clone *clone)
+{
+    pgc_script_free(clone->script);
+    clone->script = NULL;
+    if (clone->has_entries)
+        pgc_entries_free(&clone->entries);
+    clone->has_entries = false;
+    clone->entries = (pgc_entries){0};
+    if (clone->catalog)
+        pgc_catalog_close(clone->catalog);
+    clone->catalog = NULL;
+    PQfinish(clone->target);
+    clone->target = NULL;
+    clone_names_free(&clone->finished_items);
+    clone_names_free(&clone->present);
+    pgc_arena_free(clone->arena);
+    clone->arena = NULL;
+    clone->items = NULL;
+    clone->tables = NULL;
+    clone->item_count = clone->table_count = 0;
+    clone->resumes = clone->other_snapshot = false;
+    clone->large_builds = clone->large_rows = 0;
+    pthread_mutex_lock(&clone->lock);
+    if (!atomic_load(&clone->asked)) {
+        clone->failed = false;
+        atomic_store(&clone->stop, false);
+    }
+    pthread_mutex_unlock(&clone->lock);
+}
+
+/* ------------------------------------------------------------------ again and again */
+
+/* The main session may have lost its connection where a lock or a state was asked for; what the server refused once it refuses again. */
+static bool heals(const pgc_clone *clone, const pgconvoy_error *err)
+{
+    return err->retriable && !atomic_load(&clone->asked) && !clone->options->dry_run;
+}
+
+static void wait(const pgc_clone *clone, int ms)
+{
+    for (; ms > 0 && !atomic_load(&clone->asked); ms -= 100)
+        pgc_clock_sleep_ms(100);
+}
+
+int pgc_clone_run(pgc_clone *clone, pgconvoy_error *err)
+{
+    clone->begun_us = pgc_clock_monotonic_us();
+    int64_t progress_us = clone->begun_us;
+    int finished = 0, pause_ms = RETRY_FIRST_MS;
+    for (;;) {
+        int result = attempt(clone, err);
+        clean_up(clone);
+        if (result == 0)
+            return 0;
+        if (atomic_load(&clone->asked) && !clone->first_error.message[0])
+            return -1;
+        if (atomic_load(&clone->finished) != finished) {
+            finished = atomic_load(&clone->finished);
+            progress_us = pgc_clock_monotonic_us();
+            pause_ms = RETRY_FIRST_MS;
+        }
+        if (!heals(clone, err) || pgc_clock_monotonic_us() - progress_us > clone->options->retry_for_us) {
+            if (atomic_load(&clone->asked))
+                pgc_error_copy(err, &clone->first_error);
+            return -1;
+        }
+        pgc_log_warning(clone->options->log, "%s; trying again", err->message);
+        wait(clone, pause_ms);
+        pause_ms = pause_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : pause_ms * 2;
+        pgc_error_clear(err);
+    }
+}

@@ -1,0 +1,39 @@
+/*
+ * From one PostgreSQL server to another: schema and data, once, as fast as the two can go. The catalog gives what there is (entries, as for a dump), the definitions run on the target, and the rows pass from
+ * COPY to COPY without being looked at. What is done is written down on the target in the transaction that does it, so that the same command goes on after any interruption.
+ */
+#ifndef PGC_CLONE_CLONE_H
+#define PGC_CLONE_CLONE_H
+
+#include "base/log.h"
+#include "catalog/options.h"
+
+typedef struct pgc_clone_options {
+    const char *source, *target; /* connection strings; may hold passwords */
+    const char *name;            /* what the state on the target is kept under */
+    pgc_dump_options dump;       /* what to take: patterns and the options no_…; its address is filled in here */
+    int jobs;                    /* tables copied at once */
+    int index_jobs;              /* indexes of larger tables built at once */
+    pgconvoy_if_exists if_exists;
+    bool consistent; /* an interrupted copy that cannot see the same snapshot again copies all rows again */
+    bool roles;      /* roles that the target lacks are made */
+    bool dry_run;
+    int64_t retry_for_us; /* how long to try again after a failure that may heal, from the last progress on */
+    pgconvoy_log *log;
+    void (*progress)(void *arg, const pgconvoy_progress *progress); /* NULL: nobody listens */
+    void *progress_arg;
+    int progress_interval_ms;
+    int (*plan_line)(void *arg, const char *line); /* of a dry run */
+} pgc_clone_options;
+
+typedef struct pgc_clone pgc_clone;
+
+/* options must outlive it. */
+pgc_clone *pgc_clone_new(const pgc_clone_options *options, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Copies, or goes on where an earlier run stopped. */
+int pgc_clone_run(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Ends a run soon, by an error; what it was doing is undone. From any thread. */
+void pgc_clone_stop(pgc_clone *clone);
+void pgc_clone_free(pgc_clone *clone);
+
+#endif

@@ -1,0 +1,162 @@
+/* What the files of a copy share: the copy as a whole, what it has to do as items, and a session that does them. */
+#ifndef PGC_CLONE_INTERNAL_H
+#define PGC_CLONE_INTERNAL_H
+
+#include "archive/restore_order.h"
+#include "archive/script.h"
+#include "catalog/catalog.h"
+#include "catalog/relation.h"
+#include "clone/clone.h"
+#include "clone/names.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* From here on a table has a transaction, its keys' indexes a command, and its foreign keys a check of their own; what is smaller is done many at a time. */
+#define CLONE_LARGE_BYTES ((int64_t)1 << 20)
+
+typedef enum clone_kind {
+    CLONE_DEFINITION, /* SQL from the script */
+    CLONE_ROWS,
+    CLONE_LARGE_OBJECTS,
+    CLONE_JOIN /* nothing to do by itself: all parts of a table are there */
+} clone_kind;
+
+/* A table whose rows are copied. */
+typedef struct clone_table {
+    const pgc_relation *relation;
+    const char *condition;  /* WHERE …, or NULL */
+    const char *text_types; /* those for which rows go as text; NULL: binary */
+    int64_t bytes, blocks;
+    bool is_heap;
+    bool is_ours;      /* made by this copy, so that it may be emptied */
+    bool is_torn;      /* some of its ranges are there, and do not fit the others */
+    bool through_root; /* rows go into the root of its partitions */
+    int parts;
+    atomic_int parts_left;
+    atomic_int_least64_t rows_copied, bytes_copied, begun_us, ended_us;
+} clone_table;
+
+/* What is done in one go: one for each entry, at the same place. */
+typedef struct clone_item {
+    pgc_entry *entry;
+    clone_kind kind;
+    const char *key;    /* what the state calls it */
+    clone_table *table; /* of rows */
+    int64_t first_block, end_block; /* of rows; -1: open on that side */
+    int64_t bytes;      /* about; of what is built on a table: the table's */
+    bool pre_data, alone, done;
+} clone_item;
+
+struct pgc_clone {
+    const pgc_clone_options *options;
+    atomic_bool stop;      /* asked for, or since a session has failed */
+    atomic_bool asked;     /* by pgc_clone_stop */
+    atomic_int finished;   /* items of all attempts: whether there is progress between two */
+    int64_t begun_us;
+
+    /* ---- of an attempt */
+    pgc_dump_options dump;
+    pgc_catalog *catalog;
+    PGconn *target;
+    int target_version;
+    pgc_entries entries;
+    bool has_entries;
+    pgc_archive_head head;
+    pgc_script_options script_options;
+    pgc_script *script;
+    pgc_arena *arena;
+    clone_item *items;
+    int item_count;
+    clone_table *tables;
+    int table_count;
+    char snapshot[256];       /* what it sees, as text that is the same when nothing was written in between */
+    bool resumes;             /* an earlier run has left its state */
+    bool other_snapshot;      /* and it saw another one */
+    clone_names finished_items; /* by key */
+    clone_names present;      /* what the target has: "kind schema.name" */
+
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t changed;
+    pgc_restore_order *order;
+    struct clone_session **sessions;
+    int session_count, running;
+    int large_rows, large_builds; /* being done */
+    bool failed;
+    pgconvoy_error first_error;
+};
+
+/* Two connections and a script whose state belongs to the target's one. */
+typedef struct clone_session {
+    pgc_clone *clone;
+    pthread_t thread;
+    PGconn *source, *target;
+    PGcancel *cancel_source, *cancel_target; /* guarded by clone->lock */
+    pgc_script *script;
+    pgc_buffer text;
+    char *piece;
+    bool is_main; /* target is the clone's own */
+} clone_session;
+
+/* ---- plan.c: from the catalog to items */
+int clone_plan_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* catalog and entries */
+int clone_plan_make(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* items, when it is known what the target has and what is finished */
+int clone_plan_say(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* --dry-run */
+/* Whether the entry was left out since the target has it. */
+bool clone_is_pre_data_entry(const pgc_entry *entry, pgc_section section);
+
+/* ---- tables.c: sizes and types of the tables whose rows are copied, and how they are cut */
+int clone_tables_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+clone_table *clone_tables_find(const pgc_clone *clone, const pgc_relation *relation);
+/* In how many ranges; 1: whole. */
+int clone_tables_parts(const pgc_clone *clone, const clone_table *table);
+
+/* ---- keys.c: constraints of large tables as several entries; analyzing */
+int clone_keys_split(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* A new entry with its dependencies; NULL when out of memory. */
+pgc_entry *clone_entry_add(pgc_clone *clone, const char *description, const char *tag, const char *schema, const char *create, const int *dependencies, int count);
+/* The table that an entry is built on, or NULL. */
+const pgc_relation *clone_entry_relation(const pgc_entry *entry);
+
+/* ---- check.c: before the first change */
+int clone_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* With if_exists append or truncate: takes the definitions out of the entries that the target has, and all that hangs on its tables. */
+void clone_leave_out_present(pgc_clone *clone);
+bool clone_is_present(const pgc_clone *clone, const pgc_entry *entry);
+
+/* ---- roles.c */
+int clone_roles_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* refuses, or makes them when asked to */
+
+/* ---- state.c: what is finished, on the target */
+int clone_state_lock(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* ends what an earlier run has left running */
+int clone_state_join(const pgc_clone *clone, PGconn *target, pgconvoy_error *err) PGC_MUST_CHECK; /* a further session */
+int clone_state_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+int clone_state_begin(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* makes it, or makes ready to go on */
+int clone_state_end(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* removes it */
+/* Appends the command that marks these items. */
+void clone_state_mark(const pgc_clone *clone, pgc_buffer *sql, const int *places, int count);
+/* Rows of tables that were only begun, or, with --consistent, of all: away with them, to be copied again. */
+int clone_state_redo(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- session.c */
+int clone_session_open(clone_session *session, pgconvoy_error *err) PGC_MUST_CHECK; /* the target's side */
+int clone_session_source(clone_session *session, pgconvoy_error *err) PGC_MUST_CHECK; /* the source's, when there is none yet */
+int clone_session_reset(clone_session *session, pgconvoy_error *err) PGC_MUST_CHECK; /* after a rollback */
+void clone_session_close(clone_session *session);
+/* Runs all commands of sql on the target; an error names what. */
+int clone_session_run(clone_session *session, const char *sql, const char *what, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- batch.c: some items in one transaction */
+int clone_batch_run(clone_session *session, const int *places, int count, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- rows.c */
+/* Inside of a transaction; whole: it is the transaction's only item, so that a table of ours may be emptied and its rows frozen. */
+int clone_rows(clone_session *session, clone_item *item, bool alone, pgconvoy_error *err) PGC_MUST_CHECK;
+int clone_large_objects(clone_session *session, clone_item *item, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- workers.c: many sessions */
+int clone_work(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Tells how far it is; done: for the last time. */
+void clone_report(pgc_clone *clone, bool done);
+
+#endif

@@ -1,0 +1,267 @@
+/*
+ * Rows from COPY to COPY, as they come: bytes are taken from the source's connection into a large piece of memory and go on whole; where one row ends does not matter. (Of libpq's two ways to take them, PQgetlineAsync
+ * writes into memory of ours but never waits, PQgetCopyData waits but allocates: it is used only when nothing more has arrived.)
+ *
+ * A table of ours that is loaded in a transaction of its own is emptied there first, though it is empty: its rows can then be frozen as they come, which spares the target a later rewriting of every page, and where
+ * wal_level is minimal they are not logged.
+ */
+#include "clone/clone_internal.h"
+
+#include "base/clock.h"
+#include "postgres/connection.h"
+#include "postgres/quote.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PIECE_BYTES (256 << 10)
+#define LEAST_ROOM  (16 << 10)
+
+/* ------------------------------------------------------------------ the two commands */
+
+/* "(a, b)" without generated columns; nothing when there is no column. */
+static bool append_columns(const pgc_relation *table, pgc_buffer *sql, bool parentheses)
+{
+    const char *before = parentheses ? "(" : "";
+    bool any = false;
+    for (int i = 0; i < table->column_count; i++) {
+        const pgc_column *column = &table->columns[i];
+        if (column->dropped || column->generated)
+            continue;
+        pgc_buffer_text(sql, any ? ", " : before);
+        pgc_quote_identifier(sql, column->name);
+        any = true;
+    }
+    if (any && parentheses)
+        pgc_buffer_byte(sql, ')');
+    return any;
+}
+
+static bool goes_binary(const clone_table *table)
+{
+    if (table->text_types || !table->is_ours)
+        return false; /* a table that was there may have other types */
+    for (int i = 0; i < table->relation->column_count; i++)
+        if (!table->relation->columns[i].dropped && !table->relation->columns[i].generated)
+            return true;
+    return false;
+}
+
+/*
+ * The catalog's session holds a lock on the table. When another session waits for an exclusive one, a second request of ours would queue behind it, and it behind us: so this one does not wait.
+ */
+static void append_source(const clone_item *item, pgc_buffer *sql)
+{
+    const clone_table *table = item->table;
+    const pgc_relation *relation = table->relation;
+    const char *schema = relation->object.schema->object.name, *name = relation->object.name;
+    bool cut = item->first_block >= 0 || item->end_block >= 0;
+    pgc_buffer_text(sql, "LOCK TABLE ONLY ");
+    pgc_quote_qualified(sql, schema, name);
+    pgc_buffer_text(sql, " IN ACCESS SHARE MODE NOWAIT; COPY ");
+    if (cut || table->condition) {
+        pgc_buffer_text(sql, "(SELECT ");
+        append_columns(relation, sql, false);
+        pgc_buffer_text(sql, " FROM ONLY ");
+        pgc_quote_qualified(sql, schema, name);
+        if (table->condition)
+            pgc_buffer_format(sql, " %s", table->condition);
+        if (item->first_block >= 0)
+            pgc_buffer_format(sql, " WHERE ctid >= '(%lld,0)'", (long long)item->first_block);
+        if (item->end_block >= 0)
+            pgc_buffer_format(sql, " %s ctid < '(%lld,0)'", item->first_block >= 0 ? "AND" : "WHERE", (long long)item->end_block);
+        pgc_buffer_text(sql, ")");
+    } else {
+        pgc_quote_qualified(sql, schema, name);
+        pgc_buffer_byte(sql, ' ');
+        append_columns(relation, sql, true);
+    }
+    pgc_buffer_text(sql, goes_binary(table) ? " TO stdout WITH (FORMAT binary)" : " TO stdout");
+}
+
+static const char *name_table(const clone_item *item, const char *doing, char *text, size_t size)
+{
+    snprintf(text, size, "%s table %s.%s", doing, item->table->relation->object.schema->object.name, item->table->relation->object.name);
+    return text;
+}
+
+/* entry->copy names the table, or the root of its partitions, and the columns, as the catalog has quoted them. */
+static void append_target(const clone_item *item, bool frozen, pgc_buffer *sql)
+{
+    static const char from[] = " FROM stdin;\n";
+    size_t length = strlen(item->entry->copy);
+    if (frozen) {
+        pgc_buffer_text(sql, "TRUNCATE ONLY ");
+        pgc_quote_qualified(sql, item->entry->schema, item->entry->tag);
+        pgc_buffer_text(sql, "; ");
+    }
+    pgc_buffer_append(sql, item->entry->copy, length > sizeof from - 1 ? length - (sizeof from - 1) : length);
+    bool binary = goes_binary(item->table);
+    pgc_buffer_format(sql, " FROM stdin%s%s%s%s", binary || frozen ? " WITH (" : "", binary ? "FORMAT binary" : "", binary && frozen ? ", " : "", frozen ? "FREEZE" : "");
+    pgc_buffer_text(sql, binary || frozen ? ")" : "");
+}
+
+/* ------------------------------------------------------------------ the bytes */
+
+static int send_piece(clone_session *session, clone_item *item, size_t *length, pgconvoy_error *err)
+{
+    if (atomic_load(&session->clone->stop)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "stopped");
+        return -1;
+    }
+    if (*length > 0 && PQputCopyData(session->target, session->piece, (int)*length) <= 0) {
+        pgc_connection_error(session->target, NULL, "sending rows", err);
+        return -1;
+    }
+    atomic_fetch_add(&item->table->bytes_copied, (int64_t)*length);
+    *length = 0;
+    return 0;
+}
+
+/* 1: there was more, 0: that was all, -1. */
+static int wait_for_more(clone_session *session, clone_item *item, size_t *length, pgconvoy_error *err)
+{
+    char *row = NULL;
+    int got = PQgetCopyData(session->source, &row, 0);
+    if (got == -1)
+        return 0;
+    if (got < 0) {
+        pgc_connection_error(session->source, NULL, "reading rows", err);
+        return -1;
+    }
+    int result = 1;
+    if ((size_t)got > PIECE_BYTES - *length && send_piece(session, item, length, err))
+        result = -1;
+    else if ((size_t)got > PIECE_BYTES) {
+        if (PQputCopyData(session->target, row, got) <= 0) {
+            pgc_connection_error(session->target, NULL, "sending rows", err);
+            result = -1;
+        }
+        atomic_fetch_add(&item->table->bytes_copied, (int64_t)got);
+    } else {
+        memcpy(session->piece + *length, row, (size_t)got);
+        *length += (size_t)got;
+    }
+    PQfreemem(row);
+    return result;
+}
+
+static int pass_rows(clone_session *session, clone_item *item, pgconvoy_error *err)
+{
+    size_t length = 0;
+    for (;;) {
+        int got = PQgetlineAsync(session->source, session->piece + length, (int)(PIECE_BYTES - length));
+        if (got < 0)
+            return send_piece(session, item, &length, err);
+        if (got == 0) {
+            int more = wait_for_more(session, item, &length, err);
+            if (more < 0)
+                return -1;
+            if (more == 0)
+                return send_piece(session, item, &length, err);
+        }
+        length += (size_t)got;
+        if (PIECE_BYTES - length < LEAST_ROOM && send_piece(session, item, &length, err))
+            return -1;
+    }
+}
+
+/* ------------------------------------------------------------------ the ends */
+
+static void drain(PGconn *conn)
+{
+    PGresult *result;
+    while ((result = PQgetResult(conn)) != NULL) {
+        ExecStatusType status = PQresultStatus(result);
+        PQclear(result);
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || PQstatus(conn) == CONNECTION_BAD)
+            break;
+    }
+}
+
+static int end_source(clone_session *session, const char *what, pgconvoy_error *err)
+{
+    PGresult *result = PQgetResult(session->source);
+    bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!good)
+        pgc_connection_error(session->source, result, what, err);
+    PQclear(result);
+    drain(session->source);
+    return good ? 0 : -1;
+}
+
+static int end_target(clone_session *session, clone_item *item, bool whole, const char *what, pgconvoy_error *err)
+{
+    if (PQputCopyEnd(session->target, whole ? NULL : "the rows could not be read") <= 0) {
+        if (whole)
+            pgc_connection_error(session->target, NULL, what, err);
+        return -1;
+    }
+    PGresult *result = PQgetResult(session->target);
+    bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
+    /* a refusal by the target says more than that it went away */
+    if (!good && (whole || (PQstatus(session->target) == CONNECTION_OK && !err->message[0])))
+        pgc_connection_error(session->target, result, what, err);
+    if (good && whole)
+        atomic_fetch_add(&item->table->rows_copied, strtoll(PQcmdTuples(result), NULL, 10));
+    PQclear(result);
+    drain(session->target);
+    return good && whole ? 0 : -1;
+}
+
+static int begin(clone_session *session, clone_item *item, bool frozen, pgconvoy_error *err)
+{
+    char what[300];
+    pgc_buffer *sql = &session->text;
+    pgc_buffer_reset(sql);
+    append_source(item, sql);
+    if (pgc_buffer_check(sql, err))
+        return -1;
+    PGresult *result = PQexec(session->source, sql->data);
+    if (PQresultStatus(result) != PGRES_COPY_OUT) {
+        pgc_connection_error(session->source, result, name_table(item, "reading", what, sizeof what), err);
+        if (strcmp(err->sqlstate, "55P03") == 0) {
+            pgconvoy_error_hint(err, "another session has asked for an ACCESS EXCLUSIVE lock on the table since the copy began; run the copy again when it is done");
+            pgconvoy_error_retriable(err, true);
+        }
+        PQclear(result);
+        return -1;
+    }
+    PQclear(result);
+    pgc_buffer_reset(sql);
+    append_target(item, frozen, sql);
+    if (pgc_buffer_check(sql, err))
+        return -1;
+    result = PQexec(session->target, sql->data);
+    bool good = PQresultStatus(result) == PGRES_COPY_IN;
+    if (!good)
+        pgc_connection_error(session->target, result, name_table(item, "writing", what, sizeof what), err);
+    PQclear(result);
+    pgc_buffer_reset(sql);
+    return good ? 0 : -1;
+}
+
+static void note_begin(clone_table *table)
+{
+    int_least64_t none = 0;
+    (void)atomic_compare_exchange_strong(&table->begun_us, &none, pgc_clock_monotonic_us());
+}
+
+int clone_rows(clone_session *session, clone_item *item, bool alone, pgconvoy_error *err)
+{
+    char reading[300], writing[300];
+    clone_table *table = item->table;
+    if (clone_session_source(session, err))
+        return -1;
+    if (!session->piece && !(session->piece = malloc(PIECE_BYTES)))
+        return pgc_error_out_of_memory(err);
+    note_begin(table);
+    if (begin(session, item, alone && table->is_ours && !table->through_root && table->parts == 1 && item->bytes >= CLONE_LARGE_BYTES, err))
+        return -1;
+    name_table(item, "reading", reading, sizeof reading);
+    name_table(item, "writing", writing, sizeof writing);
+    bool whole = pass_rows(session, item, err) == 0 && end_source(session, reading, err) == 0;
+    if (end_target(session, item, whole, writing, err))
+        return -1;
+    return 0;
+}

@@ -1,0 +1,336 @@
+/*
+ * What is finished, in the target itself: a row for each item, written in the transaction that does the item, so that neither a crash of ours nor one of the server can make the two differ. Away when all is done.
+ *
+ * Two advisory locks keep runs apart. One is held by the run itself: there can be one at a time. The other is shared by all its sessions on the target: an earlier run that was killed may have left some
+ * that are still at work (a server notices that its client is gone only when it next writes to it), and they are ended before the state is read.
+ */
+#include "clone/clone_internal.h"
+
+#include "base/clock.h"
+#include "postgres/connection.h"
+#include "postgres/quote.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define RUN_LOCK     0x70676376 /* "pgcv" */
+#define SESSION_LOCK 0x70676377
+#define WAIT_MS      60000
+
+static int32_t lock_number(const char *name)
+{
+    uint32_t hash = 2166136261u;
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619u;
+    return (int32_t)hash;
+}
+
+static int ask_bool(PGconn *conn, const char *sql, bool *answer, pgconvoy_error *err)
+{
+    PGresult *result = pgc_query(conn, sql, err);
+    if (!result)
+        return -1;
+    *answer = PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return 0;
+}
+
+static int wait_for_lock(pgc_clone *clone, const char *try, const char *before, int wait_ms, bool *locked, pgconvoy_error *err)
+{
+    int64_t until = pgc_clock_monotonic_us() + (int64_t)wait_ms * 1000;
+    for (;;) {
+        if (before && pgc_execute(clone->target, before, err))
+            return -1;
+        if (ask_bool(clone->target, try, locked, err))
+            return -1;
+        if (*locked || pgc_clock_monotonic_us() > until || atomic_load(&clone->stop))
+            return 0;
+        pgc_clock_sleep_ms(50);
+    }
+}
+
+int clone_state_lock(pgc_clone *clone, pgconvoy_error *err)
+{
+    int32_t number = lock_number(clone->options->name);
+    char sql[512], end[512];
+    bool locked = false;
+    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_try_advisory_lock(%d, %d)", RUN_LOCK, number);
+    if (wait_for_lock(clone, sql, NULL, 5000, &locked, err))
+        return -1;
+    if (!locked) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "another run of the copy \"%s\" is at work on the target", clone->options->name);
+        pgconvoy_error_hint(err, "wait for it, or stop it and run this command again");
+        return -1;
+    }
+    snprintf(end, sizeof end,
+             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = %d AND objid = %u AND objsubid = 2 AND granted "
+             "AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND pid <> pg_catalog.pg_backend_pid()",
+             SESSION_LOCK, (uint32_t)number);
+    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_try_advisory_lock(%d, %d)", SESSION_LOCK, number);
+    if (wait_for_lock(clone, sql, end, WAIT_MS, &locked, err))
+        return -1;
+    if (!locked) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "sessions of an earlier run of the copy \"%s\" do not end", clone->options->name);
+        pgconvoy_error_hint(err, "end them on the target with pg_terminate_backend(), and run this command again");
+        return -1;
+    }
+    /* shared from now on, as by all sessions */
+    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_advisory_unlock(%d, %d); SELECT pg_catalog.pg_advisory_lock_shared(%d, %d)", SESSION_LOCK, number, SESSION_LOCK, number);
+    return pgc_execute(clone->target, sql, err);
+}
+
+int clone_state_join(const pgc_clone *clone, PGconn *target, pgconvoy_error *err)
+{
+    char sql[128];
+    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_advisory_lock_shared(%d, %d)", SESSION_LOCK, lock_number(clone->options->name));
+    return pgc_execute(target, sql, err);
+}
+
+/* ------------------------------------------------------------------ reading */
+
+static int read_items(pgc_clone *clone, pgconvoy_error *err)
+{
+    const char *values[] = {clone->options->name};
+    PGresult *result = pgc_query_params(clone->target, "SELECT item FROM pgconvoy.copy_item WHERE name = $1", 1, values, err);
+    int status = result ? 0 : -1;
+    for (int i = 0; status == 0 && i < PQntuples(result); i++) {
+        const char *key = pgc_arena_strdup(clone->arena, PQgetvalue(result, i, 0));
+        status = key ? clone_names_add(&clone->finished_items, key, NULL, err) : pgc_error_out_of_memory(err);
+    }
+    PQclear(result);
+    return status;
+}
+
+static int compare_snapshots(pgc_clone *clone, const char *before)
+{
+    clone->other_snapshot = strcmp(before, clone->snapshot) != 0;
+    pgc_log_info(clone->options->log, "going on with the copy \"%s\", of which %zu steps are done", clone->options->name, clone->finished_items.count);
+    if (clone->other_snapshot)
+        pgc_log_warning(clone->options->log, "the source may have changed since the copy began: the tables that are done are as of then, the others are as of now%s",
+                        clone->options->consistent ? "; as --consistent asks, all rows are copied again" : " (--consistent copies all again)");
+    return 0;
+}
+
+int clone_state_read(pgc_clone *clone, pgconvoy_error *err)
+{
+    bool there = false;
+    if (ask_bool(clone->target, "SELECT pg_catalog.to_regclass('pgconvoy.copy_item') IS NOT NULL", &there, err))
+        return -1;
+    if (!there)
+        return 0;
+    const char *values[] = {clone->options->name};
+    PGresult *result = pgc_query_params(clone->target, "SELECT snapshot FROM pgconvoy.copy WHERE name = $1", 1, values, err);
+    if (!result)
+        return -1;
+    clone->resumes = PQntuples(result) > 0;
+    int status = 0;
+    if (clone->resumes) {
+        status = read_items(clone, err);
+        if (status == 0)
+            status = compare_snapshots(clone, PQgetvalue(result, 0, 0));
+    }
+    PQclear(result);
+    return status;
+}
+
+/* ------------------------------------------------------------------ writing */
+
+static void append_truncates(const pgc_clone *clone, pgc_buffer *sql)
+{
+    int count = 0;
+    if (clone->options->if_exists != PGCONVOY_IF_EXISTS_TRUNCATE)
+        return;
+    for (int i = 0; i < clone->entries.count; i++) {
+        const pgc_entry *entry = clone->entries.items[i];
+        if (strcmp(entry->description, "TABLE DATA") != 0 || !clone_is_present(clone, entry))
+            continue;
+        pgc_buffer_text(sql, count++ ? ", ONLY " : "TRUNCATE ONLY ");
+        pgc_quote_qualified(sql, entry->schema, entry->tag);
+    }
+    if (count)
+        pgc_buffer_byte(sql, ';');
+}
+
+/* What --if-exists drop takes away, as `restore --clean` would. */
+static int append_drops(pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
+{
+    if (clone->options->if_exists != PGCONVOY_IF_EXISTS_DROP)
+        return 0;
+    pgc_script_options options = clone->script_options;
+    options.clean = options.if_exists = true;
+    pgc_script *script = pgc_script_new(&options, &clone->head, &clone->entries, err);
+    int result = script ? pgc_script_begin(script, sql, err) : -1;
+    pgc_script_free(script);
+    return result;
+}
+
+int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
+{
+    if (clone->resumes)
+        return 0;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, (size_t)1 << 30);
+    pgc_buffer_text(&sql, "BEGIN;");
+    int result = append_drops(clone, &sql, err);
+    append_truncates(clone, &sql);
+    pgc_buffer_text(&sql, "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS pgconvoy;"
+                          "CREATE TABLE IF NOT EXISTS pgconvoy.copy (name text PRIMARY KEY, snapshot text NOT NULL);"
+                          "CREATE TABLE IF NOT EXISTS pgconvoy.copy_item (name text, item text, PRIMARY KEY (name, item));"
+                          "INSERT INTO pgconvoy.copy VALUES (");
+    pgc_quote_literal(&sql, clone->options->name);
+    pgc_buffer_text(&sql, ", ");
+    pgc_quote_literal(&sql, clone->snapshot);
+    pgc_buffer_text(&sql, "); COMMIT");
+    if (result == 0)
+        result = pgc_buffer_check(&sql, err);
+    if (result == 0 && pgc_execute(clone->target, sql.data, err)) {
+        pgc_error_prefix(err, "nothing was changed");
+        result = -1;
+    }
+    pgc_buffer_free(&sql);
+    return result;
+}
+
+void clone_state_mark(const pgc_clone *clone, pgc_buffer *sql, const int *places, int count)
+{
+    for (int i = 0; i < count; i++) {
+        pgc_buffer_text(sql, i ? ",(" : "INSERT INTO pgconvoy.copy_item VALUES (");
+        pgc_quote_literal(sql, clone->options->name);
+        pgc_buffer_byte(sql, ',');
+        pgc_quote_literal(sql, clone->items[places[i]].key);
+        pgc_buffer_byte(sql, ')');
+    }
+    if (count)
+        pgc_buffer_text(sql, ";\n");
+}
+
+int clone_state_end(pgc_clone *clone, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 1 << 16);
+    pgc_buffer_text(&sql, "SET synchronous_commit = on; DELETE FROM pgconvoy.copy_item WHERE name = ");
+    pgc_quote_literal(&sql, clone->options->name);
+    pgc_buffer_text(&sql, "; DELETE FROM pgconvoy.copy WHERE name = ");
+    pgc_quote_literal(&sql, clone->options->name);
+    int result = pgc_buffer_check(&sql, err);
+    bool others = false;
+    if (result == 0)
+        result = pgc_execute(clone->target, "BEGIN; LOCK TABLE pgconvoy.copy IN ACCESS EXCLUSIVE MODE", err) || pgc_execute(clone->target, sql.data, err) ||
+                         ask_bool(clone->target, "SELECT EXISTS (SELECT FROM pgconvoy.copy)", &others, err)
+                     ? -1
+                     : 0;
+    if (result == 0 && !others)
+        result = pgc_execute(clone->target, "DROP TABLE pgconvoy.copy_item, pgconvoy.copy", err);
+    /* a sync keeps its state in the same schema */
+    if (result == 0 && !others)
+        result = ask_bool(clone->target, "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = "
+                                         "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'pgconvoy'))",
+                          &others, err);
+    if (result == 0 && !others)
+        result = pgc_execute(clone->target, "DROP SCHEMA pgconvoy", err);
+    if (result == 0)
+        result = pgc_execute(clone->target, "COMMIT", err);
+    pgc_buffer_free(&sql);
+    return result;
+}
+
+/* ------------------------------------------------------------------ again */
+
+/* What was done by the earlier run's snapshot or plan and has to be done again. */
+typedef struct again {
+    pgc_clone *clone;
+    bool all;
+    pgc_buffer tables, keys; /* one command for all tables, since foreign keys between them may be there already */
+} again;
+
+static void append_key(again *again, const char *key)
+{
+    pgc_buffer_text(&again->keys, again->keys.length ? ", " : "");
+    pgc_quote_literal(&again->keys, key);
+}
+
+static void do_again(again *again, clone_item *item)
+{
+    if (item->kind != CLONE_DEFINITION && item->table && item->table->is_ours && !item->table->through_root && strcmp(item->entry->description, "TABLE DATA") == 0) {
+        pgc_buffer_text(&again->tables, again->tables.length ? ", ONLY " : "TRUNCATE ONLY ");
+        pgc_quote_qualified(&again->tables, item->entry->schema, item->entry->tag);
+    }
+    append_key(again, item->key);
+    item->done = false;
+}
+
+/* All that follows from rows. */
+static bool is_of_rows(const clone_item *item)
+{
+    static const char *const descriptions[] = {"SEQUENCE SET", "ANALYZE", "MATERIALIZED VIEW DATA", NULL};
+    for (const char *const *d = descriptions; *d; d++)
+        if (strcmp(item->entry->description, *d) == 0)
+            return true;
+    return item->kind != CLONE_DEFINITION;
+}
+
+/* Rows of a range are there, but the rest of the table is not, and comes from another snapshot or is cut otherwise: rows may have moved from one range to another. */
+static int find_torn(again *again, pgconvoy_error *err)
+{
+    pgc_clone *clone = again->clone;
+    clone_names planned = {0};
+    int result = 0;
+    for (int i = 0; i < clone->item_count && result == 0; i++) {
+        const clone_item *item = &clone->items[i];
+        result = clone_names_add(&planned, item->key, NULL, err);
+        if (item->kind == CLONE_ROWS && item->table->parts > 1 && !item->done)
+            item->table->is_torn = clone->other_snapshot;
+    }
+    for (size_t i = 0; i < clone->finished_items.capacity && result == 0; i++) {
+        const char *key = clone->finished_items.slots[i];
+        unsigned oid;
+        if (!key || sscanf(key, "TABLE DATA PART %u", &oid) != 1 || clone_names_have(&planned, key))
+            continue;
+        append_key(again, key);
+        for (int n = 0; n < clone->table_count; n++)
+            if (clone->tables[n].relation->object.oid == oid)
+                clone->tables[n].is_torn = true;
+    }
+    clone_names_free(&planned);
+    return result;
+}
+
+static int run_again(again *again, pgconvoy_error *err)
+{
+    pgc_clone *clone = again->clone;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, (size_t)1 << 29);
+    pgc_buffer_format(&sql, "BEGIN; %s%s DELETE FROM pgconvoy.copy_item WHERE name = ", again->tables.length ? again->tables.data : "", again->tables.length ? ";" : "");
+    pgc_quote_literal(&sql, clone->options->name);
+    pgc_buffer_format(&sql, " AND item IN (%s)", again->keys.data);
+    if (again->all) {
+        pgc_buffer_text(&sql, "; UPDATE pgconvoy.copy SET snapshot = ");
+        pgc_quote_literal(&sql, clone->snapshot);
+        pgc_buffer_text(&sql, " WHERE name = ");
+        pgc_quote_literal(&sql, clone->options->name);
+    }
+    pgc_buffer_text(&sql, "; COMMIT");
+    int result = pgc_buffer_check(&sql, err) || pgc_buffer_check(&again->keys, err) || pgc_buffer_check(&again->tables, err) ? -1 : pgc_execute(clone->target, sql.data, err);
+    pgc_buffer_free(&sql);
+    return result;
+}
+
+int clone_state_redo(pgc_clone *clone, pgconvoy_error *err)
+{
+    if (!clone->resumes)
+        return 0;
+    again again = {.clone = clone, .all = clone->other_snapshot && clone->options->consistent};
+    pgc_buffer_init(&again.tables, (size_t)1 << 28);
+    pgc_buffer_init(&again.keys, (size_t)1 << 28);
+    int result = find_torn(&again, err);
+    for (int i = 0; i < clone->item_count && result == 0; i++) {
+        clone_item *item = &clone->items[i];
+        if ((again.all && is_of_rows(item)) || (item->kind != CLONE_DEFINITION && item->table && item->table->is_torn && item->table->is_ours))
+            do_again(&again, item);
+    }
+    if (again.keys.length && result == 0)
+        result = run_again(&again, err);
+    pgc_buffer_free(&again.tables);
+    pgc_buffer_free(&again.keys);
+    return result;
+}

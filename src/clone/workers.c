@@ -1,0 +1,296 @@
+/*
+ * Sessions at work at the same time, each a thread with its connections, that take items as they become ready: the largest first, small ones many at a time. Definitions that come before all data are done by the one
+ * main session, in order. One that fails stops all: what the others are doing is cancelled, and the first failure is the one that is reported.
+ */
+#include "clone/clone_internal.h"
+
+#include "base/clock.h"
+#include "postgres/connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define BATCH_MAX 64   /* items in a transaction; a server keeps a lock for each until its end */
+#define BATCH_MAX_BYTES ((int64_t)4 << 20)
+#define PRE_DATA_BATCH 200
+
+/* ------------------------------------------------------------------ failing */
+
+static void fail(pgc_clone *clone, const pgconvoy_error *err)
+{
+    char why[256];
+    pthread_mutex_lock(&clone->lock);
+    bool first = !clone->failed;
+    if (first)
+        pgc_error_copy(&clone->first_error, err);
+    clone->failed = true;
+    atomic_store(&clone->stop, true);
+    for (int i = 0; first && i < clone->session_count; i++) {
+        clone_session *session = clone->sessions[i];
+        if (session->cancel_source)
+            (void)PQcancel(session->cancel_source, why, sizeof why);
+        if (session->cancel_target)
+            (void)PQcancel(session->cancel_target, why, sizeof why);
+    }
+    pthread_cond_broadcast(&clone->changed);
+    pthread_mutex_unlock(&clone->lock);
+}
+
+void pgc_clone_stop(pgc_clone *clone)
+{
+    pgconvoy_error err = {0};
+    pgconvoy_error_set(&err, PGCONVOY_ERROR_STATE, "stopped before the copy was complete");
+    pgconvoy_error_hint(&err, "run the same command again: it goes on where it was");
+    atomic_store(&clone->asked, true);
+    fail(clone, &err);
+}
+
+/* ------------------------------------------------------------------ taking */
+
+static bool is_large_build(const clone_item *item)
+{
+    return item->kind == CLONE_DEFINITION && item->bytes >= CLONE_LARGE_BYTES;
+}
+
+static bool is_large_rows(const clone_item *item)
+{
+    return item->kind != CLONE_DEFINITION && item->bytes >= CLONE_LARGE_BYTES;
+}
+
+/* The limits hold for what is large. */
+static bool may_begin(void *arg, int place)
+{
+    const pgc_clone *clone = arg;
+    const clone_item *item = &clone->items[place];
+    if (is_large_build(item))
+        return clone->large_builds < clone->options->index_jobs;
+    return !is_large_rows(item) || clone->large_rows < clone->options->jobs;
+}
+
+static void count(pgc_clone *clone, const clone_item *item, int by)
+{
+    clone->large_builds += is_large_build(item) ? by : 0;
+    clone->large_rows += is_large_rows(item) ? by : 0;
+}
+
+static int batch_size(const pgc_clone *clone)
+{
+    int share = pgc_restore_order_ready(clone->order) / (2 * (clone->running > 0 ? clone->running : 1));
+    return share > BATCH_MAX ? BATCH_MAX : share < 1 ? 1 : share;
+}
+
+/* With the lock. */
+static int take_batch(pgc_clone *clone, int *places)
+{
+    int first = pgc_restore_order_next(clone->order);
+    if (first < 0)
+        return 0;
+    places[0] = first;
+    count(clone, &clone->items[first], 1);
+    int taken = 1, most = clone->items[first].alone ? 1 : batch_size(clone);
+    int64_t bytes = clone->items[first].bytes;
+    while (taken < most && bytes < BATCH_MAX_BYTES) {
+        int place = pgc_restore_order_next(clone->order);
+        if (place < 0)
+            break;
+        if (clone->items[place].alone) {
+            pgc_restore_order_put_back(clone->order, place);
+            break;
+        }
+        bytes += clone->items[place].bytes;
+        places[taken++] = place;
+    }
+    return taken;
+}
+
+/* Waits for something to do; 0: there is nothing any more. done: what was taken before. */
+static int take_next(pgc_clone *clone, int *places, int done)
+{
+    pthread_mutex_lock(&clone->lock);
+    for (int i = 0; i < done; i++) {
+        clone_item *item = &clone->items[places[i]];
+        item->done = true;
+        count(clone, item, i == 0 ? -1 : 0);
+        if (item->kind == CLONE_ROWS && atomic_fetch_sub(&item->table->parts_left, 1) == 1)
+            atomic_store(&item->table->ended_us, pgc_clock_monotonic_us());
+        pgc_restore_order_done(clone->order, places[i]);
+    }
+    int taken = 0;
+    while (!clone->failed && (taken = take_batch(clone, places)) == 0 && !pgc_restore_order_is_over(clone->order))
+        pthread_cond_wait(&clone->changed, &clone->lock);
+    /* others may find something to do now, or that nothing is left */
+    pthread_cond_broadcast(&clone->changed);
+    bool failed = clone->failed;
+    pthread_mutex_unlock(&clone->lock);
+    return failed ? 0 : taken;
+}
+
+/* ------------------------------------------------------------------ one session */
+
+static int work(clone_session *session, pgconvoy_error *err)
+{
+    int places[BATCH_MAX];
+    if (clone_session_open(session, err))
+        return -1;
+    for (int taken = 0; (taken = take_next(session->clone, places, taken)) > 0;) {
+        if (clone_batch_run(session, places, taken, err))
+            return -1;
+        atomic_fetch_add(&session->clone->finished, taken);
+    }
+    return 0;
+}
+
+static void *run_session(void *arg)
+{
+    clone_session *session = arg;
+    pgc_clone *clone = session->clone;
+    pgconvoy_error err = {0};
+    if (work(session, &err))
+        fail(clone, &err);
+    clone_session_close(session);
+    pthread_mutex_lock(&clone->lock);
+    clone->running--;
+    pthread_cond_broadcast(&clone->changed);
+    pthread_mutex_unlock(&clone->lock);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ all of them */
+
+static int define(pgc_clone *clone, clone_session *main, pgconvoy_error *err)
+{
+    int places[PRE_DATA_BATCH], taken = 0;
+    for (int i = 0; i <= clone->item_count; i++) {
+        if (i < clone->item_count && clone->items[i].pre_data && !clone->items[i].done)
+            places[taken++] = i;
+        if (taken == PRE_DATA_BATCH || (i == clone->item_count && taken > 0)) {
+            if (clone_batch_run(main, places, taken, err))
+                return -1;
+            for (int n = 0; n < taken; n++)
+                clone->items[places[n]].done = true;
+            atomic_fetch_add(&clone->finished, taken);
+            taken = 0;
+        }
+    }
+    return 0;
+}
+
+/* Entries that depend on one another in a circle are done at the end, one by one. */
+static int do_left(pgc_clone *clone, clone_session *main, pgconvoy_error *err)
+{
+    for (int place; (place = pgc_restore_order_left(clone->order)) >= 0;)
+        if (!clone->items[place].done && clone_batch_run(main, &place, 1, err))
+            return -1;
+    return 0;
+}
+
+static void wait_for_sessions(pgc_clone *clone)
+{
+    int interval_ms = clone->options->progress_interval_ms > 0 ? clone->options->progress_interval_ms : 1000;
+    pthread_mutex_lock(&clone->lock);
+    while (clone->running > 0) {
+        struct timespec until;
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += interval_ms / 1000;
+        until.tv_nsec += (long)(interval_ms % 1000) * 1000000;
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+        int64_t told_us = pgc_clock_monotonic_us();
+        while (clone->running > 0 && pthread_cond_timedwait(&clone->changed, &clone->lock, &until) != ETIMEDOUT)
+            if (pgc_clock_monotonic_us() - told_us > (int64_t)interval_ms * 1000)
+                break;
+        pthread_mutex_unlock(&clone->lock);
+        clone_report(clone, false);
+        pthread_mutex_lock(&clone->lock);
+    }
+    pthread_mutex_unlock(&clone->lock);
+}
+
+static int run_sessions(pgc_clone *clone, clone_session *sessions, int session_count, pgconvoy_error *err)
+{
+    int started = 0;
+    for (; started < session_count; started++) {
+        clone_session *session = &sessions[started];
+        pthread_mutex_lock(&clone->lock);
+        clone->running++;
+        pthread_mutex_unlock(&clone->lock);
+        if (pthread_create(&session->thread, NULL, run_session, session)) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not start a thread");
+            fail(clone, err);
+            pthread_mutex_lock(&clone->lock);
+            clone->running--;
+            pthread_mutex_unlock(&clone->lock);
+            break;
+        }
+    }
+    wait_for_sessions(clone);
+    for (int i = 0; i < started; i++)
+        pthread_join(sessions[i].thread, NULL);
+    return clone->failed ? -1 : 0;
+}
+
+static int make_order(pgc_clone *clone, pgconvoy_error *err)
+{
+    bool *done = calloc((size_t)clone->item_count + 1, sizeof *done);
+    if (!done)
+        return pgc_error_out_of_memory(err);
+    for (int i = 0; i < clone->item_count; i++)
+        done[i] = clone->items[i].done;
+    clone->order = pgc_restore_order_new(&clone->entries, done, err);
+    free(done);
+    if (!clone->order)
+        return -1;
+    pgc_restore_order_limit(clone->order, may_begin, clone);
+    return 0;
+}
+
+/* Puts the sessions where a failure finds them; NULL: none is left. */
+static void publish(pgc_clone *clone, clone_session **list, int count)
+{
+    pthread_mutex_lock(&clone->lock);
+    clone->sessions = list;
+    clone->session_count = count;
+    pthread_mutex_unlock(&clone->lock);
+}
+
+int clone_work(pgc_clone *clone, pgconvoy_error *err)
+{
+    int count = clone->options->jobs > clone->options->index_jobs ? clone->options->jobs : clone->options->index_jobs;
+    clone_session *sessions = calloc((size_t)count + 1, sizeof *sessions);
+    clone_session **list = calloc((size_t)count + 1, sizeof *list);
+    if (!sessions || !list) {
+        free(sessions);
+        free(list);
+        return pgc_error_out_of_memory(err);
+    }
+    for (int i = 0; i <= count; i++) {
+        sessions[i] = (clone_session){.clone = clone, .is_main = i == count};
+        list[i] = &sessions[i];
+    }
+    publish(clone, list, count + 1);
+    clone_session *main = &sessions[count];
+    int result = clone_session_open(main, err);
+    if (result == 0)
+        result = define(clone, main, err);
+    if (result == 0)
+        result = make_order(clone, err);
+    if (result == 0)
+        result = run_sessions(clone, sessions, count, err);
+    if (result == 0)
+        result = do_left(clone, main, err);
+    clone_session_close(main);
+    publish(clone, NULL, 0);
+    if (clone->failed) {
+        pgc_error_copy(err, &clone->first_error);
+        result = -1;
+    }
+    pgc_restore_order_free(clone->order);
+    clone->order = NULL;
+    free(sessions);
+    free(list);
+    return result;
+}
