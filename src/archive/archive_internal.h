@@ -65,9 +65,6 @@ struct pgc_archive_data {
 int pgc_archive_open_stream(pgc_archive_data *data, pgc_byte_target target, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_archive_close_stream(pgc_archive_data *data, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* The name of the list of an entry's large objects: "blobs.toc", since 1.16 "blobs_ID.toc". */
-void pgc_archive_list_name(const pgc_archive_head *head, const pgc_entry *entry, char name[64]);
-
 /* ------------------------------------------------------------------ reading */
 
 /* A format that is read. */

@@ -17,6 +17,14 @@ bool pgc_entry_is_large_objects(const pgc_entry *entry)
     return strcmp(entry->description, "BLOBS") == 0;
 }
 
+void pgc_archive_list_name(const pgc_archive_head *head, const pgc_entry *entry, char name[64])
+{
+    if (pgc_head_since(head, 16))
+        snprintf(name, 64, "blobs_%d.toc", entry->id);
+    else
+        snprintf(name, 64, "blobs.toc");
+}
+
 /* A byte for the sign, then four of the value, the lowest first. */
 void pgc_toc_add_int(pgc_buffer *out, int64_t value)
 {

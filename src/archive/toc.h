@@ -23,6 +23,9 @@ static inline bool pgc_head_since(const pgc_archive_head *head, int minor)
 /* "BLOBS", whose data are large objects. */
 bool pgc_entry_is_large_objects(const pgc_entry *entry);
 
+/* The name of the list of an entry's large objects: "blobs.toc", since 1.16 "blobs_ID.toc". */
+void pgc_archive_list_name(const pgc_archive_head *head, const pgc_entry *entry, char name[64]);
+
 /* ------------------------------------------------------------------ written */
 
 void pgc_toc_add_int(pgc_buffer *out, int64_t value);

@@ -41,14 +41,6 @@ static int minor_of(const pgc_archive_settings *settings)
     return settings->server_major >= 17 ? 16 : settings->server_major == 16 || new_method ? 15 : 14;
 }
 
-void pgc_archive_list_name(const pgc_archive_head *head, const pgc_entry *entry, char name[64])
-{
-    if (pgc_head_since(head, 16))
-        snprintf(name, 64, "blobs_%d.toc", entry->id);
-    else
-        snprintf(name, 64, "blobs.toc");
-}
-
 static int name_files(pgc_archive_writer *writer, pgconvoy_error *err)
 {
     for (int i = 0; i < writer->entries->count; i++) {
