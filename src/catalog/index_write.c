@@ -44,8 +44,8 @@ static void write_statistics_targets(pgc_ddl *ddl, pgc_buffer *out, const pgc_in
 static void plain_definition(pgc_ddl *ddl, pgc_buffer *out, const pgc_index *index)
 {
     const pgc_relation *relation = index->relation;
-    pgc_buffer_format(out, "CREATE %sINDEX %s ON %s USING btree (", index->unique ? "UNIQUE " : "", pgc_ddl_name(ddl, index->object.name),
-                      pgc_ddl_object_name(ddl, &relation->object));
+    pgc_buffer_format(out, "CREATE %sINDEX %s ON %s USING %s (", index->unique ? "UNIQUE " : "", pgc_ddl_name(ddl, index->object.name),
+                      pgc_ddl_object_name(ddl, &relation->object), pgc_ddl_name(ddl, "btree"));
     for (int i = 0; i < index->column_count; i++) {
         int number = index->columns[i];
         if (number < 1 || number > relation->column_count) {
