@@ -188,7 +188,7 @@ static int run_commands(restore_session *session, const pgc_entry *entry, pgconv
 typedef struct large_object {
     restore_session *session;
     uint32_t oid;
-    int fd;
+    int fd, count;
     size_t length;
     char *chunk;
 } large_object;
@@ -231,6 +231,7 @@ static int take_large_object(void *arg, uint32_t oid, pgconvoy_error *err)
     if (oid == 0) {
         int result = write_chunk(object, err);
         lo_close(conn, object->fd);
+        object->count++;
         return result;
     }
     restore_say(object->session->restore, "restoring large object with OID %u", oid);
@@ -250,6 +251,8 @@ static int write_large_objects(restore_session *session, const pgc_entry *entry,
     const pgc_data_target target = {.write = take_bytes, .large_object = take_large_object, .arg = &object};
     int result = pgc_archive_read_data(session->restore->reader, entry, &target, err);
     free(object.chunk);
+    if (result == 0)
+        restore_say(session->restore, "restored %d large object%s", object.count, object.count == 1 ? "" : "s");
     return result;
 }
 

@@ -103,6 +103,10 @@ def a_full_disk(s, server):
             assert not os.path.isfile(path) and not os.path.exists(os.path.join(path, "toc.dat")), f"{options}: it looks whole"
             nobody_left(server)
             subprocess.run(["find", disk, "-mindepth", "1", "-delete"], check=True)
+        whole, text = os.path.join(s.folder, "whole"), os.path.join(disk, "text")
+        dump(s, server, "-f", whole, "-Z1").ok()
+        s.pgconvoy("restore", "-f", text, whole, bare=True).fails(1, "space", seconds=60)
+        assert not os.path.exists(text), "the script looks whole"
     finally:
         subprocess.run(["umount", "-l", disk], check=True)
 
