@@ -234,24 +234,41 @@ static bool hangs_on_there(const there *there, const pgc_entry *entry)
     return false;
 }
 
-void clone_leave_out_present(pgc_clone *clone)
+/* Rows come into tables whose foreign keys are in force: those that are referred to come first. */
+static int order_by_foreign_key(pgc_clone *clone, const pgc_constraint *key, pgconvoy_error *err)
+{
+    const pgc_table_data *data = key->relation ? key->relation->data : NULL, *referenced = NULL;
+    for (int i = 0; i < clone->entries.count && data && !referenced; i++) {
+        const pgc_object *object = clone->entries.items[i]->object;
+        if (object && object->kind == PGC_KIND_TABLE_DATA && object->oid == key->referenced)
+            referenced = (const pgc_table_data *)object;
+    }
+    pgc_entry *entry = data && referenced && data != referenced ? pgc_entries_find(&clone->entries, data->object.id) : NULL;
+    return entry && clone_entry_depend(clone, entry, referenced->object.id) ? pgc_error_out_of_memory(err) : 0;
+}
+
+int clone_leave_out_present(pgc_clone *clone, pgconvoy_error *err)
 {
     pgc_entries *entries = &clone->entries;
     there there = {.max_id = entries->max_id};
     there.marks = pgc_arena_zalloc(clone->arena, (size_t)entries->max_id + 1);
     if (!there.marks)
-        return;
+        return pgc_error_out_of_memory(err);
     bool rows_only = clone->options->if_exists == PGCONVOY_IF_EXISTS_APPEND || clone->options->if_exists == PGCONVOY_IF_EXISTS_TRUNCATE;
-    int kept = 0;
     for (int i = 0; i < entries->count; i++) {
         pgc_entry *entry = entries->items[i];
-        bool left_out = false;
-        if (!entry->has_data && (rows_only || may_be_there(entry)))
-            left_out = !described(entry, "EXTENSION") && !described(entry, "PROCEDURAL LANGUAGE") && (clone_is_present(clone, entry) || (rows_only && hangs_on_there(&there, entry)));
-        if (left_out)
-            there.marks[entry->id] = 1;
-        else
-            entries->items[kept++] = entry;
+        if (entry->has_data || (!rows_only && !may_be_there(entry)) || described(entry, "EXTENSION") || described(entry, "PROCEDURAL LANGUAGE") ||
+            !(clone_is_present(clone, entry) || (rows_only && hangs_on_there(&there, entry))))
+            continue;
+        there.marks[entry->id] = 1;
+        entry->state = clone;
+        if (described(entry, "FK CONSTRAINT") && order_by_foreign_key(clone, (const pgc_constraint *)entry->object, err))
+            return -1;
     }
-    entries->count = kept;
+    return 0;
+}
+
+bool clone_is_left_out(const pgc_entry *entry)
+{
+    return entry->state != NULL;
 }

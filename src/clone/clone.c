@@ -144,8 +144,7 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     if (clone_plan_read(clone, err) || clone_state_read(clone, err) || clone_check(clone, err))
         return -1;
-    clone_leave_out_present(clone);
-    if (clone_tables_read(clone, err) || clone_plan_make(clone, err))
+    if (clone_leave_out_present(clone, err) || clone_tables_read(clone, err) || clone_plan_make(clone, err))
         return -1;
     if (clone->options->dry_run)
         return clone_plan_say(clone, err);

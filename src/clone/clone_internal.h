@@ -102,8 +102,6 @@ typedef struct clone_session {
 int clone_plan_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* catalog and entries */
 int clone_plan_make(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* items, when it is known what the target has and what is finished */
 int clone_plan_say(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* --dry-run */
-/* Whether the entry was left out since the target has it. */
-bool clone_is_pre_data_entry(const pgc_entry *entry, pgc_section section);
 
 /* ---- tables.c: sizes and types of the tables whose rows are copied, and how they are cut */
 int clone_tables_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -115,13 +113,16 @@ int clone_tables_parts(const pgc_clone *clone, const clone_table *table);
 int clone_keys_split(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 /* A new entry with its dependencies; NULL when out of memory. */
 pgc_entry *clone_entry_add(pgc_clone *clone, const char *description, const char *tag, const char *schema, const char *create, const int *dependencies, int count);
+/* Adds one more dependency; -1 when out of memory. */
+int clone_entry_depend(pgc_clone *clone, pgc_entry *entry, int id) PGC_MUST_CHECK;
 /* The table that an entry is built on, or NULL. */
 const pgc_relation *clone_entry_relation(const pgc_entry *entry);
 
 /* ---- check.c: before the first change */
 int clone_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
-/* With if_exists append or truncate: takes the definitions out of the entries that the target has, and all that hangs on its tables. */
-void clone_leave_out_present(pgc_clone *clone);
+/* Marks the entries that the target has: its schemas, and with if_exists append or truncate all others and what hangs on its tables. */
+int clone_leave_out_present(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+bool clone_is_left_out(const pgc_entry *entry);
 bool clone_is_present(const pgc_clone *clone, const pgc_entry *entry);
 
 /* ---- roles.c */

@@ -62,8 +62,7 @@ const pgc_relation *clone_entry_relation(const pgc_entry *entry)
     }
 }
 
-/* Adds one more dependency. */
-static int depend(pgc_clone *clone, pgc_entry *entry, int id)
+int clone_entry_depend(pgc_clone *clone, pgc_entry *entry, int id)
 {
     int *ids = pgc_arena_alloc(clone->entries.arena, sizeof *ids * (size_t)(entry->dependency_count + 1));
     if (!ids)
@@ -154,7 +153,7 @@ static int split_key(pgc_clone *clone, pgc_entry *entry, pgconvoy_error *err)
     if (result == 0) {
         pgc_entry *added = clone_entry_add(clone, "INDEX", entry->tag, entry->schema, build.data, entry->dependencies, entry->dependency_count);
         entry->create = pgc_arena_strdup(clone->entries.arena, attach.data);
-        if (!added || !entry->create || depend(clone, entry, added->id)) {
+        if (!added || !entry->create || clone_entry_depend(clone, entry, added->id)) {
             result = pgc_error_out_of_memory(err);
         } else {
             added->object = &index->object;
@@ -234,7 +233,7 @@ static int add_analyze(pgc_clone *clone, const clone_table *table, const pgc_ent
     entry->oid = table->relation->object.oid;
     for (int i = 0; i < table->relation->index_count; i++) {
         const pgc_index *index = table->relation->indexes[i];
-        if (depend(clone, entry, index->constraint_id ? index->constraint_id : index->object.id))
+        if (clone_entry_depend(clone, entry, index->constraint_id ? index->constraint_id : index->object.id))
             return pgc_error_out_of_memory(err);
     }
     return 0;
@@ -269,7 +268,7 @@ int clone_keys_split(pgc_clone *clone, pgconvoy_error *err)
     int result = 0;
     for (int i = 0, count = clone->entries.count; i < count && result == 0; i++) {
         pgc_entry *entry = clone->entries.items[i];
-        if (!entry->object)
+        if (!entry->object || clone_is_left_out(entry))
             continue;
         if (described(entry, "CONSTRAINT") && entry->object->kind == PGC_KIND_CONSTRAINT && is_large(clone, entry) &&
             (((const pgc_constraint *)entry->object)->type == 'p' || ((const pgc_constraint *)entry->object)->type == 'u'))
