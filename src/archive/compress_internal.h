@@ -38,6 +38,7 @@ void pgc_zstd_reset(void *context);
 
 /* A method that is read; a decoder's memory begins with whatever the method needs. */
 typedef struct pgc_decoder {
+    bool empty_file_is_whole; /* pg_dump writes such files for large objects without bytes */
     void *(*new_context)(pgc_stream_kind kind);
     void (*free_context)(void *context);
     /* Takes all of bytes. *whole: nothing more is needed to make sense of what came so far. */

@@ -89,4 +89,4 @@ static int unpack(void *context, const char *bytes, size_t length, bool *whole, 
     return 0;
 }
 
-const pgc_decoder pgc_decoder_lz4 = {.new_context = new_unpacker, .free_context = free_unpacker, .decode = unpack};
+const pgc_decoder pgc_decoder_lz4 = {.empty_file_is_whole = true, .new_context = new_unpacker, .free_context = free_unpacker, .decode = unpack};

@@ -38,6 +38,7 @@ pgc_decompressor *pgc_decompressor_open(pgc_compression_method method, pgc_strea
     pgc_decompressor *decompressor = calloc(1, sizeof *decompressor);
     if (decompressor) {
         *decompressor = (pgc_decompressor){.decoder = decoder_of(method), .target = target};
+        decompressor->whole = kind == PGC_STREAM_FILE && decompressor->decoder && decompressor->decoder->empty_file_is_whole;
         if (!decompressor->decoder || (decompressor->context = decompressor->decoder->new_context(kind)))
             return decompressor;
         free(decompressor);
