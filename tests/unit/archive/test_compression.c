@@ -27,7 +27,7 @@ static char *make_bytes(size_t length, int kind)
         x ^= x << 13;
         x ^= x >> 7;
         x ^= x << 17;
-        bytes[i] = kind == 0 ? '\0' : kind == 1 ? (char)('a' + (x & 7)) : (char)x;
+        bytes[i] = kind == 0 ? '\0' : kind == 1 ? (char)(' ' + (x & 63)) : (char)x;
     }
     return bytes;
 }
