@@ -7,12 +7,21 @@
 
 #include "archive/script.h"
 
+/* The sessions of a restore, so that another thread can cancel what they are doing. */
+typedef struct pgc_restore_sessions pgc_restore_sessions;
+
+pgc_restore_sessions *pgc_restore_sessions_new(pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_restore_sessions_free(pgc_restore_sessions *sessions);
+/* Asks the server to cancel whatever the sessions are doing. Thread-safe; each command that is cancelled counts as refused. */
+void pgc_restore_sessions_cancel(pgc_restore_sessions *sessions);
+
 typedef struct pgc_restore_options {
     const pgc_script_options *script; /* for_server and server_major are set here */
     pgc_server_address address;
     /* A command that the server refused, with what it said: "could not execute query: …". Called by one thread at a time, as is say. */
     void (*error)(void *arg, const char *text);
     void (*say)(void *arg, const char *text); /* what is being done; NULL: nobody listens */
+    pgc_restore_sessions *sessions; /* never NULL */
     void *arg;
 } pgc_restore_options;
 

@@ -36,6 +36,7 @@ typedef struct restore {
 typedef struct restore_session {
     restore *restore;
     PGconn *conn;
+    PGcancel *cancel; /* in restore->sessions */
     pgc_script *script;
     bool is_fork;
     bool truncates; /* loads a table that was made before in a transaction that empties it: with wal_level minimal no WAL is written */
@@ -44,6 +45,10 @@ typedef struct restore_session {
     int entry_errors; /* of the entry */
     pgc_buffer text;
 } restore_session;
+
+/* ---- restore_sessions.c. add: NULL when memory is out; remove frees it */
+PGcancel *restore_sessions_add(pgc_restore_sessions *sessions, PGconn *conn);
+void restore_sessions_remove(pgc_restore_sessions *sessions, PGcancel *cancel);
 
 /* ---- restore_session.c */
 /* Connects. */

@@ -169,11 +169,23 @@ static PGconn *connect_to(restore *restore, pgconvoy_error *err)
     return conn;
 }
 
+static void drop_connection(restore_session *session)
+{
+    if (session->cancel)
+        restore_sessions_remove(session->restore->options->sessions, session->cancel);
+    session->cancel = NULL;
+    PQfinish(session->conn);
+    session->conn = NULL;
+}
+
 static int take_connection(restore_session *session, PGconn *conn, pgconvoy_error *err)
 {
     session->conn = conn;
     if (!conn)
         return -1;
+    session->cancel = restore_sessions_add(session->restore->options->sessions, conn);
+    if (!session->cancel)
+        return pgc_error_out_of_memory(err);
     PQsetNoticeProcessor(conn, on_notice, session);
     return pgc_execute(conn, "SELECT pg_catalog.set_config('search_path', '', false)", err);
 }
@@ -205,8 +217,7 @@ int restore_session_begin(restore_session *session, pgconvoy_error *err)
 
 void restore_session_close(restore_session *session)
 {
-    PQfinish(session->conn);
-    session->conn = NULL;
+    drop_connection(session);
     pgc_buffer_free(&session->text);
     if (session->is_fork)
         pgc_script_free(session->script);
@@ -217,8 +228,7 @@ int restore_session_move(restore_session *session, const char *database, pgconvo
 {
     restore_say(session->restore, "connecting to new database \"%s\"", database);
     session->restore->database = database;
-    PQfinish(session->conn);
-    session->conn = NULL;
+    drop_connection(session);
     if (take_connection(session, connect_to(session->restore, err), err))
         return -1;
     return set_up(session, err);

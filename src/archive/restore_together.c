@@ -15,7 +15,6 @@ typedef struct together {
     pgc_restore_order *order;
     pthread_cond_t changed;
     worker *workers;
-    int worker_count;
     bool failed;
     pgconvoy_error first_error;
 } together;
@@ -24,33 +23,21 @@ struct worker {
     together *together;
     pthread_t thread;
     restore_session session;
-    PGcancel *cancel; /* guarded by restore->lock */
 };
 
 static void fail(together *together, const pgconvoy_error *err)
 {
     restore *restore = together->restore;
-    char why[256];
     pthread_mutex_lock(&restore->lock);
-    for (int i = 0; !together->failed && i < together->worker_count; i++)
-        if (together->workers[i].cancel)
-            (void)PQcancel(together->workers[i].cancel, why, sizeof why);
-    if (!together->failed)
+    bool first = !together->failed;
+    if (first)
         pgc_error_copy(&together->first_error, err);
     together->failed = true;
     atomic_store(&restore->stop, true);
     pthread_cond_broadcast(&together->changed);
     pthread_mutex_unlock(&restore->lock);
-}
-
-static void set_cancel(worker *worker, PGcancel *cancel)
-{
-    pthread_mutex_t *lock = &worker->together->restore->lock;
-    pthread_mutex_lock(lock);
-    PGcancel *old = worker->cancel;
-    worker->cancel = cancel;
-    pthread_mutex_unlock(lock);
-    PQfreeCancel(old);
+    if (first)
+        pgc_restore_sessions_cancel(restore->options->sessions);
 }
 
 /* Waits for an entry that can be begun; -1: there is none any more. done: the one that was begun before, or -1. */
@@ -86,13 +73,7 @@ static int restore_place(restore_session *session, int place, const char *what, 
 static int work(worker *worker, pgconvoy_error *err)
 {
     restore_session *session = &worker->session;
-    if (restore_session_open(session, err))
-        return -1;
-    PGcancel *cancel = PQgetCancel(session->conn);
-    if (!cancel)
-        return pgc_error_out_of_memory(err);
-    set_cancel(worker, cancel);
-    if (restore_session_begin(session, err))
+    if (restore_session_open(session, err) || restore_session_begin(session, err))
         return -1;
     for (int place = -1; (place = take_next(worker->together, place)) >= 0;)
         if (restore_place(session, place, "launching", err))
@@ -106,7 +87,6 @@ static void *run_worker(void *arg)
     pgconvoy_error err = {0};
     if (work(worker, &err))
         fail(worker->together, &err);
-    set_cancel(worker, NULL);
     restore_session_close(&worker->session);
     return NULL;
 }
@@ -116,7 +96,6 @@ static int run_workers(together *together, int sessions, pgconvoy_error *err)
     together->workers = calloc((size_t)sessions, sizeof *together->workers);
     if (!together->workers)
         return pgc_error_out_of_memory(err);
-    together->worker_count = sessions;
     int started = 0;
     for (; started < sessions; started++) {
         worker *worker = &together->workers[started];

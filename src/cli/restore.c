@@ -3,8 +3,10 @@
 
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/stop_signals.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define PROGRAM            "pg_restore" /* each message begins with it */
 #define PG_RESTORE_VERSION "18.4"       /* the newest whose options these are */
@@ -63,16 +65,30 @@ static int list(pgc_archive_reader *reader, const cli_restore *restore, pgconvoy
     return result;
 }
 
-static int into_database(pgc_archive_reader *reader, const cli_restore *restore, pgconvoy_error *err)
+/* What the server is doing is cancelled, so that it does not go on for nobody; a transaction that is open ends with its connection. */
+static void on_signal(void *sessions)
+{
+    fprintf(stderr, PROGRAM ": terminated by user\n");
+    pgc_restore_sessions_cancel(sessions);
+    _exit(CLI_EXIT_FAILED);
+}
+
+static int into_database(pgc_archive_reader *reader, const cli_restore *restore, pgc_restore_sessions *sessions, pgconvoy_error *err)
 {
     const pgc_restore_options options = {.script = &restore->script,
                                          .address = restore->address,
                                          .error = on_error,
                                          .say = restore->script.verbose ? cli_pg_on_message : NULL,
+                                         .sessions = sessions,
                                          .arg = (void *)PROGRAM};
     pgc_restore_totals totals = {0};
+    cli_stop_signals signals = {.stop = on_signal, .arg = sessions};
     int64_t begun_us = pgc_clock_monotonic_us();
+    cli_stop_signals_block(&signals);
+    if (!cli_stop_signals_wait(&signals))
+        pthread_sigmask(SIG_UNBLOCK, &signals.set, NULL); /* then they end it as ever */
     int result = pgc_restore_run(reader, &options, &totals, err);
+    cli_stop_signals_end(&signals);
     if (result == 0 && totals.errors > 0 && !totals.stopped)
         fprintf(stderr, PROGRAM ": warning: errors ignored on restore: %d\n", totals.errors);
     if (result == 0 && restore->script.verbose && !totals.stopped)
@@ -94,12 +110,14 @@ static int run(cli_restore *restore, pgconvoy_error *err)
     if (!reader)
         return -1;
     int result;
+    pgc_restore_sessions *sessions = restore->address.dbname && !restore->list ? pgc_restore_sessions_new(err) : NULL;
     if (restore->list)
         result = list(reader, restore, err);
     else if (restore->address.dbname)
-        result = into_database(reader, restore, err);
+        result = sessions ? into_database(reader, restore, sessions, err) : -1;
     else
         result = pgc_restore_to_file(reader, &restore->script, restore->file, err);
+    pgc_restore_sessions_free(sessions);
     pgc_archive_close(reader);
     return result;
 }

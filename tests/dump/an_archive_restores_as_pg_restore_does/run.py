@@ -3,6 +3,7 @@
 several; what fails is reported and counted as pg_restore does; and when a session is lost the restore ends."""
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -133,16 +134,40 @@ def errors(s, server):
     assert not problems, "\n".join(problems)
 
 
-def a_lost_session(s, server):
+def big_archive(s, server):
     server.sql("CREATE TABLE big AS SELECT g, repeat('x', 200) AS filler FROM generate_series(1, 600000) AS g", "shop")
     path = os.path.join(s.folder, "big")
     s.pgconvoy("dump", "-Fd", "-Z1", "-f", path, "-d", server.socket_conninfo("shop"), bare=True).ok()
     server.sql("CREATE DATABASE lost TEMPLATE template0")
-    run = s.pgconvoy("restore", "-j2", "-d", server.socket_conninfo("lost"), path, bare=True)
-    pid = wait_for(lambda: server.sql("SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY public.big%' AND state = 'active'"), 60, "the large table is loaded")
-    server.sql(f"SELECT pg_terminate_backend({pid})")
-    run.fails(1, "connection", seconds=60)
+    return path
+
+
+def loading(server):
+    return wait_for(lambda: server.sql("SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY public.big%' AND state = 'active'"), 60,
+                    "the large table is loaded")
+
+
+def ended(server):
     wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE datname = 'lost'") == "0", 30, "its sessions end")
+
+
+def a_lost_session(s, server):
+    path = big_archive(s, server)
+    run = s.pgconvoy("restore", "-j2", "-d", server.socket_conninfo("lost"), path, bare=True)
+    server.sql(f"SELECT pg_terminate_backend({loading(server)})")
+    run.fails(1, "connection", seconds=60)
+    ended(server)
+
+
+def an_interrupt(s, server):
+    """The server is told to stop what it does for the restore; with one transaction nothing is left."""
+    path = big_archive(s, server)
+    for options in (["-j2"], ["-1"]):
+        run = s.pgconvoy("restore", *options, "-c", "--if-exists", "-d", server.socket_conninfo("lost"), path, bare=True)
+        loading(server)
+        run.send(signal.SIGINT)
+        run.fails(1, "terminated by user", seconds=60)
+        ended(server)
 
 
 def refused(s, server):
@@ -165,7 +190,8 @@ def main(s):
     server = s.server()
     server.sql("CREATE ROLE restore_reader; CREATE ROLE restore_owner SUPERUSER; CREATE DATABASE shop TEMPLATE template0")
     server.sql(SQL, "shop")
-    {"text": text, "databases": databases, "errors": errors, "a_lost_session": a_lost_session, "refused": refused}[s.case](s, server)
+    {"text": text, "databases": databases, "errors": errors, "a_lost_session": a_lost_session,
+     "an_interrupt": an_interrupt, "refused": refused}[s.case](s, server)
 
 
-scenario.run(main, cases=["text", "databases", "errors", "a_lost_session", "refused"])
+scenario.run(main, cases=["text", "databases", "errors", "a_lost_session", "an_interrupt", "refused"])
