@@ -26,7 +26,7 @@ typedef struct pgc_compression {
     pgc_compression_method method;
     int level;          /* PGC_COMPRESSION_DEFAULT: the method's own */
     bool long_distance; /* zstd */
-    int workers;        /* threads that compress; 0: as many as the dump has jobs, at least the cores of the machine for the one-file formats */
+    int workers;        /* threads that compress beside those that write; 0: none in a directory (its jobs are threads enough), as many as there are cores for one file */
 } pgc_compression;
 
 #define PGC_COMPRESSION_DEFAULT INT32_MIN
@@ -63,14 +63,14 @@ typedef struct pgc_archive_settings {
 } pgc_archive_settings;
 
 /*
- * Begins an archive with these entries: all of them go into the contents, in order. It is written beside the path (PATH.part-PID; a folder is made at once, as pg_dump does, its toc.dat last) and takes its name in
- * pgc_archive_finish, so that what is not whole does not look whole. Refuses a path that is there where pg_dump refuses it (a folder that is not empty).
+ * Begins an archive with these entries: all of them go into the contents, in order, and must outlive the writer, which sets their position and file_name. It is written beside the path (PATH.part-PID; a folder is
+ * made at once, as pg_dump does, its toc.dat last) and takes its name in pgc_archive_finish, so that what is not whole does not look whole; a pipe or device is written to as it is. Refuses a path that is there where pg_dump refuses it (a folder that is not empty).
  */
 pgc_archive_writer *pgc_archive_create(const pgc_archive_settings *settings, pgc_entries *entries, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*
- * The data of one entry (entry->has_data). Thread-safe: entries may be written by several threads at once, each pgc_archive_data by one. A one-file format keeps what comes out of turn in memory and in a
- * temporary file beside it, or makes the thread wait: no order of calls locks up, as long as each begun entry is ended.
+ * The data of one entry (entry->has_data). Thread-safe: entries may be written by several threads at once, each pgc_archive_data by one. In a one-file format
+ * who begins first writes into the file, and the others into temporary files beside it, which are added when they are whole: nobody waits, and no order of calls locks up, as long as each begun entry is ended.
  */
 pgc_archive_data *pgc_archive_begin_data(pgc_archive_writer *writer, pgc_entry *entry, pgconvoy_error *err) PGC_MUST_CHECK;
 /*
@@ -109,7 +109,8 @@ typedef struct pgc_data_target {
     void *arg;
 } pgc_data_target;
 
-/* Reads an entry's data into target, uncompressed. Thread-safe for a directory and for a custom file that can be sought in; else entries must be read in the archive's order by one thread. */
+/* Reads an entry's data into target, uncompressed. Thread-safe, and in any order, where pgc_archive_can_seek says so: a directory, a file of the other formats; else
+ * (a pipe) entries must be read in the archive's order by one thread. */
 int pgc_archive_read_data(pgc_archive_reader *reader, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err) PGC_MUST_CHECK;
 bool pgc_archive_can_seek(const pgc_archive_reader *reader);
 /* Gives each entry's data_size what its data take in the archive, where that can be seen without reading them: so that a parallel restore begins with the large ones. */

@@ -66,11 +66,25 @@ static void look_at(pgc_file *file)
 
 /* ------------------------------------------------------------------ making one */
 
-/* The file that path means in the end: where a symbolic link leads, if it leads anywhere. */
+/* /dev/stdout and the like are another's open file, whatever they lead to: nothing to give a name to. */
+static bool is_anothers(const char *path)
+{
+    return strncmp(path, "/dev/", 5) == 0 || strncmp(path, "/proc/", 6) == 0;
+}
+
+/* The file that path means in the end: where a symbolic link leads. What it leads to is made if it is not there, so that the link stays one. */
 static char *resolve(const char *path)
 {
     struct stat info;
-    char *real = lstat(path, &info) == 0 && S_ISLNK(info.st_mode) ? realpath(path, NULL) : NULL;
+    if (is_anothers(path) || lstat(path, &info) != 0 || !S_ISLNK(info.st_mode))
+        return strdup(path);
+    char *real = realpath(path, NULL);
+    if (!real && errno == ENOENT) {
+        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (fd >= 0)
+            close(fd);
+        real = realpath(path, NULL);
+    }
     return real ? real : strdup(path);
 }
 
@@ -78,8 +92,8 @@ static int open_beside(pgc_file *file, pgconvoy_error *err)
 {
     struct stat info;
     bool there = stat(file->path, &info) == 0;
-    if (there && !S_ISREG(info.st_mode)) {
-        file->fd = open(file->path, O_WRONLY | O_CLOEXEC); /* a pipe or device; refuses a folder */
+    if (there && (!S_ISREG(info.st_mode) || is_anothers(file->path))) {
+        file->fd = open(file->path, O_WRONLY | O_TRUNC | O_CLOEXEC); /* a pipe or device; refuses a folder */
         if (file->fd >= 0) {
             free(file->path);
             file->path = NULL;
