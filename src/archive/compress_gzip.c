@@ -10,9 +10,12 @@
 
 #define CHUNK_BYTES ((size_t)1024 * 1024)
 
+/* libdeflate's, where no level was asked for: on the text of COPY it makes smaller files than zlib's 6, which is pg_dump's, in a third of the time. */
+#define LEVEL_BY_DEFAULT 4
+
 static int level_of(const pgc_compression *compression)
 {
-    return compression->level == PGC_COMPRESSION_DEFAULT || compression->level < 0 ? 6 : compression->level;
+    return compression->level == PGC_COMPRESSION_DEFAULT || compression->level < 0 ? LEVEL_BY_DEFAULT : compression->level;
 }
 
 /* ------------------------------------------------------------------ members */

@@ -6,7 +6,7 @@ static void assert_query(const pgc_catalog *catalog, const char *sql, const char
     pgconvoy_error err;
     pgc_buffer out;
     pgc_buffer_init(&out, 10000);
-    assert_int_equal(pgc_read_sql(catalog, sql, &out, &err), 0);
+    assert_int_equal(pgc_read_sql(catalog, sql, &(pgc_read_part){0, 1}, &out, &err), 0);
     assert_string_equal(out.data, expected);
     pgc_buffer_free(&out);
 }
