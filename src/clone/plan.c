@@ -231,6 +231,8 @@ static void mark(pgc_clone *clone)
             section = item->entry->section;
         item->pre_data = section == PGC_SECTION_PRE_DATA && pgc_entry_pass(item->entry) == PGC_PASS_MAIN && item->kind == CLONE_DEFINITION;
         item->done = is_special(item->entry) || clone_is_left_out(item->entry) || clone_names_have(&clone->finished_items, item->key);
+        if (item->done && item->kind == CLONE_ROWS)
+            atomic_fetch_sub(&item->table->parts_left, 1);
     }
 }
 

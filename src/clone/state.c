@@ -256,6 +256,8 @@ static void do_again(again *again, clone_item *item)
         pgc_quote_qualified(&again->tables, item->entry->schema, item->entry->tag);
     }
     append_key(again, item->key);
+    if (item->kind == CLONE_ROWS && item->done)
+        atomic_fetch_add(&item->table->parts_left, 1);
     item->done = false;
 }
 
@@ -300,16 +302,20 @@ static int run_again(again *again, pgconvoy_error *err)
     pgc_clone *clone = again->clone;
     pgc_buffer sql;
     pgc_buffer_init(&sql, (size_t)1 << 29);
-    pgc_buffer_format(&sql, "BEGIN; %s%s DELETE FROM pgconvoy.copy_item WHERE name = ", again->tables.length ? again->tables.data : "", again->tables.length ? ";" : "");
-    pgc_quote_literal(&sql, clone->options->name);
-    pgc_buffer_format(&sql, " AND item IN (%s)", again->keys.data);
+    pgc_buffer_format(&sql, "BEGIN; %s%s", again->tables.length ? again->tables.data : "", again->tables.length ? ";" : "");
+    if (again->keys.length) {
+        pgc_buffer_text(&sql, " DELETE FROM pgconvoy.copy_item WHERE name = ");
+        pgc_quote_literal(&sql, clone->options->name);
+        pgc_buffer_format(&sql, " AND item IN (%s);", again->keys.data);
+    }
     if (again->all) {
-        pgc_buffer_text(&sql, "; UPDATE pgconvoy.copy SET snapshot = ");
+        pgc_buffer_text(&sql, " UPDATE pgconvoy.copy SET snapshot = ");
         pgc_quote_literal(&sql, clone->snapshot);
         pgc_buffer_text(&sql, " WHERE name = ");
         pgc_quote_literal(&sql, clone->options->name);
+        pgc_buffer_byte(&sql, ';');
     }
-    pgc_buffer_text(&sql, "; COMMIT");
+    pgc_buffer_text(&sql, " COMMIT");
     int result = pgc_buffer_check(&sql, err) || pgc_buffer_check(&again->keys, err) || pgc_buffer_check(&again->tables, err) ? -1 : pgc_execute(clone->target, sql.data, err);
     pgc_buffer_free(&sql);
     return result;
@@ -325,10 +331,10 @@ int clone_state_redo(pgc_clone *clone, pgconvoy_error *err)
     int result = find_torn(&again, err);
     for (int i = 0; i < clone->item_count && result == 0; i++) {
         clone_item *item = &clone->items[i];
-        if ((again.all && is_of_rows(item)) || (item->kind != CLONE_DEFINITION && item->table && item->table->is_torn && item->table->is_ours))
+        if ((again.all && item->done && is_of_rows(item)) || (item->kind != CLONE_DEFINITION && item->table && item->table->is_torn && item->table->is_ours))
             do_again(&again, item);
     }
-    if (again.keys.length && result == 0)
+    if ((again.all || again.keys.length) && result == 0)
         result = run_again(&again, err);
     pgc_buffer_free(&again.tables);
     pgc_buffer_free(&again.keys);

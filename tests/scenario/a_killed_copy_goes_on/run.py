@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""A copy from PostgreSQL to PostgreSQL that was killed at any moment goes on with what is not done when the same command is run again, and ends equal; so does one
+whose target was restarted under it."""
+import os
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../lib"))
+sys.path.insert(0, os.path.join(HERE, "../../dump/lib"))
+import copying
+import dumping
+import scenario
+from scenario import wait_for
+
+KILLS = int(os.environ.get("KILLS", "8"))
+TABLES = """
+CREATE TABLE large (id int PRIMARY KEY, other int UNIQUE, v text);
+INSERT INTO large SELECT i, i, repeat(md5(i::text), 20) FROM generate_series(1, 40000) i;
+CREATE INDEX ON large (v); CREATE INDEX ON large (md5(v));
+CREATE TABLE second (id int PRIMARY KEY, large int REFERENCES large, v text);
+INSERT INTO second SELECT i, i, md5(i::text) FROM generate_series(1, 20000) i;
+CREATE INDEX ON second (v);
+CREATE MATERIALIZED VIEW counted AS SELECT count(*) FROM second;
+SELECT lo_from_bytea(0, convert_to(repeat('large', 100000), 'UTF8'));
+CREATE SEQUENCE s; SELECT nextval('s'), nextval('s');
+DO $$ BEGIN FOR i IN 1..60 LOOP
+    EXECUTE format('CREATE TABLE t%s (id int PRIMARY KEY, other int %s, name text)', i, CASE WHEN i > 1 THEN format('REFERENCES t%s', i - 1) END);
+    EXECUTE format('INSERT INTO t%s SELECT n, n, md5(n::text) FROM generate_series(1, 20) n', i);
+    EXECUTE format('CREATE INDEX ON t%s (other)', i);
+END LOOP; END $$;
+"""
+
+
+def start(s, source, server, target, *options):
+    return s.pgconvoy("copy", source.socket_conninfo("source"), server.socket_conninfo(target), "-j", "3", *options)
+
+
+def fresh(server, name):
+    server.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    server.sql(f"CREATE DATABASE {name} TEMPLATE template0")
+
+
+def finished(server, target):
+    """Is the copy's state gone? Then a kill came too late for anything to be left to do."""
+    return server.sql("SELECT to_regclass('pgconvoy.copy') IS NULL AND to_regclass('public.second') IS NOT NULL", target) == "t"
+
+
+def killed(s):
+    source, server = s.server({"autovacuum": "off"}), s.server({"autovacuum": "off"})
+    source.create_database("source", TABLES)
+    expected = copying.dump(source, "source")
+    fresh(server, "target")
+    whole = start(s, source, server, "target")
+    whole.ok()
+    went_on = 0
+    for number in range(KILLS):
+        fresh(server, "target")
+        for _ in range(3):
+            run = start(s, source, server, "target")
+            time.sleep(s.random.uniform(0.05, whole.seconds * 0.7))
+            done = not run.running()
+            run.send(signal.SIGKILL)
+            run.wait()
+            if done or finished(server, "target"):
+                break
+        if not finished(server, "target"):
+            last = start(s, source, server, "target").ok()
+            went_on += "going on" in last.stderr
+            assert "may have changed" not in last.stderr, last.stderr
+        copying.same(f"after kill {number + 1}", expected, copying.dump(server, "target"))
+        copying.nothing_of_ours(server, "target")
+    assert went_on, "no run went on where another was killed"
+
+
+def stopped(s):
+    source, server = s.server(), s.server()
+    source.create_database("source", TABLES)
+    fresh(server, "target")
+    run = start(s, source, server, "target")
+    count = "SELECT count(*) FROM pgconvoy.copy_item WHERE item LIKE 'TABLE DATA %'"
+    wait_for(lambda: int(server.sql(count, "target", check=False) or 0) > 20, 30, "many tables are done")
+    assert run.stop() == 1 and "run the same command again" in run.stderr, run.stderr
+    # nothing of it is at work any more, and the source changes
+    source.sql("INSERT INTO second VALUES (0, 1, 'new'); INSERT INTO large VALUES (0, 0, 'new')", "source")
+    again = start(s, source, server, "target", "--consistent").ok()
+    assert "may have changed" in again.stderr, again.stderr
+    copying.same("consistent after a stop and a change", copying.dump(source, "source"), copying.dump(server, "target"))
+    copying.nothing_of_ours(server, "target")
+
+
+def restarted(s):
+    source, target = s.server(), s.server()
+    source.create_database("source", TABLES)
+    target.sql("CREATE DATABASE target")
+    run = s.pgconvoy("copy", source.socket_conninfo("source"), target.socket_conninfo("target"), "-j", "2")
+    wait_for(lambda: target.sql("SELECT to_regclass('public.large')", "target"), 30, "the copy has begun")
+    target.restart("immediate")
+    run.ok()
+    assert "trying again" in run.stderr, run.stderr
+    copying.same("after a crash of the target", copying.dump(source, "source"), copying.dump(target, "target"))
+    copying.nothing_of_ours(target, "target")
+
+
+CASES = {"killed": killed, "stopped": stopped, "restarted": restarted}
+scenario.run(lambda s: CASES[s.case](s), list(CASES))
