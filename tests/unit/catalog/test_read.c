@@ -49,6 +49,37 @@ static void places_are_filled_in_but_casts_are_none(void **state)
     pgc_catalog_close(catalog);
 }
 
+/* The server works on some of them while the others wait: every relation is in one part, whatever the number of parts. */
+static void the_parts_of_a_query_are_all_its_relations(void **state)
+{
+    (void)state;
+    enum { RELATIONS = 7 };
+    pgc_relation relations[RELATIONS] = {0}, *list[RELATIONS];
+    for (int i = 0; i < RELATIONS; i++) {
+        relations[i].object.oid = 20000 + (uint32_t)i;
+        relations[i].interesting = i != 3;
+        list[i] = &relations[i];
+    }
+    pgc_catalog catalog = {.version = 150000, .relations = list, .relation_count = RELATIONS};
+    for (int parts = 1; parts <= 9; parts++) {
+        int seen[RELATIONS] = {0};
+        for (int number = 0; number < parts; number++) {
+            pgconvoy_error err;
+            pgc_buffer out;
+            pgc_buffer_init(&out, 10000);
+            assert_int_equal(pgc_read_sql(&catalog, ":tables\n", &(pgc_read_part){number, parts}, &out, &err), 0);
+            for (int i = 0; i < RELATIONS; i++) {
+                char oid[16];
+                snprintf(oid, sizeof oid, "%u", relations[i].object.oid);
+                seen[i] += strstr(out.data, oid) != NULL;
+            }
+            pgc_buffer_free(&out);
+        }
+        for (int i = 0; i < RELATIONS; i++)
+            assert_int_equal(seen[i], i != 3);
+    }
+}
+
 static int look_at_rows(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *err)
 {
     (void)catalog;
@@ -109,6 +140,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_line_is_kept_for_the_versions_in_its_note),
         cmocka_unit_test(places_are_filled_in_but_casts_are_none),
+        cmocka_unit_test(the_parts_of_a_query_are_all_its_relations),
         cmocka_unit_test(values_are_read_by_their_column_and_absent_ones_are_nothing),
         cmocka_unit_test(arrays_are_taken_apart),
     };
