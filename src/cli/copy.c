@@ -105,6 +105,7 @@ static int set_options(copy *copy, const cli_arguments *arguments, pgconvoy_erro
         .dump = {.include_tables = names_of(&copy->settings.include_tables),
                  .exclude_tables = names_of(&copy->settings.exclude_tables),
                  .include_schemas = names_of(&copy->settings.include_schemas),
+                 .strict_names = true,
                  .no_owner = is_on(arguments, "no-owner"),
                  .no_acl = is_on(arguments, "no-acl"),
                  .no_comments = is_on(arguments, "no-comments"),
