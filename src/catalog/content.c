@@ -31,7 +31,7 @@ static void end_second_session(pgc_catalog *catalog)
 static int add_data(pgc_catalog *catalog, pgconvoy_error *err)
 {
     const pgc_dump_options *o = catalog->options;
-    if ((!o->schema_only || o->sequence_data) && pgc_table_data_add(catalog, err) != 0)
+    if ((!o->schema_only || pgc_wants_sequence_data(catalog)) && pgc_table_data_add(catalog, err) != 0)
         return -1;
     if (!o->schema_only && pgc_extension_data_add(catalog, err) != 0)
         return -1;

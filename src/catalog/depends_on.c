@@ -13,6 +13,7 @@ void pgc_ddl_depends_on_extension(pgc_ddl *ddl, pgc_buffer *out, const pgc_objec
         if (owner && needed->id == owner->object.id)
             owner = NULL; /* that it belongs to it is one need; another would be that it depends on it, too */
         else
-            pgc_buffer_format(out, "ALTER %s %s DEPENDS ON EXTENSION %s;\n", kind, name, pgc_ddl_name(ddl, needed->name));
+            pgc_buffer_format(out, ddl->version >= 170000 ? "\nALTER %s %s DEPENDS ON EXTENSION %s;" : "ALTER %s %s DEPENDS ON EXTENSION %s;\n", kind, name,
+                              pgc_ddl_name(ddl, needed->name));
     }
 }

@@ -39,7 +39,7 @@ int pgc_compare_type_oids(const pgc_catalog *catalog, uint32_t a, uint32_t b);
 
 /* ---- takers of the readers' rows (readers.c) */
 #define PGC_TAKE(name) int pgc_take_##name(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *err)
-PGC_TAKE(roles); PGC_TAKE(extensions); PGC_TAKE(extension_members); PGC_TAKE(schemas); PGC_TAKE(relations); PGC_TAKE(inherits); PGC_TAKE(extension_config);
+PGC_TAKE(roles); PGC_TAKE(extensions); PGC_TAKE(extension_members); PGC_TAKE(schemas); PGC_TAKE(relations); PGC_TAKE(inherits);
 PGC_TAKE(functions); PGC_TAKE(types); PGC_TAKE(type_details); PGC_TAKE(type_columns); PGC_TAKE(type_enums); PGC_TAKE(domain_checks); PGC_TAKE(languages); PGC_TAKE(aggregates);
 PGC_TAKE(operators); PGC_TAKE(access_methods); PGC_TAKE(operator_classes); PGC_TAKE(operator_class_items); PGC_TAKE(operator_families); PGC_TAKE(ts_parsers); PGC_TAKE(ts_templates); PGC_TAKE(ts_dictionaries);
 PGC_TAKE(ts_configurations); PGC_TAKE(ts_configuration_maps); PGC_TAKE(foreign_data_wrappers); PGC_TAKE(foreign_servers); PGC_TAKE(user_mappings); PGC_TAKE(default_acls); PGC_TAKE(collations); PGC_TAKE(conversions);
@@ -57,6 +57,8 @@ int pgc_columns_inherit(pgc_catalog *catalog, pgconvoy_error *err) PGC_MUST_CHEC
 /* index.c: INDEX ATTACH objects of partitioned indexes; after indexes were taken. */
 int pgc_indexes_inherit(pgc_catalog *catalog, pgconvoy_error *err) PGC_MUST_CHECK;
 /* table_data.c: TABLE DATA, SEQUENCE SET and REFRESH objects for the relations whose data are wanted. */
+/* Whether values of sequences are wanted without other data: when they were asked for, and until 17 in an upgrade, which from 18 on copies the files of sequences too. */
+bool pgc_wants_sequence_data(const pgc_catalog *catalog);
 int pgc_table_data_add(pgc_catalog *catalog, pgconvoy_error *err) PGC_MUST_CHECK;
 /* extension.c: data of configuration tables, ordered by the foreign keys between them. */
 int pgc_extension_data_add(pgc_catalog *catalog, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -87,7 +87,7 @@ static bool wants_binary_upgrade(const pgc_catalog *catalog)
 
 static bool wants_sequence_values(const pgc_catalog *catalog)
 {
-    return !catalog->options->schema_only || catalog->options->sequence_data;
+    return !catalog->options->schema_only || pgc_wants_sequence_data(catalog);
 }
 
 static bool wants_database(const pgc_catalog *catalog)

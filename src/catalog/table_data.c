@@ -53,10 +53,15 @@ int pgc_table_data_add_one(pgc_catalog *catalog, pgc_relation *relation, const c
     return pgc_object_needs(catalog, &data->object, relation->object.id, err);
 }
 
+bool pgc_wants_sequence_data(const pgc_catalog *catalog)
+{
+    return catalog->options->sequence_data || (catalog->options->binary_upgrade && catalog->version < 180000);
+}
+
 int pgc_table_data_add(pgc_catalog *catalog, pgconvoy_error *err)
 {
     const pgc_dump_options *o = catalog->options;
-    if (o->schema_only && !o->sequence_data)
+    if (o->schema_only && !pgc_wants_sequence_data(catalog))
         return 0;
     for (int i = 0; i < catalog->relation_count; i++) {
         pgc_relation *relation = catalog->relations[i];

@@ -95,7 +95,7 @@ static void columns_one_by_one(pgc_ddl *ddl, pgc_buffer *out, const pgc_relation
     }
 }
 
-/* ---- from 18 on, one for all of a table: what the server knows of the table is then thrown away once, and not for each column */
+/* ---- from 17 on, one for all of a table: what the server knows of the table is then thrown away once, and not for each column */
 
 /* Before the first item what begins the command, before others a comma. */
 static void next_item(pgc_buffer *out, int *items, const char *begin, const char *between)
@@ -169,6 +169,8 @@ static void columns_together(pgc_ddl *ddl, pgc_buffer *out, const pgc_relation *
 {
     dropped_columns(ddl, out, table, name);
     inherited_columns(ddl, out, table, name);
+    if (ddl->version < 180000)
+        return;
     inherited_not_null(ddl, out, table, name, true);
     inherited_not_null(ddl, out, table, name, false);
 }
@@ -182,7 +184,7 @@ static bool is_inherited(const pgc_relation *table, const pgc_constraint *check)
 
 static void inherited_checks(pgc_ddl *ddl, pgc_buffer *out, const pgc_relation *table, const char *name)
 {
-    bool together = ddl->version >= 180000;
+    bool together = ddl->version >= 170000;
     pgc_buffer *names = pgc_ddl_buffer(ddl);
     int items = 0;
     for (int i = 0; i < table->check_read_count; i++) {
@@ -241,7 +243,7 @@ void pgc_ddl_upgrade_table(pgc_ddl *ddl, pgc_buffer *out, const pgc_relation *re
 {
     missing_values(ddl, out, relation, name);
     if (relation->kind != PGC_RELKIND_MATVIEW) {
-        (ddl->version >= 180000 ? columns_together : columns_one_by_one)(ddl, out, relation, name);
+        (ddl->version >= 170000 ? columns_together : columns_one_by_one)(ddl, out, relation, name);
         inheritance(ddl, out, relation, name);
     }
     if (relation->kind == PGC_RELKIND_TABLE || relation->kind == PGC_RELKIND_MATVIEW)

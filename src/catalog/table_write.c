@@ -190,7 +190,8 @@ static void alter_column(pgc_ddl *ddl, pgc_buffer *out, const pgc_relation *rela
     if (column->options[0])
         pgc_buffer_format(out, "%s SET (%s);\n", command, column->options);
     if (relation->kind == PGC_RELKIND_FOREIGN && column->fdw_options[0])
-        pgc_buffer_format(out, "ALTER FOREIGN TABLE %s ALTER COLUMN %s OPTIONS (\n    %s\n);\n", name, of_column, column->fdw_options);
+        pgc_buffer_format(out, "ALTER FOREIGN TABLE %s%s ALTER COLUMN %s OPTIONS (\n    %s\n);\n", ddl->version >= 170000 ? "ONLY " : "", name, of_column,
+                          column->fdw_options);
 }
 
 static bool has_alterations(const pgc_column *column)
