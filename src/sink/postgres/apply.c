@@ -1,5 +1,5 @@
 /*
- * The change stream: each change becomes parameters of a prepared statement, in commit order. Values go in the format
+ * The change stream, one by one: each change becomes parameters of a prepared statement, in commit order. Values go in the format
  * they came in where the target reads it the same way; nothing is allocated for a row once the buffers have grown.
  */
 #include "sink/postgres/types.h"
@@ -9,13 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SCRATCH_MAX_BYTES ((size_t)4 << 30)
-#define SCRATCH_KEPT_BYTES ((size_t)1 << 20)
+#define SCRATCH_KEPT_BYTES ((size_t)4 << 20)
 #define IN_PLACE SIZE_MAX
 
 /* ---- parameters */
 
-static int make_room(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
+int pgc_pgsink_apply_room(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
 {
     int parameters = 2 * table->column_count + 1, words = table->column_count / 64 + 1;
     if (parameters > writer->parameter_capacity) {
@@ -107,9 +106,14 @@ static int run_statement(pgc_pgsink_writer *writer, pgc_pgsink_target *target, c
         if (writer->offsets[i] != IN_PLACE)
             writer->values[i] = scratch->data + writer->offsets[i];
     int status = pgc_pgsink_fly_statement(writer, statement, target, operation, bytes, err);
-    if (scratch->capacity > SCRATCH_KEPT_BYTES)
-        pgc_buffer_free(scratch);
+    pgc_pgsink_scratch_trim(writer);
     return status;
+}
+
+void pgc_pgsink_scratch_trim(pgc_pgsink_writer *writer)
+{
+    if (writer->scratch.capacity > SCRATCH_KEPT_BYTES)
+        pgc_buffer_free(&writer->scratch);
 }
 
 /* ---- changes */
@@ -230,9 +234,9 @@ int pgc_pgsink_apply_flush(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return status;
 }
 
-/* ---- the sink's operations */
+/* ---- what others call */
 
-static int apply(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconvoy_error *err)
+int pgc_pgsink_apply_change(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconvoy_error *err)
 {
     switch (change->operation) {
     case PGCONVOY_INSERT:
@@ -247,7 +251,7 @@ static int apply(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgcon
         return 0;
     }
     pgc_pgsink_target *target = pgc_pgsink_target_get(writer, change->table, err);
-    if (!target || make_room(writer, change->table, err) != 0)
+    if (!target || pgc_pgsink_apply_room(writer, change->table, err) != 0)
         return -1;
     switch (change->operation) {
     case PGCONVOY_INSERT:
@@ -261,19 +265,9 @@ static int apply(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgcon
     }
 }
 
-int pgc_pgsink_write_changes(void *state, const pgconvoy_changes *changes, pgconvoy_error *err)
+int pgc_pgsink_apply_schema(pgc_pgsink_writer *writer, const pgconvoy_table *old_table,
+                            const pgconvoy_table *new_table, pgconvoy_error *err)
 {
-    pgc_pgsink_writer *writer = state;
-    for (size_t i = 0; i < changes->count; i++)
-        if (apply(writer, &changes->items[i], err) != 0)
-            return -1;
-    return 0;
-}
-
-int pgc_pgsink_change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
-                             pgconvoy_error *err)
-{
-    pgc_pgsink_writer *writer = state;
     if (pgc_pgsink_apply_flush(writer, err) != 0 || pgc_pgsink_target_forget(writer, old_table->oid, err) != 0)
         return -1;
     for (int i = 0; i < new_table->column_count; i++)

@@ -318,6 +318,8 @@ int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err)
             PQclear(PQexec(conn, "DROP SCHEMA pgconvoy"));
         }
     }
+    if (status == 0)
+        pgc_pgsink_origin_drop(sink, conn);
     pgc_pgsink_give_back(sink, conn);
     return status;
 }

@@ -18,7 +18,8 @@ static const char relation_sql[] =
 static const char columns_sql[] =
     "SELECT a.attname, a.atttypid, a.atttypmod, tn.nspname, t.typname, coalesce(en.nspname, ''), coalesce(e.typname, "
     "''),"
-    " format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef, a.attgenerated <> '', a.attidentity, eq.nspname "
+    " format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef, a.attgenerated <> '', a.attidentity, eq.nspname,"
+    " t.typarray, t.typdelim, format_type(a.atttypid, -1) "
     "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace "
     "LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typlen = -1 AND t.typcategory = 'A' "
     "LEFT JOIN pg_namespace en ON en.oid = e.typnamespace "
@@ -55,9 +56,12 @@ static bool fill_column(pgc_arena *arena, const PGresult *result, int row, pgc_p
     column->has_default = PQgetvalue(result, row, 9)[0] == 't' || PQgetvalue(result, row, 11)[0] != '\0';
     column->generated = PQgetvalue(result, row, 10)[0] == 't';
     column->identity_always = PQgetvalue(result, row, 11)[0] == 'a';
+    column->array_oid = (uint32_t)strtoul(PQgetvalue(result, row, 13), NULL, 10);
+    column->delimiter = PQgetvalue(result, row, 14)[0];
+    column->plain_type_sql = pgc_arena_strdup(arena, PQgetvalue(result, row, 15));
     column->equals = equals_operator(arena, result, row);
     return column->name && column->type_schema && column->type_name && column->element_schema && column->element_name &&
-           column->type_sql && column->equals;
+           column->type_sql && column->plain_type_sql && column->equals;
 }
 
 int pgc_pgsink_relation_load(PGconn *conn, const char *schema, const char *name, pgc_arena *arena,

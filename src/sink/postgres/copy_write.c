@@ -30,7 +30,7 @@ static int copy_failed(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return -1;
 }
 
-static int put(pgc_pgsink_writer *writer, const char *data, size_t length, pgconvoy_error *err)
+int pgc_pgsink_copy_put(pgc_pgsink_writer *writer, const char *data, size_t length, pgconvoy_error *err)
 {
     while (length > 0) {
         size_t piece = length > PIECE_BYTES ? PIECE_BYTES : length;
@@ -42,7 +42,7 @@ static int put(pgc_pgsink_writer *writer, const char *data, size_t length, pgcon
     return 0;
 }
 
-static int copy_begin(pgc_pgsink_writer *writer, pgconvoy_format format, pgconvoy_error *err)
+int pgc_pgsink_copy_begin(pgc_pgsink_writer *writer, pgconvoy_format format, pgconvoy_error *err)
 {
     const pgconvoy_table *table = writer->copy_table;
     char doing[300];
@@ -63,14 +63,15 @@ static int copy_begin(pgc_pgsink_writer *writer, pgconvoy_format format, pgconvo
         return -1;
     writer->copying = true;
     writer->copy_format = format;
-    return format == PGCONVOY_BINARY ? put(writer, binary_header, BINARY_HEADER_BYTES, err) : 0;
+    return format == PGCONVOY_BINARY ? pgc_pgsink_copy_put(writer, binary_header, BINARY_HEADER_BYTES, err) : 0;
 }
 
 int pgc_pgsink_copy_end(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     if (!writer->copying)
         return 0;
-    if (writer->copy_format == PGCONVOY_BINARY && put(writer, binary_trailer, 2, err) != 0)
+    if (writer->copy_format == PGCONVOY_BINARY &&
+        pgc_pgsink_copy_put(writer, binary_trailer, 2, err) != 0)
         return -1;
     if (PQputCopyEnd(writer->conn, NULL) != 1)
         return copy_failed(writer, err);
@@ -86,6 +87,15 @@ int pgc_pgsink_copy_end(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return status;
 }
 
+void pgc_pgsink_copy_give_up(pgc_pgsink_writer *writer)
+{
+    if (writer->copying)
+        PQputCopyEnd(writer->conn, "given up");
+    for (PGresult *result; writer->copying && (result = PQgetResult(writer->conn)) != NULL;)
+        PQclear(result);
+    writer->copying = false;
+}
+
 int pgc_pgsink_write_rows(void *state, const pgconvoy_rows *rows, pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
@@ -97,7 +107,7 @@ int pgc_pgsink_write_rows(void *state, const pgconvoy_rows *rows, pgconvoy_error
         return 0;
     if (writer->copying && writer->copy_format != rows->raw_format && pgc_pgsink_copy_end(writer, err) != 0)
         return -1;
-    if (!writer->copying && copy_begin(writer, rows->raw_format, err) != 0)
+    if (!writer->copying && pgc_pgsink_copy_begin(writer, rows->raw_format, err) != 0)
         return -1;
-    return put(writer, rows->raw, rows->raw_length, err);
+    return pgc_pgsink_copy_put(writer, rows->raw, rows->raw_length, err);
 }

@@ -42,6 +42,7 @@ static void keep_failure(pgc_pgsink_writer *writer, const PGresult *result, cons
         snprintf(doing, sizeof doing, "applying %s %s.%s", operation_name(flight->operation),
                  flight->target->table->schema, flight->target->table->name);
     writer->failed = true;
+    writer->failed_oid = flight && flight->target ? flight->target->table->oid : 0;
     pgc_error_clear(&writer->error);
     pgc_pgsink_error(writer->conn, result, doing, &writer->error);
 }
@@ -66,6 +67,18 @@ static void count_missing(pgc_pgsink_writer *writer, const pgc_pgsink_flight *fl
                         target->table->name);
 }
 
+/* Rows are not where they should be. The server has nothing against it; we have. */
+static void keep_surprise(pgc_pgsink_writer *writer, const pgc_pgsink_flight *flight, const char *rows)
+{
+    if (writer->failed)
+        return;
+    const pgconvoy_table *table = flight->target->table;
+    writer->failed = true;
+    writer->failed_oid = table->oid;
+    pgconvoy_error_set(&writer->error, PGCONVOY_ERROR_SINK, "%s %s.%s met %s rows on the target, not %u",
+                       operation_name(flight->operation), table->schema, table->name, rows, flight->expected);
+}
+
 static void take(pgc_pgsink_writer *writer, const PGresult *result, pgc_pgsink_flight *flight)
 {
     switch (PQresultStatus(result)) {
@@ -74,6 +87,9 @@ static void take(pgc_pgsink_writer *writer, const PGresult *result, pgc_pgsink_f
             (flight->operation == PGCONVOY_UPDATE || flight->operation == PGCONVOY_DELETE) &&
             strcmp(PQcmdTuples((PGresult *)result), "0") == 0)
             count_missing(writer, flight);
+        if (flight->kind == PGSINK_FLIGHT_EXPECTING &&
+            strtoull(PQcmdTuples((PGresult *)result), NULL, 10) != flight->expected)
+            keep_surprise(writer, flight, PQcmdTuples((PGresult *)result));
         break;
     case PGRES_TUPLES_OK:
     case PGRES_PIPELINE_SYNC:
@@ -156,16 +172,12 @@ static void add_flight(pgc_pgsink_writer *writer, pgc_pgsink_flight_kind kind, p
                        uint8_t operation)
 {
     pgc_pgsink_flight *flight = &writer->flights[(writer->first_flight + writer->flight_count++) % PGSINK_FLIGHT_SLOTS];
-    *flight = (pgc_pgsink_flight){.kind = (uint8_t)kind, .operation = operation, .target = target};
+    *flight = (pgc_pgsink_flight){.kind = (uint8_t)kind, .operation = operation, .target = target, .expected = 1};
 }
 
 /* After a send: keeps what is underway inside its bounds. */
-static int sent(pgc_pgsink_writer *writer, int ok, pgc_pgsink_flight_kind kind, pgc_pgsink_target *target,
-                uint8_t operation, size_t bytes, pgconvoy_error *err)
+static int keep_bounds(pgc_pgsink_writer *writer, size_t bytes, pgconvoy_error *err)
 {
-    if (ok != 1)
-        return connection_lost(writer, err);
-    add_flight(writer, kind, target, operation);
     writer->unflushed_bytes += bytes + 64;
     if (++writer->since_flush_request >= FLUSH_REQUEST_EVERY) {
         if (PQsendFlushRequest(writer->conn) != 1)
@@ -177,6 +189,15 @@ static int sent(pgc_pgsink_writer *writer, int ok, pgc_pgsink_flight_kind kind, 
     if (writer->unflushed_bytes >= UNFLUSHED_MAX_BYTES && pump(writer, PGSINK_FLIGHT_SLOTS, err) != 0)
         return -1;
     return report(writer, err);
+}
+
+static int sent(pgc_pgsink_writer *writer, int ok, pgc_pgsink_flight_kind kind, pgc_pgsink_target *target,
+                uint8_t operation, size_t bytes, pgconvoy_error *err)
+{
+    if (ok != 1)
+        return connection_lost(writer, err);
+    add_flight(writer, kind, target, operation);
+    return keep_bounds(writer, bytes, err);
 }
 
 int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_target *target, uint8_t operation,
@@ -204,7 +225,23 @@ int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_stateme
         return -1;
     int ok = PQsendQueryPrepared(writer->conn, statement->name, statement->parameter_count, writer->values,
                                  writer->lengths, writer->formats, 0);
-    return sent(writer, ok, PGSINK_FLIGHT_CHANGE, target, operation, bytes, err);
+    return sent(writer, ok, writer->expecting ? PGSINK_FLIGHT_EXPECTING : PGSINK_FLIGHT_CHANGE, target, operation,
+                bytes, err);
+}
+
+int pgc_pgsink_fly_bulk(pgc_pgsink_writer *writer, const char *sql, int count, const uint32_t *types,
+                        pgc_pgsink_target *target, uint8_t operation, size_t expected, size_t bytes,
+                        pgconvoy_error *err)
+{
+    if (take_off(writer, err) != 0)
+        return -1;
+    int ok = PQsendQueryParams(writer->conn, sql, count, types, writer->values, writer->lengths, writer->formats, 0);
+    if (ok != 1)
+        return connection_lost(writer, err);
+    add_flight(writer, PGSINK_FLIGHT_EXPECTING, target, operation);
+    writer->flights[(writer->first_flight + writer->flight_count - 1) % PGSINK_FLIGHT_SLOTS].expected =
+        (uint32_t)expected;
+    return keep_bounds(writer, bytes, err);
 }
 
 int pgc_pgsink_land(pgc_pgsink_writer *writer, pgconvoy_error *err)

@@ -165,6 +165,7 @@ static void writer_close(void *state)
     free(writer->sent);
     pgc_buffer_free(&writer->scratch);
     pgc_buffer_free(&writer->truncate);
+    pgc_pgsink_gather_free(writer->gather);
     free(writer);
 }
 
@@ -176,8 +177,12 @@ static int writer_open(void *state, void **out, pgconvoy_error *err)
     writer->sink = state;
     pgc_buffer_init(&writer->scratch, (size_t)4 << 30);
     pgc_buffer_init(&writer->truncate, PGSINK_SQL_LIMIT);
-    writer->conn = pgc_pgsink_connect(state, "writer", err);
+    writer->gather = pgc_pgsink_gather_new(writer->sink->config->memory_bytes);
+    writer->conn = writer->gather ? pgc_pgsink_connect(state, "writer", err) : NULL;
     if (!writer->conn) {
+        if (!writer->gather)
+            pgc_error_out_of_memory(err);
+        pgc_pgsink_gather_free(writer->gather);
         free(writer);
         return -1;
     }
@@ -206,6 +211,7 @@ static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
         atomic_store(&sink->lsn, lsn);
         atomic_store(&sink->lsn_known, true);
     }
+    pgc_pgsink_origin_setup(writer);
     pgc_buffer lock;
     pgc_buffer_init(&lock, 65536);
     pgc_pgsink_checkpoint_lock_sql(sink, &lock);
@@ -251,7 +257,8 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
                          pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
-    if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_apply_flush(writer, err) != 0 ||
+    if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_gather_flush(writer, err) != 0 ||
+        pgc_pgsink_apply_flush(writer, err) != 0 ||
         pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, tables, table_count, err) != 0 ||
         pgc_pgsink_execute(writer->conn, "COMMIT", "committing on the target", err) != 0)
         return -1;
@@ -269,10 +276,7 @@ static void writer_abort(void *state)
     pgc_pgsink_writer *writer = state;
     if (!writer->in_transaction)
         return;
-    if (writer->copying)
-        PQputCopyEnd(writer->conn, "given up");
-    for (PGresult *result; writer->copying && (result = PQgetResult(writer->conn)) != NULL;)
-        PQclear(result);
+    pgc_pgsink_copy_give_up(writer);
     pgc_pgsink_crash_land(writer);
     if (PQstatus(writer->conn) == CONNECTION_OK && !writer->flying && PQtransactionStatus(writer->conn) != PQTRANS_IDLE)
         PQclear(PQexec(writer->conn, "ROLLBACK"));
@@ -280,8 +284,9 @@ static void writer_abort(void *state)
     if (PQstatus(writer->conn) == CONNECTION_OK && !writer->flying && writer->statement_number > 0)
         PQclear(PQexec(writer->conn, "DEALLOCATE ALL"));
     pgc_pgsink_targets_clear(writer);
+    pgc_pgsink_gather_clear(writer->gather);
     pgc_buffer_reset(&writer->truncate);
-    writer->copying = writer->in_transaction = false;
+    writer->in_transaction = false;
     writer->copy_table = NULL;
 }
 

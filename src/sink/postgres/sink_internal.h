@@ -10,9 +10,13 @@
  *   keys.c        primary keys and unique indexes of tables that we made
  *   alter.c       a schema change carried over
  *   copy_write.c  the table copy: COPY FROM STDIN
- *   apply.c       the change stream: changes to parameters of statements
+ *   gather.c      the change stream: changes that wait, and when they are applied
+ *   bulk.c        … in bulk, table by table
+ *   array.c       values of many rows as one parameter
+ *   apply.c       … one by one: changes to parameters of statements
  *   statement.c   SQL of the statements and their cache
  *   flight.c      many statements in flight at once (libpq's pipeline mode)
+ *   origin.c      the replication origin of the stream's session
  *
  * Threads: pgc_pgsink is shared; what its lock guards is said below. A writer belongs to one thread.
  */
@@ -69,6 +73,9 @@ typedef struct pgc_pgsink_column {
     int32_t typmod;
     const char *type_schema, *type_name, *element_schema, *element_name; /* element_…: "" unless an array */
     const char *type_sql;                                                /* format_type with the modifier */
+    const char *plain_type_sql; /* … without */
+    uint32_t array_oid;         /* the type's array type, 0 where it has none */
+    char delimiter;             /* between its elements, as text */
     const char *equals; /* " = " or, for types with an operator of their own, " OPERATOR(schema.=) " */
     bool not_null;
     bool has_default;
@@ -199,6 +206,15 @@ typedef struct pgc_pgsink_statement {
     uint32_t *types;
 } pgc_pgsink_statement;
 
+/* How the changes of a table are applied. */
+typedef enum pgc_pgsink_way {
+    PGSINK_IN_BULK,
+    PGSINK_ONE_BY_ONE,
+    PGSINK_IN_ORDER /* … and after all that came before, of other tables too: what fires here may look at them */
+} pgc_pgsink_way;
+
+typedef struct pgc_pgsink_gather pgc_pgsink_gather;
+
 /* A table of the stream, as the writer knows it. */
 typedef struct pgc_pgsink_target {
     struct pgc_pgsink_target *next; /* in its slot of the writer's table */
@@ -208,6 +224,7 @@ typedef struct pgc_pgsink_target {
     pgc_pgsink_column **columns; /* for each column of table */
     bool *pass_binary;           /* for each column: binary values may go as they are */
     bool upsert;                 /* a unique index on the key is there */
+    pgc_pgsink_way way;
     int statement_count;
     pgc_pgsink_statement *statements;
     int64_t missing; /* rows that an UPDATE or DELETE did not find */
@@ -218,12 +235,14 @@ typedef enum pgc_pgsink_flight_kind {
     PGSINK_FLIGHT_OTHER,
     PGSINK_FLIGHT_PREPARE,
     PGSINK_FLIGHT_CHANGE,
+    PGSINK_FLIGHT_EXPECTING, /* of changes in bulk: another number of rows than expected is a failure */
     PGSINK_FLIGHT_SYNC
 } pgc_pgsink_flight_kind;
 typedef struct pgc_pgsink_flight {
     uint8_t kind;
     uint8_t operation; /* pgconvoy_operation, of a change */
     bool ended;        /* its result came, the NULL behind it not yet */
+    uint32_t expected; /* rows */
     pgc_pgsink_target *target;
 } pgc_pgsink_flight;
 
@@ -246,6 +265,8 @@ typedef struct pgc_pgsink_writer {
     /* flight.c */
     bool flying; /* in pipeline mode */
     bool failed;
+    uint32_t failed_oid; /* the table that it failed on, of the source; 0 unknown */
+    bool expecting;      /* each change must meet its row */
     pgconvoy_error error;
     pgc_pgsink_flight flights[PGSINK_FLIGHT_SLOTS];
     unsigned first_flight, flight_count, since_flush_request;
@@ -263,18 +284,48 @@ typedef struct pgc_pgsink_writer {
     pgconvoy_lsn truncate_lsn;
     uint8_t truncate_flags;
     pgc_pgsink_target *truncate_target;
+    pgc_pgsink_gather *gather;
+    bool origin_tried;
 } pgc_pgsink_writer;
 
 /* copy_write.c */
 int pgc_pgsink_write_rows(void *writer, const pgconvoy_rows *rows, pgconvoy_error *err);
+/* COPY of all columns of writer->copy_table, outside of pipeline mode; its bytes; its end. */
+int pgc_pgsink_copy_begin(pgc_pgsink_writer *writer, pgconvoy_format format, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_copy_put(pgc_pgsink_writer *writer, const char *data, size_t length, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_copy_end(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Ends a COPY that is under way, if there is one, as failed. */
+void pgc_pgsink_copy_give_up(pgc_pgsink_writer *writer);
 
-/* apply.c */
+/* gather.c */
+pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes);
+void pgc_pgsink_gather_free(pgc_pgsink_gather *gather);
 int pgc_pgsink_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
-/* Sends what is held back (a TRUNCATE). */
-int pgc_pgsink_apply_flush(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                              pgconvoy_error *err);
+/* Applies all that waits. */
+int pgc_pgsink_gather_flush(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Forgets a table of which nothing waits; forgets everything. */
+void pgc_pgsink_gather_forget(pgc_pgsink_gather *gather, uint32_t oid);
+void pgc_pgsink_gather_clear(pgc_pgsink_gather *gather);
+
+/* apply.c */
+int pgc_pgsink_apply_change(pgc_pgsink_writer *writer, const pgconvoy_change *change,
+                            pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends what is held back (a TRUNCATE). */
+int pgc_pgsink_apply_flush(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_apply_schema(pgc_pgsink_writer *writer, const pgconvoy_table *old_table,
+                            const pgconvoy_table *new_table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Room for the parameters of any statement on the table. */
+int pgc_pgsink_apply_room(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Gives back what a long value took. */
+void pgc_pgsink_scratch_trim(pgc_pgsink_writer *writer);
+
+/* origin.c */
+/* Makes the session's commits known as ours to the target's own consumers, where the role may. Cannot fail. */
+void pgc_pgsink_origin_setup(pgc_pgsink_writer *writer);
+/* Removes the pipeline's origin, outside of any transaction. Cannot fail. */
+void pgc_pgsink_origin_drop(pgc_pgsink *sink, PGconn *conn);
 
 /* statement.c */
 /* The target of table, loaded when it is new. NULL and err on failure. Leaves pipeline mode when it has to ask the
@@ -299,6 +350,10 @@ int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement
 int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement,
                              pgc_pgsink_target *target, uint8_t operation, size_t bytes,
                              pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends sql with the writer's first count values, of these types, that must change expected rows. */
+int pgc_pgsink_fly_bulk(pgc_pgsink_writer *writer, const char *sql, int count, const uint32_t *types,
+                        pgc_pgsink_target *target, uint8_t operation, size_t expected, size_t bytes,
+                        pgconvoy_error *err) PGC_MUST_CHECK;
 /* Waits for the results of all that was sent and leaves pipeline mode: the connection is for plain calls again. */
 int pgc_pgsink_land(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The same after a failure, whatever the results are. */

@@ -363,6 +363,33 @@ static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
     return pgc_pgsink_relation_check(writer->sink, &target->relation, table, err);
 }
 
+/* What fires here (ALWAYS and REPLICA triggers; where we are not silent, all others and the foreign keys) must see each
+ * change in its order. */
+static int choose_way(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "SELECT c.relhasrules OR EXISTS (SELECT FROM pg_trigger g WHERE g.tgenabled IN ('A', $2) AND (g.tgrelid = c.oid"
+        " OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))) FROM pg_class c WHERE c.oid = $1::oid";
+    const pgconvoy_table *table = target->table;
+    char oid[16];
+    snprintf(oid, sizeof oid, "%u", target->relation.oid);
+    const char *values[] = {oid, writer->sink->replica_role ? "R" : "O"};
+    PGresult *result = pgc_pgsink_query(writer->conn, sql, 2, values, "looking for triggers on the target", err);
+    if (!result)
+        return -1;
+    bool fires = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    target->way = fires ? PGSINK_IN_ORDER : PGSINK_IN_BULK;
+    bool plain = (target->relation.kind == 'r' || target->relation.kind == 'p') &&
+                 (table->key_count == 0 || target->upsert);
+    for (int i = 0; i < table->column_count; i++)
+        plain = plain && !(target->columns[i]->identity_always && !table->columns[i].in_key) &&
+                !(target->columns[i]->generated && table->columns[i].in_key);
+    if (!fires && !plain)
+        target->way = PGSINK_ONE_BY_ONE;
+    return 0;
+}
+
 static int load(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_error *err)
 {
     const pgconvoy_table *table = target->table;
@@ -390,7 +417,7 @@ static int load(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_e
         pgc_log_warning(writer->sink->config->log,
                         "%s.%s has no unique index on the key on the target: updates and deletes will be slow",
                         table->schema, table->name);
-    return 0;
+    return choose_way(writer, target, err);
 }
 
 pgc_pgsink_target *pgc_pgsink_target_get(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)

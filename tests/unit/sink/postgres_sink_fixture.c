@@ -11,7 +11,7 @@ static pgconvoy_sink_config config;
 
 void *sink, *writer;
 pgconvoy_error err;
-int warnings;
+int warnings, fallbacks;
 char last_warning[2048];
 
 #define BUILT_IN(o, n)                                                                                                 \
@@ -73,6 +73,8 @@ const pgconvoy_type span_type = {.oid = 90005,
 static void note(void *arg, pgconvoy_log_level level, const char *line)
 {
     (void)arg;
+    if (strstr(line, "one by one in commit order"))
+        fallbacks++;
     if (level < PGCONVOY_LOG_WARNING)
         return;
     warnings++;
@@ -173,7 +175,7 @@ int setup(void **state)
 {
     (void)state;
     test_log.write = note;
-    warnings = 0;
+    warnings = fallbacks = 0;
     sql("DO $$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ "
         "'^pg_|^information_schema$' LOOP "
         "EXECUTE format('DROP SCHEMA %I CASCADE', s); END LOOP; END $$; CREATE SCHEMA public");

@@ -35,6 +35,7 @@ extern void *sink, *writer;
 extern pgconvoy_error err;
 extern int warnings; /* lines of the log at that level, since setup */
 extern char last_warning[2048];
+extern int fallbacks; /* batches that were applied one by one after all, and said so, since setup */
 
 void sql(const char *text);
 /* The first value of the first row; valid until the next call. */

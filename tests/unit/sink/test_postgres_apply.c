@@ -159,7 +159,8 @@ static void without_a_key_one_row_is_found_by_all_of_it(void **state)
     ok(write_one(&full, PGCONVOY_DELETE, ROW(T("2"), T("{\"a\": 1}"), NOTHING, T("(,happy)"), T("{}")), 'O', NULL));
     ok(commit(40));
     assert_asked(count, "2 0 0");
-    assert_int_equal(warnings, 0);
+    assert_int_equal(warnings, 1);
+    assert_non_null(strstr(last_warning, "public.full has no key"));
 }
 
 static void the_whole_old_row_and_a_key_find_by_the_key(void **state)

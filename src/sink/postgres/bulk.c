@@ -1,0 +1,392 @@
+/*
+ * What the changes of one table come to, in a few large statements: deletes, updates, inserts, in this order, so that a
+ * value under a unique constraint is free before it is taken. Rows are found and filled from arrays that the statement
+ * unnests; new rows go by COPY where all values are in binary form.
+ *
+ * Each statement says how many rows it must have met. Another number means that the target is not what the source was,
+ * and what to do then depends on the order of the changes: the batch is undone and applied one by one.
+ */
+#include "sink/postgres/bulk.h"
+#include "postgres/value.h"
+
+#include <stdio.h>
+
+#define FEW_ROWS 8               /* so few go one by one, by statements that are prepared */
+#define CHUNK_ROWS 20000         /* of one statement */
+#define CHUNK_BYTES (3u << 20)   /* so that it stays in the work_mem of a server that nobody tuned */
+#define COPY_ROWS 64             /* COPY cannot be sent ahead of results: not for less */
+#define COPY_PIECE_BYTES (1u << 18)
+
+typedef struct bulk {
+    pgc_pgsink_writer *writer;
+    pgc_pgsink_gathered *gathered;
+    pgc_pgsink_target *target;
+    const pgconvoy_table *table;
+    pgc_arena *arena;
+    pgc_pgsink_place *places; /* of the statement's arrays */
+    pgc_pgsink_array_form *forms;
+    uint32_t *types;
+    int place_count;
+    pgc_buffer sql;
+} bulk;
+
+/* ---- pieces of SQL */
+
+static void append_name(bulk *b, int column)
+{
+    pgc_quote_identifier(&b->sql, b->table->columns[column].name);
+}
+
+static void append_table(bulk *b, const char *verb)
+{
+    pgc_buffer_text(&b->sql, verb);
+    pgc_buffer_text(&b->sql, b->target->relation.kind == 'p' ? " " : " ONLY ");
+    pgc_quote_qualified(&b->sql, b->table->schema, b->table->name);
+}
+
+static void add_place(bulk *b, int column, int key)
+{
+    b->places[b->place_count++] = (pgc_pgsink_place){column, key};
+}
+
+static void append_cast(bulk *b, int place)
+{
+    if (b->forms[place] == PGSINK_ARRAY_CAST)
+        pgc_buffer_format(&b->sql, "::%s", b->target->columns[b->places[place].column]->plain_type_sql);
+}
+
+/* (SELECT unnest($1) AS c0, …) AS s: the gathered rows. */
+static void append_rows(bulk *b)
+{
+    for (int i = 0; i < b->place_count; i++)
+        pgc_buffer_format(&b->sql, "%sunnest($%d) AS c%d", i ? ", " : " (SELECT ", i + 1, i);
+    pgc_buffer_text(&b->sql, ") AS s");
+}
+
+/* The key's columns are the first places. */
+static void append_where_key(bulk *b)
+{
+    for (int i = 0; i < b->table->key_count; i++) {
+        pgc_buffer_text(&b->sql, i ? " AND t." : " WHERE t.");
+        append_name(b, b->table->key[i]);
+        pgc_buffer_text(&b->sql, b->target->columns[b->table->key[i]]->equals);
+        pgc_buffer_format(&b->sql, "s.c%d", i);
+        append_cast(b, i);
+    }
+}
+
+static void delete_sql(bulk *b)
+{
+    append_table(b, "DELETE FROM");
+    pgc_buffer_text(&b->sql, " AS t USING");
+    append_rows(b);
+    append_where_key(b);
+}
+
+static void update_sql(bulk *b)
+{
+    append_table(b, "UPDATE");
+    pgc_buffer_text(&b->sql, " AS t SET ");
+    for (int i = b->table->key_count; i < b->place_count; i++) {
+        pgc_buffer_text(&b->sql, i > b->table->key_count ? ", " : "");
+        append_name(b, b->places[i].column);
+        pgc_buffer_format(&b->sql, " = s.c%d", i);
+        append_cast(b, i);
+    }
+    pgc_buffer_text(&b->sql, " FROM");
+    append_rows(b);
+    append_where_key(b);
+}
+
+static void insert_sql(bulk *b)
+{
+    pgc_buffer_text(&b->sql, "INSERT INTO ");
+    pgc_quote_qualified(&b->sql, b->table->schema, b->table->name);
+    for (int i = 0; i < b->place_count; i++) {
+        pgc_buffer_text(&b->sql, i ? ", " : " (");
+        append_name(b, b->places[i].column);
+    }
+    pgc_buffer_text(&b->sql, ") OVERRIDING SYSTEM VALUE SELECT ");
+    for (int i = 0; i < b->place_count; i++) {
+        pgc_buffer_format(&b->sql, "%sunnest($%d)", i ? ", " : "", i + 1);
+        append_cast(b, i);
+    }
+}
+
+typedef void sql_of(bulk *b);
+
+/* ---- sending */
+
+static size_t item_bytes(const bulk *b, const pgc_compact_item *item)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < b->place_count; i++) {
+        const pgconvoy_value *value = pgc_pgsink_place_value(item, b->places[i]);
+        bytes += 8 + (value->length > 0 ? (size_t)value->length : 0);
+    }
+    return bytes;
+}
+
+/* How many of the items go into one statement. */
+static size_t chunk_of(const bulk *b, const pgc_compact_item *items, size_t count)
+{
+    size_t rows = 0, bytes = 0;
+    while (rows < count && rows < CHUNK_ROWS && bytes < CHUNK_BYTES)
+        bytes += item_bytes(b, &items[rows++]);
+    return rows;
+}
+
+static int send_chunk(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
+                      pgconvoy_error *err)
+{
+    pgc_pgsink_writer *writer = b->writer;
+    pgc_buffer *scratch = &writer->scratch;
+    pgc_buffer_reset(scratch);
+    for (int i = 0; i < b->place_count; i++) {
+        b->forms[i] = pgc_pgsink_array_form_of(b->target, items, count, b->places[i]);
+        b->types[i] = pgc_pgsink_array_type(b->target, b->places[i], b->forms[i]);
+        writer->formats[i] = b->forms[i] == PGSINK_ARRAY_TEXT ? 0 : 1;
+        writer->offsets[i] = scratch->length;
+        if (pgc_pgsink_array_append(b->target, items, count, b->places[i], b->forms[i], scratch, err) != 0)
+            return -1;
+        writer->lengths[i] = (int)(scratch->length - writer->offsets[i]);
+    }
+    for (int i = 0; i < b->place_count; i++)
+        writer->values[i] = scratch->data + writer->offsets[i];
+    pgc_buffer_reset(&b->sql);
+    make(b);
+    if (pgc_buffer_check(&b->sql, err) != 0)
+        return -1;
+    int status = pgc_pgsink_fly_bulk(writer, b->sql.data, b->place_count, b->types, b->target, operation, count,
+                                     scratch->length, err);
+    pgc_pgsink_scratch_trim(writer);
+    return status;
+}
+
+/* The places stand for all items. */
+static int send_all(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
+                    pgconvoy_error *err)
+{
+    for (size_t chunk; count > 0; items += chunk, count -= chunk) {
+        chunk = chunk_of(b, items, count);
+        if (send_chunk(b, items, chunk, make, operation, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- a few rows: as changes, each by its statement */
+
+static int send_singly(bulk *b, const pgc_compact_item *items, size_t count, uint8_t operation, pgconvoy_error *err)
+{
+    pgconvoy_value *old = NULL;
+    pgconvoy_change change = {.operation = operation, .table = b->table};
+    if (operation == PGCONVOY_DELETE) {
+        old = pgc_arena_zalloc(b->arena, sizeof *old * ((size_t)b->table->column_count + 1));
+        if (!old)
+            return pgc_error_out_of_memory(err);
+        for (int i = 0; i < b->table->column_count; i++)
+            old[i].length = PGCONVOY_NULL;
+        change.old = old;
+        change.old_kind = 'K';
+    }
+    for (size_t i = 0; i < count; i++) {
+        for (int k = 0; old && k < b->table->key_count; k++)
+            old[b->table->key[k]] = items[i].key[k];
+        change.new_ = items[i].row;
+        b->writer->expecting = true;
+        int status = pgc_pgsink_apply_change(b->writer, &change, err);
+        b->writer->expecting = false;
+        if (status != 0)
+            return -1;
+    }
+    return 0;
+}
+
+/* ---- each kind of change */
+
+/* Statements for single rows may have made room by forgetting the table. */
+static int look_again(bulk *b, pgconvoy_error *err)
+{
+    b->target = pgc_pgsink_target_get(b->writer, b->table, err);
+    b->place_count = 0;
+    return b->target ? 0 : -1;
+}
+
+static int send_deletes(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
+{
+    if (count < FEW_ROWS)
+        return send_singly(b, items, count, PGCONVOY_DELETE, err);
+    if (look_again(b, err) != 0)
+        return -1;
+    for (int i = 0; i < b->table->key_count; i++)
+        add_place(b, b->table->key[i], i);
+    return send_all(b, items, count, delete_sql, PGCONVOY_DELETE, err);
+}
+
+/* All items have the same values unchanged. */
+static int send_updates(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
+{
+    if (count < FEW_ROWS)
+        return send_singly(b, items, count, PGCONVOY_UPDATE, err);
+    if (look_again(b, err) != 0)
+        return -1;
+    for (int i = 0; i < b->table->key_count; i++)
+        add_place(b, b->table->key[i], -1);
+    for (int i = 0; i < b->table->column_count; i++)
+        if (!b->table->columns[i].in_key && items->row[i].length != PGCONVOY_UNCHANGED &&
+            !b->target->columns[i]->generated)
+            add_place(b, i, -1);
+    if (b->place_count == b->table->key_count) { /* nothing to set; a row that was deleted and inserted must be there */
+        if (!items->complete || b->target->columns[b->table->key[0]]->identity_always)
+            return 0;
+        add_place(b, b->table->key[0], -1);
+    }
+    return send_all(b, items, count, update_sql, PGCONVOY_UPDATE, err);
+}
+
+static bool can_copy(const bulk *b, const pgc_compact_item *items, size_t count)
+{
+    if (count < COPY_ROWS || b->place_count < b->table->column_count)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        for (int column = 0; column < b->table->column_count; column++)
+            if (!pgc_pgsink_value_passes(b->target, column, &items[i].row[column]))
+                return false;
+    return true;
+}
+
+static void append_copy_row(bulk *b, const pgc_compact_item *item, pgc_buffer *out)
+{
+    int count = b->table->column_count;
+    char *to;
+    if (!pgc_buffer_reserve(out, item_bytes(b, item) + 2))
+        return;
+    to = out->data + out->length;
+    *to++ = (char)(count >> 8);
+    *to++ = (char)count;
+    for (int i = 0; i < count; i++) {
+        const pgconvoy_value *value = &item->row[i];
+        uint32_t length = value->length >= 0 ? (uint32_t)value->length : UINT32_MAX;
+        for (int shift = 24; shift >= 0; shift -= 8)
+            *to++ = (char)(length >> shift);
+        if (value->length > 0) {
+            memcpy(to, value->data, length);
+            to += length;
+        }
+    }
+    out->length = (size_t)(to - out->data);
+}
+
+static int copy_rows(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
+{
+    pgc_pgsink_writer *writer = b->writer;
+    pgc_buffer *out = &writer->scratch;
+    if (pgc_pgsink_land(writer, err) != 0)
+        return -1;
+    writer->copy_table = b->table;
+    int status = pgc_pgsink_copy_begin(writer, PGCONVOY_BINARY, err);
+    pgc_buffer_reset(out);
+    for (size_t i = 0; i < count && status == 0; i++) {
+        append_copy_row(b, &items[i], out);
+        if (out->length < COPY_PIECE_BYTES && i + 1 < count)
+            continue;
+        status = pgc_buffer_check(out, err);
+        if (status == 0)
+            status = pgc_pgsink_copy_put(writer, out->data, out->length, err);
+        pgc_buffer_reset(out);
+    }
+    if (status == 0)
+        status = pgc_pgsink_copy_end(writer, err);
+    writer->copy_table = NULL;
+    pgc_pgsink_scratch_trim(writer);
+    return status;
+}
+
+static int send_inserts(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
+{
+    if (look_again(b, err) != 0)
+        return -1;
+    for (int i = 0; i < b->table->column_count; i++)
+        if (!b->target->columns[i]->generated)
+            add_place(b, i, -1);
+    if (count < FEW_ROWS || b->place_count == 0)
+        return send_singly(b, items, count, PGCONVOY_INSERT, err);
+    if (can_copy(b, items, count))
+        return copy_rows(b, items, count, err);
+    return send_all(b, items, count, insert_sql, PGCONVOY_INSERT, err);
+}
+
+/* ---- a table */
+
+static int apply_result(bulk *b, const pgc_compact_result *result, pgconvoy_error *err)
+{
+    const pgc_compact_item *updates = result->items[PGC_COMPACT_UPDATE];
+    size_t update_count = result->count[PGC_COMPACT_UPDATE];
+    if (send_deletes(b, result->items[PGC_COMPACT_DELETE], result->count[PGC_COMPACT_DELETE], err) != 0)
+        return -1;
+    for (size_t first = 0, end; first < update_count; first = end) {
+        end = first + 1;
+        while (end < update_count &&
+               pgc_compact_same_columns(b->gathered->compact, &updates[first], &updates[end]))
+            end++;
+        if (send_updates(b, updates + first, end - first, err) != 0)
+            return -1;
+    }
+    return send_inserts(b, result->items[PGC_COMPACT_INSERT], result->count[PGC_COMPACT_INSERT], err);
+}
+
+static int apply_keyed(bulk *b, pgconvoy_error *err)
+{
+    pgc_compact *compact = b->gathered->compact;
+    pgc_compact_result result;
+    int status = 0;
+    for (const pgc_pgsink_waiting *waiting = b->gathered->first; waiting && status == 0;
+         waiting = waiting->next_of_table) {
+        pgconvoy_change change = {.operation = waiting->operation,
+                                  .old_kind = waiting->old_kind,
+                                  .table = b->table,
+                                  .old = waiting->old,
+                                  .new_ = waiting->new_};
+        status = pgc_compact_add(compact, &change, err);
+    }
+    if (status == 0)
+        status = pgc_compact_take(compact, &result, err);
+    /* a row that moves with values which only the target knows: its own order is the simplest */
+    if (status == 0 && result.count[PGC_COMPACT_MOVE] > 0)
+        status = pgc_pgsink_replay_table(b->writer, b->gathered, err);
+    else if (status == 0)
+        status = apply_result(b, &result, err);
+    pgc_compact_reset(compact);
+    return status;
+}
+
+static int apply_inserts(bulk *b, pgconvoy_error *err)
+{
+    size_t count = 0;
+    pgc_compact_item *items = pgc_arena_zalloc(b->arena, sizeof *items * b->gathered->count);
+    if (!items)
+        return pgc_error_out_of_memory(err);
+    for (const pgc_pgsink_waiting *waiting = b->gathered->first; waiting; waiting = waiting->next_of_table)
+        items[count++] = (pgc_compact_item){.row = waiting->new_, .copies = 1, .complete = true};
+    return send_inserts(b, items, count, err);
+}
+
+int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_gathered *gathered, pgc_arena *arena,
+                          pgconvoy_error *err)
+{
+    size_t most = 2 * (size_t)gathered->table->column_count + 1;
+    bulk b = {.writer = writer, .gathered = gathered, .table = gathered->table, .arena = arena};
+    b.target = pgc_pgsink_target_get(writer, gathered->table, err);
+    if (!b.target || pgc_pgsink_apply_room(writer, gathered->table, err) != 0)
+        return -1;
+    b.places = pgc_arena_alloc(arena, most * sizeof *b.places);
+    b.forms = pgc_arena_alloc(arena, most * sizeof *b.forms);
+    b.types = pgc_arena_alloc(arena, most * sizeof *b.types);
+    if (!b.places || !b.forms || !b.types)
+        return pgc_error_out_of_memory(err);
+    pgc_buffer_init(&b.sql, PGSINK_SQL_LIMIT);
+    int status = gathered->compact ? apply_keyed(&b, err) : apply_inserts(&b, err);
+    pgc_buffer_free(&b.sql);
+    return status;
+}

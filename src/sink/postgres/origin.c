@@ -1,0 +1,64 @@
+/*
+ * The replication origin of the stream's session: what it commits carries the origin's id in the target's own WAL, so
+ * that consumers of the target (pgoutput's origin = none, an output plugin's filter) can tell it from what was written
+ * there. The position is kept in the checkpoint, not in the origin.
+ *
+ * It is a service to others: where the role may not, or the server has no slot left, the stream goes on without.
+ */
+#include "sink/postgres/sink_internal.h"
+
+#include "base/clock.h"
+
+#include <string.h>
+
+#define TRIES 40 /* a session that was killed may hold the origin a moment longer */
+#define BETWEEN_TRIES_MS 50
+
+/* Origins are the cluster's, a pipeline's name is the database's. */
+#define NAME_SQL "'pgconvoy_' || (SELECT oid FROM pg_database WHERE datname = current_database()) || '_' || $1"
+
+static PGresult *run(const pgc_pgsink *sink, PGconn *conn, const char *sql)
+{
+    const char *values[] = {sink->config->pipeline_name};
+    return PQexecParams(conn, sql, 1, NULL, values, NULL, NULL, 0);
+}
+
+static bool is_in_use(const PGresult *result)
+{
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return sqlstate && strcmp(sqlstate, "55006") == 0;
+}
+
+void pgc_pgsink_origin_setup(pgc_pgsink_writer *writer)
+{
+    pgc_pgsink *sink = writer->sink;
+    if (writer->origin_tried)
+        return;
+    writer->origin_tried = true;
+    PQclear(run(sink, writer->conn,
+                "SELECT pg_replication_origin_create(" NAME_SQL ") WHERE pg_replication_origin_oid(" NAME_SQL
+                ") IS NULL"));
+    PGresult *result = NULL;
+    for (int i = 0; i < TRIES; i++) {
+        PQclear(result);
+        result = run(sink, writer->conn, "SELECT pg_replication_origin_session_setup(" NAME_SQL ")");
+        if (!is_in_use(result))
+            break;
+        pgc_clock_sleep_ms(BETWEEN_TRIES_MS);
+    }
+    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
+        const char *why = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+        pgc_log_info(sink->config->log,
+                     "no replication origin on the target (%s): its own consumers cannot tell the stream's changes from "
+                     "others",
+                     why ? why : "no answer");
+    }
+    PQclear(result);
+}
+
+void pgc_pgsink_origin_drop(pgc_pgsink *sink, PGconn *conn)
+{
+    PQclear(run(sink, conn,
+                "SELECT pg_replication_origin_drop(" NAME_SQL ") WHERE pg_replication_origin_oid(" NAME_SQL
+                ") IS NOT NULL"));
+}
