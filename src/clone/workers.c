@@ -15,6 +15,7 @@
 #define BATCH_MAX 64   /* items in a transaction; a server keeps a lock for each until its end */
 #define BATCH_MAX_BYTES ((int64_t)4 << 20)
 #define PRE_DATA_BATCH 200
+#define LONG_RUN       400 /* definitions of tables that are worth all sessions */
 
 /* ------------------------------------------------------------------ failing */
 
@@ -159,24 +160,6 @@ static void *run_session(void *arg)
 
 /* ------------------------------------------------------------------ all of them */
 
-static int define(pgc_clone *clone, clone_session *main, pgconvoy_error *err)
-{
-    int places[PRE_DATA_BATCH], taken = 0;
-    for (int i = 0; i <= clone->item_count; i++) {
-        if (i < clone->item_count && clone->items[i].pre_data && !clone->items[i].done)
-            places[taken++] = i;
-        if (taken == PRE_DATA_BATCH || (i == clone->item_count && taken > 0)) {
-            if (clone_batch_run(main, places, taken, err))
-                return -1;
-            for (int n = 0; n < taken; n++)
-                clone->items[places[n]].done = true;
-            atomic_fetch_add(&clone->finished, taken);
-            taken = 0;
-        }
-    }
-    return 0;
-}
-
 /* Entries that depend on one another in a circle are done at the end, one by one. */
 static int do_left(pgc_clone *clone, clone_session *main, pgconvoy_error *err)
 {
@@ -233,19 +216,81 @@ static int run_sessions(pgc_clone *clone, clone_session *sessions, int session_c
     return clone->failed ? -1 : 0;
 }
 
-static int make_order(pgc_clone *clone, pgconvoy_error *err)
+/* For the items from first to before end; what comes before is done, and what comes after is not asked for. */
+static int make_order(pgc_clone *clone, int first, int end, pgconvoy_error *err)
 {
     bool *done = calloc((size_t)clone->item_count + 1, sizeof *done);
     if (!done)
         return pgc_error_out_of_memory(err);
     for (int i = 0; i < clone->item_count; i++)
-        done[i] = clone->items[i].done;
+        done[i] = clone->items[i].done || i < first || i >= end;
     clone->order = pgc_restore_order_new(&clone->entries, done, err);
     free(done);
     if (!clone->order)
         return -1;
     pgc_restore_order_limit(clone->order, may_begin, clone);
     return 0;
+}
+
+/* All of a range by all sessions, as their dependencies allow. */
+static int run_range(pgc_clone *clone, clone_session *sessions, int session_count, int first, int end, pgconvoy_error *err)
+{
+    int result = make_order(clone, first, end, err);
+    if (result == 0)
+        result = run_sessions(clone, sessions, session_count, err);
+    if (result == 0)
+        result = do_left(clone, &sessions[session_count], err);
+    pgc_restore_order_free(clone->order);
+    clone->order = NULL;
+    return result;
+}
+
+/* ------------------------------------------------------------------ definitions before the data */
+
+static int define(pgc_clone *clone, clone_session *main, int first, int end, pgconvoy_error *err)
+{
+    int places[PRE_DATA_BATCH], taken = 0;
+    for (int i = first; i <= end; i++) {
+        if (i < end && clone->items[i].pre_data && !clone->items[i].done)
+            places[taken++] = i;
+        if (taken == PRE_DATA_BATCH || (i == end && taken > 0)) {
+            if (clone_batch_run(main, places, taken, err))
+                return -1;
+            for (int n = 0; n < taken; n++)
+                clone->items[places[n]].done = true;
+            atomic_fetch_add(&clone->finished, taken);
+            taken = 0;
+        }
+    }
+    return 0;
+}
+
+/* What many databases have a great many of, and whose dependencies say all: they can be made side by side. */
+static bool is_of_relations(const clone_item *item)
+{
+    static const char *const descriptions[] = {"TABLE", "SEQUENCE", "SEQUENCE OWNED BY", "DEFAULT", "COMMENT", NULL};
+    for (const char *const *d = descriptions; *d; d++)
+        if (strcmp(item->entry->description, *d) == 0)
+            return true;
+    return false;
+}
+
+/* In their order by the main session, but for long runs of tables. */
+static int define_all(pgc_clone *clone, clone_session *sessions, int session_count, pgconvoy_error *err)
+{
+    clone_session *main = &sessions[session_count];
+    int begun = 0;
+    for (int i = 0, end; i < clone->item_count; i = end > i ? end : i + 1) {
+        int count = 0;
+        for (end = i; end < clone->item_count && clone->items[end].pre_data && is_of_relations(&clone->items[end]); end++)
+            count += !clone->items[end].done;
+        if (count < LONG_RUN || session_count < 2)
+            continue;
+        if (define(clone, main, begun, i, err) || run_range(clone, sessions, session_count, i, end, err))
+            return -1;
+        begun = end;
+    }
+    return define(clone, main, begun, clone->item_count, err);
 }
 
 /* Puts the sessions where a failure finds them; NULL: none is left. */
@@ -275,21 +320,15 @@ int clone_work(pgc_clone *clone, pgconvoy_error *err)
     clone_session *main = &sessions[count];
     int result = clone_session_open(main, err);
     if (result == 0)
-        result = define(clone, main, err);
+        result = define_all(clone, sessions, count, err);
     if (result == 0)
-        result = make_order(clone, err);
-    if (result == 0)
-        result = run_sessions(clone, sessions, count, err);
-    if (result == 0)
-        result = do_left(clone, main, err);
+        result = run_range(clone, sessions, count, 0, clone->item_count, err);
     clone_session_close(main);
     publish(clone, NULL, 0);
     if (clone->failed) {
         pgc_error_copy(err, &clone->first_error);
         result = -1;
     }
-    pgc_restore_order_free(clone->order);
-    clone->order = NULL;
     free(sessions);
     free(list);
     return result;
