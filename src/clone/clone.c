@@ -149,6 +149,10 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
     if (clone->options->dry_run)
         return clone_plan_say(clone, err);
     say_texts(clone);
+    if (atomic_load(&clone->asked)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "stopped");
+        return -1;
+    }
     if (clone_state_begin(clone, err) || clone_state_redo(clone, err) || clone_work(clone, err) || clone_state_end(clone, err))
         return -1;
     clone_report(clone, true);
@@ -188,10 +192,10 @@ static void clean_up(pgc_clone *clone)
 
 /* ------------------------------------------------------------------ again and again */
 
-/* The main session may have lost its connection where a lock or a state was asked for; what the server refused once it refuses again. */
+/* A server whose memory for locks is too small (53200) will not have more of it in a while. */
 static bool heals(const pgc_clone *clone, const pgconvoy_error *err)
 {
-    return err->retriable && !atomic_load(&clone->asked) && !clone->options->dry_run;
+    return err->retriable && strcmp(err->sqlstate, "53200") != 0 && !atomic_load(&clone->asked) && !clone->options->dry_run;
 }
 
 static void wait(const pgc_clone *clone, int ms)

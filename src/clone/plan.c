@@ -157,10 +157,15 @@ static int cut(pgc_clone *clone, pgc_entry *entry, clone_table *table, pgconvoy_
     return 0;
 }
 
+/* Nobody knows how large they are: among the first, so that they are not left for the end. */
+#define LARGE_OBJECTS_BYTES ((int64_t)1 << 30)
+
 static int cut_tables(pgc_clone *clone, pgconvoy_error *err)
 {
     for (int i = 0, count = clone->entries.count; i < count; i++) {
         pgc_entry *entry = clone->entries.items[i];
+        if (kind_of(entry) == CLONE_LARGE_OBJECTS)
+            entry->data_size = LARGE_OBJECTS_BYTES;
         if (kind_of(entry) != CLONE_ROWS)
             continue;
         clone_table *table = clone_tables_find(clone, ((const pgc_table_data *)entry->object)->relation);

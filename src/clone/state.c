@@ -111,6 +111,47 @@ static int compare_snapshots(pgc_clone *clone, const char *before)
     return 0;
 }
 
+static void append_names(pgc_buffer *out, const char *option, const pgc_names *names)
+{
+    for (int i = 0; i < names->count; i++)
+        pgc_buffer_format(out, "%s %s ", option, names->items[i]);
+}
+
+/* What was asked for, as text: a run that goes on must be asked for the same. */
+static int describe_choice(const pgc_clone *clone, pgc_buffer *out, pgconvoy_error *err)
+{
+    const pgc_dump_options *dump = &clone->dump;
+    const struct {
+        bool given;
+        const char *name;
+    } flags[] = {{dump->no_owner, "-O"}, {dump->no_acl, "-x"}, {dump->no_comments, "--no-comments"}, {dump->no_publications, "--no-publications"},
+                 {dump->no_subscriptions, "--no-subscriptions"}, {dump->no_security_labels, "--no-security-labels"}, {dump->no_tablespaces, "--no-tablespaces"},
+                 {dump->no_large_objects, "--no-large-objects"}};
+    static const char *const if_exists[] = {"error", "append", "truncate", "drop"};
+    append_names(out, "-t", &dump->include_tables);
+    append_names(out, "-T", &dump->exclude_tables);
+    append_names(out, "-n", &dump->include_schemas);
+    append_names(out, "-N", &dump->exclude_schemas);
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+        pgc_buffer_format(out, "%s%s", flags[i].given ? flags[i].name : "", flags[i].given ? " " : "");
+    pgc_buffer_format(out, "--if-exists %s", if_exists[clone->options->if_exists]);
+    return pgc_buffer_check(out, err);
+}
+
+static int compare_choices(const pgc_clone *clone, const char *before, pgconvoy_error *err)
+{
+    pgc_buffer now;
+    pgc_buffer_init(&now, 1 << 20);
+    int result = describe_choice(clone, &now, err);
+    if (result == 0 && strcmp(now.data, before) != 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the copy \"%s\" was begun with other options: %s", clone->options->name, before);
+        pgconvoy_error_hint(err, "end it with the same options; or, to forget it, DROP SCHEMA pgconvoy CASCADE and what it has made in the target");
+        result = -1;
+    }
+    pgc_buffer_free(&now);
+    return result;
+}
+
 int clone_state_read(pgc_clone *clone, pgconvoy_error *err)
 {
     bool there = false;
@@ -119,13 +160,15 @@ int clone_state_read(pgc_clone *clone, pgconvoy_error *err)
     if (!there)
         return 0;
     const char *values[] = {clone->options->name};
-    PGresult *result = pgc_query_params(clone->target, "SELECT snapshot FROM pgconvoy.copy WHERE name = $1", 1, values, err);
+    PGresult *result = pgc_query_params(clone->target, "SELECT snapshot, choice FROM pgconvoy.copy WHERE name = $1", 1, values, err);
     if (!result)
         return -1;
     clone->resumes = PQntuples(result) > 0;
     int status = 0;
     if (clone->resumes) {
-        status = read_items(clone, err);
+        status = compare_choices(clone, PQgetvalue(result, 0, 1), err);
+        if (status == 0)
+            status = read_items(clone, err);
         if (status == 0)
             status = compare_snapshots(clone, PQgetvalue(result, 0, 0));
     }
@@ -174,12 +217,18 @@ int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
     int result = append_drops(clone, &sql, err);
     append_truncates(clone, &sql);
     pgc_buffer_text(&sql, "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS pgconvoy;"
-                          "CREATE TABLE IF NOT EXISTS pgconvoy.copy (name text PRIMARY KEY, snapshot text NOT NULL);"
+                          "CREATE TABLE IF NOT EXISTS pgconvoy.copy (name text PRIMARY KEY, snapshot text NOT NULL, choice text NOT NULL);"
                           "CREATE TABLE IF NOT EXISTS pgconvoy.copy_item (name text, item text, PRIMARY KEY (name, item));"
                           "INSERT INTO pgconvoy.copy VALUES (");
     pgc_quote_literal(&sql, clone->options->name);
     pgc_buffer_text(&sql, ", ");
     pgc_quote_literal(&sql, clone->snapshot);
+    pgc_buffer_text(&sql, ", ");
+    pgc_buffer choice;
+    pgc_buffer_init(&choice, 1 << 20);
+    if (result == 0 && (result = describe_choice(clone, &choice, err)) == 0)
+        pgc_quote_literal(&sql, choice.data);
+    pgc_buffer_free(&choice);
     pgc_buffer_text(&sql, "); COMMIT");
     if (result == 0)
         result = pgc_buffer_check(&sql, err);

@@ -5,9 +5,11 @@
 #include "clone/clone_internal.h"
 
 #include "base/clock.h"
+#include "base/units.h"
 #include "postgres/connection.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -130,14 +132,26 @@ static int take_next(pgc_clone *clone, int *places, int done)
 
 /* ------------------------------------------------------------------ one session */
 
+static void say_done(const clone_session *session, const int *places, int count, int64_t begun_us)
+{
+    const pgc_entry *entry = session->clone->items[places[0]].entry;
+    char time[PGC_UNITS_TEXT_SIZE], more[32] = "";
+    if (count > 1)
+        snprintf(more, sizeof more, " and %d more", count - 1);
+    pgc_log_debug(session->clone->options->log, "%s %s%s%s%s: %s", entry->description, entry->schema ? entry->schema : "", entry->schema ? "." : "", entry->tag, more,
+                  pgc_duration_to_text(pgc_clock_monotonic_us() - begun_us, time));
+}
+
 static int work(clone_session *session, pgconvoy_error *err)
 {
     int places[BATCH_MAX];
     if (clone_session_open(session, err))
         return -1;
     for (int taken = 0; (taken = take_next(session->clone, places, taken)) > 0;) {
+        int64_t begun_us = pgc_clock_monotonic_us();
         if (clone_batch_run(session, places, taken, err))
             return -1;
+        say_done(session, places, taken, begun_us);
         atomic_fetch_add(&session->clone->finished, taken);
     }
     return 0;

@@ -59,6 +59,7 @@ def main(s):
     source.sql("SET session_replication_role = replica; INSERT INTO t VALUES (1); CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1 / ($1 - 1)'", "broken")
     target.create_database("mended")
     s.pgconvoy("copy", source.uri("broken"), target.uri("mended")).fails(1, ["broken_index", "division by zero"])
+    s.pgconvoy("copy", source.uri("broken"), target.uri("mended"), "-x").fails(1, ["other options", "--if-exists error"])
     target.sql("CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT $1'", "mended")
     run = s.pgconvoy("copy", source.uri("broken"), target.uri("mended")).ok()
     assert "going on" in run.stderr and target.sql("SELECT a FROM t", "mended") == "1" and target.sql("SELECT to_regclass('broken_index')", "mended") == "broken_index"
