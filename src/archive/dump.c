@@ -119,7 +119,7 @@ static pgc_script_options script_options_of(const dump *dump)
         .enable_row_security = from->enable_row_security,
         .disable_dollar_quoting = from->disable_dollar_quoting,
         .binary_upgrade = from->binary_upgrade,
-        .sequence_data = from->sequence_data,
+        .sequence_data = from->sequence_data || from->binary_upgrade,
         .statistics = from->statistics,
         .statistics_only = from->statistics_only,
         .include_everything = pgc_options_include_everything(from),
@@ -298,7 +298,6 @@ static void add_consequences(dump *dump)
     pgc_dump_options *options = &dump->options;
     /* An archive has the database's entry, in case a restore is to make it. */
     options->create_database |= !is_plain(dump);
-    options->sequence_data |= options->binary_upgrade;
     options->statistics |= options->statistics_only;
     if (pgc_options_include_everything(options) && !options->schema_only && !options->no_large_objects)
         options->large_objects = true;

@@ -17,7 +17,8 @@ static void add_comment(const pgc_script *script, pgc_buffer *out, const pgc_ent
             pgc_buffer_byte(out, '\n');
         }
     }
-    pgc_buffer_text(out, is_data ? "-- Data for Name: " : "-- Name: ");
+    bool is_statistics = (script_kind_of(entry)->traits & SCRIPT_STATISTICS) != 0;
+    pgc_buffer_text(out, is_data ? "-- Data for Name: " : is_statistics ? "-- Statistics for Name: " : "-- Name: ");
     script_line(out, entry->tag, "");
     pgc_buffer_format(out, "; Type: %s; Schema: ", entry->description);
     script_line(out, entry->schema, "-");
@@ -132,7 +133,7 @@ static void add_owned_name(const pgc_script *script, pgc_buffer *out, const pgc_
     } else if (kind->owner == SCRIPT_OWNER_LARGE_OBJECT) {
         pgc_buffer_format(out, "LARGE OBJECT %s", entry->tag);
     } else {
-        pgc_buffer_format(out, "%s ", kind->traits & SCRIPT_AS_TABLE ? "TABLE" : entry->description);
+        pgc_buffer_format(out, "%s ", kind->traits & SCRIPT_AS_TABLE && script->major < 16 ? "TABLE" : entry->description);
         script_qualified(script, out, entry->schema, entry->tag);
     }
 }

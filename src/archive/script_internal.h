@@ -26,7 +26,7 @@ typedef enum script_owner {
 #define SCRIPT_POST_ACL     0x0100u
 #define SCRIPT_CONSTRAINT   0x0200u /* dropped by DROP CONSTRAINT */
 #define SCRIPT_NO_IF_EXISTS 0x0400u /* its DROP has no IF EXISTS */
-#define SCRIPT_AS_TABLE     0x0800u /* ALTER TABLE gives it away */
+#define SCRIPT_AS_TABLE     0x0800u /* ALTER TABLE gives it away, until 15 */
 #define SCRIPT_STATISTICS   0x2000u
 #define SCRIPT_T            0x4000u /* chosen by -t, -I, -P, -T of a restore */
 #define SCRIPT_I            0x8000u

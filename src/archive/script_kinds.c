@@ -96,8 +96,8 @@ pgc_pass pgc_entry_pass(const pgc_entry *entry)
     const script_kind *kind = script_kind_of(entry);
     if (kind->traits & SCRIPT_ACL)
         return PGC_PASS_ACL;
-    /* What is said of an event trigger can only be said when it is there. */
-    if ((kind->traits & SCRIPT_POST_ACL) ||
+    /* What is said of an event trigger can only be said when it is there; what is known of an index or a filled view stands behind the filling. */
+    if ((kind->traits & SCRIPT_POST_ACL) || ((kind->traits & SCRIPT_STATISTICS) && entry->section == PGC_SECTION_POST_DATA) ||
         ((kind->traits & SCRIPT_FOLLOWS) && script_tag_begins(entry, "EVENT TRIGGER ")))
         return PGC_PASS_POST_ACL;
     return PGC_PASS_MAIN;

@@ -30,12 +30,12 @@ static void end_second_session(pgc_catalog *catalog)
 
 static int add_data(pgc_catalog *catalog, pgconvoy_error *err)
 {
-    const pgc_dump_options *o = catalog->options;
-    if ((!o->schema_only || pgc_wants_sequence_data(catalog)) && pgc_table_data_add(catalog, err) != 0)
+    bool data = !catalog->options->schema_only && !catalog->options->statistics_only;
+    if ((data || pgc_wants_sequence_data(catalog)) && pgc_table_data_add(catalog, err) != 0)
         return -1;
-    if (!o->schema_only && pgc_extension_data_add(catalog, err) != 0)
+    if (data && pgc_extension_data_add(catalog, err) != 0)
         return -1;
-    if (!o->schema_only && pgc_table_data_dependencies(catalog, err) != 0)
+    if (data && pgc_table_data_dependencies(catalog, err) != 0)
         return -1;
     return pgc_relation_statistics_link(catalog, err);
 }

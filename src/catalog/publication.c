@@ -26,6 +26,12 @@ int pgc_take_publications(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_e
     return 0;
 }
 
+/* Until 17 what is left out of the dump is left out of the publications in it; from 18 on a publication is what it is. */
+static bool may_be_held(const pgc_catalog *catalog, const pgc_object *held, unsigned parts)
+{
+    return catalog->version >= 180000 || (held->wanted & parts);
+}
+
 /* What a publication holds is wanted with everything, whatever its schema. */
 static int select_member(pgc_catalog *catalog, pgc_object *object, pgconvoy_error *err)
 {
@@ -48,7 +54,7 @@ int pgc_take_publication_schemas(pgc_catalog *catalog, const pgc_rows *rows, pgc
     for (int row = 0; row < rows->count; row++) {
         pgc_publication *holder = find_publication(catalog, pgc_rows_oid(rows, row, publication));
         pgc_schema *held = pgc_catalog_schema(catalog, pgc_rows_oid(rows, row, schema));
-        if (!holder || !held || !held->object.wanted)
+        if (!holder || !held || !may_be_held(catalog, &held->object, PGC_PART_ALL))
             continue;
         pgc_publication_schema *member = pgc_catalog_add(catalog, PGC_KIND_PUBLICATION_SCHEMA, sizeof *member, PGC_PG_PUBLICATION_NAMESPACE,
                                                          pgc_rows_oid(rows, row, oid), held->object.name, NULL, err);
@@ -70,7 +76,7 @@ int pgc_take_publication_tables(pgc_catalog *catalog, const pgc_rows *rows, pgco
     for (int row = 0; row < rows->count; row++) {
         pgc_publication *holder = find_publication(catalog, pgc_rows_oid(rows, row, publication));
         pgc_relation *held = pgc_catalog_relation(catalog, pgc_rows_oid(rows, row, table));
-        if (!holder || !held || !(held->object.wanted & PGC_PART_DEFINITION))
+        if (!holder || !held || !may_be_held(catalog, &held->object, PGC_PART_DEFINITION))
             continue;
         pgc_publication_table *member = dependent_add(catalog, PGC_KIND_PUBLICATION_TABLE, sizeof *member, PGC_PG_PUBLICATION_REL,
                                                       pgc_rows_oid(rows, row, oid), held->object.name, held, err);

@@ -5,5 +5,5 @@ SELECT p.oid, p.prpubid, p.prrelid
     FROM pg_attribute a                                  --@ 15+
     WHERE a.attrelid = p.prrelid AND a.attnum = ANY (p.prattrs::int2[]) --@ 15+
   ) END AS columns                                       --@ 15+
-FROM unnest(:chosen) AS src(relation)
-JOIN pg_publication_rel p ON p.prrelid = src.relation
+FROM pg_publication_rel p
+JOIN unnest(:chosen) AS src(relation) ON p.prrelid = src.relation --@ 17-
