@@ -23,6 +23,26 @@ static PGresult *run(const pgc_pgsink *sink, PGconn *conn, const char *sql)
     return PQexecParams(conn, sql, 1, NULL, values, NULL, NULL, 0);
 }
 
+/* Asked first, so that the server's log is not filled with refusals. */
+static bool is_allowed(PGconn *conn)
+{
+    PGresult *result = PQexec(conn, "SELECT bool_and(has_function_privilege(name, 'EXECUTE')) FROM unnest(ARRAY["
+                                    "'pg_replication_origin_create(text)', 'pg_replication_origin_oid(text)', "
+                                    "'pg_replication_origin_session_setup(text)']) AS name");
+    /* where they have other arguments the try itself tells */
+    bool allowed = PQresultStatus(result) != PGRES_TUPLES_OK || PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return allowed;
+}
+
+static void tell(const pgc_pgsink *sink, const char *why)
+{
+    pgc_log_info(sink->config->log,
+                 "no replication origin on the target (%s): its own consumers cannot tell the stream's changes from "
+                 "others",
+                 why ? why : "no answer");
+}
+
 static bool is_in_use(const PGresult *result)
 {
     const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
@@ -35,6 +55,10 @@ void pgc_pgsink_origin_setup(pgc_pgsink_writer *writer)
     if (writer->origin_tried)
         return;
     writer->origin_tried = true;
+    if (!is_allowed(writer->conn)) {
+        tell(sink, "the role may not execute pg_replication_origin_session_setup");
+        return;
+    }
     PQclear(run(sink, writer->conn,
                 "SELECT pg_replication_origin_create(" NAME_SQL ") WHERE pg_replication_origin_oid(" NAME_SQL
                 ") IS NULL"));
@@ -46,18 +70,15 @@ void pgc_pgsink_origin_setup(pgc_pgsink_writer *writer)
             break;
         pgc_clock_sleep_ms(BETWEEN_TRIES_MS);
     }
-    if (PQresultStatus(result) != PGRES_TUPLES_OK) {
-        const char *why = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-        pgc_log_info(sink->config->log,
-                     "no replication origin on the target (%s): its own consumers cannot tell the stream's changes from "
-                     "others",
-                     why ? why : "no answer");
-    }
+    if (PQresultStatus(result) != PGRES_TUPLES_OK)
+        tell(sink, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
     PQclear(result);
 }
 
 void pgc_pgsink_origin_drop(pgc_pgsink *sink, PGconn *conn)
 {
+    if (!is_allowed(conn))
+        return;
     PQclear(run(sink, conn,
                 "SELECT pg_replication_origin_drop(" NAME_SQL ") WHERE pg_replication_origin_oid(" NAME_SQL
                 ") IS NOT NULL"));

@@ -169,6 +169,18 @@ static void writer_close(void *state)
     free(writer);
 }
 
+/* Rows are found by their key, through its index, whatever the planner believes of the table: to read all of a table for
+ * every batch costs more than to look up some thousand rows, and its statistics may be of yesterday. */
+static PGconn *writer_connect(pgc_pgsink *sink, pgconvoy_error *err)
+{
+    static const char settings[] = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off";
+    PGconn *conn = pgc_pgsink_connect(sink, "writer", err);
+    if (!conn || pgc_pgsink_execute(conn, settings, "setting up a session on the target", err) == 0)
+        return conn;
+    PQfinish(conn);
+    return NULL;
+}
+
 static int writer_open(void *state, void **out, pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = calloc(1, sizeof *writer);
@@ -178,7 +190,7 @@ static int writer_open(void *state, void **out, pgconvoy_error *err)
     pgc_buffer_init(&writer->scratch, (size_t)4 << 30);
     pgc_buffer_init(&writer->truncate, PGSINK_SQL_LIMIT);
     writer->gather = pgc_pgsink_gather_new(writer->sink->config->memory_bytes);
-    writer->conn = writer->gather ? pgc_pgsink_connect(state, "writer", err) : NULL;
+    writer->conn = writer->gather ? writer_connect(state, err) : NULL;
     if (!writer->conn) {
         if (!writer->gather)
             pgc_error_out_of_memory(err);
