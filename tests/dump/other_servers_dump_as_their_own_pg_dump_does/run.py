@@ -80,7 +80,7 @@ def main(s):
     for options in up_to(major, WAYS, WAYS_OF):
         words = [word.replace(word[-2:], files[word[-2:]]) if word[-2:] in files else word for word in options]
         pair.compare(" ".join(options) or "no options", words)
-    for options in up_to(major, ARCHIVES, ARCHIVES_OF):
+    for options in up_to(major, ARCHIVES, ARCHIVES_OF) if major >= 15 else []:
         pair.archive(" ".join(options), options)
     restored_by_stock(pair, server, major)
     pair.done()
