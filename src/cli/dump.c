@@ -19,9 +19,12 @@ static int print_help(const char *program)
     return done ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }
 
+/* pg_dumpall goes on only with a pg_dump that says its own version, to the letter: who wants it to go on with ours says so in the environment. */
 static int print_version(void)
 {
-    bool done = printf("pg_dump (PostgreSQL) %s (pgconvoy %s)\n", CLI_PG_DUMP_VERSION, pgconvoy_version()) > 0 && fflush(stdout) == 0;
+    const char *as = getenv("PGCONVOY_PG_DUMP_VERSION");
+    int written = as && as[0] ? printf("pg_dump (PostgreSQL) %s\n", as) : printf("pg_dump (PostgreSQL) %s (pgconvoy %s)\n", CLI_PG_DUMP_VERSION, pgconvoy_version());
+    bool done = written > 0 && fflush(stdout) == 0;
     return done ? CLI_EXIT_OK : CLI_EXIT_FAILED;
 }
 

@@ -2,7 +2,7 @@
 """What a dump may see and lock, and how it ends when it may not: snapshots, row security, locks and their timeouts, foreign tables, tablespaces, security labels, extensions, a
 standby as the source, broken archives, a dump that is killed."""
 import os
-import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(HERE, "../../lib"))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 import dumping
 import scenario
+from command import PGCONVOY
 from server import TOP, Server, client, quote_literal, wait_for
 
 ROWS = "CREATE TABLE t (id int PRIMARY KEY, who text); INSERT INTO t SELECT g, 'row ' || g FROM generate_series(1, 10) AS g;"
@@ -110,6 +111,35 @@ def tablespaces(s, server):
         pair.done()
 
 
+def labels(s, server):
+    """Security labels of a real provider, one that PostgreSQL has for its own tests: dumped, and restored to the same."""
+    prepared = subprocess.run([os.path.join(TOP, "scripts/prepare-postgres-tests")], stdout=subprocess.PIPE, text=True)
+    if prepared.returncode == 3:
+        print("SKIPPED")
+        return
+    library = os.path.join(server.folder, "dummy_seclabel.so")
+    headers = subprocess.run([client("pg_config"), "--includedir-server"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    subprocess.run(["gcc", "-O1", "-fPIC", "-shared", "-I", headers, "-o", library,
+                    prepared.stdout.strip() + "/source/src/test/modules/dummy_seclabel/dummy_seclabel.c"], check=True)
+    server.sql(f"ALTER SYSTEM SET shared_preload_libraries = {quote_literal(library)}")
+    server.restart()
+    server.sql("CREATE ROLE labelled; SECURITY LABEL FOR dummy ON ROLE labelled IS 'classified'")
+    server.create_database("secret", ROWS + """CREATE SCHEMA "S x"; CREATE VIEW "S x".v AS SELECT * FROM t; CREATE DOMAIN d AS int; CREATE SEQUENCE q; SELECT lo_create(99);
+        CREATE FUNCTION f(int, OUT text) LANGUAGE sql AS 'SELECT $1::text'; CREATE PUBLICATION pub FOR TABLE t; CREATE MATERIALIZED VIEW m AS SELECT 1 AS a;
+        SECURITY LABEL FOR dummy ON DATABASE secret IS 'top secret'; SECURITY LABEL FOR dummy ON TABLE t IS 'secret'; SECURITY LABEL FOR dummy ON COLUMN t.who IS 'classified';
+        SECURITY LABEL FOR dummy ON SCHEMA "S x" IS 'unclassified'; SECURITY LABEL FOR dummy ON VIEW "S x".v IS 'classified'; SECURITY LABEL FOR dummy ON DOMAIN d IS 'secret';
+        SECURITY LABEL FOR dummy ON SEQUENCE q IS 'secret'; SECURITY LABEL FOR dummy ON LARGE OBJECT 99 IS 'classified'; SECURITY LABEL FOR dummy ON FUNCTION f(int) IS 'secret';
+        SECURITY LABEL FOR dummy ON PUBLICATION pub IS 'classified'; SECURITY LABEL FOR dummy ON MATERIALIZED VIEW m IS 'secret'""")
+    pair = dumping.Pair(s, server, "secret")
+    for options in ([], ["-C"], ["--no-security-labels", "-C"], ["-n", '"S x"'], ["-a"], ["-s"]):
+        pair.compare(" ".join(options) or "no options", options)
+    pair.archive("archive", ["-Fc", "-C"])
+    pair.round_trip("plain", [])
+    pair.round_trip("archive", ["-Fc"])
+    pair.done()
+    assert dump(s, server, database="secret").ok().stdout.count("SECURITY LABEL FOR dummy ON") == 10
+
+
 def extensions(s, server):
     """Every extension that the server has, with what it makes, beside pg_dump."""
     names = server.sql("SELECT name FROM pg_available_extensions ORDER BY 1").split("\n")
@@ -128,6 +158,28 @@ def extensions(s, server):
     pair.archive("archive", ["-Fc"])
     pair.round_trip("plain", [])
     pair.done()
+
+
+def under_pg_dumpall(s, server):
+    """pg_dumpall runs the pg_dump beside it: ours, under that name, when the environment has it say the version that pg_dumpall wants."""
+    server.create_database("one", ROWS)
+    server.create_database("two", "CREATE TABLE b (a int); INSERT INTO b VALUES (1)")
+    folder = os.path.join(s.folder, "bin")
+    os.mkdir(folder)
+    shutil.copy(client("pg_dumpall"), folder)
+    shutil.copy(PGCONVOY, os.path.join(folder, "pg_dump"))
+    words, text = ["-d", server.socket_conninfo()], {}
+    version = subprocess.run([client("pg_dump"), "--version"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip().removeprefix("pg_dump (PostgreSQL) ")
+    for who, where in (("theirs", os.path.dirname(client("pg_dumpall"))), ("ours", folder)):
+        done = subprocess.run([os.path.join(where, "pg_dumpall"), *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, check=False,
+                              env={**os.environ, "PGCONVOY_PG_DUMP_VERSION": version})
+        assert done.returncode == 0, done.stderr.decode()
+        text[who] = done.stdout
+    pair = dumping.Pair(s, server, "postgres")
+    pair.same("all databases", text["theirs"], text["ours"])
+    pair.done()
+    done = subprocess.run([os.path.join(folder, "pg_dumpall"), *words], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1 and "version" in done.stderr, "without it pg_dumpall refuses ours"
 
 
 class Standby(Server):
@@ -199,7 +251,7 @@ def killed(s, server):
     s.end_session(session)
 
 
-CASES = [snapshot, row_security, locks, foreign, tablespaces, extensions, standby, broken, killed]
+CASES = [under_pg_dumpall, snapshot, labels, row_security, locks, foreign, tablespaces, extensions, standby, broken, killed]
 
 
 def main(s):
