@@ -33,9 +33,9 @@ void cli_pg_signals_start(cli_pg_signals *signals, const char *program)
     sigemptyset(&signals->set);
     static const int ending[] = {SIGINT, SIGTERM, SIGHUP};
     for (size_t i = 0; i < sizeof ending / sizeof ending[0]; i++) {
-        /* What the caller has the program ignore (nohup) stays ignored. */
+        /* SIGINT and SIGTERM count also where a shell has them ignored for its background jobs; SIGHUP does not, for nohup's sake. */
         struct sigaction action;
-        if (sigaction(ending[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN)
+        if (ending[i] != SIGHUP || (sigaction(SIGHUP, NULL, &action) == 0 && action.sa_handler != SIG_IGN))
             sigaddset(&signals->set, ending[i]);
     }
     if (pthread_sigmask(SIG_BLOCK, &signals->set, &signals->before) != 0)

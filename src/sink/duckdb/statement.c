@@ -11,11 +11,14 @@ void pgc_duckdb_message_error(duckdb_error_type type, const char *message, const
     snprintf(line, sizeof line, "%s", message && *message ? message : "no reason given");
     line[strcspn(line, "\n")] = '\0';
 
+    /* what it may write to its temporary folder is what the disk has left */
+    bool spill = strstr(line, "failed to offload") != NULL;
     /* at commit it comes as an error of the transaction, which would heal: only its words tell */
-    bool memory = type == DUCKDB_ERROR_OUT_OF_MEMORY || strstr(line, "Out of Memory") || strstr(line, "could not allocate block") ||
-                  strstr(line, "failed to allocate");
-    bool disk = strstr(line, "No space left") != NULL;
-    pgconvoy_error_set(err, memory || disk ? PGCONVOY_ERROR_RESOURCE : PGCONVOY_ERROR_SINK, "%s: %s", doing, line);
+    bool memory = !spill && (type == DUCKDB_ERROR_OUT_OF_MEMORY || strstr(line, "Out of Memory") || strstr(line, "could not allocate block") ||
+                             strstr(line, "failed to allocate"));
+    bool disk = spill || strstr(line, "No space left") != NULL;
+    pgconvoy_error_set(err, memory || disk ? PGCONVOY_ERROR_RESOURCE : PGCONVOY_ERROR_SINK, "%s: %s%s", doing,
+                       spill ? "no space left on the disk for DuckDB's temporary files: " : "", line);
     if (memory)
         pgconvoy_error_hint(err, "give it more with --memory, or fewer threads or no primary keys with "
                                  "duckdb:FILE?threads=1&primary_key=off");

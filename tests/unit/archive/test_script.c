@@ -108,14 +108,16 @@ static char *script_of(const row *rows, size_t count, const pgc_script_options *
 
 static void has(const char *script, const char *text)
 {
+    assert_non_null(script);
     if (!strstr(script, text))
-        fail_msg("not in it: %s\n%s", text, script);
+        fail_msg("not in it: %s\n%s", text, script ? script : "");
 }
 
 static void has_not(const char *script, const char *text)
 {
+    assert_non_null(script);
     if (strstr(script, text))
-        fail_msg("in it: %s\n%s", text, script);
+        fail_msg("in it: %s\n%s", text, script ? script : "");
 }
 
 static void comes_before(const char *script, const char *first, const char *second)
