@@ -43,12 +43,12 @@ fuzz: ## the decoders under libFuzzer, SECONDS_OF_FUZZING (600) in all
 	@scripts/install-deps build test
 	@scripts/fuzz --seconds $(SECONDS_OF_FUZZING)
 
-asan: ## unit tests and scenarios under AddressSanitizer and UBSan
+asan: ## the tests of check under AddressSanitizer and UBSan (40 minutes)
 	@scripts/install-deps build server test
 	@scripts/install-duckdb
 	@scripts/sanitize address,undefined
 
-tsan: ## unit tests and scenarios under ThreadSanitizer
+tsan: ## the tests of check under ThreadSanitizer (40 minutes)
 	@scripts/install-deps build server test
 	@scripts/install-duckdb
 	@scripts/sanitize thread

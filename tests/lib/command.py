@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from server import TOP, wait_for
+from server import TOP, patient, wait_for
 
 BUILD = os.environ.get("PGCONVOY_BUILD", os.path.join(TOP, "build"))
 PGCONVOY = os.environ.get("PGCONVOY", os.path.join(BUILD, "pgconvoy"))
@@ -46,6 +46,7 @@ class Run:
 
     def wait(self, seconds=120):
         """The exit status (negative: the signal that ended it). Kills it and fails when the time is over."""
+        seconds = patient(seconds)
         deadline = time.monotonic() + seconds
         while self.running():
             if time.monotonic() > deadline:
@@ -98,6 +99,13 @@ class Run:
     def peak_rss(self):
         """Peak resident memory in bytes."""
         return self.rusage.ru_maxrss * 1024
+
+    def stays_below(self, limit_bytes):
+        """Peak resident memory is within the limit; a sanitizer's own memory would be measured with it, so it is not looked at then."""
+        if os.environ.get("PGCONVOY_SANITIZER"):
+            print(f"the bound on memory is not looked at under sanitizers: {self}")
+            return
+        assert self.peak_rss <= limit_bytes, f"peak resident memory {self.peak_rss >> 20} MB, more than {limit_bytes >> 20} MB: {self}"
 
     def ok(self, seconds=120):
         """Waits for exit status 0, or fails with what the command said."""

@@ -53,8 +53,14 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def patient(seconds):
+    """How long to wait for what takes so long at most: longer under sanitizers (scripts/sanitize)."""
+    return seconds * float(os.environ.get("PGCONVOY_PATIENCE", "1"))
+
+
 def wait_for(condition, seconds, what):
     """Calls condition until it gives something true, which is returned; fails when the time is over."""
+    seconds = patient(seconds)
     deadline = time.monotonic() + seconds
     while True:
         value = condition()

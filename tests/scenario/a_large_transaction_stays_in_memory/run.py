@@ -51,7 +51,7 @@ def main(s):
     s.sync_until_caught_up(source.uri(), target, *options)
     s.equal(source, target)
     limit = max(base, 20 << 20) + ((MEMORY + ALLOWANCE[s.case]) << 20)
-    assert run.peak_rss <= limit, f"peak resident memory {run.peak_rss >> 20} MB, more than {limit >> 20} MB ({base >> 20} at rest)"
+    run.stays_below(limit)
     print(f"peak resident memory {run.peak_rss >> 20} MB of {limit >> 20} MB ({base >> 20} MB at rest)")
 
 
