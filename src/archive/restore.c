@@ -50,6 +50,8 @@ static int run_with_others(restore_session *session, pgconvoy_error *err)
         return pgc_error_out_of_memory(err);
     pgc_archive_find_sizes(restore->reader);
     int result = run_pre_data(session, done, err);
+    if (result == 0 && restore->script_options.transaction_size > 0)
+        result = restore_session_run(session, "COMMIT", NULL, err);
     restore_session_close(session);
     if (result == 0)
         result = restore_together(restore, done, restore->script_options.jobs, err);
@@ -92,7 +94,8 @@ static int run(restore *restore, pgconvoy_error *err)
         result = begin(&first, err);
     if (result == 0)
         result = restore->script_options.jobs > 1 ? run_with_others(&first, err) : run_one_by_one(&first, err);
-    if (result == 0 && restore->script_options.single_transaction)
+    const pgc_script_options *options = &restore->script_options;
+    if (result == 0 && (options->single_transaction || (options->transaction_size > 0 && options->jobs <= 1)))
         result = restore_session_run(&first, "COMMIT", NULL, err);
     restore_session_close(&first);
     return result;

@@ -73,7 +73,7 @@ pgc_script *pgc_script_new(const pgc_script_options *options, const pgc_archive_
         (void)pgc_error_out_of_memory(err);
         return NULL;
     }
-    *script = (pgc_script){.options = options, .head = head, .entries = entries, .arena = arena, .standard_strings = true};
+    *script = (pgc_script){.options = options, .head = head, .entries = entries, .arena = arena, .standard_strings = true, .transaction_size = options->transaction_size};
     script->major = options->server_major ? options->server_major : head->server_version ? atoi(head->server_version) : 0;
     if (index_entries(script, err) == 0 && script_choose(script, err) == 0)
         return script;
@@ -94,6 +94,7 @@ pgc_script *pgc_script_fork(const pgc_script *script, pgconvoy_error *err)
     *fork = *script;
     fork->original = script;
     fork->arena = arena;
+    fork->transaction_size = 0; /* each command is to be seen at once by the other connections */
     script_forget_session(fork);
     return fork;
 }
@@ -138,7 +139,7 @@ int pgc_script_end(pgc_script *script, pgc_buffer *out, pgconvoy_error *err)
 {
     const pgc_script_options *options = script->options;
     if (!options->for_server) {
-        if (options->single_transaction)
+        if (options->single_transaction || options->transaction_size > 0)
             pgc_buffer_text(out, "COMMIT;\n\n");
         if (options->verbose)
             script_timestamp(out, "Completed on", (int64_t)time(NULL));

@@ -30,6 +30,7 @@ typedef struct pgc_script_options {
     bool strict_names; /* each of them must be found */
     const char *list_file; /* -L */
     int jobs;
+    int transaction_size; /* objects after which a transaction ends and another begins; 0: none is begun */
     bool for_server; /* no comments, no \restrict, no psql commands: the text is for PQexec */
 
     /* Says what is being written: "creating TABLE \"public.t\"". NULL: nobody listens. */

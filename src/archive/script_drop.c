@@ -7,12 +7,12 @@
 #define UNLINK "SELECT pg_catalog.lo_unlink('"
 #define UNLINK_IF_EXISTS "SELECT pg_catalog.lo_unlink(oid) FROM pg_catalog.pg_largeobject_metadata WHERE oid = '"
 
-static void drop_large_objects(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
+static void drop_large_objects(pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
     if (script->options->if_exists)
-        script_for_each_oid(out, entry, LITERAL(UNLINK_IF_EXISTS), LITERAL("';\n"));
+        script_for_each_oid(script, out, entry, LITERAL(UNLINK_IF_EXISTS), LITERAL("';\n"));
     else
-        script_for_each_oid(out, entry, LITERAL(UNLINK), LITERAL("');\n"));
+        script_for_each_oid(script, out, entry, LITERAL(UNLINK), LITERAL("');\n"));
 }
 
 /* "DROP TABLE x" as "DROP TABLE IF EXISTS x"; in ALTER TABLE … DROP CONSTRAINT both have it. */
@@ -62,6 +62,20 @@ static void add_drop(pgc_script *script, pgc_buffer *out, const pgc_entry *entry
         add_if_exists(script, out, entry);
 }
 
+/* A database can only be dropped outside of one. */
+static void add_drop_in_transaction(pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
+{
+    if (!(script_kind_of(entry)->traits & SCRIPT_DATABASE)) {
+        add_drop(script, out, entry);
+        script_transaction_count(script, out, 1, "COMMIT;\nBEGIN;\n");
+        return;
+    }
+    script_transaction_leave(script, out, "COMMIT;\n");
+    add_drop(script, out, entry);
+    script_transaction_leave(script, out, "BEGIN;\n");
+    script->transaction_count = 0;
+}
+
 void script_drops(pgc_script *script, pgc_buffer *out)
 {
     for (int i = script->entries->count - 1; i >= 0; i--) {
@@ -70,7 +84,7 @@ void script_drops(pgc_script *script, pgc_buffer *out)
         if (script->options->create_database && !(script_kind_of(entry)->traits & SCRIPT_DATABASE))
             continue;
         if ((script->writes[entry->id] & (PGC_WRITES_SCHEMA | PGC_WRITES_DATA)) && entry->drop)
-            add_drop(script, out, entry);
+            add_drop_in_transaction(script, out, entry);
     }
     /* The schema that the path named may just have been dropped. */
     script->session.schema = NULL;

@@ -48,7 +48,7 @@ static bool is_schema(const pgc_entry *entry)
     return strcmp(entry->description, "SCHEMA") == 0;
 }
 
-void script_for_each_oid(pgc_buffer *out, const pgc_entry *objects, const char *before, size_t before_length, const char *after, size_t after_length)
+void script_for_each_oid(pgc_script *script, pgc_buffer *out, const pgc_entry *objects, const char *before, size_t before_length, const char *after, size_t after_length)
 {
     for (const char *line = objects->create; line && *line;) {
         size_t length = strcspn(line, "\n");
@@ -56,6 +56,7 @@ void script_for_each_oid(pgc_buffer *out, const pgc_entry *objects, const char *
             pgc_buffer_append(out, before, before_length);
             pgc_buffer_append(out, line, length);
             pgc_buffer_append(out, after, after_length);
+            script_transaction_count(script, out, 1, SCRIPT_BETWEEN);
         }
         line += length + (line[length] == '\n');
     }
@@ -72,7 +73,7 @@ static const char *end_of_command(const char *sql)
 }
 
 /* Privileges that several large objects have in common (17): the commands name the first, and are written for each. */
-static bool add_acl_of_large_objects(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
+static bool add_acl_of_large_objects(pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
     static const char mark[] = "LARGE OBJECT ";
     if (!script_tag_begins(entry, "LARGE OBJECTS ") || entry->dependency_count == 0)
@@ -95,14 +96,14 @@ static bool add_acl_of_large_objects(const pgc_script *script, pgc_buffer *out, 
         if (tail.failed)
             out->failed = true;
         else
-            script_for_each_oid(out, objects, command, (size_t)(at - command), tail.data, tail.length);
+            script_for_each_oid(script, out, objects, command, (size_t)(at - command), tail.data, tail.length);
         pgc_buffer_free(&tail);
     }
     pgc_buffer_byte(out, '\n');
     return true;
 }
 
-static void add_definition(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
+static void add_definition(pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
     if (script->options->no_owner && is_schema(entry) && !is_comment(entry->create)) {
         /* Old archives have AUTHORIZATION in it. */
@@ -112,12 +113,13 @@ static void add_definition(const pgc_script *script, pgc_buffer *out, const pgc_
         return;
     }
     if (strcmp(entry->description, "BLOB METADATA") == 0)
-        script_for_each_oid(out, entry, LITERAL("SELECT pg_catalog.lo_create('"), LITERAL("');\n"));
+        script_for_each_oid(script, out, entry, LITERAL("SELECT pg_catalog.lo_create('"), LITERAL("');\n"));
     else if (strcmp(entry->description, "ACL") == 0 && add_acl_of_large_objects(script, out, entry))
         return;
     else if (entry->create && entry->create[0]) {
         pgc_buffer_text(out, entry->create);
         pgc_buffer_text(out, "\n\n");
+        script_transaction_add_commands(script, entry);
     }
 }
 
@@ -145,7 +147,7 @@ static void add_owner_to(const pgc_script *script, pgc_buffer *out, const pgc_en
     pgc_buffer_text(out, end);
 }
 
-static void add_owner_of_large_objects(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
+static void add_owner_of_large_objects(pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
     pgc_buffer tail;
     pgc_buffer_init(&tail, 1 << 16);
@@ -153,11 +155,11 @@ static void add_owner_of_large_objects(const pgc_script *script, pgc_buffer *out
     if (tail.failed)
         out->failed = true;
     else
-        script_for_each_oid(out, entry, LITERAL("ALTER LARGE OBJECT "), tail.data, tail.length);
+        script_for_each_oid(script, out, entry, LITERAL("ALTER LARGE OBJECT "), tail.data, tail.length);
     pgc_buffer_free(&tail);
 }
 
-static void add_owner(const pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
+static void add_owner(pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
     const pgc_script_options *options = script->options;
     const script_kind *kind = script_kind_of(entry);
@@ -226,13 +228,18 @@ static bool is_large_objects_data(const pgc_entry *entry)
     return strcmp(entry->description, "BLOBS") == 0 || strcmp(entry->description, "BLOB COMMENTS") == 0;
 }
 
+static bool in_transaction(const pgc_script *script)
+{
+    return script->options->single_transaction || script->transaction_size > 0;
+}
+
 static void add_before_data(pgc_script *script, pgc_buffer *out, const pgc_entry *entry)
 {
     add_object(script, out, entry, true);
     if (is_large_objects_data(entry)) {
         script_say(script, "processing %s", entry->description);
         script_select_schema(script, out, "pg_catalog");
-        if (strcmp(entry->description, "BLOBS") == 0 && !script->options->single_transaction)
+        if (strcmp(entry->description, "BLOBS") == 0 && !in_transaction(script))
             pgc_buffer_text(out, "BEGIN;\n\n");
         return;
     }
@@ -249,13 +256,16 @@ static void add_before_data(pgc_script *script, pgc_buffer *out, const pgc_entry
 int pgc_script_entry(pgc_script *script, const pgc_entry *entry, pgc_buffer *out, pgconvoy_error *err)
 {
     unsigned writes = script->writes[entry->id];
+    bool is_database = (writes & PGC_WRITES_SCHEMA) && (script_kind_of(entry)->traits & SCRIPT_DATABASE);
     if (writes & PGC_WRITES_SCHEMA) {
+        if (is_database)
+            script_transaction_leave(script, out, "COMMIT;\n\n");
         if (entry->schema)
             script_say(script, "creating %s \"%s.%s\"", entry->description, entry->schema, entry->tag);
         else
             script_say(script, "creating %s \"%s\"", entry->description, entry->tag);
         add_object(script, out, entry, false);
-        if ((script_kind_of(entry)->traits & SCRIPT_DATABASE) && !script->options->for_server) {
+        if (is_database && !script->options->for_server) {
             script_say(script, "connecting to new database \"%s\"", entry->tag);
             script_connect(script, out, entry->tag);
         }
@@ -266,19 +276,23 @@ int pgc_script_entry(pgc_script *script, const pgc_entry *entry, pgc_buffer *out
         script_say(script, "executing %s %s", entry->description, entry->tag);
         add_object(script, out, entry, false);
     }
+    /* With data it is pgc_script_after_data that counts; of a database the next transaction begins with the session that is made there. */
+    if (!((writes & PGC_WRITES_DATA) && entry->has_data) && !(is_database && script->options->for_server))
+        script_transaction_count(script, out, 1, SCRIPT_BETWEEN);
     return pgc_buffer_check(out, err);
 }
 
 int pgc_script_after_data(pgc_script *script, const pgc_entry *entry, pgc_buffer *out, pgconvoy_error *err)
 {
     if (strcmp(entry->description, "BLOBS") == 0) {
-        if (!script->options->single_transaction)
+        if (!in_transaction(script))
             pgc_buffer_text(out, "COMMIT;\n\n");
     } else if (!is_large_objects_data(entry)) {
         if (script->data_only && script->options->disable_triggers)
             script_say(script, "enabling triggers for %s", entry->tag);
         switch_triggers(script, out, entry, "ENABLE");
     }
+    script_transaction_count(script, out, 1, SCRIPT_BETWEEN);
     return pgc_buffer_check(out, err);
 }
 

@@ -70,6 +70,7 @@ struct pgc_script {
     bool standard_strings;
     script_session session;
     bool has_acl_pass, has_post_acl_pass;
+    int transaction_size, transaction_count; /* objects of a transaction, and of the one that is open; 0: none is */
     char *found_names; /* one byte for each name of the choices: it was met (strict_names) */
 };
 
@@ -89,10 +90,21 @@ void script_select_schema(pgc_script *script, pgc_buffer *out, const char *schem
 void script_select_tablespace(pgc_script *script, pgc_buffer *out, const char *tablespace);
 void script_select_access_method(pgc_script *script, pgc_buffer *out, const char *access_method);
 
+/* ---- script_transaction.c: --transaction-size; nothing without it */
+/* A transaction begins with the session. */
+void script_transaction_begin(pgc_script *script, pgc_buffer *out);
+/* So many more objects were written: when the transaction is full another begins; between: the text that does it. */
+void script_transaction_count(pgc_script *script, pgc_buffer *out, int objects, const char *between);
+/* A definition of several commands counts as so many objects; that it is one is counted by script_transaction_count. */
+void script_transaction_add_commands(pgc_script *script, const pgc_entry *entry);
+/* The command that follows cannot be in a transaction. */
+void script_transaction_leave(pgc_script *script, pgc_buffer *out, const char *end);
+#define SCRIPT_BETWEEN "COMMIT;\nBEGIN;\n\n"
+
 /* ---- script_entry.c */
 #define LITERAL(text) text, sizeof(text) - 1
 /* Commands for each of the large objects of a BLOB METADATA entry, whose definition is their oids, one a line: before, the oid, after; then an empty line. */
-void script_for_each_oid(pgc_buffer *out, const pgc_entry *objects, const char *before, size_t before_length, const char *after, size_t after_length);
+void script_for_each_oid(pgc_script *script, pgc_buffer *out, const pgc_entry *objects, const char *before, size_t before_length, const char *after, size_t after_length);
 
 /* ---- script_drop.c */
 void script_drops(pgc_script *script, pgc_buffer *out);

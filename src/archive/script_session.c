@@ -21,7 +21,9 @@ void script_fixed_settings(pgc_script *script, pgc_buffer *out)
     pgc_buffer_text(out, "SET check_function_bodies = false;\nSET xmloption = content;\nSET client_min_messages = warning;\n");
     if (!script->standard_strings)
         pgc_buffer_text(out, "SET escape_string_warning = off;\n");
-    pgc_buffer_format(out, "SET row_security = %s;\n\n", options->enable_row_security ? "on" : "off");
+    pgc_buffer_format(out, "SET row_security = %s;\n", options->enable_row_security ? "on" : "off");
+    script_transaction_begin(script, out);
+    pgc_buffer_byte(out, '\n');
 }
 
 void script_forget_session(pgc_script *script)

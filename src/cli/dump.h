@@ -27,9 +27,6 @@ int cli_dump_parse(int argc, char **argv, cli_dump *dump, pgconvoy_error *err) P
 /* ---- dump_check.c: what follows from the options, and combinations that are refused */
 int cli_dump_check(cli_dump *dump, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* ---- dump_filter.c: --filter */
-int cli_dump_read_filter(cli_dump *dump, const char *path, pgconvoy_error *err) PGC_MUST_CHECK;
-
 /* ---- dump_help.c */
 void cli_dump_help(const char *program, pgc_buffer *out);
 void cli_dump_markdown(pgc_buffer *out);

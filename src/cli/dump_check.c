@@ -4,6 +4,19 @@
 
 #include <strings.h>
 
+#define PLACE(list) offsetof(cli_dump, options.list)
+
+static const cli_pg_filter filters[] = {
+    {"extension", PLACE(include_extensions), PLACE(exclude_extensions)},
+    {"foreign_data", PLACE(include_foreign_data), 0},
+    {"schema", PLACE(include_schemas), PLACE(exclude_schemas)},
+    {"table", PLACE(include_tables), PLACE(exclude_tables)},
+    {"table_and_children", PLACE(include_tables_and_children), PLACE(exclude_tables_and_children)},
+    {"table_data", 0, PLACE(exclude_table_data)},
+    {"table_data_and_children", 0, PLACE(exclude_table_data_and_children)},
+    {NULL, 0, 0},
+};
+
 static int refuse(pgconvoy_error *err, const char *message)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s", message);
@@ -103,7 +116,7 @@ int cli_dump_check(cli_dump *dump, pgconvoy_error *err)
 {
     pgc_dump_options *options = &dump->options;
     for (int i = 0; i < dump->filters.count; i++)
-        if (cli_dump_read_filter(dump, dump->filters.items[i], err) != 0)
+        if (cli_pg_read_filter(filters, dump, dump->filters.items[i], err) != 0)
             return -1;
     if (cli_pg_sections(&dump->sections, &options->sections, err) != 0 || take_sync_method(dump, err) != 0 || check_combinations(dump, err) != 0)
         return -1;

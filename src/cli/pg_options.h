@@ -53,6 +53,15 @@ int cli_names_add(pgc_names *names, const char *name, pgconvoy_error *err) PGC_M
 /* The values of --section as PGC_SECTIONS_…; all, when there are none. */
 int cli_pg_sections(const pgc_names *names, unsigned *sections, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* What a line of --filter adds to: lists of the command, by their places; 0: it may not. Rows end with one whose kind is NULL. */
+typedef struct cli_pg_filter {
+    const char *kind;
+    size_t include, exclude;
+} cli_pg_filter;
+
+/* ---- pg_filter.c: reads a file of --filter; path "-": standard input. Errors have pg_dump's wording. */
+int cli_pg_read_filter(const cli_pg_filter *rows, void *command, const char *path, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* Copies of the words of a command line, the first replaced by program (getopt's complaints begin with it), so that those that every user of the machine can read may lose their passwords: that is done too. */
 char **cli_pg_copy_words(const char *program, int argc, char **argv);
 void cli_pg_free_words(char **words);

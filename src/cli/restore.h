@@ -10,7 +10,7 @@ typedef struct cli_restore {
     pgc_server_address address;
     const char *archive; /* NULL: standard input */
     const char *file, *format;
-    pgc_names sections;
+    pgc_names sections, filters;
     pgc_archive_format archive_format;
     bool list, password, no_password, no_schema, no_data, statistics;
     bool help, version;

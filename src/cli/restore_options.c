@@ -42,6 +42,7 @@ const cli_pg_option cli_restore_options[] = {
     SWITCH("single-transaction", '1', CONTENT, SCRIPT(single_transaction), "all or nothing"),
     SWITCH("disable-triggers", 0, CONTENT, SCRIPT(disable_triggers), "disable triggers while only data are restored"),
     SWITCH("enable-row-security", 0, CONTENT, SCRIPT(enable_row_security), "restore with row security"),
+    NAMES("filter", 0, "FILENAME", CONTENT, AT(filters), "take and leave objects as this file says"),
     SWITCH("if-exists", 0, CONTENT, SCRIPT(if_exists), "drop with IF EXISTS"),
     SWITCH("no-comments", 0, CONTENT, SCRIPT(no_comments), "no comments on objects"),
     SWITCH("no-data", 0, CONTENT, AT(no_data), "no data"),
@@ -59,6 +60,7 @@ const cli_pg_option cli_restore_options[] = {
     SWITCH("statistics", 0, CONTENT, AT(statistics), "with planner statistics, where the archive has them"),
     SWITCH("statistics-only", 0, CONTENT, SCRIPT(statistics_only), "only planner statistics"),
     SWITCH("strict-names", 0, CONTENT, SCRIPT(strict_names), "fail when a name that was given is not in the archive"),
+    {"transaction-size", 0, "N", "commit after every N objects; implies --exit-on-error", CONTENT, CLI_PG_NUMBER, SCRIPT(transaction_size), 1, INT_MAX, 0},
     SWITCH("use-set-session-authorization", 0, CONTENT, SCRIPT(use_set_session_authorization),
            "set owners by SET SESSION AUTHORIZATION, not by ALTER … OWNER"),
 
@@ -72,6 +74,15 @@ const cli_pg_option cli_restore_options[] = {
     SWITCH("no-acl", 0, HIDDEN, SCRIPT(no_acl), ""),
     SWITCH("no-reconnect", 'R', HIDDEN, AT(ignored), ""),
     {.name = NULL},
+};
+
+static const cli_pg_filter filters[] = {
+    {"function", SCRIPT(functions), 0},
+    {"index", SCRIPT(indexes), 0},
+    {"schema", SCRIPT(schemas), SCRIPT(exclude_schemas)},
+    {"table", SCRIPT(tables), 0},
+    {"trigger", SCRIPT(triggers), 0},
+    {NULL, 0, 0},
 };
 
 int cli_restore_parse(int argc, char **argv, cli_restore *restore, pgconvoy_error *err)
@@ -117,6 +128,8 @@ static int check_combinations(const cli_restore *restore, pgconvoy_error *err)
         {s->statistics_only && s->no_statistics, PGCONVOY_ERROR_CONFIG, "options --statistics-only and --no-statistics cannot be used together"},
         {restore->statistics && s->no_statistics, PGCONVOY_ERROR_CONFIG, "options --statistics and --no-statistics cannot be used together"},
         {s->data_only && s->clean, PGCONVOY_ERROR_CONFIG, "options -c/--clean and -a/--data-only cannot be used together"},
+        {s->single_transaction && s->transaction_size, PGCONVOY_ERROR_CONFIG,
+         "options -1/--single-transaction and --transaction-size cannot be used together"},
         {s->create_database && s->single_transaction, PGCONVOY_ERROR_CONFIG, "options -C/--create and -1/--single-transaction cannot be used together"},
         {s->single_transaction && s->jobs > 1, PGCONVOY_ERROR_CONFIG, "cannot specify both --single-transaction and multiple jobs"},
         {s->if_exists && !s->clean, PGCONVOY_ERROR_CONFIG, "option --if-exists requires option -c/--clean"},
@@ -148,11 +161,14 @@ static int take_format(cli_restore *restore, pgconvoy_error *err)
 int cli_restore_check(cli_restore *restore, pgconvoy_error *err)
 {
     pgc_script_options *script = &restore->script;
+    for (int i = 0; i < restore->filters.count; i++)
+        if (cli_pg_read_filter(filters, restore, restore->filters.items[i], err))
+            return -1;
     if (cli_pg_sections(&restore->sections, &script->sections, err) || check_combinations(restore, err) || take_format(restore, err))
         return -1;
     script->schema_only |= restore->no_data;
     script->data_only |= restore->no_schema;
-    script->exit_on_error |= script->single_transaction;
+    script->exit_on_error |= script->single_transaction || script->transaction_size > 0;
     if (script->jobs == 0)
         script->jobs = 1;
     if (restore->password || restore->no_password)

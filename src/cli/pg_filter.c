@@ -1,16 +1,18 @@
 /*
- * --filter: a file of lines "include|exclude KIND PATTERN" (PostgreSQL manual, pg_dump, "--filter"). A pattern may stand in double quotes and then go over several
- * lines; '#' begins a comment where no quote is open.
+ * --filter: a file of lines "include|exclude KIND PATTERN" (PostgreSQL manual, pg_dump, "--filter"). A pattern may
+ * stand in double quotes and then go over several lines; '#' begins a comment where no quote is open.
  */
-#include "cli/dump.h"
+#include "cli/pg_options.h"
 
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 typedef struct filter {
-    cli_dump *dump;
+    const cli_pg_filter *rows;
+    void *command;
     const char *path;
     FILE *file;
     char *line;
@@ -19,31 +21,20 @@ typedef struct filter {
     pgconvoy_error *err;
 } filter;
 
-static const struct filter_kind {
-    const char *word, *shown;
-    size_t include, exclude; /* list; 0: not allowed */
-} kinds[] = {
-    {"extension", "extension", offsetof(cli_dump, options.include_extensions), offsetof(cli_dump, options.exclude_extensions)},
-    {"foreign_data", "foreign data", offsetof(cli_dump, options.include_foreign_data), 0},
-    {"schema", "schema", offsetof(cli_dump, options.include_schemas), offsetof(cli_dump, options.exclude_schemas)},
-    {"table", "table", offsetof(cli_dump, options.include_tables), offsetof(cli_dump, options.exclude_tables)},
-    {"table_and_children", "table and children", offsetof(cli_dump, options.include_tables_and_children),
-     offsetof(cli_dump, options.exclude_tables_and_children)},
-    {"table_data", "table data", 0, offsetof(cli_dump, options.exclude_table_data)},
-    {"table_data_and_children", "table data and children", 0, offsetof(cli_dump, options.exclude_table_data_and_children)},
-    {"database", "database", 0, 0},
-    {"function", "function", 0, 0},
-    {"index", "index", 0, 0},
-    {"trigger", "trigger", 0, 0},
-};
+/* What is a kind at all, also where the command knows no list for it. */
+static const char *const kinds[] = {
+    "database", "extension", "foreign_data",       "function",   "index",
+    "schema",   "table",     "table_and_children", "table_data", "table_data_and_children",
+    "trigger"};
 
 static int complain(const filter *filter, const char *what)
 {
     if (filter->file == stdin)
-        pgconvoy_error_set(filter->err, PGCONVOY_ERROR_CONFIG, "invalid format in filter read from standard input on line %d: %s", filter->number,
-                           what);
+        pgconvoy_error_set(filter->err, PGCONVOY_ERROR_CONFIG,
+                           "invalid format in filter read from standard input on line %d: %s", filter->number, what);
     else
-        pgconvoy_error_set(filter->err, PGCONVOY_ERROR_CONFIG, "invalid format in filter read from file \"%s\" on line %d: %s", filter->path,
+        pgconvoy_error_set(filter->err, PGCONVOY_ERROR_CONFIG,
+                           "invalid format in filter read from file \"%s\" on line %d: %s", filter->path,
                            filter->number, what);
     return -1;
 }
@@ -113,8 +104,8 @@ static int take_pattern(filter *filter, char *at, pgc_buffer *pattern)
             at++;
             continue;
         }
-        if (blank && pattern->length > 0 && *at != '.' && *at != ',' && *at != '(' && *at != ')' && pattern->data[pattern->length - 1] != '.' &&
-            pattern->data[pattern->length - 1] != '(')
+        if (blank && pattern->length > 0 && *at != '.' && *at != ',' && *at != '(' && *at != ')' &&
+            pattern->data[pattern->length - 1] != '.' && pattern->data[pattern->length - 1] != '(')
             pgc_buffer_byte(pattern, ' ');
         blank = false;
         if (*at == '"') {
@@ -124,18 +115,39 @@ static int take_pattern(filter *filter, char *at, pgc_buffer *pattern)
         } else
             pgc_buffer_byte(pattern, *at++);
     }
-    return pattern->length > 0 ? pgc_buffer_check(pattern, filter->err) : complain(filter, "missing object name pattern");
+    return pattern->length > 0 ? pgc_buffer_check(pattern, filter->err)
+                               : complain(filter, "missing object name pattern");
 }
 
-static const struct filter_kind *find_kind(const filter *filter, const char *word, size_t length)
+static const char *find_kind(const filter *filter, const char *word, size_t length)
 {
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (is_word(word, length, kinds[i].word))
-            return &kinds[i];
+        if (is_word(word, length, kinds[i]))
+            return kinds[i];
     char text[160];
     snprintf(text, sizeof text, "unsupported filter object type: \"%.*s\"", (int)(length < 100 ? length : 100), word);
     (void)complain(filter, text);
     return NULL;
+}
+
+/* The list of the command for a kind; NULL: there is none. */
+static pgc_names *find_names(const filter *filter, const char *kind, bool include)
+{
+    for (const cli_pg_filter *row = filter->rows; row->kind; row++)
+        if (strcmp(row->kind, kind) == 0) {
+            size_t place = include ? row->include : row->exclude;
+            return place ? (pgc_names *)((char *)filter->command + place) : NULL;
+        }
+    return NULL;
+}
+
+static int refuse_kind(const filter *filter, const char *kind, bool include)
+{
+    char text[160];
+    snprintf(text, sizeof text, "%s filter for \"%s\" is not allowed", include ? "include" : "exclude", kind);
+    for (char *at = strchr(text, '_'); at; at = strchr(at, '_'))
+        *at = ' ';
+    return complain(filter, text);
 }
 
 static int take_line(filter *filter)
@@ -153,27 +165,28 @@ static int take_line(filter *filter)
     length = word_length(at);
     if (length == 0)
         return complain(filter, "missing filter object type");
-    const struct filter_kind *kind = find_kind(filter, at, length);
+    const char *kind = find_kind(filter, at, length);
     if (!kind)
         return -1;
-    size_t place = include ? kind->include : kind->exclude;
-    if (place == 0) {
-        char text[160];
-        snprintf(text, sizeof text, "%s filter for \"%s\" is not allowed", include ? "include" : "exclude", kind->shown);
-        return complain(filter, text);
-    }
+    pgc_names *names = find_names(filter, kind, include);
+    if (!names)
+        return refuse_kind(filter, kind, include);
     pgc_buffer pattern;
     pgc_buffer_init(&pattern, 1 << 20);
     int result = take_pattern(filter, skip_space(at + length), &pattern);
     if (result == 0)
-        result = cli_names_add((pgc_names *)((char *)filter->dump + place), pattern.data, filter->err);
+        result = cli_names_add(names, pattern.data, filter->err);
     pgc_buffer_free(&pattern);
     return result;
 }
 
-int cli_dump_read_filter(cli_dump *dump, const char *path, pgconvoy_error *err)
+int cli_pg_read_filter(const cli_pg_filter *rows, void *command, const char *path, pgconvoy_error *err)
 {
-    filter filter = {.dump = dump, .path = path, .err = err, .file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r")};
+    filter filter = {.rows = rows,
+                     .command = command,
+                     .path = path,
+                     .err = err,
+                     .file = strcmp(path, "-") == 0 ? stdin : fopen(path, "r")};
     if (!filter.file) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "could not open filter file \"%s\": %s", path, strerror(errno));
         return -1;
@@ -182,7 +195,8 @@ int cli_dump_read_filter(cli_dump *dump, const char *path, pgconvoy_error *err)
     while (result == 0 && next_line(&filter))
         result = take_line(&filter);
     if (result == 0 && ferror(filter.file)) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not read from filter file \"%s\": %s", path, strerror(errno));
+        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not read from filter file \"%s\": %s", path,
+                           strerror(errno));
         result = -1;
     }
     free(filter.line);
