@@ -112,6 +112,31 @@ static int digits_of(pgc_duckdb_kind kind)
     }
 }
 
+/* The type as SQL, which is how DuckDB tells types apart. */
+static int same_sql(const pgc_duckdb_type *a, const pgc_duckdb_type *b, bool *same, pgconvoy_error *err)
+{
+    pgc_buffer first, second;
+    pgc_buffer_init(&first, (size_t)16 << 20);
+    pgc_buffer_init(&second, (size_t)16 << 20);
+    pgc_duckdb_type_sql(a, &first);
+    pgc_duckdb_type_sql(b, &second);
+    *same = first.data && second.data && strcmp(first.data, second.data) == 0;
+    int result = pgc_buffer_check(&first, err) != 0 ? -1 : pgc_buffer_check(&second, err);
+    pgc_buffer_free(&first);
+    pgc_buffer_free(&second);
+    return result;
+}
+
+static bool is_wider(const pgc_duckdb_type *old, const pgc_duckdb_type *new_);
+
+/* The same for a part of a LIST or STRUCT, which may also be what it was. */
+static bool is_as_wide(const pgc_duckdb_type *old, const pgc_duckdb_type *new_)
+{
+    pgconvoy_error ignored;
+    bool same;
+    return (same_sql(old, new_, &same, &ignored) == 0 && same && old->kind == new_->kind) || is_wider(old, new_);
+}
+
 /* True when every value of old is one of new_, and DuckDB's cast gives it as PostgreSQL would. */
 static bool is_wider(const pgc_duckdb_type *old, const pgc_duckdb_type *new_)
 {
@@ -136,6 +161,16 @@ static bool is_wider(const pgc_duckdb_type *old, const pgc_duckdb_type *new_)
                 return false;
         }
         return old->kind == PGC_DUCKDB_ENUM;
+    case PGC_DUCKDB_LIST:
+        return old->kind == PGC_DUCKDB_LIST && is_as_wide(old->element, new_->element);
+    case PGC_DUCKDB_STRUCT:
+        if (old->kind != PGC_DUCKDB_STRUCT || old->field_count != new_->field_count)
+            return false;
+        for (int i = 0; i < new_->field_count; i++) {
+            if (strcmp(old->source->fields[i].name, new_->source->fields[i].name) != 0 || !is_as_wide(&old->fields[i], &new_->fields[i]))
+                return false;
+        }
+        return true;
     case PGC_DUCKDB_CHARACTERS:
         return digits > 0 || old->kind == PGC_DUCKDB_ENUM || old->kind == PGC_DUCKDB_UUID || old->kind == PGC_DUCKDB_JSON ||
                old->kind == PGC_DUCKDB_AS_TEXT || old->kind == PGC_DUCKDB_DECIMAL;
@@ -150,16 +185,8 @@ static int change_type(alteration *a, int old, int new_, pgconvoy_error *err)
 {
     const pgc_duckdb_type *from = a->old_layout->types[old], *to = a->new_layout->types[new_];
     const pgconvoy_column *column = &a->to->columns[new_];
-    pgc_buffer before, after;
-    pgc_buffer_init(&before, (size_t)16 << 20);
-    pgc_buffer_init(&after, (size_t)16 << 20);
-    pgc_duckdb_type_sql(from, &before);
-    pgc_duckdb_type_sql(to, &after);
-    bool same = before.data && after.data && strcmp(before.data, after.data) == 0;
-    int result = pgc_buffer_check(&before, err) != 0 ? -1 : pgc_buffer_check(&after, err);
-    pgc_buffer_free(&before);
-    pgc_buffer_free(&after);
-    if (result != 0)
+    bool same;
+    if (same_sql(from, to, &same, err) != 0)
         return -1;
     /* the same DuckDB type from another PostgreSQL type: text forms may differ (xml to text does not, money to text does) */
     if (same)

@@ -342,7 +342,8 @@ int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *
     return status;
 }
 
-static int add_label(PGconn *conn, const pgconvoy_type *type, int label, pgconvoy_error *err)
+/* Its place is after the label before it, which is there by now; the first goes before the next one that is there. */
+static int add_label(PGconn *conn, const pgconvoy_type *type, int label, const PGresult *there, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
@@ -350,21 +351,23 @@ static int add_label(PGconn *conn, const pgconvoy_type *type, int label, pgconvo
     pgc_quote_qualified(&sql, type->schema, type->name);
     pgc_buffer_text(&sql, " ADD VALUE IF NOT EXISTS ");
     pgc_quote_literal(&sql, type->labels[label]);
+    int next = label + 1;
+    while (label == 0 && next < type->label_count && !has_label(there, type->labels[next]))
+        next++;
     if (label > 0) {
         pgc_buffer_text(&sql, " AFTER ");
         pgc_quote_literal(&sql, type->labels[label - 1]);
+    } else if (next < type->label_count) {
+        pgc_buffer_text(&sql, " BEFORE ");
+        pgc_quote_literal(&sql, type->labels[next]);
     }
     int status = pgc_pgsink_execute_buffer(conn, &sql, "adding a label to an enum on the target", err);
     pgc_buffer_free(&sql);
     return status;
 }
 
-int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err)
+static int extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err)
 {
-    while (type && type->kind != PGCONVOY_TYPE_ENUM)
-        type = type->kind == PGCONVOY_TYPE_ARRAY || type->kind == PGCONVOY_TYPE_DOMAIN ? type->element : NULL;
-    if (!type)
-        return 0;
     PGconn *conn = pgc_pgsink_borrow(sink, err);
     if (!conn)
         return -1;
@@ -378,8 +381,20 @@ int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy
     /* none at all: no such enum, which is for others to say */
     for (int i = 0; i < type->label_count && status == 0 && PQntuples(result) > 0; i++)
         if (!has_label(result, type->labels[i]))
-            status = add_label(conn, type, i, err);
+            status = add_label(conn, type, i, result, err);
     PQclear(result);
     pgc_pgsink_give_back(sink, conn);
     return status;
+}
+
+int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err)
+{
+    if (type->kind == PGCONVOY_TYPE_ENUM)
+        return extend(sink, type, err);
+    if (type->kind != PGCONVOY_TYPE_BASE && type->element)
+        return pgc_pgsink_enum_extend(sink, type->element, err);
+    for (int i = 0; i < type->field_count; i++)
+        if (pgc_pgsink_enum_extend(sink, type->fields[i].type, err) != 0)
+            return -1;
+    return 0;
 }

@@ -24,7 +24,7 @@ int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *
                            pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*
- * Adds to an enum on the target the labels it lacks (of an array or domain: its element's; other types: nothing). On a
+ * Adds to an enum on the target the labels it lacks (of what is made of other types: to the enums in it). On a
  * connection of its own, as a label can be used only after the commit that made it.
  */
 int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err) PGC_MUST_CHECK;

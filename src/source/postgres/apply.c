@@ -162,6 +162,21 @@ static void fill_unchanged(const pgconvoy_value *old, pgconvoy_value *new_, int 
             new_[i] = old[i];
 }
 
+/* Each unknown label gives a version of the table that has it, so this ends. */
+static int learn_labels(pgc_assembler *a, pgc_relation_entry *entry, const pgconvoy_value *old, const pgconvoy_value *new_,
+                        pgconvoy_error *err)
+{
+    pgc_unknown_label unknown;
+    while (a->config.relabel && ((old && pgc_labels_missing(entry->labels, old, &unknown)) ||
+                                 (new_ && pgc_labels_missing(entry->labels, new_, &unknown)))) {
+        const pgconvoy_table *relabelled = NULL;
+        if (a->config.relabel(a->config.resolve_arg, entry->table, &unknown, &relabelled, err) != 0 ||
+            pgc_relation_set_table(entry, relabelled, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int apply_row(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
 {
     uint8_t type = reader->type;
@@ -209,6 +224,8 @@ static int apply_row(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *re
         return -1;
     if (new_ && old_kind == 'O')
         fill_unchanged(old, new_, entry->table->column_count);
+    if (entry->labels && learn_labels(a, entry, old, new_, err))
+        return -1;
 
     pgconvoy_operation operation = type == 'I' ? PGCONVOY_INSERT : type == 'U' ? PGCONVOY_UPDATE : PGCONVOY_DELETE;
     pgconvoy_change *change = add_table_change(a, entry, operation, lsn, err);

@@ -32,6 +32,7 @@
 #ifndef PGC_SOURCE_POSTGRES_ASSEMBLE_H
 #define PGC_SOURCE_POSTGRES_ASSEMBLE_H
 
+#include "source/postgres/labels.h"
 #include "source/source.h"
 
 /* A Relation message, as it came. Valid during the call it is given to. */
@@ -60,6 +61,13 @@ typedef struct pgc_stream_relation {
 typedef int (*pgc_resolve_table)(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table,
                                  pgconvoy_error *err);
 
+/*
+ * A row has a label that an enum of table lacks: gives a version of the table, with the same columns, that has it. The server sends
+ * nothing when a label is added. NULL in the config: rows are not looked through.
+ */
+typedef int (*pgc_relabel_table)(void *arg, const pgconvoy_table *table, const pgc_unknown_label *unknown,
+                                 const pgconvoy_table **relabelled, pgconvoy_error *err);
+
 typedef struct pgc_assembler_config {
     int protocol_version;    /* proto_version that START_REPLICATION asked for, 1 to 4 */
     bool streaming_parallel; /* streaming 'parallel' was asked for: Stream Abort then carries LSN and time */
@@ -70,7 +78,8 @@ typedef struct pgc_assembler_config {
     size_t spill_transaction_bytes; /* of a streamed transaction, kept in memory; 0: 1 MB */
     size_t spill_total_bytes;       /* of all streamed transactions together; 0: 16 MB */
     pgc_resolve_table resolve;
-    void *resolve_arg;
+    pgc_relabel_table relabel; /* may be NULL */
+    void *resolve_arg;         /* of both */
     pgconvoy_log *log; /* may be NULL */
 } pgc_assembler_config;
 

@@ -43,6 +43,7 @@ void pgc_relation_cache_free(pgc_relation_cache *cache)
         if (!entry)
             continue;
         free(entry->map_storage);
+        pgc_labels_free(entry->labels);
         free(entry->fingerprint);
         free(entry);
     }
@@ -180,6 +181,14 @@ static int map_columns(pgc_relation_entry *entry, const pgc_stream_relation *rel
     return 0;
 }
 
+int pgc_relation_set_table(pgc_relation_entry *entry, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_labels_free(entry->labels);
+    entry->labels = NULL;
+    entry->table = table;
+    return table ? pgc_labels_new(table, &entry->labels, err) : 0;
+}
+
 int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader, pgconvoy_error *err)
 {
     const uint8_t *start = reader->at;
@@ -207,7 +216,8 @@ int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader
     entry->fingerprint = fingerprint;
     entry->fingerprint_length = length;
     entry->described = true;
-    entry->table = table;
+    if (pgc_relation_set_table(entry, table, err))
+        return -1;
     if (!table)
         return 0;
     if (!entry->told)

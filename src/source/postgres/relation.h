@@ -6,6 +6,7 @@
 #define PGC_SOURCE_POSTGRES_RELATION_H
 
 #include "source/postgres/assemble.h"
+#include "source/postgres/labels.h"
 #include "source/postgres/pgoutput.h"
 
 typedef struct pgc_relation_entry {
@@ -18,6 +19,7 @@ typedef struct pgc_relation_entry {
     int column_count;            /* of the message */
     const int *map;              /* message column → table column or -1; NULL: the same order, nothing missing on either side */
     int *map_storage;
+    pgc_labels *labels;          /* of table; NULL: it has no enum */
     char *fingerprint;           /* the Relation message it came from, to see whether the next one differs */
     size_t fingerprint_length;
 } pgc_relation_entry;
@@ -31,6 +33,9 @@ void pgc_relation_cache_free(pgc_relation_cache *cache);
 pgc_relation_entry *pgc_relation_find(pgc_relation_cache *cache, uint32_t oid);
 /* The same, made where it is missing. NULL and err when out of memory. */
 pgc_relation_entry *pgc_relation_entry_get(pgc_relation_cache *cache, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Another version of the entry's table, with the same columns, takes its place. */
+int pgc_relation_set_table(pgc_relation_entry *entry, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* Takes a Relation message (from after the type byte and xid): asks resolve when it says something new. */
 int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader, pgconvoy_error *err) PGC_MUST_CHECK;

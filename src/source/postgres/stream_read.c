@@ -196,6 +196,7 @@ static int make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pg
         .spill_dir = source->config.state_dir,
         .spill_total_bytes = memory ? memory / 4 : 0,
         .resolve = pgc_stream_tables_resolve,
+        .relabel = pgc_stream_tables_relabel,
         .resolve_arg = &stream->tables,
         .log = source->config.log,
     };

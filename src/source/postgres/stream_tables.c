@@ -261,3 +261,39 @@ int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, co
     *table = &built->table;
     return 0;
 }
+
+int pgc_stream_tables_relabel(void *arg, const pgconvoy_table *table, const pgc_unknown_label *unknown,
+                              const pgconvoy_table **relabelled, pgconvoy_error *err)
+{
+    pgc_stream_tables *tables = arg;
+    pgc_postgres_source *source = tables->source;
+    const pgc_source_table *before = current(source, table->oid);
+    PGconn *conn = catalog(tables, err);
+    if (!conn)
+        return -1;
+    pthread_mutex_lock(&source->catalog_lock);
+    size_t count = (size_t)table->column_count;
+    pgc_source_table *after = pgc_arena_alloc(source->arena, sizeof *after);
+    pgconvoy_column *columns = pgc_arena_alloc(source->arena, (count + 1) * sizeof *columns);
+    int failed = after && columns ? pgc_types_learn_label(source->types, conn, unknown->type->oid, unknown->text, unknown->length,
+                                                          source->config.log, err)
+                                  : pgc_error_out_of_memory(err);
+    if (!failed) {
+        memcpy(columns, table->columns, count * sizeof *columns);
+        *after = *before;
+        after->table = *table;
+        after->table.version = before->table.version + 1;
+        after->table.columns = columns;
+    }
+    for (size_t i = 0; i < count && !failed; i++) {
+        columns[i].type = pgc_types_renew(source->types, columns[i].type, err);
+        failed = columns[i].type ? 0 : -1;
+    }
+    pthread_mutex_unlock(&source->catalog_lock);
+    if (failed || pgc_oid_map_put(&source->streamed, table->oid, after, err) != 0) {
+        pgc_error_prefix(err, "table %s.%s", table->schema, table->name);
+        return -1;
+    }
+    *relabelled = &after->table;
+    return 0;
+}

@@ -20,4 +20,8 @@ const pgconvoy_table *pgc_stream_tables_current(const pgc_postgres_source *sourc
 int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table,
                               pgconvoy_error *err);
 
+/* A pgc_relabel_table; arg is a pgc_stream_tables. */
+int pgc_stream_tables_relabel(void *arg, const pgconvoy_table *table, const pgc_unknown_label *unknown,
+                              const pgconvoy_table **relabelled, pgconvoy_error *err);
+
 #endif

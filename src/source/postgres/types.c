@@ -4,6 +4,7 @@
  * contain itself, so the links end.
  */
 #include "source/postgres/types.h"
+#include "base/log.h"
 #include "source/postgres/postgres_internal.h"
 
 #include <stdio.h>
@@ -304,4 +305,88 @@ int pgc_types_load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t 
     if (!failed)
         link_types(types);
     return failed;
+}
+
+/* ---- labels that came later */
+
+static bool has_label(const char *const *labels, int count, const char *text, size_t length)
+{
+    for (int i = 0; i < count; i++)
+        if (strncmp(labels[i], text, length) == 0 && labels[i][length] == '\0')
+            return true;
+    return false;
+}
+
+int pgc_types_learn_label(pgc_types *types, PGconn *conn, uint32_t oid, const char *text, size_t length, pgconvoy_log *log,
+                          pgconvoy_error *err)
+{
+    type_entry *known = pgc_oid_map_get(&types->map, oid);
+    if (has_label(known->type.labels, known->type.label_count, text, length))
+        return 0; /* another table has met it */
+    type_entry *entry = pgc_arena_alloc(types->arena, sizeof *entry);
+    oid_list list = {&oid, 1, 1};
+    if (!entry)
+        return pgc_error_out_of_memory(err);
+    *entry = *known;
+    entry->type.label_count = 0;
+    if (pgc_oid_map_put(&types->map, oid, entry, err) != 0)
+        return -1;
+    if (read_labels(types, conn, &list, err) != 0) {
+        pgconvoy_error ignored; /* putting another value in a place that is there needs no memory */
+        (void)!pgc_oid_map_put(&types->map, oid, known, &ignored);
+        return -1;
+    }
+    int count = entry->type.label_count;
+    const char **labels = pgc_arena_alloc(types->arena, (size_t)(count + known->type.label_count + 1) * sizeof *labels);
+    char *label = pgc_arena_strndup(types->arena, text, length);
+    if (!labels || !label)
+        return pgc_error_out_of_memory(err);
+    for (int i = 0; i < count; i++)
+        labels[i] = entry->type.labels[i];
+    for (int i = 0; i < known->type.label_count; i++)
+        if (!has_label(labels, count, known->type.labels[i], strlen(known->type.labels[i])))
+            labels[count++] = known->type.labels[i];
+    if (!has_label(labels, count, text, length))
+        labels[count++] = label;
+    entry->type.labels = labels;
+    entry->type.label_count = count;
+    pgc_log_info(log, "enum %s.%s has a new label '%s'", entry->type.schema, entry->type.name, label);
+    return 0;
+}
+
+const pgconvoy_type *pgc_types_renew(pgc_types *types, const pgconvoy_type *type, pgconvoy_error *err)
+{
+    const type_entry *now = pgc_oid_map_get(&types->map, type->oid);
+    const pgconvoy_type *element = now->type.element;
+    if (element && !(element = pgc_types_renew(types, element, err)))
+        return NULL;
+    bool same = element == now->type.element;
+    pgconvoy_column *fields = NULL;
+    for (int i = 0; i < now->type.field_count; i++) {
+        const pgconvoy_type *field = pgc_types_renew(types, now->type.fields[i].type, err);
+        if (!field)
+            return NULL;
+        if (field == now->type.fields[i].type)
+            continue;
+        if (!fields && (fields = pgc_arena_alloc(types->arena, (size_t)now->type.field_count * sizeof *fields)))
+            memcpy(fields, now->type.fields, (size_t)now->type.field_count * sizeof *fields);
+        if (!fields) {
+            pgc_error_out_of_memory(err);
+            return NULL;
+        }
+        fields[i].type = field;
+        same = false;
+    }
+    if (same)
+        return &now->type;
+    type_entry *entry = pgc_arena_alloc(types->arena, sizeof *entry);
+    if (!entry) {
+        pgc_error_out_of_memory(err);
+        return NULL;
+    }
+    *entry = *now;
+    entry->type.element = element;
+    if (fields)
+        entry->type.fields = fields;
+    return pgc_oid_map_put(&types->map, type->oid, entry, err) == 0 ? &entry->type : NULL;
 }

@@ -20,6 +20,16 @@ void pgc_types_free(pgc_types *types);
 int pgc_types_load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count,
                    pgconvoy_error *err) PGC_MUST_CHECK;
 
+/*
+ * Makes the label known of an enum that was loaded: its labels are read again. Those that are not in the catalog any more stay, after
+ * the others, and so does this one if it is not there by now: rows may still have them.
+ */
+int pgc_types_learn_label(pgc_types *types, PGconn *conn, uint32_t oid, const char *text, size_t length,
+                          pgconvoy_log *log, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* The type as it is known now: itself, or made anew of parts that have changed. NULL when out of memory. */
+const pgconvoy_type *pgc_types_renew(pgc_types *types, const pgconvoy_type *type, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* NULL when it was not loaded. */
 const pgconvoy_type *pgc_types_find(const pgc_types *types, uint32_t oid);
 

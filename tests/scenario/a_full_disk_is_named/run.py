@@ -22,7 +22,8 @@ def fill(source, first, count):
 
 def fills_up(s, run, make_room):
     """It says what is the matter; then it either ended, or it goes on by itself once there is room."""
-    scenario.wait_for(lambda: not run.running() or WORDS in run.stderr.lower(), 60, "it says that the disk is full")
+    scenario.wait_for(lambda: not run.running() or (WORDS in run.stderr.lower() and "trying again" in run.stderr), 60,
+                      "it says that the disk is full")
     if run.running():
         make_room()
         run.ok(120)
