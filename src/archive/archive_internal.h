@@ -107,6 +107,22 @@ int pgc_archive_stream_close(pgc_archive_stream *stream, int result, pgconvoy_er
 /* All of in, or what is left of it up to length bytes, into the stream. length -1: to its end. */
 int pgc_archive_stream_copy(pgc_archive_stream *stream, pgc_input *in, int64_t length, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* ---- reader_whole.c: a target that looks whether the data of an entry are whole, on their way to another */
+typedef struct pgc_archive_whole {
+    const pgc_data_target *target;
+    const pgc_entry *entry;
+    pgc_data_target checking; /* what is to be read into */
+    char tail[8];             /* the last bytes that came */
+    size_t tail_length;
+    int object_count;
+} pgc_archive_whole;
+
+void pgc_archive_whole_begin(pgc_archive_whole *whole, const pgc_entry *entry, const pgc_data_target *target);
+/* The last byte of a stream to target was read from in: an error when it is such a target, for rows, and they are not whole. */
+int pgc_archive_whole_stream_end(const pgc_data_target *target, const pgc_input *in, pgconvoy_error *err) PGC_MUST_CHECK;
+/* All was read without a failure. */
+int pgc_archive_whole_end(const pgc_archive_whole *whole, const pgc_archive_reader *reader, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* Calls target->large_object; an error where none can come. */
 int pgc_archive_large_object(const pgc_data_target *target, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
 

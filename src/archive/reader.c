@@ -133,7 +133,11 @@ bool pgc_archive_can_seek(const pgc_archive_reader *reader)
 
 int pgc_archive_read_data(pgc_archive_reader *reader, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err)
 {
-    return entry->has_data ? reader->format->read(reader, entry, target, err) : 0;
+    if (!entry->has_data)
+        return 0;
+    pgc_archive_whole whole;
+    pgc_archive_whole_begin(&whole, entry, target);
+    return reader->format->read(reader, entry, &whole.checking, err) != 0 ? -1 : pgc_archive_whole_end(&whole, reader, err);
 }
 
 static int pass_on(void *arg, const char *bytes, size_t length, pgconvoy_error *err)
@@ -167,8 +171,10 @@ int pgc_archive_stream_write(pgc_archive_stream *stream, const char *bytes, size
 
 int pgc_archive_stream_close(pgc_archive_stream *stream, int result, pgconvoy_error *err)
 {
-    if (result == 0)
-        return blame(stream, pgc_decompressor_close(stream->decompressor, err), err);
+    if (result == 0) {
+        result = blame(stream, pgc_decompressor_close(stream->decompressor, err), err);
+        return result == 0 ? pgc_archive_whole_stream_end(stream->target, stream->in, err) : result;
+    }
     pgc_decompressor_abandon(stream->decompressor);
     return result;
 }

@@ -6,6 +6,7 @@ import gzip
 import os
 import subprocess
 import sys
+import zlib
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
 import scenario
@@ -51,6 +52,35 @@ def ranges(s, server):
     subprocess.run([client("pg_restore"), "-d", server.socket_conninfo("again"), os.path.join(s.folder, "dump2")], check=True)
     count = "SELECT count(*), sum(id), sum(hashtext(big::text)) FROM big"
     assert server.sql(count) == server.sql(count, "again")
+
+
+def first_member(packed):
+    """The length of the first gzip member of a file that has several."""
+    unpacker = zlib.decompressobj(31)
+    unpacker.decompress(packed)
+    assert unpacker.eof and unpacker.unused_data, "the file has one member only"
+    return len(packed) - len(unpacker.unused_data)
+
+
+def a_cut_file(s, server):
+    """A file that was cut where a part of it ends (between two members, after a row, a command or a large object's line) is not taken for whole: the table and the place are named, and no row is kept."""
+    server.sql("SELECT lo_from_bytea(4712, 'small'); CREATE DATABASE again")
+    for way, table in (([], "big"), (["-Z0"], "small"), (["-Z0", "--inserts"], "small"), (["-Z0"], "large objects")):
+        folder = os.path.join(s.folder, f"cut{''.join(way)}{table[:3]}")
+        dump(s, server, "-f", folder, "-j2", *way, *(["-b", "-t", "empty"] if "objects" in table else ["-t", table])).ok()
+        paths = glob.glob(os.path.join(folder, "blobs.toc" if "objects" in table else "[0-9]*"))
+        assert len(paths) == 1, f"which file is it? {paths}"
+        with open(paths[0], "rb") as file:
+            whole = file.read()
+        cut = first_member(whole) if not way else whole.index(b"\n") + 1
+        os.truncate(paths[0], cut)
+        into = ["-d", server.socket_conninfo("again")]
+        for target in (["-f", os.path.join(s.folder, "text")], into, ["-j2", "-c", "--if-exists", *into])[:3 if way else 2]:
+            run = s.pgconvoy("restore", *target, folder, bare=True)
+            run.fails(1, [table] if "objects" in table else [f'"public.{table}"', os.path.basename(paths[0]), f"at offset {cut}"], seconds=60)
+            assert not os.path.exists(os.path.join(s.folder, "text")), "the script looks whole"
+        if "--inserts" not in way and "objects" not in table:
+            assert server.sql(f"SELECT count(*) FROM {table}", "again") == "0", "rows of a cut file were kept"
 
 
 def reading_big(server):
@@ -114,7 +144,7 @@ def a_full_disk(s, server):
 def main(s):
     server = s.server()
     server.sql(BIG)
-    {"ranges": ranges, "a lost session": a_lost_session, "a waiting lock": a_waiting_lock, "a full disk": a_full_disk}[s.case.replace("_", " ")](s, server)
+    {"ranges": ranges, "a cut file": a_cut_file, "a lost session": a_lost_session, "a waiting lock": a_waiting_lock, "a full disk": a_full_disk}[s.case.replace("_", " ")](s, server)
 
 
-scenario.run(main, cases=["ranges", "a_lost_session", "a_waiting_lock", "a_full_disk"])
+scenario.run(main, cases=["ranges", "a_cut_file", "a_lost_session", "a_waiting_lock", "a_full_disk"])

@@ -56,8 +56,7 @@ void fixture_data(int which, pgc_buffer *data)
     }
     if (which == SMALL)
         pgc_buffer_text(data, "one\n\\N\nthree\n");
-    if (which != EMPTY)
-        pgc_buffer_text(data, "\\.\n\n\n");
+    pgc_buffer_text(data, "\\.\n\n\n");
 }
 
 void fixture_object(uint32_t oid, pgc_buffer *data)

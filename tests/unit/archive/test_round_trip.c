@@ -117,6 +117,7 @@ static void a_second_entry_waits_for_nobody(void **state)
     assert_non_null(data);
     fixture_write_entry(writer, entries.items[OBJECTS], OBJECTS);
     fixture_write_entry(writer, entries.items[LARGE], LARGE);
+    assert_int_equal(pgc_archive_write(data, "\\.\n\n\n", 5, &err), 0);
     assert_int_equal(pgc_archive_end_data(data, &err), 0);
     fixture_write_entry(writer, entries.items[SMALL], SMALL);
     assert_int_equal(pgc_archive_finish(writer, &err), 0);
