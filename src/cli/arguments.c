@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#define ANY_KIND (CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_COPY)
+#define ANY_KIND ~0u
 
 int cli_arguments_add(cli_arguments *arguments, const pgconvoy_option *option, bool is_pipelines, const char *value,
                       size_t place, pgconvoy_error *err)

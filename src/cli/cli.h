@@ -13,9 +13,15 @@
 #define CLI_STATUS 4u
 #define CLI_COPY 8u /* copy alone, of a database into PostgreSQL */
 
+#define CLI_CHECK 0x100u
+#define CLI_PLAN 0x200u
+#define CLI_LINK 0x400u
+#define CLI_SUBSCRIBE 0x800u
+
 #define CLI_EXIT_OK 0
 #define CLI_EXIT_FAILED 1
 #define CLI_EXIT_USAGE 2
+#define CLI_EXIT_DIFFERS 3 /* an item of a check failed, a difference was found */
 
 /* One option as it was given. value is "true" for a switch. */
 typedef struct cli_setting {
@@ -53,6 +59,7 @@ const cli_command *cli_command_find(const char *name);
 int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_copy(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_drop(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
+int cli_run_check(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_status(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 /* Only say that the options must stand behind the command's name: main.c gives such lines to cli_dump_main (dump.h) and cli_restore_main (restore.h). */
 int cli_run_dump(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);

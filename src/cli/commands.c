@@ -14,7 +14,7 @@ const cli_command cli_commands[] = {
      cli_run_drop},
     {"dump", "[DBNAME]", "a database as SQL or an archive; options and files are pg_dump's", 0, 0, 1, 0, cli_run_dump},
     {"restore", "[ARCHIVE]", "an archive of pg_dump's formats into a database or a script; options are pg_restore's", 0, 0, 1, 0, cli_run_restore},
-    {"check", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},
+    {"check", "SOURCE [TARGET]", "what would stop or spoil a sync or a copy, each item with its mend", CLI_CHECK | CLI_MOVE | CLI_COPY, 1, 2, 0, cli_run_check},
     {"plan", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},
     {"verify", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},
     {"link", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},

@@ -3,6 +3,7 @@
 
 static const char *const progress_choices[] = {"auto", "tty", "plain", "json", "none", NULL};
 static const char *const format_choices[] = {"text", "json", NULL};
+static const char *const job_choices[] = {"sync", "stream", "copy", "subscribe", "link", NULL};
 static const char *const level_choices[] = {"debug", "info", "warning", "error", NULL};
 
 const cli_option cli_options[] = {
@@ -30,8 +31,10 @@ const cli_option cli_options[] = {
     {{"no-security-labels", 0, NULL, "off", "no security labels"}, CLI_COPY, NULL},
     {{"no-tablespaces", 0, NULL, "off", "all objects in the target's default tablespace"}, CLI_COPY, NULL},
     {{"no-large-objects", 0, NULL, "off", "no large objects"}, CLI_COPY, NULL},
-    {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_STATUS, NULL},
-    {{"help", 0, NULL, NULL, "this text"}, CLI_MOVE | CLI_DROP | CLI_STATUS, NULL},
+    {{"for", 0, "sync|stream|copy|subscribe|link", "sync", "what is to be done"}, CLI_CHECK, job_choices},
+    {{"skip-check", 0, "ITEM[,ITEM]", "none", "begin although these items of a check fail; may be repeated"}, CLI_MOVE | CLI_CHECK, NULL},
+    {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_STATUS | CLI_CHECK, NULL},
+    {{"help", 0, NULL, NULL, "this text"}, CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_CHECK, NULL},
     {{.name = NULL}, 0, NULL},
 };
 

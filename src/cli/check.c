@@ -1,0 +1,170 @@
+/* check: the items of src/inspect/check by the options that the job itself would have; and the same before a job
+ * begins. */
+#include "cli/check.h"
+
+#include "base/log.h"
+#include "pipeline/options.h"
+#include "postgres/connection.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What a check is made of, as a command line says it. */
+typedef struct asked {
+    pgc_options settings;
+    pgc_check_options options;
+    char name[64];
+    char *state_dir;
+    char **skip;
+} asked;
+
+static pgc_choice choice_of(const pgc_options *settings)
+{
+    return (pgc_choice){.include_tables = settings->include_tables.items,
+                        .include_table_count = settings->include_tables.count,
+                        .exclude_tables = settings->exclude_tables.items,
+                        .exclude_table_count = settings->exclude_tables.count,
+                        .include_schemas = settings->include_schemas.items,
+                        .include_schema_count = settings->include_schemas.count,
+                        .exclude_schemas = settings->exclude_schemas.items,
+                        .exclude_schema_count = settings->exclude_schemas.count};
+}
+
+pgc_choice cli_choice(const pgc_options *settings)
+{
+    return choice_of(settings);
+}
+
+int cli_pipeline_settings(const cli_arguments *arguments, pgc_options *settings, pgconvoy_error *err)
+{
+    pgc_options_init(settings);
+    for (size_t i = 0; i < arguments->setting_count; i++)
+        if (arguments->settings[i].is_pipelines &&
+            pgc_options_set(settings, arguments->settings[i].option->name, arguments->settings[i].value, err))
+            return -1;
+    return 0;
+}
+
+static int add_skip(asked *asked, const char *item, pgconvoy_error *err)
+{
+    char **skip = realloc(asked->skip, (asked->options.skip_count + 1) * sizeof *skip);
+    if (!skip)
+        return pgc_error_out_of_memory(err);
+    asked->skip = skip;
+    if (!(skip[asked->options.skip_count] = strdup(item)))
+        return pgc_error_out_of_memory(err);
+    asked->options.skip_count++;
+    return 0;
+}
+
+/* The items that --skip-check names; several at once by commas. */
+static int set_skips(asked *asked, const cli_arguments *arguments, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < arguments->setting_count; i++) {
+        if (strcmp(arguments->settings[i].option->name, "skip-check") != 0)
+            continue;
+        char *rest = strdup(arguments->settings[i].value);
+        if (!rest)
+            return pgc_error_out_of_memory(err);
+        for (char *start = rest, *word; (word = strsep(&start, ",")) != NULL;)
+            if (add_skip(asked, word, err)) {
+                free(rest);
+                return -1;
+            }
+        free(rest);
+    }
+    return 0;
+}
+
+static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job job, pgconvoy_error *err)
+{
+    const char *target = arguments->operand_count > 1 ? arguments->operands[1] : NULL;
+    if (cli_pipeline_settings(arguments, &asked->settings, err) || set_skips(asked, arguments, err))
+        return -1;
+    pgc_options_derive_name(arguments->operands[0], target ? target : "", asked->name);
+    if (asked->settings.name)
+        snprintf(asked->name, sizeof asked->name, "%s", asked->settings.name);
+    char *dir = cli_state_dir(arguments, err);
+    asked->state_dir = dir ? cli_state_path(dir, asked->name, NULL, err) : NULL;
+    free(dir);
+    if (!asked->state_dir)
+        return -1;
+    if (job == PGC_CHECK_COPY && target && pgc_connection_is_uri(target) && !asked->settings.publication)
+        job = PGC_CHECK_CLONE;
+    static const struct {
+        const char *option, *item;
+    } answers[] = {{"roles", "roles"}, {"no-tablespaces", "tablespaces"}};
+    for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
+        if (cli_setting_value(arguments, answers[i].option) && add_skip(asked, answers[i].item, err))
+            return -1;
+    char *const *skip = asked->skip;
+    asked->options = (pgc_check_options){.source = arguments->operands[0],
+                                         .target = target,
+                                         .job = job,
+                                         .name = asked->name,
+                                         .publication = asked->settings.publication,
+                                         .slot = asked->settings.slot,
+                                         .choice = choice_of(&asked->settings),
+                                         .if_exists = asked->settings.if_exists,
+                                         .jobs = asked->settings.jobs,
+                                         .partitions_as_leaves = asked->settings.partitions_as_leaves,
+                                         .state_dir = asked->state_dir,
+                                         .skip = skip,
+                                         .skip_count = asked->options.skip_count};
+    return 0;
+}
+
+static void free_asked(asked *asked)
+{
+    for (size_t i = 0; i < asked->options.skip_count; i++)
+        free(asked->skip[i]);
+    free(asked->skip);
+    free(asked->state_dir);
+    pgc_options_free(&asked->settings);
+}
+
+bool cli_wants_colours(void)
+{
+    const char *no_colour = getenv("NO_COLOR");
+    return isatty(STDOUT_FILENO) && !(no_colour && no_colour[0]);
+}
+
+int cli_print(const pgc_buffer *text, pgconvoy_error *err)
+{
+    if (pgc_buffer_check(text, err))
+        return -1;
+    if (fwrite(text->data, 1, text->length, stdout) == text->length && fflush(stdout) == 0)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "cannot write to standard output: %s", strerror(errno));
+    return -1;
+}
+
+int cli_run_check(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err)
+{
+    (void)command;
+    asked asked = {0};
+    pgc_check_report report = {0};
+    const char *job = cli_setting_value(arguments, "for");
+    pgc_buffer out;
+    pgc_buffer_init(&out, (size_t)1 << 30);
+    int result = ask_for(&asked, arguments, job ? pgc_check_job_named(job) : PGC_CHECK_SYNC, err);
+    if (result == 0)
+        result = pgc_check_run(&asked.options, &report, err);
+    if (result == 0) {
+        if (cli_setting_value(arguments, "json"))
+            pgc_check_report_json(&report, &out);
+        else
+            pgc_check_report_text(&report, cli_wants_colours(), &out);
+        result = cli_print(&out, err);
+    }
+    int status = result          ? (err->code == PGCONVOY_ERROR_USAGE ? CLI_EXIT_USAGE : CLI_EXIT_FAILED)
+                 : report.failed ? CLI_EXIT_DIFFERS
+                                 : CLI_EXIT_OK;
+    pgc_buffer_free(&out);
+    if (report.arena)
+        pgc_check_report_free(&report);
+    free_asked(&asked);
+    return status;
+}

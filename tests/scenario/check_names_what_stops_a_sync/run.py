@@ -1,0 +1,222 @@
+#!/usr/bin/env python3
+"""Whatever would stop or spoil a job is named by `check`, one item for each, and passes when the mend that it gave was applied.
+
+CHECK_ALL=1 takes the items as well that need servers of other kinds: a standby, TLS, other majors, a lost slot, a full disk.
+"""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+ALL = bool(os.environ.get("CHECK_ALL"))
+
+
+class Checked:
+    """One run of check, by item."""
+
+    def __init__(self, s, *arguments, status=None):
+        self.run = s.pgconvoy("check", *arguments, "--json")
+        got = self.run.wait(60)
+        assert got in (0, 3), f"exit status {got}: {self.run.error_tail()}"
+        self.document = json.loads(self.run.stdout)
+        self.items = {item["item"]: item for item in self.document["items"]}
+        assert len(self.items) == len(self.document["items"]) == self.document["total"], "an item came twice"
+        assert (got == 3) == (self.document["failed"] > 0), (got, self.document["failed"])
+        assert status is None or got == status, f"status {got}: {self.text()}"
+
+    def text(self):
+        return "\n".join(f"{name}: {finding}" for name, item in self.items.items() for finding in item["findings"])
+
+    def names(self, item, level, says=(), mend=()):
+        """The item is of this level, and some finding says these words; gives the mends of all findings."""
+        assert item in self.items, f"{item} is not among {list(self.items)}"
+        result = self.items[item]
+        assert result["status"] == level, f"{item} is {result['status']} and not {level}: {result}"
+        said = " ".join(finding["says"] for finding in result["findings"])
+        for word in [says] if isinstance(says, str) else says:
+            assert word in said, f"{item} does not say {word!r}: {said}"
+        mends = [finding["mend"] or "" for finding in result["findings"]]
+        for word in [mend] if isinstance(mend, str) else mend:
+            assert any(word in text for text in mends), f"{item} does not give {word!r} as its mend: {mends}"
+        return mends
+
+    def passes(self, *items):
+        for item in items:
+            assert self.items[item]["status"] == "passed", f"{item} has not passed: {self.items[item]}"
+
+
+def apply(server, mends, database="postgres"):
+    for mend in mends:
+        server.sql(mend, database)
+
+
+def settings(s, source, target):
+    """The source's settings, all mended by their own words and one restart."""
+    for name, value in (("wal_level", "replica"), ("max_replication_slots", "1"), ("max_wal_senders", "1"), ("max_slot_wal_keep_size", "1GB"),
+                        ("wal_sender_timeout", "5s"), ("max_connections", "10"), ("max_prepared_transactions", "5")):
+        source.sql(f"ALTER SYSTEM SET {name} = '{value}'")
+    target.sql("ALTER SYSTEM SET max_logical_replication_workers = 0; ALTER SYSTEM SET default_transaction_read_only = on")
+    source.restart()
+    target.restart()
+    source.sql("SELECT pg_create_physical_replication_slot('taken')")
+    found = Checked(s, source.uri("shop"), target.uri("copy"), "-j", "4", status=3)
+    mends = found.names("wal_level", "failed", "replica") + found.names("max_replication_slots", "failed", "all 1") + found.names("max_wal_senders", "warned", "0 of 1") + \
+        found.names("max_slot_wal_keep_size", "warned", "1GB") + found.names("wal_sender_timeout", "warned", "5s") + found.names("source_connections", "warned")
+    apply(source, mends)
+    apply(target, found.names("target_read_only", "failed"), "copy")
+    found = Checked(s, source.uri("shop"), target.uri("copy"), "--for", "subscribe")
+    apply(target, ["SET default_transaction_read_only = off; " + mend for mend in found.names("max_logical_replication_workers", "failed")], "copy")
+    target.sql("ALTER SYSTEM RESET default_transaction_read_only")
+    source.restart()
+    target.restart()
+    found = Checked(s, source.uri("shop"), target.uri("copy"), "--for", "subscribe", "-j", "4")
+    found.passes("wal_level", "max_replication_slots", "max_wal_senders", "max_slot_wal_keep_size", "wal_sender_timeout", "source_connections", "target_read_only",
+                 "max_logical_replication_workers")
+
+
+def privileges(s, source, target):
+    """A role that may do nothing is told each thing that it lacks; with the grants that it was told it may."""
+    for server in (source, target):
+        server.sql("CREATE ROLE plain LOGIN; CREATE ROLE \"Owner's\"; REVOKE CREATE ON SCHEMA public FROM public")
+    source.sql("""CREATE SCHEMA app; CREATE TABLE app.secret (id int PRIMARY KEY); ALTER TABLE app.secret OWNER TO "Owner's"; CREATE TABLE app.hidden (id int PRIMARY KEY);
+                  ALTER TABLE app.hidden ENABLE ROW LEVEL SECURITY""", "shop")
+    target.sql("CREATE SCHEMA app", "copy")
+    ends = [source.uri("shop", user="plain"), target.uri("copy", user="plain"), "-n", "app"]
+    found = Checked(s, *ends, status=3)
+    for item, says in (("replication_privilege", "plain"), ("publication_privilege", "shop"), ("table_privilege", "app.secret"), ("table_ownership", "app.secret"), ("row_security", "app.hidden")):
+        apply(source, found.names(item, "failed", says), "shop")
+    apply(source, found.names("long_transactions", "unchecked", "plain"), "shop")
+    for item, level in (("target_privilege", "failed"), ("target_schemas", "failed"), ("session_replication_role", "warned"), ("replication_origin", "warned")):
+        apply(target, found.names(item, level, "plain"), "copy")
+    found.names("types", "unchecked")  # since the tables may not be read: said, not guessed
+    found = Checked(s, *ends)
+    found.passes("replication_privilege", "publication_privilege", "table_privilege", "table_ownership", "row_security", "long_transactions", "target_privilege",
+                 "target_schemas", "session_replication_role", "replication_origin", "types")
+    apply(source, found.names("ddl_capture", "warned", "plain"), "shop")
+    apply(target, Checked(s, *ends, "--for", "link").names("link_extension", "failed", "plain"), "copy")
+    found = Checked(s, *ends, "--for", "subscribe")
+    apply(target, found.names("subscription_privilege", "failed", "plain"), "copy")
+    Checked(s, *ends).passes("ddl_capture")
+    Checked(s, *ends, "--for", "subscribe").passes("subscription_privilege")
+    Checked(s, *ends, "--for", "link").passes("link_extension")
+
+
+def tables(s, source, target):
+    """What tables, publications, slots and transactions of the source can have against them."""
+    source.sql("""CREATE TABLE heap (id int); INSERT INTO heap VALUES (1); CREATE TABLE quiet (id int); CREATE UNLOGGED TABLE fast (id int PRIMARY KEY);
+        CREATE EXTENSION postgres_fdw; CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw; CREATE FOREIGN TABLE far (id int) SERVER away;
+        CREATE TABLE numbered (id smallserial PRIMARY KEY); SELECT setval('numbered_id_seq', 32000); SELECT lo_create(0);
+        CREATE COLLATION sorted (provider = icu, locale = 'und'); UPDATE pg_collation SET collversion = '1' WHERE collname = 'sorted';
+        CREATE PUBLICATION theirs FOR TABLE numbered WITH (publish = 'insert'); SELECT pg_create_logical_replication_slot('theirs', 'test_decoding')""", "shop")
+    source.sql("UPDATE heap SET id = 2", "shop")
+    source.sql("BEGIN; INSERT INTO numbered VALUES (1); PREPARE TRANSACTION 'it''s open'", "shop")
+    idle = s.session(source, "CREATE TEMPORARY TABLE passing (id int); BEGIN; INSERT INTO numbered VALUES (2);", "shop")
+    scenario.wait_for(lambda: source.sql("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'heap'", "shop") == "1", 20, "the update is counted")
+    scenario.wait_for(lambda: source.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND now() - state_change > '3.2 s'") == "1", 20, "it is idle")
+    ends = [source.uri("shop"), "duckdb:" + os.path.join(s.folder, "x.duckdb")]
+    found = Checked(s, *ends, status=3)
+    apply(source, found.names("long_transactions", "warned", "postgres", "pg_terminate_backend") + found.names("prepared_transactions", "failed", "it''s open"), "shop")
+    mends = found.names("replica_identity", "failed", ["public.heap", "public.quiet"]) + found.names("unlogged_tables", "warned", "public.fast") + found.names("sequences", "warned", "numbered_id_seq") + \
+        found.names("source_collation_version", "warned", "public.sorted")
+    found.names("foreign_tables", "warned", "public.far", "-T 'public.far'")
+    found.names("large_objects", "warned", "1 large object")
+    found.names("temporary_tables", "warned", "passing")
+    apply(source, mends, "shop")
+    s.end_session(idle)
+    source.sql("SELECT lo_unlink(oid) FROM pg_largeobject_metadata", "shop")
+    found = Checked(s, *ends, "-T", "public.far", status=0)
+    found.passes("replica_identity", "unlogged_tables", "sequences", "prepared_transactions", "long_transactions", "foreign_tables", "large_objects", "temporary_tables", "source_collation_version")
+    # a publication and a slot of somebody else
+    named = ["--publication", "theirs", "--slot", "theirs", "-t", "numbered", "-t", "quiet"]
+    found = Checked(s, *ends, *named, status=3)
+    apply(source, found.names("publication", "warned", "update, delete, truncate") + found.names("publication_tables", "warned", "public.quiet") + found.names("replication_slot", "failed", "test_decoding"), "shop")
+    Checked(s, *ends, *named, status=0).passes("publication", "publication_tables", "replication_slot")
+    # nothing to move
+    source.create_database("bare")
+    Checked(s, source.uri("bare"), status=3).names("tables", "failed", "bare")
+    source.sql("CREATE DATABASE bytes ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0")
+    source.sql("CREATE TABLE t (id int PRIMARY KEY)", "bytes")
+    Checked(s, source.uri("bytes"), status=0).names("source_encoding", "warned", "SQL_ASCII")
+
+
+def pair(s, source, target):
+    """What only both ends together show."""
+    source.create_database("both", """CREATE EXTENSION hstore; CREATE COLLATION mine (provider = icu, locale = 'de'); CREATE TABLE t (id int PRIMARY KEY, h hstore, name text COLLATE mine);
+        CREATE TABLE u (id int PRIMARY KEY, h hstore)""")
+    target.create_database("both", "CREATE TABLE u (mine text)")
+    ends = [source.uri("both"), target.uri("both")]
+    found = Checked(s, *ends, status=3)
+    apply(target, found.names("extensions", "failed", "hstore") + found.names("column_collations", "warned", "mine"), "both")
+    found = Checked(s, *ends, status=3)
+    found.passes("extensions", "column_collations", "types")
+    found.names("target_tables", "failed", "public.u", "--if-exists")
+    Checked(s, *ends, "--if-exists", "truncate").names("target_tables", "failed")  # it has other columns
+    Checked(s, *ends, "--if-exists", "drop", status=0).passes("target_tables")
+    target.sql("DROP EXTENSION hstore CASCADE; CREATE EXTENSION hstore VERSION '1.4'", "both")
+    found = Checked(s, *ends, "--for", "copy", status=3)
+    apply(target, found.names("names_in_the_way", "failed", "public.u") + found.names("extensions", "warned", "1.4"), "both")
+    place = os.path.join(source.folder, "place")
+    os.mkdir(place)
+    subprocess.run(["chown", "--reference", source.data, place], check=True)
+    source.sql(f"CREATE TABLESPACE aside LOCATION '{place}'")
+    source.sql("CREATE ROLE reader; GRANT SELECT ON t TO reader; ALTER TABLE u SET TABLESPACE aside", "both")
+    found = Checked(s, *ends, "--for", "copy", status=3)
+    found.passes("names_in_the_way", "extensions")
+    apply(target, found.names("roles", "failed", "reader"), "both")
+    found.names("tablespaces", "failed", "aside", "--no-tablespaces")
+    found = Checked(s, *ends, "--for", "copy", "--no-tablespaces", status=0)
+    found.passes("roles")
+    assert found.items["tablespaces"]["overruled"] and found.document["overruled"] == 1
+    # encodings and the order of text
+    target.sql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
+    found = Checked(s, source.uri("shop"), target.uri("latin"))
+    found.names("encoding", "warned", "LATIN1", "UTF8")
+    found.names("collation", "warned", "C.UTF-8 / C.UTF-8", "C.UTF-8")
+    # the ends themselves
+    Checked(s, source.uri("shop"), source.uri("shop"), status=3).names("target_is_source", "failed")
+    found = Checked(s, source.uri("shop"), target.uri("nowhere"), status=3)
+    found.names("target_connection", "failed", "nowhere")
+    found.names("extensions", "unchecked", "target could not be connected to")
+    found.passes("wal_level")
+    found = Checked(s, source.uri("nowhere"), target.uri("copy"), status=3)
+    found.names("source_connection", "failed", "nowhere")
+    found.names("wal_level", "unchecked", "source could not be connected to")
+    found = Checked(s, source.uri("shop"), "duckdb:" + os.path.join(s.folder, "no/folder/x.duckdb"), status=3)
+    found.names("target_opens", "failed", "no/folder")
+    found.names("disk_space", "unchecked", "no/folder")
+
+
+def view(s, source, target):
+    """As people read it: aligned, no colours into a file, the share that passed at the end; and a wrong command line."""
+    source.create_database("seen", "CREATE TABLE heap (id int)")
+    run = s.pgconvoy("check", source.uri("seen"), "-")
+    assert run.wait() == 0
+    lines = run.stdout.strip().split("\n")
+    assert "\033" not in run.stdout and lines[0].startswith("source: database \"seen\""), lines[0]
+    total, passed = len([line for line in lines if line.startswith("  passed")]), len([line for line in lines if line[2:8] in ("passed", "warned")])
+    assert lines[-1].startswith(f"{total} of {passed} passed ("), lines[-1]
+    at = [line.index(name) for line in lines for name in ("wal_level  ", "replica_identity  ") if name in line and line.startswith("  ")]
+    assert len(at) == 2 and len(set(at)) == 1, "not aligned"
+    assert any(line.strip() == "mend: ALTER TABLE public.heap REPLICA IDENTITY FULL; -- or give it a primary key, or leave it out by -T" for line in lines), run.stdout
+    s.pgconvoy("check", bare=True).fails(2)
+    s.pgconvoy("check", source.uri("seen"), "--skip-check", "nothing").fails(2, "nothing")
+    s.pgconvoy("check", source.uri("seen"), "nosuch:thing").fails(2)
+    s.pgconvoy("check", source.uri("seen"), "--for", "fun").fails(2, "--for")
+    secret = s.pgconvoy("check", source.uri("seen").replace("postgres@", "postgres:s3cr3t@"), target.uri("nowhere").replace("postgres@", "postgres:s3cr3t@"))
+    secret.wait()
+    assert "s3cr3t" not in secret.stdout + secret.stderr, "a password was shown"
+
+
+def main(s):
+    source = s.server()
+    target = s.server()
+    source.create_database("shop", "CREATE TABLE item (id int PRIMARY KEY, name text)")
+    target.create_database("copy")
+    for part in (settings, privileges, tables, pair, view):
+        part(s, source, target)
+
+
+scenario.run(main)
