@@ -44,7 +44,8 @@ void cli_help_general(pgc_buffer *out)
     pgc_buffer_text(
         out,
         "\npgconvoy COMMAND --help lists the command's options; pgconvoy --version says which version this is.\n"
-        "Exit status: 0 done, 1 failed (the last line on standard error says why), 2 the command line was wrong.\n");
+        "Exit status: 0 done, 1 failed (the last line on standard error says why), 2 the command line was wrong,\n"
+        "3 check has a failed item.\n");
 }
 
 static void add_option(void *arg, const pgconvoy_option *option)
@@ -120,6 +121,7 @@ void cli_help_markdown(pgc_buffer *out)
         unsigned kind;
     } parts[] = {{"Options of `sync`, `copy` and `stream`", CLI_MOVE},
                  {"Options of `copy` alone, for a database into PostgreSQL", CLI_COPY},
+                 {"Options of `check`, beside those of `sync` and `copy`", CLI_CHECK},
                  {"Options of `status`", CLI_STATUS},
                  {"Options of `drop`", CLI_DROP}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
