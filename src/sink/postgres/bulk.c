@@ -386,7 +386,8 @@ int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_gathered *gather
     if (!b.places || !b.forms || !b.types)
         return pgc_error_out_of_memory(err);
     pgc_buffer_init(&b.sql, PGSINK_SQL_LIMIT);
-    int status = gathered->compact ? apply_keyed(&b, err) : apply_inserts(&b, err);
+    /* new rows have different keys, or the target would refuse them: nothing to compact */
+    int status = gathered->inserts_only ? apply_inserts(&b, err) : apply_keyed(&b, err);
     pgc_buffer_free(&b.sql);
     return status;
 }

@@ -32,6 +32,7 @@ typedef struct pgc_pgsink_gathered {
     pgc_compact *compact; /* NULL without a key */
     pgc_pgsink_waiting *first, *last;
     size_t count;
+    bool inserts_only; /* all that waits are new rows */
     unsigned failures, pause; /* bulk failed so often in a row; so many more times it is not tried */
     bool told;                /* why it failed was logged */
     bool warned;              /* of what a table without a key costs */

@@ -184,10 +184,12 @@ static int keep(pgc_pgsink_gather *gather, pgc_pgsink_gathered *table, const pgc
         table->last->next_of_table = waiting;
     } else {
         table->first = waiting;
+        table->inserts_only = true;
         table->next_touched = gather->touched;
         gather->touched = table;
     }
     table->last = waiting;
+    table->inserts_only = table->inserts_only && change->operation == PGCONVOY_INSERT;
     table->count++;
     gather->count++;
     return 0;

@@ -30,6 +30,8 @@
 #define RUSH_MESSAGES_PER_MS 20
 #define RUSH_NAP_US 100
 #define IN_TRANSACTION_BYTES (256 << 10)
+/* So far behind, transactions are not asked for before they end. */
+#define BACKLOG_BYTES (UINT64_C(16) << 20)
 
 struct pgc_stream {
     PGconn *conn;
@@ -145,6 +147,20 @@ static int protocol_version(int server_version)
     return server_version >= 160000 ? 4 : server_version >= 150000 ? 3 : server_version >= 140000 ? 2 : 1;
 }
 
+/*
+ * A transaction in progress is put aside here until its end. While a backlog is read that only delays it: all its changes
+ * are in the WAL already, and sent after its commit they are applied while the server decodes on.
+ */
+static bool is_far_behind(pgc_stream *stream, pgconvoy_lsn from_lsn)
+{
+    pgconvoy_lsn end = 0;
+    PGresult *result = PQexec(stream->conn, "IDENTIFY_SYSTEM");
+    bool known = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) > 2 &&
+                 pgconvoy_lsn_from_text(PQgetvalue(result, 0, 2), &end) == 0;
+    PQclear(result);
+    return known && end > from_lsn && end - from_lsn > BACKLOG_BYTES;
+}
+
 static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgc_buffer *sql,
                      pgconvoy_error *err)
 {
@@ -159,8 +175,9 @@ static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, b
     if (!failed)
         pgc_quote_literal(sql, names.data);
     if (protocol >= 2)
-        pgc_buffer_format(sql, "%s, streaming '%s', messages 'true'", binary ? ", binary 'true'" : "",
-                          protocol >= 4 ? "parallel" : "on");
+        pgc_buffer_format(sql, "%s, messages 'true'", binary ? ", binary 'true'" : "");
+    if (protocol >= 2 && !is_far_behind(source->stream, from_lsn))
+        pgc_buffer_format(sql, ", streaming '%s'", protocol >= 4 ? "parallel" : "on");
     pgc_buffer_byte(sql, ')');
     pgc_buffer_free(&names);
     return failed ? -1 : pgc_buffer_check(sql, err);

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""A load made by chance (workload.py), streamed into PostgreSQL while pgconvoy is killed and both servers are restarted; equal at the end:
+
+    tests/load/load_test.py [--seconds 600] [--seed N] [--round 20] [--sessions 4] [--calm] [--keep]
+
+Every --round seconds the load pauses, the stream catches up, and every row of every table is compared; then there are other tables.
+The seed decides on tables, statements and moments, and is printed; each round prints its own, to be run alone with --seconds 0.
+KEEP=1 keeps the scratch folder of a failure.
+"""
+import argparse
+import collections
+import os
+import random
+import signal
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../lib"))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import scenario
+from workload import Workload
+
+SOURCE = {"logical_decoding_work_mem": "64kB", "max_connections": "60"}
+
+
+class Round:
+    """One set of tables, from an empty pipeline to equality."""
+
+    def __init__(self, s, source, target_server, seed, sessions, calm):
+        self.s, self.source, self.target_server, self.seed, self.sessions, self.calm = s, source, target_server, seed, sessions, calm
+        self.rng = random.Random(seed)
+        self.name = f"load{len(s.runs)}"
+        self.tally = collections.Counter()
+        self.run = None
+
+    def _start(self):
+        memory = ["--memory", self.rng.choice(["64MB", "256MB"])]
+        self.run = self.s.sync(self.source.uri(self.name), self.target, "--name", self.name, *self.options, *memory)
+
+    def _see_that_it_runs(self):
+        """It heals by itself whatever is restarted; ended, it has failed. Only a run's very first connection is not tried again."""
+        if not self.run.running() and "cannot connect" in self.run.last_line() and " info: " not in self.run.stderr:
+            self._start()
+        if not self.run.running():
+            raise AssertionError(f"it ended by itself with status {self.run.status}\n{self.run.error_tail()}")
+
+    def _stop(self):
+        """Status 0, but where nothing was begun yet, or the wait for a slot was cut short."""
+        status = self.run.stop()
+        assert status == 0 or status == -signal.SIGTERM or "was interrupted" in self.run.last_line(), \
+            f"it ended with status {status} when asked to stop\n{self.run.error_tail()}"
+
+    def _disturb(self):
+        what = self.rng.choice(["kill", "kill", "stop", "source", "target", "crash of the source", "crash of the target"])
+        self._see_that_it_runs()
+        self.tally[what] += 1
+        if what == "kill":
+            self.run.kill()
+            self._start()
+        elif what == "stop":
+            self._stop()
+            self._start()
+        else:
+            server = self.source if "source" in what else self.target_server
+            server.restart("immediate" if "crash" in what else "fast")
+
+    def play(self, seconds):
+        workload = Workload(self.seed)
+        schema = workload.schema()
+        self.source.create_database(self.name, schema + workload.fill())
+        self.target = self.s.target("postgres", self.target_server, name=self.name + "_copy")
+        self.options = []
+        constrained = self.rng.random() < 0.7
+        if constrained:  # the source's constraints on the target as well
+            self.target_server.sql(schema, self.target.database)
+            self.options = ["--if-exists", "append"]
+        self._start()
+        if self.rng.random() < 0.5:  # the load begins with the copy, or when that is done
+            slot = f"SELECT active FROM pg_replication_slots WHERE slot_name = 'pgconvoy_{self.name}'"
+            scenario.wait_for(lambda: not self.run.running() or self.source.sql(slot) == "t", 60, "the stream begins")
+        self._see_that_it_runs()
+        workload.start(self.source, self.sessions, self.name)
+        end = time.monotonic() + seconds
+        try:
+            while time.monotonic() < end:
+                time.sleep(self.rng.uniform(0.2, min(4, seconds / 2)))
+                if not self.calm:
+                    self._disturb()
+            workload.pause()
+            self._see_that_it_runs()
+            if self.rng.random() < 0.5:
+                self.run.kill()
+            else:
+                self._stop()
+            self.s.sync_until_caught_up(self.source.uri(self.name), self.target, "--name", self.name, *self.options, seconds=300)
+            self.s.equal(self.source, self.target, database=self.name)
+        finally:
+            workload.stop()
+        self._clean_up()
+        by_row = self.s.runs[-1].stderr.count("one by one")
+        print(f"seed {self.seed}: equal after {workload.sent} transactions on {len(workload.tables)} tables"
+              f"{' with constraints on the target' if constrained else ''}, {dict(self.tally)}{', one by one' if by_row else ''}", flush=True)
+
+    def _clean_up(self):
+        self.s.pgconvoy("drop", self.source.uri(self.name), self.target.uri, "--name", self.name).ok()
+        self.source.sql(f"DROP DATABASE {self.name} (FORCE)")
+        self.target_server.sql(f"DROP DATABASE {self.target.database} (FORCE)")
+
+
+def play(s, seed, seconds, round_seconds, sessions=4, calm=False):
+    source = s.server(SOURCE)
+    target_server = s.server()
+    end = time.monotonic() + seconds
+    while True:
+        Round(s, source, target_server, seed, sessions, calm).play(min(round_seconds, max(2, end - time.monotonic())))
+        seed += 1
+        if time.monotonic() >= end:
+            return
+
+
+def main():
+    options = argparse.ArgumentParser()
+    options.add_argument("--seconds", type=int, default=60)
+    options.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(3), "big"))
+    options.add_argument("--round", type=int, default=20)
+    options.add_argument("--sessions", type=int, default=4)
+    options.add_argument("--calm", action="store_true", help="no kills, no restarts")
+    options.add_argument("--keep", action="store_true")
+    options = options.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    print(f"seed {options.seed}, {options.seconds} s", flush=True)
+    s = scenario.Scenario("postgres")
+    ok = False
+    try:
+        play(s, options.seed, options.seconds, options.round, options.sessions, options.calm)
+        ok = True
+    except (AssertionError, RuntimeError) as problem:
+        print(f"FAILED: {problem}")
+        s.report()
+    finally:
+        s.close(keep=(options.keep or bool(os.environ.get("KEEP"))) and not ok)
+    sys.exit(0 if ok else 1)
+
+
+if __name__ == "__main__":
+    main()
