@@ -81,8 +81,6 @@ static int read_catalog(dump *dump, pgconvoy_error *err)
     dump->catalog = pgc_catalog_open(options, err);
     if (!dump->catalog)
         return -1;
-    if (dump->output->connected)
-        dump->output->connected(dump->output->connected_arg, pgc_catalog_connection(dump->catalog));
     /* A standby has no rows of unlogged tables. */
     options->no_unlogged_table_data |= pgc_catalog_is_standby(dump->catalog);
     if (pgc_catalog_read(dump->catalog, err) != 0 || pgc_catalog_order(dump->catalog, err) != 0)

@@ -24,9 +24,6 @@ typedef struct pgc_dump_output {
     /* Called now and then from one thread at a time; NULL: not. */
     void (*progress)(void *arg, const pgc_data_totals *totals);
     void *progress_arg;
-    /* The dump's first connection is there: for whoever may have to cancel what it waits for. NULL: nobody. */
-    void (*connected)(void *arg, PGconn *conn);
-    void *connected_arg;
     pgc_dump_totals *totals; /* filled when the dump is done; may be NULL */
 } pgc_dump_output;
 

@@ -7,6 +7,8 @@
 
 #include "base/error.h"
 
+struct pg_conn; /* libpq's PGconn */
+
 /* Patterns or names, in the order given. */
 typedef struct pgc_names {
     char **items;
@@ -82,6 +84,9 @@ typedef struct pgc_dump_options {
     void (*progress)(void *arg, const char *what);
     void (*warning)(void *arg, const char *text, const char *hint); /* hint may be NULL */
     void *arg;
+    /* A session was connected, by whichever thread: for whoever may have to cancel what it waits for. NULL: nobody. */
+    void (*connected)(void *arg, struct pg_conn *conn);
+    void *connected_arg;
 } pgc_dump_options;
 
 /* True when no option chooses among schemas, tables or extensions, so that what belongs to the database as a whole is wanted too. */

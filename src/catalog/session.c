@@ -115,6 +115,8 @@ PGconn *pgc_session_open(const pgc_dump_options *options, const char *snapshot, 
     PGconn *conn = pgc_session_connect(&options->address, password, err);
     if (!conn)
         return NULL;
+    if (options->connected)
+        options->connected(options->connected_arg, conn);
     if (options->encoding && PQsetClientEncoding(conn, options->encoding) < 0) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "invalid client encoding \"%s\" specified", options->encoding);
         PQfinish(conn);

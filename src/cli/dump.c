@@ -46,8 +46,8 @@ static int run(cli_dump *dump, pgconvoy_error *err)
     }
     cli_pg_signals signals;
     cli_pg_signals_start(&signals, PROGRAM);
-    dump->output.connected = cli_pg_signals_connected;
-    dump->output.connected_arg = &signals;
+    dump->options.connected = cli_pg_signals_connected;
+    dump->options.connected_arg = &signals;
     int result = pgc_dump(&dump->options, &dump->output, err);
     if (cli_pg_signals_came(&signals)) {
         *err = (pgconvoy_error){0};

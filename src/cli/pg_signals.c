@@ -2,27 +2,38 @@
 #include "cli/pg_signals.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define GRACE_S 2 /* how long cleaning up may take */
+/* How long cleaning up may take. What a session has begun since the last time is cancelled too. */
+#define CANCEL_MS    100
+#define CANCEL_TIMES 20
+
+static void cancel_all(cli_pg_signals *signals)
+{
+    char ignored[256];
+    pthread_mutex_lock(&signals->lock);
+    for (int i = 0; i < signals->count; i++)
+        (void)PQcancel(signals->cancels[i], ignored, sizeof ignored);
+    pthread_mutex_unlock(&signals->lock);
+}
 
 static void *wait_for_signal(void *arg)
 {
     cli_pg_signals *signals = arg;
-    char ignored[256];
     int signal;
     if (sigwait(&signals->set, &signal) != 0)
         return NULL;
     atomic_store(&signals->came, true);
     fprintf(stderr, "%s: terminated by user\n", signals->program);
-    pthread_mutex_lock(&signals->lock);
-    PGcancel *cancel = signals->cancel;
-    if (cancel)
-        (void)PQcancel(cancel, ignored, sizeof ignored);
-    pthread_mutex_unlock(&signals->lock);
-    if (cancel)
-        (void)sleep(GRACE_S);
+    for (int i = 0; i < CANCEL_TIMES; i++) {
+        int state;
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state); /* not with the lock held */
+        cancel_all(signals);
+        (void)pthread_setcancelstate(state, NULL);
+        (void)usleep(CANCEL_MS * 1000);
+    }
     _exit(1);
 }
 
@@ -48,10 +59,16 @@ void cli_pg_signals_start(cli_pg_signals *signals, const char *program)
 void cli_pg_signals_connected(void *arg, PGconn *conn)
 {
     cli_pg_signals *signals = arg;
+    PGcancel *cancel = PQgetCancel(conn);
     pthread_mutex_lock(&signals->lock);
-    PQfreeCancel(signals->cancel);
-    signals->cancel = PQgetCancel(conn);
+    PGcancel **cancels = cancel ? realloc(signals->cancels, ((size_t)signals->count + 1) * sizeof *cancels) : NULL;
+    if (cancels) {
+        signals->cancels = cancels;
+        cancels[signals->count++] = cancel;
+    }
     pthread_mutex_unlock(&signals->lock);
+    if (!cancels)
+        PQfreeCancel(cancel); /* then its end is that of its connection */
 }
 
 bool cli_pg_signals_came(cli_pg_signals *signals)
@@ -66,6 +83,8 @@ void cli_pg_signals_stop(cli_pg_signals *signals)
         (void)pthread_join(signals->thread, NULL);
         (void)pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
     }
-    PQfreeCancel(signals->cancel);
+    for (int i = 0; i < signals->count; i++)
+        PQfreeCancel(signals->cancels[i]);
+    free(signals->cancels);
     pthread_mutex_destroy(&signals->lock);
 }

@@ -15,12 +15,13 @@ typedef struct cli_pg_signals {
     bool started;
     atomic_bool came;
     pthread_mutex_t lock;
-    PGcancel *cancel; /* guarded by lock */
+    PGcancel **cancels; /* of each session there ever was, which are few; guarded by lock, as is their number */
+    int count;
 } cli_pg_signals;
 
 /* Call before other threads are begun. Where it cannot be done signals end the program as ever. */
 void cli_pg_signals_start(cli_pg_signals *signals, const char *program);
-/* There is a connection now whose query is to be cancelled; arg is the cli_pg_signals. */
+/* There is one more connection whose queries are to be cancelled; arg is the cli_pg_signals. Thread-safe. */
 void cli_pg_signals_connected(void *arg, PGconn *conn);
 /* True when a signal came: it has been said. */
 bool cli_pg_signals_came(cli_pg_signals *signals);

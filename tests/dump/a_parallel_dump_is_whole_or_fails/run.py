@@ -4,6 +4,7 @@ locked, or has no room on the disk, the dump ends at once, says why, and leaves 
 import glob
 import gzip
 import os
+import signal
 import subprocess
 import sys
 import zlib
@@ -118,6 +119,21 @@ def a_waiting_lock(s, server):
         waiting.wait(30)
 
 
+def a_signal(s, server):
+    """SIGINT and SIGTERM cancel what each session waits for at the server: reading these tables, three at once, would last an hour, and a row is what would tell the server that nobody listens."""
+    server.sql("CREATE ROLE reader LOGIN;" + "".join(f"CREATE TABLE slow_{n} AS SELECT 1 AS a; GRANT SELECT ON slow_{n} TO reader; ALTER TABLE slow_{n} ENABLE ROW LEVEL SECURITY;"
+                                                     f"CREATE POLICY slowly ON slow_{n} USING (pg_sleep(3600)::text = 'never');" for n in (1, 2, 3)))
+    for number in (signal.SIGINT, signal.SIGTERM):
+        for options, sessions in ((["-Fd", "-j3"], 3), (["-Fc"], 1)):
+            path = os.path.join(s.folder, f"dump{number}{options[0]}")
+            run = s.pgconvoy("dump", *options, "-f", path, "-t", "slow_*", "--enable-row-security", "-d", server.socket_conninfo(user="reader"), bare=True)
+            wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'") == str(sessions), 30, f"{sessions} sessions read")
+            run.send(number)
+            run.fails(1, "terminated by user", seconds=20)
+            nobody_left(server)
+            assert not os.path.isfile(path) and not os.path.exists(os.path.join(path, "toc.dat")), f"{options}: it looks whole"
+
+
 def a_full_disk(s, server):
     if os.geteuid() != 0:
         print("SKIPPED: mounting a small disk needs root")
@@ -143,8 +159,9 @@ def a_full_disk(s, server):
 
 def main(s):
     server = s.server()
-    server.sql(BIG)
-    {"ranges": ranges, "a cut file": a_cut_file, "a lost session": a_lost_session, "a waiting lock": a_waiting_lock, "a full disk": a_full_disk}[s.case.replace("_", " ")](s, server)
+    if s.case != "a_signal":
+        server.sql(BIG)
+    {"ranges": ranges, "a cut file": a_cut_file, "a lost session": a_lost_session, "a waiting lock": a_waiting_lock, "a full disk": a_full_disk, "a signal": a_signal}[s.case.replace("_", " ")](s, server)
 
 
-scenario.run(main, cases=["ranges", "a_cut_file", "a_lost_session", "a_waiting_lock", "a_full_disk"])
+scenario.run(main, cases=["ranges", "a_cut_file", "a_lost_session", "a_waiting_lock", "a_full_disk", "a_signal"])
