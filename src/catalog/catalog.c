@@ -10,8 +10,7 @@
 
 #include <stdlib.h>
 
-#define OLDEST_VERSION 120000
-#define NEWEST_MAJOR   18
+#define NEWEST_MAJOR 18
 
 /* Where objects are found by their catalog row: open addressing, a power of two, at most half full. */
 struct pgc_index_slot {
@@ -220,18 +219,13 @@ void pgc_catalog_warn(const pgc_catalog *catalog, const char *hint, const char *
 
 /* ------------------------------------------------------------------ opening and closing */
 
-static int check_version(pgc_catalog *catalog, pgconvoy_error *err)
+static int note_version(pgc_catalog *catalog, pgconvoy_error *err)
 {
     catalog->version = PQserverVersion(catalog->conn);
     const char *text = PQparameterStatus(catalog->conn, "server_version");
     catalog->version_text = strdup(text ? text : "");
     if (!catalog->version_text)
         return pgc_error_out_of_memory(err);
-    if (catalog->version < OLDEST_VERSION) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the server has version %s, and only servers from 12 on can be dumped", catalog->version_text);
-        pgconvoy_error_hint(err, "use the pg_dump of a version that still knows this server");
-        return -1;
-    }
     if (catalog->version / 10000 > NEWEST_MAJOR)
         pgc_catalog_warn(catalog, "compare the outcome with that server's own pg_dump",
                          "the server has version %s, newer than %d, the newest known: what it has that older ones have not is not dumped",
@@ -259,7 +253,7 @@ pgc_catalog *pgc_catalog_open(const pgc_dump_options *options, pgconvoy_error *e
     }
     catalog->options = options;
     catalog->conn = pgc_session_open(options, options->snapshot, &catalog->password, err);
-    if (!catalog->conn || check_version(catalog, err) != 0 || ask_recovery(catalog, err) != 0) {
+    if (!catalog->conn || note_version(catalog, err) != 0 || ask_recovery(catalog, err) != 0) {
         pgc_catalog_close(catalog);
         return NULL;
     }

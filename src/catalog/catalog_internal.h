@@ -92,7 +92,8 @@ struct pgc_catalog {
 
     int pre_data_boundary, post_data_boundary; /* ids */
     const struct pgc_database *database; /* database.c; NULL unless it is dumped, too */
-    const void *roles; /* roles.c: oid to name */
+    const void *roles; /* role.c: oid to name */
+    uint32_t missing_role; /* an owner that is no role any more: reading fails with it */
 };
 
 typedef struct pgc_oids pgc_oids;
@@ -120,8 +121,8 @@ pgc_object *pgc_catalog_object(const pgc_catalog *catalog, int id);
 /* An extension's member: found by pgc_catalog_owning_extension from then on. */
 int pgc_catalog_add_member(pgc_catalog *catalog, uint32_t class_oid, uint32_t oid, pgc_extension *extension, pgconvoy_error *err) PGC_MUST_CHECK;
 pgc_extension *pgc_catalog_owning_extension(const pgc_catalog *catalog, uint32_t class_oid, uint32_t oid);
-/* The name of a role, "" when there is none of this oid. */
-const char *pgc_catalog_role(const pgc_catalog *catalog, uint32_t oid);
+/* The name of a role; "" when there is none of this oid, and then reading the catalog fails, unless oid is 0. */
+const char *pgc_catalog_role(pgc_catalog *catalog, uint32_t oid);
 
 /* Says that object must come after the object of this id. Twice does no harm. */
 int pgc_object_needs(pgc_catalog *catalog, pgc_object *object, int id, pgconvoy_error *err) PGC_MUST_CHECK;

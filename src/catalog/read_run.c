@@ -141,6 +141,11 @@ static int take(run *run, unit *unit, pgconvoy_error *err)
     unit->answer = NULL;
     if (result != 0)
         pgc_error_prefix(err, "reading %s", unit->reader->what);
+    if (result == 0 && run->catalog->missing_role) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "role with OID %u does not exist", run->catalog->missing_role);
+        pgconvoy_error_hint(err, "it is the owner of one of the %s; give them to another with ALTER … OWNER TO", unit->reader->what);
+        return -1;
+    }
     return result;
 }
 

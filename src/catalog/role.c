@@ -27,7 +27,7 @@ PGC_TAKE(roles)
     return 0;
 }
 
-const char *pgc_catalog_role(const pgc_catalog *catalog, uint32_t oid)
+const char *pgc_catalog_role(pgc_catalog *catalog, uint32_t oid)
 {
     const role_table *table = catalog->roles;
     int low = 0, high = table ? table->count : 0;
@@ -40,5 +40,7 @@ const char *pgc_catalog_role(const pgc_catalog *catalog, uint32_t oid)
         else
             high = middle;
     }
+    if (catalog->missing_role == 0)
+        catalog->missing_role = oid;
     return "";
 }

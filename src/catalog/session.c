@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define OLDEST_VERSION 120000
+
 static PGconn *try_connect(const pgc_server_address *address, const char *password)
 {
     const char *keywords[10], *values[10];
@@ -110,6 +112,17 @@ static int begin(const pgc_dump_options *options, const char *snapshot, PGconn *
     return result;
 }
 
+/* Before anything is set that an older server has not. */
+static int check_version(PGconn *conn, pgconvoy_error *err)
+{
+    if (PQserverVersion(conn) >= OLDEST_VERSION)
+        return 0;
+    const char *text = PQparameterStatus(conn, "server_version");
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the server has version %s, and only servers from %d on can be dumped", text ? text : "unknown", OLDEST_VERSION / 10000);
+    pgconvoy_error_hint(err, "use the pg_dump of a version that still knows this server");
+    return -1;
+}
+
 PGconn *pgc_session_open(const pgc_dump_options *options, const char *snapshot, char **password, pgconvoy_error *err)
 {
     PGconn *conn = pgc_session_connect(&options->address, password, err);
@@ -117,6 +130,10 @@ PGconn *pgc_session_open(const pgc_dump_options *options, const char *snapshot, 
         return NULL;
     if (options->connected)
         options->connected(options->connected_arg, conn);
+    if (check_version(conn, err) != 0) {
+        PQfinish(conn);
+        return NULL;
+    }
     if (options->encoding && PQsetClientEncoding(conn, options->encoding) < 0) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "invalid client encoding \"%s\" specified", options->encoding);
         PQfinish(conn);

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(HERE, "../../lib"))
 sys.path.insert(0, os.path.join(HERE, "../lib"))
 import dumping
 import scenario
+import stand_in_server
 from command import PGCONVOY
 from server import TOP, Server, client, quote_literal, wait_for
 
@@ -251,11 +252,51 @@ def killed(s, server):
     s.end_session(session)
 
 
-CASES = [under_pg_dumpall, snapshot, labels, row_security, locks, foreign, tablespaces, extensions, standby, broken, killed]
+def a_missing_owner(s, server):
+    """What belongs to a role that is gone ends the dump, with pg_dump's words, whether or not it was to be dumped."""
+    kinds = {"table": "CREATE TABLE owned ()", "schema": "CREATE SCHEMA owned", "large object": "SELECT lo_create(4711)", "function": "CREATE FUNCTION owned() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+             "type": "CREATE TYPE owned AS ENUM ()", "publication": "CREATE PUBLICATION owned",
+             "text search configuration": "CREATE TEXT SEARCH CONFIGURATION owned (COPY = simple)", "server": "CREATE FOREIGN DATA WRAPPER owned"}
+    few = 8 if os.environ.get("DUMP_FULL") else 3
+    for number, (kind, sql) in enumerate(list(kinds.items())[:few]):
+        name = server.create_database(f"left_{number}", f"CREATE ROLE gone_{number} SUPERUSER; SET ROLE gone_{number}; {sql}; RESET ROLE;")
+        server.sql(f"DELETE FROM pg_authid WHERE rolname = 'gone_{number}'")
+        pair = dumping.Pair(s, server, name)
+        said = {}
+        for who, command in pair.commands.items():
+            done = subprocess.run([*command, "-f", os.path.join(s.folder, "left"), "-d", server.socket_conninfo(name)], stderr=subprocess.PIPE, text=True)
+            said[who] = (done.returncode, [line for line in done.stderr.splitlines() if "error:" in line])
+        assert said["ours"] == said["theirs"] and "does not exist" in str(said["theirs"]), f"{kind}: {said}"
+        assert not os.path.exists(os.path.join(s.folder, "left")), "the file looks whole"
+
+
+def other_versions(s, _):
+    """A server that is too old is refused by name before it is asked anything; of one that is newer than known it is said that something may be missing."""
+    for version in ("11.22", "9.4.26"):
+        old = stand_in_server.StandIn(os.path.join(s.folder, "old" + version), version)
+        run = s.pgconvoy("dump", "-f", os.path.join(s.folder, "dump"), "-d", old.conninfo(), bare=True)
+        run.fails(1, [f"the server has version {version}", "only servers from 12 on can be dumped", "hint:"])
+        old.close()
+        assert not old.queries, f"it was asked {old.queries}"
+        assert not os.path.exists(os.path.join(s.folder, "dump"))
+    server = s.server(binaries=scenario.embedded_postgres(18))
+    server.sql(ROWS)
+    new = stand_in_server.StandIn(os.path.join(s.folder, "new"), "19.0", os.path.join(server.folder, f".s.PGSQL.{server.port}"))
+    texts = []
+    for conninfo in (new.conninfo(), server.socket_conninfo()):
+        run = s.pgconvoy("dump", "--restrict-key=k", "-d", conninfo, bare=True).ok()
+        texts.append(dumping.normal(open(run.stdout_path, "rb").read()))
+        warned = "warning: the server has version 19.0, newer than 18" in run.stderr
+        assert warned == (len(texts) == 1), run.stderr
+    new.close()
+    assert texts[0] == texts[1] and b"CREATE TABLE" in texts[0], "the dumps differ"
+
+
+CASES = [under_pg_dumpall, snapshot, labels, row_security, locks, foreign, tablespaces, extensions, standby, broken, killed, a_missing_owner, other_versions]
 
 
 def main(s):
-    server = s.server()
+    server = s.server() if s.case != "other_versions" else None
     {case.__name__: case for case in CASES}[s.case](s, server)
 
 
