@@ -226,8 +226,16 @@ static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run,
 {
     if (run->source_ops->position_status(run->source, status, err) != 0)
         return -1;
+    bool begins = !checkpoint->source_id && checkpoint->lsn == 0 && checkpoint->table_count == 0;
+    /* one that goes on may find its own former session, which ends; one that begins has never had any */
+    if (status->exists && begins && status->reader_pid) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "replication slot %s is in use by another, through process %d of the source", status->name,
+                           status->reader_pid);
+        pgconvoy_error_hint(err, "stop that pipeline, or give this one another --name");
+        return -1;
+    }
     if (!status->exists) {
-        if (!checkpoint->source_id && checkpoint->lsn == 0 && checkpoint->table_count == 0)
+        if (begins)
             return 0;
         char text[PGCONVOY_LSN_TEXT_SIZE];
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,

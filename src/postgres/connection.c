@@ -27,8 +27,12 @@ static PQconninfoOption *parse(const char *uri, pgconvoy_error *err)
     char *message = NULL;
     PQconninfoOption *options = PQconninfoParse(uri, &message);
     if (!options) {
-        /* libpq's message may quote the text, and with it a password: only its first words are ours to show */
-        bool has_password = strstr(uri, "password") || (strstr(uri, "://") && strchr(uri, '@'));
+        /* libpq's message may quote the text, and with it a password, which is before an "@" or in a parameter */
+        const char *parameters = strchr(uri, '?');
+        bool in_parameters = message && strncmp(message, "invalid URI query parameter", 27) == 0 && parameters && !strchr(parameters, '@');
+        bool has_password = strstr(uri, "password") || (strstr(uri, "://") && strchr(uri, '@') && !in_parameters);
+        if (message)
+            message[strcspn(message, "\n")] = '\0';
         pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "the connection string cannot be read%s%s",
                            has_password || !message ? "" : ": ", has_password || !message ? "" : message);
         pgconvoy_error_hint(err, "write it as postgresql://USER@HOST:PORT/DATABASE or as \"host=… port=… dbname=… user=…\"");
@@ -165,7 +169,11 @@ static bool connect_may_heal(const char *message)
 
 static void connect_error(PGconn *conn, const char *uri, pgconvoy_error *err)
 {
-    const char *message = conn ? PQerrorMessage(conn) : "out of memory";
+    char message[700];
+    snprintf(message, sizeof message, "%s", conn ? PQerrorMessage(conn) : "out of memory");
+    char *question = strstr(message, "\n\tIs the server running"); /* the hint asks it in our words */
+    if (question)
+        *question = '\0';
     bool heals = connect_may_heal(message);
     pgc_buffer where;
     pgc_buffer_init(&where, 4096);

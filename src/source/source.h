@@ -49,6 +49,7 @@ typedef struct pgc_position_status {
     bool usable;             /* false: invalidated, of another plugin, of another database; reason says which */
     char reason[256];        /* why it is not usable, with the mend */
     pgconvoy_lsn confirmed_lsn;
+    int reader_pid;          /* the server's process that somebody reads it through, 0: nobody does */
 } pgc_position_status;
 
 /* A part of a table to be read by one reader. */

@@ -244,7 +244,10 @@ static void close_sink(void *arg)
         sink->api.disconnect(&sink->control);
     if (sink->database)
         sink->api.close(&sink->database);
-    if (opened && sink->created && !sink->checkpoint_ready) /* nothing was prepared: leave no empty file */
+    /* Nothing was prepared: leave no empty file; nor one without the three blocks that every database begins with, for which there was no room. */
+    struct stat status;
+    if (sink->created && !sink->checkpoint_ready &&
+        (opened || (stat(sink->target.file, &status) == 0 && status.st_size < (off_t)3 * 4096)))
         unlink(sink->target.file);
     pgc_duckdb_stage_free(sink->stage);
     for (size_t i = 0; i < sink->seen_count; i++) {

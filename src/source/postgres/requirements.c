@@ -49,10 +49,11 @@ static int judge_server(const pgc_postgres_source *source, const PGresult *resul
     if (source->in_recovery && !source->publication.exists)
         return refuse(err, "make the publication on the primary and name it by --publication",
                       "the source is a standby and has no publication %s", source->publication_name);
-    if (!pgc_result_bool(result, 0, 1))
-        return refuse(err,
-                      "as a superuser: ALTER ROLE … REPLICATION (on a managed service: grant its replication role)",
-                      "role %s may not replicate", role);
+    if (!pgc_result_bool(result, 0, 1)) {
+        char hint[256];
+        snprintf(hint, sizeof hint, "as a superuser: ALTER ROLE \"%.63s\" REPLICATION (on a managed service: grant its replication role)", role);
+        return refuse(err, hint, "role %s may not replicate", role);
+    }
     if (pgc_result_int64(result, 0, 6) >= pgc_result_int64(result, 0, 5))
         return refuse(err, "raise max_wal_senders on the source, or end a replication connection that is not needed",
                       "all of the source's %s WAL senders are in use", PQgetvalue(result, 0, 5));
@@ -62,10 +63,13 @@ static int judge_server(const pgc_postgres_source *source, const PGresult *resul
             err,
             "drop a slot that is not needed (see pg_replication_slots), or raise max_replication_slots on the source",
             "all of the source's %s replication slots are in use", PQgetvalue(result, 0, 3));
-    if (!source->publication.exists && !pgc_result_bool(result, 0, 8))
-        return refuse(err,
-                      "GRANT CREATE ON DATABASE … TO the role, or have a publication made and name it by --publication",
-                      "role %s may not make a publication in database \"%s\"", role, PQgetvalue(result, 0, 9));
+    if (!source->publication.exists && !pgc_result_bool(result, 0, 8)) {
+        const char *database = PQgetvalue(result, 0, 9);
+        char hint[320];
+        snprintf(hint, sizeof hint, "GRANT CREATE ON DATABASE \"%.63s\" TO \"%.63s\", or have a publication made and name it by --publication",
+                 database, role);
+        return refuse(err, hint, "role %s may not make a publication in database \"%s\"", role, database);
+    }
     return 0;
 }
 

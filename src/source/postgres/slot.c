@@ -18,14 +18,15 @@
 
 static const char lost_hint[] = "pgconvoy drop, then sync again: the changes since then are gone from the source";
 
-/* plugin, database, active_pid, confirmed_flush_lsn, wal_status (13), conflicting (16), invalidation_reason (17),
- * slot_type */
+/* plugin, database, slot_type, confirmed_flush_lsn, wal_status (13), conflicting (16), invalidation_reason (17), whether the database is
+ * this one, active_pid */
 static void status_sql(const pgc_postgres_source *source, char *sql, size_t size)
 {
     int version = source->server_version;
     snprintf(
         sql, size,
-        "SELECT plugin, database, slot_type, confirmed_flush_lsn, %s, %s, %s, database = pg_catalog.current_database() "
+        "SELECT plugin, database, slot_type, confirmed_flush_lsn, %s, %s, %s, database = pg_catalog.current_database(), "
+        "active_pid "
         "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
         version >= 130000 ? "wal_status" : "NULL", version >= 160000 ? "conflicting" : "NULL",
         version >= 170000 ? "invalidation_reason" : "NULL");
@@ -75,6 +76,7 @@ int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pg
     if (PQntuples(result) == 1) {
         status->exists = true;
         judge(source, result, status);
+        status->reader_pid = atoi(PQgetvalue(result, 0, 8));
         if (!PQgetisnull(result, 0, 3) &&
             pgconvoy_lsn_from_text(PQgetvalue(result, 0, 3), &status->confirmed_lsn) != 0) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "slot %s has a position that is no LSN", source->slot_name);

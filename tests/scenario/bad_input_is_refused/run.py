@@ -52,7 +52,9 @@ def connection(s):
     source.sql(TABLE + "; CREATE ROLE plain LOGIN")
     target = s.target("duckdb")
     closed = scenario.Server.uri(source, port=1)
-    refuse(s, source, target, 1, ["127.0.0.1", "1"], uri=closed)
+    refused = refuse(s, source, target, 1, ["127.0.0.1", "1"], uri=closed)
+    assert "Is the server" not in refused.stderr, "a question, and its answer again:\n" + refused.stderr
+    refuse(s, source, target, 2, "nonsense", uri=source.uri() + "?nonsense=1")
     refuse(s, source, target, 1, "no_such_database", uri=source.uri("no_such_database"))
     refuse(s, source, target, 1, "nobody_here", uri=source.uri(user="nobody_here"))
     refuse(s, source, target, 1, "no.such.host", uri="postgresql://no.such.host.invalid/x")
@@ -97,6 +99,38 @@ def no_free_slot(s):
     source = s.server({"max_replication_slots": "1"})
     source.sql(TABLE + "; SELECT pg_create_physical_replication_slot('taken')")
     refuse(s, source, s.target("duckdb"), 1, "max_replication_slots")
+
+
+def slot_in_use(s):
+    """A pipeline that begins does not take a slot that another reads from, and copies nothing first."""
+    source = s.server()
+    source.sql(TABLE)
+    first = s.sync(source.uri(), s.target("duckdb", name="first"), "--name", "one")
+    scenario.wait_for(lambda: source.sql("SELECT active FROM pg_replication_slots") == "t" or not first.running(), 60, "it streams")
+    # with a state folder of its own, as on another machine
+    other = os.path.join(s.folder, "other-state")
+    for kind in scenario.SINKS:
+        refuse(s, source, s.target(kind), 1, ["pgconvoy_one", "in use"], "--name", "one", "--state-dir", other)
+    assert first.running() and first.stop() == 0, first.error_tail()
+
+
+def no_room(s):
+    """A disk without room for even an empty database: no file is left."""
+    if os.geteuid() != 0:
+        print("SKIPPED: mounting a small disk needs root")
+        return
+    source = s.server()
+    source.sql(TABLE)
+    folder = os.path.join(s.folder, "full")
+    os.mkdir(folder)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
+    try:
+        with open(os.path.join(folder, "filler"), "wb") as file:
+            file.write(bytes(60 * 1024))
+        refuse(s, source, targets.DuckdbTarget(os.path.join(folder, "x.duckdb")), 1, ["space", "room"])
+        assert os.listdir(folder) == ["filler"], os.listdir(folder)
+    finally:
+        subprocess.run(["umount", folder], check=True)
 
 
 def no_identity(s):
@@ -166,6 +200,6 @@ def closed_output(s):
     run.fails(1, "space", seconds=60)
 
 
-CASES = {function.__name__: function for function in (usage, connection, tables, publication, privilege, wal_level, no_free_slot,
+CASES = {function.__name__: function for function in (usage, connection, tables, publication, privilege, wal_level, no_free_slot, slot_in_use, no_room,
                                                       no_identity, table_in_the_way, not_a_database, read_only_folder, closed_output)}
 scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))
