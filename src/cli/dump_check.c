@@ -62,7 +62,7 @@ static int take_sync_method(cli_dump *dump, pgconvoy_error *err)
 {
     if (!dump->sync_method || strcmp(dump->sync_method, "fsync") == 0 || strcmp(dump->sync_method, "syncfs") == 0)
         return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "unrecognized sync method: %s", dump->sync_method);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "unrecognized sync method: %s", dump->sync_method);
     return -1;
 }
 
@@ -81,7 +81,6 @@ static int check_combinations(const cli_dump *dump, pgconvoy_error *err)
         {data_only && o->statistics_only, "options -a/--data-only and --statistics-only cannot be used together"},
         {schema_only && dump->no_schema, "options -s/--schema-only and --no-schema cannot be used together"},
         {data_only && dump->no_data, "options -a/--data-only and --no-data cannot be used together"},
-        {dump->no_schema && dump->no_data && !o->statistics, "options --no-schema and --no-data leave nothing to dump"},
         {o->statistics_only && dump->no_statistics, "options --statistics-only and --no-statistics cannot be used together"},
         {o->statistics && dump->no_statistics, "options --statistics and --no-statistics cannot be used together"},
         {schema_only && foreign, "options -s/--schema-only and --include-foreign-data cannot be used together"},

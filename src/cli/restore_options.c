@@ -154,6 +154,10 @@ static int take_format(cli_restore *restore, pgconvoy_error *err)
             restore->archive_format = formats[i].format;
     if (restore->archive_format != PGC_ARCHIVE_UNKNOWN)
         return 0;
+    if (restore->format[0] == 'p' || restore->format[0] == 'P') {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "archive format \"%s\" is not supported; please use psql", restore->format);
+        return -1;
+    }
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "unrecognized archive format \"%s\"; please specify \"c\", \"d\", or \"t\"", restore->format);
     return -1;
 }
