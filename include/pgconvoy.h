@@ -258,7 +258,8 @@ typedef enum pgconvoy_table_state {
     PGCONVOY_TABLE_COPYING,     /* rows are being written; what is there is not complete */
     PGCONVOY_TABLE_CATCHING_UP, /* copied as of copy_lsn; changes before it are skipped */
     PGCONVOY_TABLE_LIVE,
-    PGCONVOY_TABLE_FAILED
+    PGCONVOY_TABLE_FAILED,      /* cannot be received: its changes are left out; tried again with the next start */
+    PGCONVOY_TABLE_LEFT         /* not among the pipeline's tables any more; only in a pgconvoy_progress, never in a checkpoint */
 } pgconvoy_table_state;
 
 /* The state of one table, as a checkpoint keeps it. */
@@ -279,6 +280,14 @@ typedef struct pgconvoy_checkpoint {
     size_t table_count;
     const pgconvoy_table_status *tables;
 } pgconvoy_checkpoint;
+
+/* A sequence of the source that gives values to a column of a table (serial, identity), and the last it gave. */
+typedef struct pgconvoy_sequence {
+    const char *table_schema, *table_name, *column; /* that it gives values to */
+    const char *schema, *name;                      /* of the sequence itself */
+    int64_t last_value;
+    bool descending;
+} pgconvoy_sequence;
 
 /* What to do with a target table that is there already and was not made by this pipeline. */
 typedef enum pgconvoy_if_exists {
@@ -311,6 +320,8 @@ typedef struct pgconvoy_sink_config {
     int writers;               /* how many writers may be open at once */
     pgconvoy_log *log;
     void *user_data;           /* from pgconvoy_pipeline_new_with_sink, else NULL */
+    const char *on_conflict;   /* "source", "target" or "error"; NULL: source. Only with PGCONVOY_SINK_CONFLICTS */
+    const char *conflict_table; /* [SCHEMA.]TABLE that keeps conflicts, or NULL. Only with PGCONVOY_SINK_CONFLICTS */
 } pgconvoy_sink_config;
 
 #define PGCONVOY_SINK_VERSION 1
@@ -321,6 +332,8 @@ typedef struct pgconvoy_sink_config {
 #define PGCONVOY_SINK_RAW_ROWS        4u /* needs only rows->raw; rows->values may be NULL */
 #define PGCONVOY_SINK_KEEPS_EVENTS    8u /* wants BEGIN, COMMIT and MESSAGE changes too; others are never given them */
 #define PGCONVOY_SINK_ALL_TABLES_IN_ONE_STREAM 16u /* has no tables of its own: nothing can be in the way */
+#define PGCONVOY_SINK_SEQUENCES       32u /* has write_sequences */
+#define PGCONVOY_SINK_CONFLICTS       64u /* knows of rows that are not what they should be: on_conflict, conflict_table */
 
 /*
  * A sink: one struct of functions. Call order:
@@ -424,6 +437,17 @@ typedef struct pgconvoy_sink {
     int (*drop)(void *sink, pgconvoy_error *err);
 
     void (*close)(void *sink);
+
+    /*
+     * With PGCONVOY_SINK_SEQUENCES: brings the target's sequences up to these values, never back. What the target has no
+     * sequence for is passed over. From a thread of its own, while writers are in use.
+     */
+    int (*write_sequences)(void *sink, const pgconvoy_sequence *sequences, size_t count, pgconvoy_error *err);
+    /*
+     * What drop removes, as the user can do it by hand when the target is out of reach: text in which "%s" stands for the
+     * pipeline's name as an SQL literal. NULL: removed with the pipeline's local state.
+     */
+    const char *drop_by_hand;
 } pgconvoy_sink;
 
 /* Defaults for sinks that have nothing to do there. Each is documented by its name. */
@@ -539,6 +563,11 @@ typedef struct pgconvoy_progress {
     pgconvoy_lsn source_lsn;    /* the source's end of WAL, when last asked or told */
     int64_t lag_bytes;        /* source_lsn - durable_lsn, at least 0 */
     int64_t lag_us;           /* age of the last durable commit when there is more to do, 0 when caught up */
+    int64_t commit_lag_us;    /* from commit at the source to durable in the target, of the last transaction or heartbeat; -1 unknown */
+    int64_t retained_bytes;   /* WAL that the source keeps for the slot; -1 unknown */
+    int64_t left_bytes;       /* of WAL that the source may still write before it gives the slot up; -1: no limit, or unknown */
+    size_t left_count;        /* tables that were the pipeline's and have left it */
+    const pgconvoy_table_progress *left_tables; /* valid during the callback */
 } pgconvoy_progress;
 
 /* Called about interval_ms apart, and once more at the end, from a thread of the library's. fn must return soon. */

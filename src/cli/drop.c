@@ -13,6 +13,7 @@
 
 typedef struct ends {
     char *name, *source, *target;
+    char *slot, *publication; /* as noted; NULL where they have the names that the pipeline's name gives */
 } ends;
 
 static void free_ends(ends *ends)
@@ -20,6 +21,8 @@ static void free_ends(ends *ends)
     free(ends->name);
     free(ends->source);
     free(ends->target);
+    free(ends->slot);
+    free(ends->publication);
 }
 
 static char *copy_or_note(const char *operand, const char *dir, const char *name, const char *key)
@@ -79,6 +82,10 @@ static int drop_pipeline(const ends *ends, const cli_arguments *arguments, cli_c
     }
     if (result == 0)
         result = pgconvoy_pipeline_set(pipeline, "name", ends->name, err);
+    if (result == 0 && ends->slot && !cli_setting_value(arguments, "slot"))
+        result = pgconvoy_pipeline_set(pipeline, "slot", ends->slot, err);
+    if (result == 0 && ends->publication && !cli_setting_value(arguments, "publication"))
+        result = pgconvoy_pipeline_set(pipeline, "publication", ends->publication, err);
     if (result == 0)
         result = pgconvoy_pipeline_drop(pipeline, err);
     pgconvoy_pipeline_free(pipeline);
@@ -91,8 +98,11 @@ int cli_run_drop(const cli_command *command, cli_arguments *arguments, pgconvoy_
     int result = -1;
     char *dir = cli_state_dir(arguments, err);
     cli_console *console = dir ? cli_console_new(command->name, arguments, err) : NULL;
-    if (console && find_ends(arguments, dir, &ends, err) == 0)
+    if (console && find_ends(arguments, dir, &ends, err) == 0) {
+        ends.slot = cli_pipeline_note(dir, ends.name, "slot");
+        ends.publication = cli_pipeline_note(dir, ends.name, "publication");
         result = drop_pipeline(&ends, arguments, console, err);
+    }
     if (result == 0) {
         char line[160];
         snprintf(line, sizeof line, "pipeline %s is dropped; the tables of the target stay", ends.name);

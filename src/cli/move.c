@@ -19,7 +19,7 @@ typedef struct move {
     /* of the progress thread: status.json */
     int64_t status_us;
     pgconvoy_phase status_phase;
-    cli_meter rows, bytes, changes;
+    cli_meter rows, bytes, changes, source_bytes;
 } move;
 
 static void on_signal(void *arg)
@@ -37,6 +37,8 @@ static void write_status(move *move, const char *name, const pgconvoy_progress *
     cli_rates rates = {.rows_per_s = cli_meter_update(&move->rows, now, progress->rows_copied),
                        .bytes_per_s = cli_meter_update(&move->bytes, now, progress->bytes_copied),
                        .changes_per_s = cli_meter_update(&move->changes, now, progress->changes)};
+    if (progress->source_lsn)
+        rates.source_bytes_per_s = cli_meter_update(&move->source_bytes, now, (int64_t)progress->source_lsn);
     if (progress->phase == PGCONVOY_PHASE_STARTING || (progress->phase == PGCONVOY_PHASE_DONE && move->status_us == 0))
         return;
     if (progress->phase == move->status_phase && now - move->status_us < STATUS_INTERVAL_US)

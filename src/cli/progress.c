@@ -33,7 +33,7 @@ const char *cli_phase_name(pgconvoy_phase phase)
 
 const char *cli_state_name(pgconvoy_table_state state)
 {
-    static const char *const names[] = {"waiting", "copying", "catching_up", "live", "failed"};
+    static const char *const names[] = {"waiting", "copying", "catching_up", "live", "failed", "left"};
     return (unsigned)state < sizeof names / sizeof names[0] ? names[state] : "";
 }
 
@@ -169,12 +169,20 @@ void cli_progress_json(const char *name, const pgconvoy_progress *progress, cons
     add_lsn(out, "source_lsn", progress->source_lsn);
     add_number(out, "lag_bytes", progress->lag_bytes);
     add_number(out, "lag_ms", progress->lag_us / 1000);
+    if (progress->commit_lag_us >= 0)
+        add_number(out, "commit_lag_ms", progress->commit_lag_us / 1000);
+    add_number(out, "source_bytes_per_s", rates->source_bytes_per_s);
+    if (progress->retained_bytes >= 0)
+        add_number(out, "retained_bytes", progress->retained_bytes);
+    if (progress->left_bytes >= 0)
+        add_number(out, "left_bytes", progress->left_bytes);
     if (with_tables) {
         pgc_buffer_text(out, ",\"tables\":[");
-        for (size_t i = 0; i < progress->table_count; i++) {
+        for (size_t i = 0; i < progress->table_count + progress->left_count; i++) {
             if (i > 0)
                 pgc_buffer_byte(out, ',');
-            add_table(out, &progress->tables[i]);
+            add_table(out, i < progress->table_count ? &progress->tables[i]
+                                                     : &progress->left_tables[i - progress->table_count]);
         }
         pgc_buffer_byte(out, ']');
     }

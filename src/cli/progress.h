@@ -19,6 +19,7 @@ int64_t cli_meter_update(cli_meter *meter, int64_t now_us, int64_t count);
 /* What the numbers of one report do not say by themselves. */
 typedef struct cli_rates {
     int64_t bytes_per_s, rows_per_s, changes_per_s;
+    int64_t source_bytes_per_s; /* WAL written at the source */
 } cli_rates;
 
 const char *cli_phase_name(pgconvoy_phase phase);       /* "catching up" */

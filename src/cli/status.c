@@ -1,11 +1,9 @@
 /*
- * status: what the pipelines of a state folder last said of themselves (status.json, each second while one runs).
- * Whether one runs is told by its lock, which the kernel gives back however a process ends.
+ * status: what the pipelines of a state folder last said of themselves (status.json, each second while one runs), and
+ * for one that is named what its slot holds back at the source. Whether one runs is told by its lock, which the kernel
+ * gives back however a process ends.
  */
-#include "cli/cli.h"
-
-#include "base/units.h"
-#include "format/json_text.h"
+#include "cli/status.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,8 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
-#include <yaml.h>
 
 typedef struct names {
     char **items;
@@ -86,119 +84,47 @@ static bool is_running(const char *dir, const char *name)
     return running;
 }
 
-/* ---- as JSON */
+/* ---- one pipeline */
 
-static void add_json(const char *dir, const char *name, pgc_buffer *out)
+static void read_notes(const char *dir, const char *name, cli_status *status)
 {
-    static const char *const ends[] = {"source", "target"};
+    static const char *const keys[] = {"source", "target", "slot"};
+    char **values[] = {&status->source, &status->target, &status->slot_option};
+    for (int i = 0; i < 3; i++)
+        *values[i] = cli_pipeline_note(dir, name, keys[i]);
+    status->name = name;
+    status->running = is_running(dir, name);
     pgconvoy_error err;
-    pgc_buffer_text(out, "{\"name\":");
-    pgc_json_string(out, name);
-    pgc_buffer_text(out, is_running(dir, name) ? ",\"running\":true" : ",\"running\":false");
-    for (int i = 0; i < 2; i++) {
-        char *end = cli_pipeline_note(dir, name, ends[i]);
-        pgc_buffer_format(out, ",\"%s\":", ends[i]);
-        pgc_json_string(out, end ? end : "");
-        free(end);
-    }
-    pgc_buffer_text(out, ",\"status\":");
     char *path = cli_state_path(dir, name, "status.json", &err);
-    size_t start = out->length;
-    if (!path || cli_read_file(path, out) != 0 || out->length == start) {
-        out->length = start;
-        pgc_buffer_text(out, "null");
-    }
-    while (out->length > start && out->data[out->length - 1] == '\n')
-        out->length--;
+    pgc_buffer_init(&status->json, (size_t)1 << 30);
+    if (!path || cli_read_file(path, &status->json) != 0)
+        pgc_buffer_reset(&status->json);
+    struct stat about;
+    if (path && stat(path, &about) == 0)
+        status->said = about.st_mtime;
+    while (status->json.length > 0 && status->json.data[status->json.length - 1] == '\n')
+        status->json.data[--status->json.length] = '\0';
     free(path);
-    pgc_buffer_byte(out, '}');
 }
 
-/* ---- as a table: status.json is read back with the YAML parser, which takes JSON */
-
-static const yaml_node_t *member(yaml_document_t *document, const yaml_node_t *object, const char *name)
+/* The slot is asked for itself: what the pipeline last said may be long ago, and the slot holds WAL back meanwhile. */
+static void add_pipeline(const char *dir, const char *name, bool look, bool json, pgc_buffer *out)
 {
-    if (!object || object->type != YAML_MAPPING_NODE)
-        return NULL;
-    for (yaml_node_pair_t *pair = object->data.mapping.pairs.start; pair < object->data.mapping.pairs.top; pair++) {
-        const yaml_node_t *key = yaml_document_get_node(document, pair->key);
-        if (key && key->type == YAML_SCALAR_NODE && strcmp((const char *)key->data.scalar.value, name) == 0)
-            return yaml_document_get_node(document, pair->value);
+    cli_status status = {0};
+    read_notes(dir, name, &status);
+    if (look && status.source) {
+        status.looked = true;
+        status.found =
+            pgc_look_at_slot(status.source, name, status.slot_option, status.slot, &status.health, &status.err) == 0;
     }
-    return NULL;
-}
-
-static const char *text_of(yaml_document_t *document, const yaml_node_t *object, const char *name)
-{
-    const yaml_node_t *node = member(document, object, name);
-    return node && node->type == YAML_SCALAR_NODE ? (const char *)node->data.scalar.value : "";
-}
-
-static int64_t number_of(yaml_document_t *document, const yaml_node_t *object, const char *name)
-{
-    return strtoll(text_of(document, object, name), NULL, 10);
-}
-
-static void add_tables(yaml_document_t *document, const yaml_node_t *status, pgc_buffer *out)
-{
-    const yaml_node_t *tables = member(document, status, "tables");
-    if (!tables || tables->type != YAML_SEQUENCE_NODE)
-        return;
-    char rows[PGC_UNITS_TEXT_SIZE], size[PGC_UNITS_TEXT_SIZE];
-    pgc_buffer_format(out, "  %-48s  %-12s %15s %10s\n", "table", "state", "rows copied", "bytes");
-    for (yaml_node_item_t *item = tables->data.sequence.items.start; item < tables->data.sequence.items.top; item++) {
-        const yaml_node_t *table = yaml_document_get_node(document, *item);
-        char name[256];
-        snprintf(name, sizeof name, "%s.%s", text_of(document, table, "schema"), text_of(document, table, "table"));
-        pgc_buffer_format(out, "  %-48s  %-12s %15s %10s\n", name, text_of(document, table, "state"),
-                          pgc_count_to_text(number_of(document, table, "rows_copied"), rows),
-                          pgc_size_to_text(number_of(document, table, "bytes_copied"), size));
-    }
-}
-
-static void add_status(yaml_document_t *document, bool with_tables, pgc_buffer *out)
-{
-    const yaml_node_t *status = yaml_document_get_root_node(document);
-    char lag[PGC_UNITS_TEXT_SIZE], lag_time[PGC_UNITS_TEXT_SIZE], count[PGC_UNITS_TEXT_SIZE], rate[PGC_UNITS_TEXT_SIZE];
-    pgc_buffer_format(out, "  %s as of %s: %s of %s tables copied\n", text_of(document, status, "phase"),
-                      text_of(document, status, "time"), text_of(document, status, "tables_done"),
-                      text_of(document, status, "table_count"));
-    pgc_buffer_format(out, "  durable at %s, source at %s, lag %s (%s)\n", text_of(document, status, "durable_lsn"),
-                      text_of(document, status, "source_lsn"),
-                      pgc_size_to_text(number_of(document, status, "lag_bytes"), lag),
-                      pgc_duration_to_text(number_of(document, status, "lag_ms") * 1000, lag_time));
-    pgc_buffer_format(out, "  %s changes, %s/s\n", pgc_count_to_text(number_of(document, status, "changes"), count),
-                      pgc_count_to_short_text(number_of(document, status, "changes_per_s"), rate));
-    if (with_tables)
-        add_tables(document, status, out);
-}
-
-static void add_text(const char *dir, const char *name, bool with_tables, pgc_buffer *out)
-{
-    pgconvoy_error err;
-    char *source = cli_pipeline_note(dir, name, "source"), *target = cli_pipeline_note(dir, name, "target");
-    pgc_buffer_format(out, "%s: %s\n  %s → %s\n", name, is_running(dir, name) ? "running" : "stopped",
-                      source ? source : "?", target ? target : "?");
-    free(source);
-    free(target);
-    char *path = cli_state_path(dir, name, "status.json", &err);
-    FILE *file = path ? fopen(path, "re") : NULL;
-    free(path);
-    if (!file) {
-        pgc_buffer_text(out, "  has not moved anything yet\n");
-        return;
-    }
-    yaml_parser_t parser;
-    yaml_document_t document;
-    if (yaml_parser_initialize(&parser)) {
-        yaml_parser_set_input_file(&parser, file);
-        if (yaml_parser_load(&parser, &document)) {
-            add_status(&document, with_tables, out);
-            yaml_document_delete(&document);
-        }
-        yaml_parser_delete(&parser);
-    }
-    fclose(file);
+    if (json)
+        cli_status_json(&status, out);
+    else
+        cli_status_text(&status, look, out);
+    free(status.source);
+    free(status.target);
+    free(status.slot_option);
+    pgc_buffer_free(&status.json);
 }
 
 /* ---- the command */
@@ -210,10 +136,7 @@ static void add_all(const char *dir, const names *names, bool one, bool json, pg
     for (size_t i = 0; i < names->count; i++) {
         if (json && i > 0)
             pgc_buffer_byte(out, ',');
-        if (json)
-            add_json(dir, names->items[i], out);
-        else
-            add_text(dir, names->items[i], one, out);
+        add_pipeline(dir, names->items[i], one, json, out);
     }
     if (json)
         pgc_buffer_text(out, one ? "\n" : "]}\n");

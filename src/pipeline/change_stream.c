@@ -17,7 +17,6 @@
 #define BACKLOG_COMMIT_US INT64_C(3000000)
 /* The source is further ahead than this: work is waiting there, even if the queue happens to be empty. */
 #define BACKLOG_BYTES     UINT64_C(1048576)
-#define END_OF_WAL_US     INT64_C(1000000)
 /* How long the reader may be before it sees that it should end. */
 #define READ_MS           50
 
@@ -122,6 +121,25 @@ static void mark_live(stream *stream)
             atomic_store(&states->items[i].state, PGCONVOY_TABLE_LIVE);
 }
 
+static bool brings_heartbeat(const stream *stream)
+{
+    pgconvoy_lsn lsn = atomic_load(&stream->run->heartbeat_lsn);
+    return lsn && stream->position >= lsn;
+}
+
+/* From commit to durable. A heartbeat is timed by our own clock alone, a transaction by the server's and ours. */
+static void measure_lag(const stream *stream)
+{
+    pgc_run *run = stream->run;
+    if (brings_heartbeat(stream)) {
+        atomic_store(&run->counters->commit_lag_us, pgc_clock_monotonic_us() - atomic_load(&run->heartbeat_us));
+        atomic_store(&run->heartbeat_lsn, 0);
+    } else if (stream->pending_transactions > 0 && stream->last_commit_us) {
+        int64_t lag = pgc_clock_unix_us() - stream->last_commit_us;
+        atomic_store(&run->counters->commit_lag_us, lag > 0 ? lag : 0);
+    }
+}
+
 static int commit(stream *stream, pgconvoy_error *err)
 {
     pgc_run *run = stream->run;
@@ -144,6 +162,7 @@ static int commit(stream *stream, pgconvoy_error *err)
     atomic_fetch_add(&run->counters->transactions, stream->pending_transactions);
     if (stream->last_commit_us)
         atomic_store(&run->counters->last_commit_us, stream->last_commit_us);
+    measure_lag(stream);
     stream->pending_changes = stream->pending_transactions = 0;
     stream->last_idle_commit_us = pgc_clock_monotonic_us();
     return 0;
@@ -232,6 +251,12 @@ static bool reached_until(const stream *stream)
     return stream->until && stream->at_boundary && stream->position >= stream->until;
 }
 
+/* Whether the stream should end here, at a boundary, once what is open is durable. */
+static bool is_over(const stream *stream)
+{
+    return reached_until(stream) || pgc_run_stopped(stream->run) || atomic_load(&stream->run->tables_changed);
+}
+
 /* Whether the open sink transaction should be committed now; flowing: a batch came just before. */
 static bool commit_is_due(const stream *stream, bool flowing)
 {
@@ -240,14 +265,14 @@ static bool commit_is_due(const stream *stream, bool flowing)
         return false;
     int64_t now = pgc_clock_monotonic_us();
     if (stream->open) {
-        if (reached_until(stream) || pgc_run_stopped(run) || stream->gathered_bytes >= run->options->memory_bytes / 4 ||
+        if (is_over(stream) || stream->gathered_bytes >= run->options->memory_bytes / 4 ||
             now - stream->opened_us >= BACKLOG_COMMIT_US)
             return true;
         return pgc_queue_is_empty(stream->queue) && !(flowing && backlog_at_source(run));
     }
     if (stream->position <= run->lsn)
         return false;
-    return reached_until(stream) || pgc_run_stopped(run) || now - stream->last_idle_commit_us >= IDLE_COMMIT_US;
+    return is_over(stream) || brings_heartbeat(stream) || now - stream->last_idle_commit_us >= IDLE_COMMIT_US;
 }
 
 /* How long to wait for the next batch before looking around: not at all while something waits to be committed and nothing more comes. */
@@ -270,7 +295,7 @@ static int write_changes(stream *stream, pgconvoy_error *err)
             atomic_store(&run->counters->phase, PGCONVOY_PHASE_STREAMING);
         if (reached_until(stream) && !stream->open && run->lsn >= stream->until)
             return 0;
-        if (pgc_run_stopped(run))
+        if (pgc_run_stopped(run) || (atomic_load(&run->tables_changed) && stream->at_boundary && !stream->open))
             return 0;
         if (got == PGC_QUEUE_CLOSED) {
             if (!stream->reader_failed)
@@ -279,26 +304,6 @@ static int write_changes(stream *stream, pgconvoy_error *err)
             return -1;
         }
     }
-}
-
-/* ---- the end of the source's WAL, asked once a second: for the lag, and to know of a backlog */
-
-static void *watch_end_of_wal(void *arg)
-{
-    stream *stream = arg;
-    pgc_run *run = stream->run;
-    int64_t last_us = 0;
-    while (!atomic_load(&stream->end_reader)) {
-        if (pgc_clock_monotonic_us() - last_us >= END_OF_WAL_US) {
-            pgconvoy_lsn lsn;
-            pgconvoy_error ignored = {0}; /* the stream itself tells of a lost server */
-            if (run->source_ops->end_of_wal(run->source, &lsn, &ignored) == 0)
-                atomic_store(&run->counters->source_lsn, lsn);
-            last_us = pgc_clock_monotonic_us();
-        }
-        pgc_clock_sleep_ms(50);
-    }
-    return NULL;
 }
 
 static bool wants_binary(const pgc_run *run)
@@ -321,19 +326,18 @@ static void drain(pgc_queue *queue)
 
 static int stream_with_threads(stream *stream, pgconvoy_error *err)
 {
-    pthread_t reader, watcher;
+    pthread_t reader;
     if (pthread_create(&reader, NULL, read_changes, stream) != 0) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "cannot start a thread for the change stream");
         pgconvoy_error_hint(err, "raise the limit of processes for this user");
         return -1;
     }
-    bool watching = pthread_create(&watcher, NULL, watch_end_of_wal, stream) == 0;
+    pgc_watcher *watcher = pgc_watcher_start(stream->run);
     int result = write_changes(stream, err);
     atomic_store(&stream->end_reader, true);
     pgc_queue_close(stream->queue);
     pthread_join(reader, NULL);
-    if (watching)
-        pthread_join(watcher, NULL);
+    pgc_watcher_end(watcher);
     /* what was not committed comes again */
     if (stream->open)
         stream->run->sink_ops->abort(stream->writer);
@@ -358,8 +362,11 @@ int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
     stream.last_idle_commit_us = pgc_clock_monotonic_us();
     atomic_store(&run->counters->phase, PGCONVOY_PHASE_CATCHING_UP);
     atomic_store(&run->counters->durable_lsn, run->lsn);
-    for (size_t i = 0; i < run->states.count; i++)
-        run->source_ops->stream_set_copy_lsn(run->source, run->states.items[i].table, run->states.items[i].copy_lsn);
+    for (size_t i = 0; i < run->states.count; i++) {
+        const pgc_table_state *state = &run->states.items[i];
+        bool left_out = atomic_load(&state->state) == PGCONVOY_TABLE_FAILED;
+        run->source_ops->stream_set_copy_lsn(run->source, state->table, left_out ? UINT64_MAX : state->copy_lsn);
+    }
     if (set_until(&stream, err) != 0)
         return -1;
     stream.queue = pgc_queue_new(256, run->options->memory_bytes / 8);
@@ -374,6 +381,8 @@ int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
                          binary ? "binary" : "text");
             result = stream_with_threads(&stream, err);
             run->source_ops->stream_end(run->source);
+            if (result == 0)
+                result = pgc_carry_sequences(run, err);
         }
         run->sink_ops->close_writer(stream.writer);
     }

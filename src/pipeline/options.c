@@ -159,6 +159,43 @@ static int set_retry_for(pgc_options *options, const char *name, const char *val
     return 0;
 }
 
+/* A number of seconds between two of something; off is 0. */
+static int set_interval(int64_t *field, const char *name, const char *value, pgconvoy_error *err)
+{
+    char *end;
+    errno = 0;
+    double seconds = strcmp(value, "off") == 0 ? 0 : strtod(value, &end);
+    if (strcmp(value, "off") != 0 && (errno || end == value || *end || !(seconds >= 0.1 && seconds <= 86400)))
+        return bad_value(name, value, "a number of seconds from 0.1 to 86400, or off", err);
+    *field = (int64_t)(seconds * 1e6);
+    return 0;
+}
+
+static int set_heartbeat(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_interval(&options->heartbeat_us, name, value, err);
+}
+
+static int set_sequences(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_interval(&options->sequences_us, name, value, err);
+}
+
+static int set_on_conflict(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    if (strcmp(value, "source") != 0 && strcmp(value, "target") != 0 && strcmp(value, "error") != 0)
+        return bad_value(name, value, "source, target or error", err);
+    return set_text(&options->on_conflict, value, err);
+}
+
+static int set_conflict_table(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    const char *dot = strchr(value, '.');
+    if (value[0] == '\0' || dot == value || (dot && dot[1] == '\0') || strlen(value) > 127)
+        return bad_value(name, value, "the name of a table, TABLE or SCHEMA.TABLE", err);
+    return set_text(&options->conflict_table, value, err);
+}
+
 static int set_partitions(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
 {
     if (strcmp(value, "root") != 0 && strcmp(value, "leaves") != 0)
@@ -195,6 +232,11 @@ static const pgconvoy_option rows[] = {
      "a partitioned table arrives as one table, or each leaf partition as its own (13 and later; 12 has leaves only)"},
     {"split", 0, "SIZE", "128MB", "tables larger than this are copied in ranges of at most about this size"},
     {"retry-for", 0, "SECONDS", "3600", "how long to try again after a failure that may heal, counted from the last progress"},
+    {"heartbeat", 0, "SECONDS|off", "30", "how often a small message is sent through the source's WAL, by which the lag of an idle stream is known"},
+    {"sequences", 0, "SECONDS|off", "10", "how often values of the tables' sequences are carried over, into targets that have sequences; and at the end"},
+    {"on-conflict", 0, "source|target|error", "source",
+     "whose row stands when the target is not what the source was: a row is missing, there already or another one; error ends the pipeline"},
+    {"conflict-table", 0, "[SCHEMA.]TABLE", NULL, "a table on the target, made where it is missing, that keeps each conflict with both rows"},
     {"dry-run", 0, NULL, "off", "say what would be done, change nothing"},
     {NULL, 0, NULL, NULL, NULL},
 };
@@ -202,7 +244,8 @@ static const pgconvoy_option rows[] = {
 /* In the order of rows. */
 static const setter setters[] = {set_name,    set_include_table, set_exclude_table, set_include_schema, set_exclude_schema, set_publication,
                                  set_slot,    set_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
-                                 set_partitions, set_split,      set_retry_for,     set_dry_run};
+                                 set_partitions, set_split,      set_retry_for,     set_heartbeat, set_sequences,
+                                 set_on_conflict, set_conflict_table, set_dry_run};
 
 _Static_assert(sizeof setters / sizeof *setters == sizeof rows / sizeof *rows - 1, "a setter for each option");
 
@@ -235,6 +278,8 @@ void pgc_options_init(pgc_options *options)
     options->memory_bytes = (size_t)256 << 20;
     options->retry_for_us = INT64_C(3600) * 1000000;
     options->split_bytes = INT64_C(128) << 20;
+    options->heartbeat_us = INT64_C(30000000);
+    options->sequences_us = INT64_C(10000000);
 }
 
 static void free_list(pgc_string_list *list)
@@ -249,6 +294,8 @@ void pgc_options_free(pgc_options *options)
     free(options->name);
     free(options->publication);
     free(options->slot);
+    free(options->on_conflict);
+    free(options->conflict_table);
     free(options->state_dir);
     free_list(&options->include_tables);
     free_list(&options->exclude_tables);

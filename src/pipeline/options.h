@@ -26,6 +26,8 @@ typedef struct pgc_options {
     int64_t split_bytes;
     bool partitions_as_leaves;
     bool dry_run;
+    char *on_conflict, *conflict_table; /* NULL: not given */
+    int64_t heartbeat_us, sequences_us; /* 0: off */
 } pgc_options;
 
 void pgc_options_init(pgc_options *options);

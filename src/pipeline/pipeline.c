@@ -2,9 +2,7 @@
  * A pipeline: the public object, and its run. A run is a loop of attempts; an attempt opens both ends, checks, and goes on from the sink's checkpoint, which is
  * also what a new process does: so a retry after a lost connection and a restart after SIGKILL are one path.
  */
-#include "pipeline/progress.h"
-#include "pipeline/run.h"
-#include "pipeline/state_dir.h"
+#include "pipeline/pipeline_internal.h"
 
 #include "base/clock.h"
 #include "postgres/connection.h"
@@ -17,24 +15,11 @@
 #define RETRY_FIRST_MS 200
 #define RETRY_MOST_MS  30000
 
-struct pgconvoy_pipeline {
-    char *source, *target;
-    const pgconvoy_sink *sink_ops;
-    void *user_data;
-    pgc_options options;
-    char name[64];
-    pgconvoy_log log;
-    int progress_interval_ms;
-    pgc_progress_function progress_fn;
-    void *progress_arg;
-    atomic_bool stop;
-    pgc_counters counters;
-};
-
 /* What one attempt holds. */
 typedef struct attempt {
     pgc_run run;
     bool established; /* both ends were opened and checked: from here on what can heal is retried */
+    pgc_known_tables known; /* of the attempts before in this process */
 } attempt;
 
 static pgconvoy_pipeline *pipeline_new(const char *source, const char *target, const pgconvoy_sink *sink_ops,
@@ -119,7 +104,7 @@ void pgconvoy_pipeline_free(pgconvoy_pipeline *pipeline)
 
 /* ---- opening and closing both ends */
 
-static int open_state_dir(const pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, pgconvoy_error *err)
+int pgc_pipeline_open_state_dir(const pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, pgconvoy_error *err)
 {
     if (pipeline->options.state_dir)
         return pgc_state_dir_init(state_dir, pipeline->options.state_dir, pipeline->name, err);
@@ -139,7 +124,7 @@ static bool is_stopped(void *arg)
     return atomic_load((atomic_bool *)arg);
 }
 
-static int open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, bool streaming,
+int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, bool streaming,
                        pgconvoy_error *err)
 {
     const pgc_options *options = &pipeline->options;
@@ -166,7 +151,7 @@ static int open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_stat
     return run->source ? 0 : -1;
 }
 
-static int open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, const char *source_id,
+int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, const char *source_id,
                      pgconvoy_error *err)
 {
     run->sink_config = (pgconvoy_sink_config){
@@ -178,18 +163,27 @@ static int open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_
         .writers = pipeline->options.jobs,
         .log = &pipeline->log,
         .user_data = pipeline->user_data,
+        .on_conflict = pipeline->options.on_conflict,
+        .conflict_table = pipeline->options.conflict_table,
     };
     run->sink_ops = pipeline->sink_ops;
     run->sink = NULL;
+    if ((pipeline->options.on_conflict || pipeline->options.conflict_table) && !(run->sink_ops->capabilities & PGCONVOY_SINK_CONFLICTS)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--on-conflict and --conflict-table cannot be had with the target %s",
+                           run->sink_ops->name);
+        pgconvoy_error_hint(err, "leave them out: such a target takes the source's rows as they are");
+        return -1;
+    }
     return run->sink_ops->open(&run->sink_config, &run->sink, err);
 }
 
-static void close_run(pgc_run *run)
+void pgc_pipeline_close_run(pgc_run *run)
 {
     if (run->sink)
         run->sink_ops->close(run->sink);
     run->sink = NULL;
     pgc_table_states_free(&run->states);
+    pgc_left_tables_free(&run->left);
     if (run->source)
         run->source_ops->close(run->source);
     run->source = NULL;
@@ -259,12 +253,21 @@ static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run,
     return 0;
 }
 
-static int check_tables(const pgc_run *run, pgconvoy_error *err)
+/* joining: a table that comes to a pipeline which has others already does not stop them; it is left out, and named. */
+static int check_tables(const pgc_run *run, bool joining, pgconvoy_error *err)
 {
     for (size_t i = 0; i < run->states.count; i++) {
-        const pgc_table_state *state = &run->states.items[i];
-        if (!state->known && run->sink_ops->check_table(run->sink, state->table, run->options->if_exists, err) != 0)
+        pgc_table_state *state = &run->states.items[i];
+        bool failed_before = state->known && atomic_load(&state->state) == PGCONVOY_TABLE_FAILED;
+        if ((state->known && !failed_before) ||
+            run->sink_ops->check_table(run->sink, state->table, run->options->if_exists, err) == 0)
+            continue;
+        if (!joining || err->retriable)
             return -1;
+        pgc_log_warning(run->log, "table %s.%s does not join the pipeline: %s (%s)", state->table->schema, state->table->name,
+                        err->message, err->hint);
+        pgc_error_clear(err);
+        atomic_store(&state->state, PGCONVOY_TABLE_FAILED);
     }
     return 0;
 }
@@ -331,6 +334,13 @@ static int do_action(pgc_run *run, pgconvoy_action action, const pgc_position_st
     return do_stream(run, err);
 }
 
+/* With the names of slot and publication where they were given, for commands that are given only the pipeline's name. */
+static int note_ends(const pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, pgconvoy_error *err)
+{
+    const pgc_state_note note = {pipeline->source, pipeline->target, pipeline->options.slot, pipeline->options.publication};
+    return pgc_state_dir_note_ends(state_dir, &note, err);
+}
+
 static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir *state_dir, pgconvoy_action action,
                     pgc_reporter *reporter, pgconvoy_error *err)
 {
@@ -339,18 +349,20 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
     size_t count;
     pgconvoy_checkpoint checkpoint;
     pgc_position_status status = {0};
-    if (open_source(pipeline, run, state_dir, action != PGCONVOY_COPY, err) != 0 ||
+    if (pgc_pipeline_open_source(pipeline, run, state_dir, action != PGCONVOY_COPY, err) != 0 ||
         run->source_ops->load_tables(run->source, &tables, &count, err) != 0)
         return -1;
     const char *source_id = run->source_ops->id(run->source);
-    if (open_sink(pipeline, run, state_dir, source_id, err) != 0 ||
+    if (pgc_pipeline_open_sink(pipeline, run, state_dir, source_id, err) != 0 ||
         run->sink_ops->read_checkpoint(run->sink, &checkpoint, err) != 0 ||
         check_source_id(pipeline, &checkpoint, source_id, err) != 0 ||
-        pgc_table_states_init(&run->states, tables, count, &checkpoint, err) != 0)
+        pgc_table_states_init(&run->states, tables, count, &checkpoint, err) != 0 ||
+        pgc_left_tables_find(run, &checkpoint, err) != 0 ||
+        pgc_known_tables_compare(&attempt->known, run, err) != 0)
         return -1;
-    pgc_reporter_tables(reporter, &run->states);
+    pgc_reporter_tables(reporter, &run->states, &run->left);
     run->lsn = checkpoint.lsn;
-    if (check_tables(run, err) != 0)
+    if (check_tables(run, checkpoint.table_count > 0 && action != PGCONVOY_COPY, err) != 0)
         return -1;
     if (action != PGCONVOY_COPY && check_position(pipeline, run, &checkpoint, &status, err) != 0)
         return -1;
@@ -358,10 +370,19 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
         say_plan(pipeline, run, action, &status);
         return 0;
     }
-    if (pgc_state_dir_lock(state_dir, err) != 0 ||
-        pgc_state_dir_note_ends(state_dir, pipeline->source, pipeline->target, err) != 0)
+    if (pgc_state_dir_lock(state_dir, err) != 0 || note_ends(pipeline, state_dir, err) != 0)
         return -1;
     attempt->established = true;
+    if (action != PGCONVOY_COPY && status.exists) {
+        if (pgc_left_tables_mark(run, err) != 0)
+            return -1;
+        bool changed;
+        if (run->source_ops->follow_tables(run->source, run->left.items, run->left.count, &changed, err) != 0)
+            return -1;
+        atomic_store(&run->tables_changed, changed);
+        if (changed) /* found before anything moves: begin with them */
+            return 0;
+    }
     return do_action(run, action, &status, err);
 }
 
@@ -410,14 +431,20 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         pgc_error_clear(err);
         int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
         retry.established |= attempt->established;
+        if (result == 0 && atomic_load(&attempt->run.tables_changed) && !atomic_load(&pipeline->stop)) {
+            pgc_log_info(&pipeline->log, "the tables to be moved have changed: going on with those there are now");
+            pgc_reporter_tables(reporter, NULL, NULL);
+            pgc_pipeline_close_run(&attempt->run);
+            continue;
+        }
         if (result == 0)
             return 0;
         if (err->code == PGCONVOY_OK || (atomic_load(&pipeline->stop) && err->retriable))
             return 0; /* asked to stop while it was at it */
         if (!retry_again(pipeline, &retry, err))
             return atomic_load(&pipeline->stop) && err->retriable ? 0 : -1;
-        pgc_reporter_tables(reporter, NULL);
-        close_run(&attempt->run);
+        pgc_reporter_tables(reporter, NULL, NULL);
+        pgc_pipeline_close_run(&attempt->run);
     }
 }
 
@@ -428,36 +455,20 @@ int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, p
     /* a copy of its own, so that a later sync between the same ends does not look for the copy's slot */
     if (!pipeline->options.name)
         pipeline->name[0] = action == PGCONVOY_COPY ? 'c' : 'p';
-    if (open_state_dir(pipeline, &state_dir, err) != 0)
+    if (pgc_pipeline_open_state_dir(pipeline, &state_dir, err) != 0)
         return -1;
     memset(&pipeline->counters, 0, sizeof pipeline->counters);
+    atomic_store(&pipeline->counters.commit_lag_us, -1);
+    atomic_store(&pipeline->counters.retained_bytes, -1);
+    atomic_store(&pipeline->counters.left_bytes, -1);
     pgc_reporter *reporter = pgc_reporter_start(&pipeline->counters, pipeline->progress_interval_ms,
                                                 pipeline->progress_fn, pipeline->progress_arg);
     int result = run_attempts(pipeline, &attempt, &state_dir, action, reporter, err);
     if (result == 0)
         atomic_store(&pipeline->counters.phase, PGCONVOY_PHASE_DONE);
     pgc_reporter_end(reporter);
-    close_run(&attempt.run);
-    pgc_state_dir_close(&state_dir);
-    return result;
-}
-
-int pgconvoy_pipeline_drop(pgconvoy_pipeline *pipeline, pgconvoy_error *err)
-{
-    pgc_state_dir state_dir;
-    pgc_run run = {.options = &pipeline->options, .log = &pipeline->log};
-    if (open_state_dir(pipeline, &state_dir, err) != 0)
-        return -1;
-    int result = open_source(pipeline, &run, &state_dir, false, err);
-    if (result == 0)
-        result = run.source_ops->drop(run.source, err);
-    if (result == 0)
-        result = open_sink(pipeline, &run, &state_dir, run.source_ops->id(run.source), err);
-    if (result == 0)
-        result = run.sink_ops->drop(run.sink, err);
-    close_run(&run);
-    if (result == 0)
-        pgc_state_dir_remove(&state_dir);
+    pgc_pipeline_close_run(&attempt.run);
+    pgc_known_tables_free(&attempt.known);
     pgc_state_dir_close(&state_dir);
     return result;
 }

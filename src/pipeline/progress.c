@@ -14,9 +14,10 @@ struct pgc_reporter {
     void *arg;
     int64_t started_us;
     pthread_t thread;
-    pthread_mutex_t lock; /* guards states and end */
+    pthread_mutex_t lock; /* guards states, left and end */
     pthread_cond_t changed;
     const pgc_table_states *states;
+    const pgc_left_tables *left; /* where states are */
     bool end;
 };
 
@@ -38,13 +39,19 @@ static void report(pgc_reporter *reporter)
 {
     const pgc_counters *counters = reporter->counters;
     const pgc_table_states *states = reporter->states;
+    const pgc_left_tables *left = reporter->left;
     int64_t now = pgc_clock_monotonic_us();
     pgconvoy_progress progress = {0};
     pgconvoy_table_progress *tables = NULL;
-    if (states && states->count > 0 && (tables = calloc(states->count, sizeof *tables))) {
+    if (states && states->count > 0 && (tables = calloc(states->count + left->count, sizeof *tables))) {
         for (size_t i = 0; i < states->count; i++)
             describe_table(&states->items[i], now, &tables[i]);
+        for (size_t i = 0; i < left->count; i++)
+            tables[states->count + i] = (pgconvoy_table_progress){
+                .schema = left->items[i].schema, .name = left->items[i].name, .state = PGCONVOY_TABLE_LEFT};
         progress.table_count = states->count;
+        progress.left_count = left->count;
+        progress.left_tables = tables + states->count;
     }
     progress.phase = (pgconvoy_phase)atomic_load(&counters->phase);
     progress.elapsed_us = now - reporter->started_us;
@@ -61,6 +68,9 @@ static void report(pgc_reporter *reporter)
         int64_t last = atomic_load(&counters->last_commit_us);
         progress.lag_us = last ? pgc_clock_unix_us() - last : 0;
     }
+    progress.commit_lag_us = atomic_load(&counters->commit_lag_us);
+    progress.retained_bytes = atomic_load(&counters->retained_bytes);
+    progress.left_bytes = atomic_load(&counters->left_bytes);
     reporter->fn(reporter->arg, &progress);
     free(tables);
 }
@@ -106,12 +116,13 @@ pgc_reporter *pgc_reporter_start(pgc_counters *counters, int interval_ms, pgc_pr
     return reporter;
 }
 
-void pgc_reporter_tables(pgc_reporter *reporter, const pgc_table_states *states)
+void pgc_reporter_tables(pgc_reporter *reporter, const pgc_table_states *states, const pgc_left_tables *left)
 {
     if (!reporter)
         return;
     pthread_mutex_lock(&reporter->lock);
     reporter->states = states;
+    reporter->left = left;
     pthread_mutex_unlock(&reporter->lock);
 }
 

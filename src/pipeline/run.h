@@ -12,7 +12,15 @@ typedef struct pgc_counters {
     atomic_llong changes, transactions;
     atomic_ullong received_lsn, durable_lsn, source_lsn;
     atomic_llong last_commit_us; /* Unix time of the last durable commit */
+    atomic_llong commit_lag_us;  /* from commit to durable, of the last transaction or heartbeat; -1 unknown */
+    atomic_llong retained_bytes, left_bytes; /* WAL kept for the slot, and what may still come; -1 unknown */
 } pgc_counters;
+
+/* Tables that the checkpoint knows and that are not among the pipeline's any more. */
+typedef struct pgc_left_tables {
+    pgconvoy_table_status *items; /* copy_lsn: where a table stood that was taken out; 0 for one that was dropped */
+    size_t count;
+} pgc_left_tables;
 
 typedef struct pgc_run {
     const pgc_options *options;
@@ -27,6 +35,11 @@ typedef struct pgc_run {
     pgc_counters *counters;
     atomic_bool *stop;
     pgconvoy_lsn lsn; /* the sink's durable position */
+    pgc_left_tables left;
+    /* by the watching thread, for the writing one */
+    atomic_bool tables_changed;          /* end the stream at the next boundary: the tables are others by now */
+    _Atomic pgconvoy_lsn heartbeat_lsn;  /* of the one under way; 0 none */
+    atomic_llong heartbeat_us;           /* when it was sent, monotonic */
 } pgc_run;
 
 static inline bool pgc_run_stopped(const pgc_run *run)
@@ -41,7 +54,34 @@ static inline bool pgc_run_stopped(const pgc_run *run)
 int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_table_prepare_only(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* Streams from run->lsn until stopped or options->until is reached. */
+/* ---- left_tables.c: finds them, and marks them in the sink as waiting, so that one that comes back is copied anew. */
+int pgc_left_tables_find(pgc_run *run, const pgconvoy_checkpoint *checkpoint, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_left_tables_mark(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_left_tables_free(pgc_left_tables *left);
+
+/*
+ * ---- left_tables.c, too: the tables of the attempts before in this process. One whose name is known by another oid was dropped and made anew: it is
+ * to be copied again, whatever the checkpoint says of its name.
+ */
+typedef struct pgc_known_tables {
+    struct pgc_known_table {
+        uint32_t oid;
+        char *schema, *name;
+    } * items;
+    size_t count;
+} pgc_known_tables;
+int pgc_known_tables_compare(pgc_known_tables *known, pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_known_tables_free(pgc_known_tables *known);
+
+/* ---- watch.c: a thread beside the stream, with its own connections: health of the slot, heartbeats, sequences, tables that come and go. */
+typedef struct pgc_watcher pgc_watcher;
+/* NULL when there can be no thread: the stream runs without. */
+pgc_watcher *pgc_watcher_start(pgc_run *run);
+void pgc_watcher_end(pgc_watcher *watcher);
+/* The values of sequences as they are now, once; for the end of a stream. */
+int pgc_carry_sequences(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Streams from run->lsn until stopped, options->until is reached, or run->tables_changed. */
 int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

@@ -72,18 +72,26 @@ int pgc_state_dir_lock(pgc_state_dir *state_dir, pgconvoy_error *err)
     return result;
 }
 
-int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const char *source, const char *target, pgconvoy_error *err)
+static void add_note(pgc_buffer *text, const char *key, const char *value)
+{
+    if (!value)
+        return;
+    pgc_buffer_format(text, "%s=", key);
+    if (pgc_connection_is_uri(value))
+        pgc_connection_without_password(value, text);
+    else
+        pgc_buffer_text(text, value);
+    pgc_buffer_byte(text, '\n');
+}
+
+int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note, pgconvoy_error *err)
 {
     pgc_buffer text;
     pgc_buffer_init(&text, (size_t)1 << 20);
-    pgc_buffer_text(&text, "source=");
-    pgc_connection_without_password(source, &text);
-    pgc_buffer_text(&text, "\ntarget=");
-    if (pgc_connection_is_uri(target))
-        pgc_connection_without_password(target, &text);
-    else
-        pgc_buffer_text(&text, target);
-    pgc_buffer_text(&text, "\n");
+    add_note(&text, "source", note->source);
+    add_note(&text, "target", note->target);
+    add_note(&text, "slot", note->slot);
+    add_note(&text, "publication", note->publication);
     char *path = NULL;
     int result = pgc_buffer_check(&text, err);
     if (result == 0 && asprintf(&path, "%s/pipeline", state_dir->path) < 0) {

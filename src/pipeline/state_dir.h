@@ -18,8 +18,13 @@ int pgc_state_dir_init(pgc_state_dir *state_dir, const char *dir, const char *na
 /* Creates the folder (0700) and takes the lock, which the kernel gives back when the process ends in whatever way. */
 int pgc_state_dir_lock(pgc_state_dir *state_dir, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* Writes source and target, without passwords, into DIR/NAME/pipeline. */
-int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const char *source, const char *target, pgconvoy_error *err) PGC_MUST_CHECK;
+typedef struct pgc_state_note {
+    const char *source, *target;
+    const char *slot, *publication; /* as given by options, or NULL */
+} pgc_state_note;
+
+/* Writes it, without passwords, into DIR/NAME/pipeline, a line KEY=VALUE for each. */
+int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* Removes the notes and the folder when nothing else is in it. */
 void pgc_state_dir_remove(pgc_state_dir *state_dir);

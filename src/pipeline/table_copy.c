@@ -209,7 +209,7 @@ static int prepare(copy *copy, pgconvoy_error *err)
     for (size_t i = 0; i < run->states.count; i++) {
         pgc_table_state *state = &run->states.items[i];
         int was = atomic_load(&state->state);
-        if (was == PGCONVOY_TABLE_CATCHING_UP || was == PGCONVOY_TABLE_LIVE)
+        if (was != PGCONVOY_TABLE_WAITING && was != PGCONVOY_TABLE_COPYING)
             continue;
         if (pgc_run_stopped(run))
             return 0;
@@ -278,7 +278,8 @@ int pgc_table_prepare_only(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
     for (size_t i = 0; i < run->states.count; i++) {
         pgc_table_state *state = &run->states.items[i];
-        if (state->known && atomic_load(&state->state) >= PGCONVOY_TABLE_CATCHING_UP)
+        int was = atomic_load(&state->state);
+        if (was == PGCONVOY_TABLE_FAILED || (state->known && was >= PGCONVOY_TABLE_CATCHING_UP))
             continue;
         state->copy_lsn = lsn;
         pgconvoy_table_status status = pgc_table_state_status(state);

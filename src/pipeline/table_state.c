@@ -52,7 +52,7 @@ size_t pgc_table_states_unfinished(const pgc_table_states *states)
     size_t count = 0;
     for (size_t i = 0; i < states->count; i++) {
         int state = atomic_load(&states->items[i].state);
-        count += state != PGCONVOY_TABLE_CATCHING_UP && state != PGCONVOY_TABLE_LIVE;
+        count += state == PGCONVOY_TABLE_WAITING || state == PGCONVOY_TABLE_COPYING;
     }
     return count;
 }

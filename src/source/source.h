@@ -52,6 +52,24 @@ typedef struct pgc_position_status {
     int reader_pid;          /* the server's process that somebody reads it through, 0: nobody does */
 } pgc_position_status;
 
+/* What the slot of a pipeline holds back at the source. Numbers are -1 where the server does not tell. */
+typedef struct pgc_source_health {
+    pgconvoy_lsn end_of_wal; /* flushed (replayed, on a standby) */
+    bool exists, active;     /* the slot */
+    char wal_status[16];     /* reserved, extended, unreserved, lost; "" before 13 */
+    pgconvoy_lsn restart_lsn, confirmed_lsn;
+    bool unknown_table;      /* the stream met a table that is none of the pipeline's: time to follow_tables */
+    int64_t retained_bytes;  /* WAL from restart_lsn on */
+    int64_t left_bytes;      /* of WAL that may still be written before the server gives the slot up; -1: no limit */
+} pgc_source_health;
+
+/* A sequence that gives values to columns of the tables that are moved. */
+typedef struct pgc_source_sequences {
+    pgconvoy_sequence *items;
+    size_t count;
+    pgc_arena *arena; /* owns all of it */
+} pgc_source_sequences;
+
 /* A part of a table to be read by one reader. */
 typedef struct pgc_range {
     const pgconvoy_table *table;
@@ -151,9 +169,21 @@ typedef struct pgc_source_ops {
     /* lsn is durable in the sink: the next feedback says so. From any thread. */
     void (*stream_confirm)(void *source, pgconvoy_lsn lsn);
     /*
-     * The source's end of flushed WAL now, asked over a connection of its own that is kept. One thread at a time.
+     * What the pipeline's watching thread asks, over a connection of its own that is kept: one thread at a time for all of these.
+     *
+     * health: the source's end of WAL, and what the slot holds back.
+     * heartbeat: writes something small to the source's WAL; *lsn is where, 0 where nothing may be written (a standby).
+     * follow_tables: gives a publication of ours the tables that the patterns choose by now, but for those in left with a copy_lsn
+     *     (which somebody took out) and those that would suffer by it; *changed: the tables to be moved are no longer those that load_tables gave.
+     * read_sequences: the sequences behind columns of the tables, those that have given a value; freed by pgc_arena_free(arena).
      */
-    int (*end_of_wal)(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err);
+    int (*health)(void *source, pgc_source_health *health, pgconvoy_error *err);
+    int (*heartbeat)(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err);
+    int (*follow_tables)(void *source, const pgconvoy_table_status *left, size_t left_count, bool *changed,
+                         pgconvoy_error *err);
+    int (*read_sequences)(void *source, pgc_source_sequences *sequences, pgconvoy_error *err);
+    /* Whether a relation of that name is there, published or not. The pipeline's own thread. */
+    int (*relation_exists)(void *source, const char *schema, const char *name, bool *exists, pgconvoy_error *err);
     /* Sends the last confirmed position and ends the stream. */
     void (*stream_end)(void *source);
 

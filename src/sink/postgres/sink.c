@@ -312,7 +312,8 @@ const pgconvoy_sink pgc_sink_postgres = {
     .description = "a PostgreSQL database: rows and position in one transaction",
     .schemes = schemes,
     .target_help = "postgres://USER@HOST/DATABASE or \"host=… dbname=…\"",
-    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS,
+    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS |
+                    PGCONVOY_SINK_SEQUENCES,
     .open = sink_open,
     .read_checkpoint = sink_read_checkpoint,
     .column_format = sink_column_format,
@@ -329,4 +330,6 @@ const pgconvoy_sink pgc_sink_postgres = {
     .close_writer = writer_close,
     .drop = sink_drop,
     .close = sink_close,
+    .write_sequences = pgc_pgsink_write_sequences,
+    .drop_by_hand = "DELETE FROM pgconvoy.table_state WHERE pipeline = %s; DELETE FROM pgconvoy.pipeline WHERE name = %s",
 };

@@ -17,6 +17,7 @@
  *   statement.c   SQL of the statements and their cache
  *   flight.c      many statements in flight at once (libpq's pipeline mode)
  *   origin.c      the replication origin of the stream's session
+ *   sequences.c   values of sequences
  *
  * Threads: pgc_pgsink is shared; what its lock guards is said below. A writer belongs to one thread.
  */
@@ -41,6 +42,7 @@ typedef struct pgc_pgsink {
     bool replica_role;        /* session_replication_role = replica is allowed to us */
     atomic_bool state_exists; /* the tables of schema pgconvoy are there */
     atomic_ullong lsn;        /* the position that the pipeline goes on from: as read, then as committed */
+    bool sequences_forbidden, sequences_small; /* said already; one thread at a time carries sequences */
     atomic_bool lsn_known;
     pgc_arena *checkpoint_arena;
 
@@ -320,6 +322,9 @@ int pgc_pgsink_apply_schema(pgc_pgsink_writer *writer, const pgconvoy_table *old
 int pgc_pgsink_apply_room(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Gives back what a long value took. */
 void pgc_pgsink_scratch_trim(pgc_pgsink_writer *writer);
+
+/* sequences.c */
+int pgc_pgsink_write_sequences(void *sink, const pgconvoy_sequence *sequences, size_t count, pgconvoy_error *err);
 
 /* origin.c */
 /* Makes the session's commits known as ours to the target's own consumers, where the role may. Cannot fail. */

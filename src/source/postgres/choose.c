@@ -168,7 +168,7 @@ static const char classify_sql[] =
     "WHERE c.oid = ANY ($1::pg_catalog.oid[]) ORDER BY n.nspname, c.relname";
 
 /* Leaves out what cannot be moved, with a warning. partitioned gets those of relkind p among what stays. */
-static int keep_movable(pgc_postgres_source *source, PGconn *conn, const oid_set *from, oid_set *to,
+static int keep_movable(pgc_postgres_source *source, PGconn *conn, bool quiet, const oid_set *from, oid_set *to,
                         oid_set *partitioned, pgconvoy_error *err)
 {
     PGresult *result = pgc_query_oids(conn, classify_sql, from->list.oids, from->list.count, err);
@@ -189,6 +189,8 @@ static int keep_movable(pgc_postgres_source *source, PGconn *conn, const oid_set
             failed = set_add(partitioned, oid, err);
     }
     PQclear(result);
+    if (quiet)
+        foreign.count = unlogged.count = 0;
     name_list_warn(&foreign, source, "left out, being foreign tables");
     name_list_warn(&unlogged, source, "left out, being unlogged tables, whose changes are not in the WAL");
     return failed;
@@ -247,8 +249,8 @@ static int fold_partitions(PGconn *conn, bool via_root, const oid_set *movable, 
     return failed;
 }
 
-static int choose_by_patterns(pgc_postgres_source *source, PGconn *conn, bool via_root, pgc_oid_list *chosen,
-                              pgconvoy_error *err)
+static int choose_by_patterns(pgc_postgres_source *source, PGconn *conn, bool via_root, bool quiet,
+                              pgc_oid_list *chosen, pgconvoy_error *err)
 {
     oid_set in = {0}, out = {0}, wanted = {0}, movable = {0}, partitioned = {0};
     /* names without a schema mean what they mean to the user's own sessions */
@@ -263,7 +265,7 @@ static int choose_by_patterns(pgc_postgres_source *source, PGconn *conn, bool vi
         if (!set_has(&out, in.list.oids[i]))
             failed = set_add(&wanted, in.list.oids[i], err);
     if (!failed)
-        failed = keep_movable(source, conn, &wanted, &movable, &partitioned, err);
+        failed = keep_movable(source, conn, quiet, &wanted, &movable, &partitioned, err);
     if (!failed)
         failed = fold_partitions(conn, via_root, &movable, &partitioned, &out, chosen, err);
     oid_set *all[] = {&in, &out, &wanted, &movable, &partitioned};
@@ -273,7 +275,8 @@ static int choose_by_patterns(pgc_postgres_source *source, PGconn *conn, bool vi
 }
 
 /* Before 15 the server may list a partition beside the table that stands for it: hence the folding here too. */
-static int choose_by_publication(pgc_postgres_source *source, PGconn *conn, pgc_oid_list *chosen, pgconvoy_error *err)
+static int choose_by_publication(pgc_postgres_source *source, PGconn *conn, bool quiet, pgc_oid_list *chosen,
+                                 pgconvoy_error *err)
 {
     const char *values[] = {source->publication_name};
     PGresult *result =
@@ -289,7 +292,7 @@ static int choose_by_publication(pgc_postgres_source *source, PGconn *conn, pgc_
     int failed = add_result(&in, result, err);
     PQclear(result);
     if (!failed)
-        failed = keep_movable(source, conn, &in, &movable, &partitioned, err);
+        failed = keep_movable(source, conn, quiet, &in, &movable, &partitioned, err);
     if (!failed)
         failed = fold_partitions(conn, source->publication.via_root, &movable, &partitioned, &out, chosen, err);
     oid_set *all[] = {&in, &out, &movable, &partitioned};
@@ -304,7 +307,7 @@ static int apply_patterns(pgc_postgres_source *source, PGconn *conn, pgc_oid_lis
     pgc_oid_list wanted = {0};
     oid_set set = {0};
     size_t kept = 0;
-    int failed = choose_by_patterns(source, conn, source->publication.via_root, &wanted, err);
+    int failed = choose_by_patterns(source, conn, source->publication.via_root, true, &wanted, err);
     for (size_t i = 0; i < wanted.count && !failed; i++)
         failed = set_add(&set, wanted.oids[i], err);
     for (size_t i = 0; i < chosen->count && !failed; i++)
@@ -317,23 +320,23 @@ static int apply_patterns(pgc_postgres_source *source, PGconn *conn, pgc_oid_lis
     return failed;
 }
 
-/* Ours was made from the patterns of the first run and stays what it is; a difference is said. */
+/* Ours is given what the patterns choose by now (follow.c), and loses nothing: tables that they no longer choose are said. */
 static int warn_of_other_patterns(pgc_postgres_source *source, PGconn *conn, const pgc_oid_list *chosen,
                                   pgconvoy_error *err)
 {
     pgc_oid_list wanted = {0};
     oid_set set = {0};
-    int failed = choose_by_patterns(source, conn, source->publication.via_root, &wanted, err);
+    int failed = choose_by_patterns(source, conn, source->publication.via_root, true, &wanted, err);
     for (size_t i = 0; i < chosen->count && !failed; i++)
         failed = set_add(&set, chosen->oids[i], err);
     size_t common = 0;
     for (size_t i = 0; i < wanted.count && !failed; i++)
         common += set_has(&set, wanted.oids[i]);
-    if (!failed && (common != wanted.count || common != chosen->count))
-        pgc_log_warning(
-            source->config.log,
-            "publication %s stays as it was made, with %zu tables; the patterns now choose %zu, of which %zu are in it",
-            source->publication_name, chosen->count, wanted.count, common);
+    if (!failed && common != chosen->count)
+        pgc_log_warning(source->config.log,
+                        "publication %s keeps its %zu tables; the patterns now choose %zu of them, the others leave by "
+                        "ALTER PUBLICATION … DROP TABLE",
+                        source->publication_name, chosen->count, common);
     free(wanted.oids);
     set_free(&set);
     if (failed &&
@@ -356,9 +359,9 @@ static int choose(pgc_postgres_source *source, PGconn *conn, pgc_oid_list *chose
 {
     if (!source->publication.exists) {
         source->publication.via_root = source->server_version >= 130000 && !source->config.partitions_as_leaves;
-        return choose_by_patterns(source, conn, source->publication.via_root, chosen, err);
+        return choose_by_patterns(source, conn, source->publication.via_root, false, chosen, err);
     }
-    if (choose_by_publication(source, conn, chosen, err) != 0)
+    if (choose_by_publication(source, conn, false, chosen, err) != 0)
         return -1;
     if (source->publication.ours)
         return warn_of_other_patterns(source, conn, chosen, err);
@@ -381,4 +384,18 @@ int pgc_choose_tables(pgc_postgres_source *source, pgc_oid_list *chosen, pgconvo
         return -1;
     }
     return 0;
+}
+
+int pgc_choose_by_patterns(pgc_postgres_source *source, PGconn *conn, pgc_oid_list *chosen, pgconvoy_error *err)
+{
+    *chosen = (pgc_oid_list){0};
+    return choose_by_patterns(source, conn, source->publication.via_root, true, chosen, err);
+}
+
+int pgc_choose_published(pgc_postgres_source *source, PGconn *conn, pgc_oid_list *chosen, pgconvoy_error *err)
+{
+    *chosen = (pgc_oid_list){0};
+    if (choose_by_publication(source, conn, true, chosen, err) != 0)
+        return -1;
+    return !source->publication.ours && has_patterns(&source->config) ? apply_patterns(source, conn, chosen, err) : 0;
 }

@@ -16,4 +16,13 @@ typedef struct pgc_oid_list {
  */
 int pgc_choose_tables(pgc_postgres_source *source, pgc_oid_list *chosen, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/*
+ * The two halves of that choice by themselves, without a word in the log, over any connection: what the patterns choose
+ * by now, and what the publication has (of somebody else's: those of them that the patterns choose). The same ownership.
+ */
+int pgc_choose_by_patterns(pgc_postgres_source *source, PGconn *conn, pgc_oid_list *chosen,
+                           pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_choose_published(pgc_postgres_source *source, PGconn *conn, pgc_oid_list *chosen,
+                         pgconvoy_error *err) PGC_MUST_CHECK;
+
 #endif

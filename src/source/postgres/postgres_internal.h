@@ -78,8 +78,10 @@ typedef struct pgc_postgres_source {
 
     pgc_stream *stream;
     pgc_oid_map streamed; /* oid to the pgc_source_table that the stream now has; the stream's thread's own */
+    atomic_bool saw_unknown; /* the stream met a table that is not ours: time to look at the publication */
     _Atomic pgconvoy_lsn confirmed_lsn; /* raised by any thread; here so that it outlives a stream */
-    PGconn *wal_conn;                   /* of end_of_wal's one thread */
+    PGconn *watch_conn;                 /* of the pipeline's watching thread */
+    pgc_oid_map passed_over;            /* that thread's: tables that were named in the log as not joining */
 } pgc_postgres_source;
 
 /*

@@ -1,13 +1,16 @@
 /* The PostgreSQL source: opening it, its table of operations, and what is too small for a file of its own. */
 #include "source/postgres/postgres_internal.h"
 #include "source/postgres/copy_read.h"
+#include "source/postgres/follow.h"
 #include "source/postgres/publication.h"
 #include "source/postgres/requirements.h"
 #include "source/postgres/slot.h"
+#include "source/postgres/slot_health.h"
 #include "source/postgres/snapshot.h"
 #include "source/postgres/split.h"
 #include "source/postgres/stream_read.h"
 #include "source/postgres/tables.h"
+#include "source/postgres/watch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +26,8 @@ static void close_source(void *arg)
     pgc_stream_end(source);
     pgc_snapshot_end(source);
     PQfinish(source->conn);
-    PQfinish(source->wal_conn);
+    PQfinish(source->watch_conn);
+    pgc_oid_map_free(&source->passed_over);
     pgc_types_free(source->types);
     pgc_oid_map_free(&source->table_map);
     pgc_oid_map_free(&source->streamed);
@@ -38,38 +42,12 @@ static bool is_slot_name(const char *name)
            strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(name);
 }
 
-/*
- * pgconvoy_NAME as a slot may be called: other characters become underscores, and a number made from the name keeps two
- * such names apart.
- */
-static const char *derived_name(pgc_arena *arena, const char *pipeline)
-{
-    char name[NAME_MAX_BYTES + 1];
-    snprintf(name, sizeof name, "pgconvoy_%s", pipeline);
-    bool same = strlen(pipeline) + strlen("pgconvoy_") <= NAME_MAX_BYTES;
-    uint32_t hash = 2166136261u;
-    for (const char *c = pipeline; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 16777619u;
-    for (char *c = name; *c; c++) {
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
-        else if ((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_')
-            continue;
-        else
-            *c = '_';
-        same = false;
-    }
-    if (!same) {
-        size_t keep = strlen(name) < NAME_MAX_BYTES - 9 ? strlen(name) : NAME_MAX_BYTES - 9;
-        snprintf(name + keep, sizeof name - keep, "_%08x", hash);
-    }
-    return pgc_arena_strdup(arena, name);
-}
-
 static int set_names(pgc_postgres_source *source, pgconvoy_error *err)
 {
     const pgc_source_config *config = &source->config;
-    const char *derived = derived_name(source->arena, config->pipeline_name);
+    char name[64];
+    pgc_slot_name_derive(config->pipeline_name, name);
+    const char *derived = pgc_arena_strdup(source->arena, name);
     source->publication_name = config->publication ? config->publication : derived;
     source->slot_name = config->slot ? config->slot : derived;
     if (!derived)
@@ -274,62 +252,6 @@ static void stream_end(void *arg)
     pgc_stream_end(arg);
 }
 
-static int read_lsn(PGconn *conn, const char *sql, pgconvoy_lsn *lsn, pgconvoy_error *err)
-{
-    PGresult *result = pgc_query(conn, sql, err);
-    if (!result)
-        return -1;
-    int failed = pgconvoy_lsn_from_text(PQgetvalue(result, 0, 0), lsn);
-    PQclear(result);
-    if (failed)
-        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "the source gives no WAL position");
-    return failed;
-}
-
-/* A standby's stream goes as far as it has replayed. */
-static int end_of_wal(void *arg, pgconvoy_lsn *lsn, pgconvoy_error *err)
-{
-    pgc_postgres_source *source = arg;
-    if (!source->wal_conn || PQstatus(source->wal_conn) != CONNECTION_OK) {
-        PQfinish(source->wal_conn);
-        source->wal_conn = pgc_source_connect(source, PGC_CONNECTION_SQL, "end of wal", err);
-        if (!source->wal_conn)
-            return -1;
-    }
-    return read_lsn(source->wal_conn,
-                    "SELECT CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "
-                    "ELSE pg_catalog.pg_current_wal_flush_lsn() END",
-                    lsn, err);
-}
-
-/*
- * A commit of our own is flushed with everything before it, and the stream comes by it; without one the last commits of
- * sessions with synchronous_commit off might not be flushed for a while. local: a synchronous standby that is away is
- * no concern of this.
- */
-static int mark_position(void *arg, pgconvoy_lsn *lsn, pgconvoy_error *err)
-{
-    pgc_postgres_source *source = arg;
-    PGconn *conn = pgc_source_connect(source, PGC_CONNECTION_SQL, "mark", err);
-    if (!conn)
-        return -1;
-    int failed = -1;
-    PGresult *recovery = pgc_query(conn, "SELECT pg_catalog.pg_is_in_recovery()", err);
-    if (recovery && pgc_result_bool(recovery, 0, 0)) {
-        failed = read_lsn(conn, "SELECT pg_catalog.pg_last_wal_replay_lsn()", lsn, err);
-    } else if (recovery) {
-        if (pgc_execute(conn, "SET synchronous_commit = local", err) == 0)
-            failed = read_lsn(conn, "SELECT pg_catalog.pg_logical_emit_message(true, 'pgconvoy', '')", lsn, err);
-        if (failed && PQstatus(conn) == CONNECTION_OK) {
-            pgc_error_clear(err);
-            failed = read_lsn(conn, "SELECT pg_catalog.pg_current_wal_flush_lsn()", lsn, err);
-        }
-    }
-    PQclear(recovery);
-    PQfinish(conn);
-    return failed;
-}
-
 static int drop(void *arg, pgconvoy_error *err)
 {
     pgc_postgres_source *source = arg;
@@ -359,9 +281,13 @@ const pgc_source_ops pgc_source_postgres = {
     .stream_next = stream_next,
     .stream_heartbeat = stream_heartbeat,
     .stream_confirm = stream_confirm,
-    .end_of_wal = end_of_wal,
+    .health = pgc_watch_health,
+    .heartbeat = pgc_watch_heartbeat,
+    .follow_tables = pgc_follow_tables,
+    .read_sequences = pgc_read_sequences,
+    .relation_exists = pgc_relation_exists,
     .stream_end = stream_end,
-    .mark_position = mark_position,
+    .mark_position = pgc_watch_mark_position,
     .drop = drop,
     .close = close_source,
 };

@@ -226,11 +226,12 @@ static int not_ours(pgc_stream_tables *tables, const pgc_stream_relation *relati
     int partition = is_partition_of_ours(tables, relation->oid, err);
     if (partition < 0)
         return -1;
-    if (!partition)
-        pgc_log_warning(
-            tables->source->config.log,
-            "table %s.%s is in publication %s but not among the tables of this pipeline: its changes are left out",
-            relation->schema, relation->name, tables->source->publication_name);
+    if (!partition) {
+        pgc_log_info(tables->source->config.log,
+                     "publication %s has table %s.%s, which is not one of this pipeline: its changes are left out until it joins",
+                     tables->source->publication_name, relation->schema, relation->name);
+        atomic_store(&tables->source->saw_unknown, true);
+    }
     return pgc_oid_map_put(&tables->seen, relation->oid, tables, err);
 }
 

@@ -99,10 +99,10 @@ static void script_end(void *source)
     (void)source;
 }
 
-static int script_end_of_wal(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err)
+static int script_health(void *source, pgc_source_health *health, pgconvoy_error *err)
 {
     (void)source, (void)err;
-    *lsn = 1;
+    *health = (pgc_source_health){.end_of_wal = 1};
     return 0;
 }
 
@@ -127,7 +127,7 @@ static const pgc_source_ops script_ops = {
     .stream_confirm = script_confirm,
     .stream_end = script_end,
     .stream_set_copy_lsn = script_copy_lsn,
-    .end_of_wal = script_end_of_wal,
+    .health = script_health,
     .mark_position = script_mark,
 };
 

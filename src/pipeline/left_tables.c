@@ -1,0 +1,137 @@
+/*
+ * A table that has left the pipeline (taken out of the publication, or dropped) misses changes from then on. So the
+ * checkpoint must not call it copied any more: it is marked as waiting, and is copied anew should it come back. One
+ * that was taken out keeps a position there, which is how it is told from one that was dropped; patterns do not bring
+ * it back by themselves.
+ */
+#include "pipeline/run.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static bool is_among(const pgc_table_states *states, const pgconvoy_table_status *status)
+{
+    for (size_t i = 0; i < states->count; i++) {
+        const pgconvoy_table *table = atomic_load(&states->items[i].table);
+        if (strcmp(table->name, status->name) == 0 && strcmp(table->schema, status->schema) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int keep(pgc_left_tables *left, const pgconvoy_table_status *status, pgconvoy_error *err)
+{
+    pgconvoy_table_status *items = realloc(left->items, (left->count + 1) * sizeof *items);
+    if (!items)
+        return pgc_error_out_of_memory(err);
+    left->items = items;
+    items[left->count] = *status;
+    items[left->count].schema = strdup(status->schema);
+    items[left->count].name = strdup(status->name);
+    left->count++;
+    return items[left->count - 1].schema && items[left->count - 1].name ? 0 : pgc_error_out_of_memory(err);
+}
+
+void pgc_left_tables_free(pgc_left_tables *left)
+{
+    for (size_t i = 0; i < left->count; i++) {
+        free((char *)left->items[i].schema);
+        free((char *)left->items[i].name);
+    }
+    free(left->items);
+    memset(left, 0, sizeof *left);
+}
+
+int pgc_left_tables_find(pgc_run *run, const pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < checkpoint->table_count; i++)
+        if (!is_among(&run->states, &checkpoint->tables[i]) && keep(&run->left, &checkpoint->tables[i], err) != 0)
+            return -1;
+    return 0;
+}
+
+/* Gives the news among left, as they are to be stored. */
+static int collect(pgc_run *run, pgconvoy_table_status *news, size_t *count, pgconvoy_error *err)
+{
+    *count = 0;
+    for (size_t i = 0; i < run->left.count; i++) {
+        pgconvoy_table_status *status = &run->left.items[i];
+        if (status->state == PGCONVOY_TABLE_WAITING)
+            continue;
+        bool exists;
+        if (run->source_ops->relation_exists(run->source, status->schema, status->name, &exists, err) != 0)
+            return -1;
+        status->state = PGCONVOY_TABLE_WAITING;
+        status->copy_lsn = exists ? (run->lsn ? run->lsn : 1) : 0;
+        pgc_log_info(run->log,
+                     exists ? "table %s.%s has left the pipeline; should it come back it is copied anew"
+                            : "table %s.%s is gone from the source and has left the pipeline; the target's stays",
+                     status->schema, status->name);
+        news[(*count)++] = *status;
+    }
+    return 0;
+}
+
+int pgc_left_tables_mark(pgc_run *run, pgconvoy_error *err)
+{
+    pgconvoy_table_status *news = calloc(run->left.count + 1, sizeof *news);
+    size_t count;
+    if (!news)
+        return pgc_error_out_of_memory(err);
+    int result = collect(run, news, &count, err);
+    void *writer = NULL;
+    if (result == 0 && count > 0 && (result = run->sink_ops->open_writer(run->sink, &writer, err)) == 0) {
+        result = run->sink_ops->begin(writer, NULL, err);
+        if (result == 0 && (result = run->sink_ops->commit(writer, 0, news, count, err)) != 0)
+            run->sink_ops->abort(writer);
+        run->sink_ops->close_writer(writer);
+    }
+    free(news);
+    return result;
+}
+
+/* ---- tables of the attempts before */
+
+void pgc_known_tables_free(pgc_known_tables *known)
+{
+    for (size_t i = 0; i < known->count; i++) {
+        free(known->items[i].schema);
+        free(known->items[i].name);
+    }
+    free(known->items);
+    memset(known, 0, sizeof *known);
+}
+
+static int remember(pgc_known_tables *known, const pgc_table_states *states, pgconvoy_error *err)
+{
+    pgc_known_tables_free(known);
+    known->items = calloc(states->count + 1, sizeof *known->items);
+    if (!known->items)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < states->count; i++) {
+        const pgconvoy_table *table = atomic_load(&states->items[i].table);
+        struct pgc_known_table *item = &known->items[known->count++];
+        item->oid = table->oid;
+        item->schema = strdup(table->schema);
+        item->name = strdup(table->name);
+        if (!item->schema || !item->name)
+            return pgc_error_out_of_memory(err);
+    }
+    return 0;
+}
+
+int pgc_known_tables_compare(pgc_known_tables *known, pgc_run *run, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < run->states.count; i++) {
+        pgc_table_state *state = &run->states.items[i];
+        const pgconvoy_table *table = atomic_load(&state->table);
+        for (size_t k = 0; k < known->count && state->known; k++)
+            if (known->items[k].oid != table->oid && strcmp(known->items[k].name, table->name) == 0 &&
+                strcmp(known->items[k].schema, table->schema) == 0) {
+                pgc_log_info(run->log, "table %s.%s was made anew on the source", table->schema, table->name);
+                atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
+                state->copy_lsn = 0;
+            }
+    }
+    return remember(known, &run->states, err);
+}

@@ -1,0 +1,33 @@
+/* The pipeline itself, and opening and closing its ends. Private to src/pipeline. */
+#ifndef PGC_PIPELINE_PIPELINE_INTERNAL_H
+#define PGC_PIPELINE_PIPELINE_INTERNAL_H
+
+#include "pipeline/progress.h"
+#include "pipeline/run.h"
+#include "pipeline/state_dir.h"
+
+struct pgconvoy_pipeline {
+    char *source, *target;
+    const pgconvoy_sink *sink_ops;
+    void *user_data;
+    pgc_options options;
+    char name[64];
+    pgconvoy_log log;
+    int progress_interval_ms;
+    pgc_progress_function progress_fn;
+    void *progress_arg;
+    atomic_bool stop;
+    pgc_counters counters;
+};
+
+/* Composes its path; touches nothing. */
+int pgc_pipeline_open_state_dir(const pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir,
+                                pgconvoy_error *err) PGC_MUST_CHECK;
+/* Each sets run's side of it; what was opened is closed by close_run, also after a failure. source_id may be NULL. */
+int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, bool streaming,
+                             pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir,
+                           const char *source_id, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_pipeline_close_run(pgc_run *run);
+
+#endif

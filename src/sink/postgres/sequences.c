@@ -1,0 +1,93 @@
+/*
+ * Values of sequences. A column's own sequence is found by the column, whatever its name; another by the source's name
+ * for it. A value is only ever raised (lowered, where the sequence descends): the target's own users may have taken
+ * some.
+ */
+#include "sink/postgres/sink_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char carry_sql[] =
+    "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[]) "
+    "AS g (table_schema, table_name, column_name, schema_name, name, value)), "
+    "found AS (SELECT DISTINCT ON (s.oid) s.oid, g.value, q.seqincrement < 0 AS descending, "
+    "has_sequence_privilege(s.oid, 'UPDATE') AND has_sequence_privilege(s.oid, 'USAGE, SELECT') AS allowed, "
+    "g.value BETWEEN q.seqmin AND q.seqmax AS fits FROM given g "
+    "LEFT JOIN pg_attribute a ON a.attrelid = to_regclass(format('%I.%I', g.table_schema, g.table_name)) "
+    "AND a.attname = g.column_name AND NOT a.attisdropped "
+    "LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
+    "AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') "
+    "JOIN pg_class s ON s.relkind = 'S' "
+    "AND s.oid = COALESCE(d.objid, to_regclass(format('%I.%I', g.schema_name, g.name))) "
+    "JOIN pg_sequence q ON q.seqrelid = s.oid ORDER BY s.oid, g.value DESC), "
+    "behind AS MATERIALIZED (SELECT oid, value FROM found WHERE allowed AND fits AND CASE WHEN allowed THEN "
+    "COALESCE(CASE WHEN descending THEN pg_sequence_last_value(oid::regclass) > value "
+    "ELSE pg_sequence_last_value(oid::regclass) < value END, true) END) "
+    "SELECT (SELECT count(setval(oid::regclass, value)) FROM behind), "
+    "(SELECT string_agg(oid::regclass::text, ', ') FROM found WHERE NOT allowed), "
+    "(SELECT string_agg(oid::regclass::text, ', ') FROM found WHERE NOT fits)";
+
+/* An element of an array, quoted whatever it is. */
+static void add_element(pgc_buffer *array, const char *text)
+{
+    pgc_buffer_byte(array, array->length > 0 ? ',' : '{');
+    pgc_buffer_byte(array, '"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            pgc_buffer_byte(array, '\\');
+        pgc_buffer_byte(array, *text);
+    }
+    pgc_buffer_byte(array, '"');
+}
+
+static void warn_once(pgc_pgsink *sink, const PGresult *result, int column, bool *warned, const char *why)
+{
+    if (PQgetisnull(result, 0, column) || *warned)
+        return;
+    *warned = true;
+    pgc_log_warning(sink->config->log, "values of sequences are not carried over, %s: %s", why,
+                    PQgetvalue(result, 0, column));
+}
+
+static int carry(pgc_pgsink *sink, const pgc_buffer *arrays, pgconvoy_error *err)
+{
+    const char *values[6];
+    for (int i = 0; i < 6; i++) {
+        if (pgc_buffer_check(&arrays[i], err) != 0)
+            return -1;
+        values[i] = arrays[i].data;
+    }
+    PGconn *conn = pgc_pgsink_borrow(sink, err);
+    if (!conn)
+        return -1;
+    PGresult *result = pgc_pgsink_query(conn, carry_sql, 6, values, "carrying values of sequences to the target", err);
+    if (result) {
+        warn_once(sink, result, 1, &sink->sequences_forbidden, "since the role may not set them");
+        warn_once(sink, result, 2, &sink->sequences_small, "since they are out of the target's bounds");
+    }
+    PQclear(result);
+    pgc_pgsink_give_back(sink, conn);
+    return result ? 0 : -1;
+}
+
+int pgc_pgsink_write_sequences(void *state, const pgconvoy_sequence *sequences, size_t count, pgconvoy_error *err)
+{
+    pgc_buffer arrays[6];
+    for (int i = 0; i < 6; i++)
+        pgc_buffer_init(&arrays[i], PGSINK_SQL_LIMIT);
+    for (size_t i = 0; i < count; i++) {
+        char value[24];
+        snprintf(value, sizeof value, "%lld", (long long)sequences[i].last_value);
+        const char *texts[] = {sequences[i].table_schema, sequences[i].table_name, sequences[i].column,
+                               sequences[i].schema,       sequences[i].name,       value};
+        for (int t = 0; t < 6; t++)
+            add_element(&arrays[t], texts[t]);
+    }
+    for (int t = 0; t < 6; t++)
+        pgc_buffer_byte(&arrays[t], '}');
+    int result = count > 0 ? carry(state, arrays, err) : 0;
+    for (int t = 0; t < 6; t++)
+        pgc_buffer_free(&arrays[t]);
+    return result;
+}

@@ -1,0 +1,110 @@
+#!/usr/bin/env python3
+"""A table that is added to the publication while the pipeline runs, or that its patterns choose, is copied and joins the stream without a
+restart; one that is taken out leaves, and is copied anew when it comes back. Under load, and with no row lost or doubled."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+LOAD = """
+\\set id random(1, 1000)
+INSERT INTO old (text) VALUES ('load');
+INSERT INTO joining (id, n) VALUES (:id, 1) ON CONFLICT (id) DO UPDATE SET n = joining.n + 1;
+"""
+OLD, JOINING = ("public", "old"), ("public", "joining")
+
+
+class Follower:
+    """A sync that runs on; where the target's file is locked meanwhile it rests for a comparison."""
+
+    def __init__(self, s, source, target, options):
+        self.s, self.source, self.target, self.options = s, source, target, options
+        self.run = s.sync(source.uri(), target, *options)
+        self.streams(0)
+
+    def said(self, words):
+        return sum(run.stderr.count(words) for run in self.s.runs)
+
+    def says(self, words, times=1):
+        scenario.wait_for(lambda: self.said(words) >= times or not self.run.running(), 60, f"it says {words} ({times})")
+        assert self.run.running(), self.run.error_tail()
+
+    def streams(self, before):
+        """Waits for one more beginning of the stream than there were before."""
+        self.says("streaming changes", before + 1)
+
+    def durable(self):
+        end = self.source.current_lsn()
+        name = next(iter(self.source.slots()))
+        scenario.wait_for(lambda: not self.run.running() or self.source.sql(
+            f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots WHERE slot_name = '{name}'") == "t", 60, "all is durable")
+        assert self.run.running(), self.run.error_tail()
+
+    def equal(self, *tables):
+        self.durable()
+        began = self.said("streaming changes")
+        rests = self.target.name == "duckdb"
+        if rests:
+            assert self.run.stop() == 0, self.run.error_tail()
+        self.s.equal(self.source, self.target, tables=tables)
+        if rests:
+            self.run = self.s.sync(self.source.uri(), self.target, *self.options)
+            self.streams(began)
+
+
+def main(s):
+    kind, how = s.case.split("-")
+    source = s.server()
+    source.sql("CREATE TABLE old (id serial PRIMARY KEY, text text); INSERT INTO old (text) VALUES ('first')")
+    create = "CREATE TABLE joining (id int PRIMARY KEY, n int)"
+    publication, options = "pgconvoy_go", ["--name", "go", "-n", "public"]
+    if how == "publication":
+        publication, options = "mine", ["--name", "go", "--publication", "mine"]
+        source.sql(create + "; CREATE PUBLICATION mine FOR TABLE old")
+    target = s.target(kind)
+    follower = Follower(s, source, target, options)
+    if how == "patterns":
+        source.sql(create)
+    load = s.load(source.pgbench("-c", 2, "-T", 60, script=LOAD))
+    scenario.wait_for(lambda: int(source.sql("SELECT count(*) FROM joining")) > 50, 30, "there are rows")
+    if how == "publication":
+        source.sql("ALTER PUBLICATION mine ADD TABLE joining")
+    follower.says("copied public.joining:")
+    follower.streams(1)
+    before = source.sql("SELECT sum(n) FROM joining")
+    scenario.wait_for(lambda: source.sql("SELECT sum(n) FROM joining") != before, 30, "the load goes on")
+    load.stop()
+    follower.equal(OLD, JOINING)
+
+    # taken out: what is written meanwhile does not arrive, and patterns do not bring it back; put in again: copied anew
+    began = follower.said("streaming changes")
+    source.sql(f"ALTER PUBLICATION {publication} DROP TABLE joining")
+    follower.says("joining has left the pipeline")
+    follower.streams(began)
+    source.sql("DELETE FROM joining WHERE id % 2 = 0; UPDATE joining SET n = -1; INSERT INTO old (text) VALUES ('while it was out')")
+    follower.equal(OLD)
+    began = follower.said("streaming changes")
+    source.sql(f"ALTER PUBLICATION {publication} ADD TABLE joining")
+    follower.says("copied public.joining:", 2)
+    source.sql("INSERT INTO joining VALUES (5000, 1)")
+    follower.streams(began)
+    follower.durable()
+    if kind != "stdout":  # there its lines are a history: the second copy stands behind the first
+        follower.equal(OLD, JOINING)
+
+    # dropped and made anew, with other rows
+    if how == "patterns":
+        began = follower.said("streaming changes")
+        source.sql(f"DROP TABLE joining; {create}; INSERT INTO joining VALUES (1, 1)")
+        follower.says("copied public.joining:", 3)
+        source.sql("CREATE TABLE keyless (id int); INSERT INTO keyless VALUES (1)")
+        follower.says("public.keyless does not join")
+        source.sql("UPDATE keyless SET id = 2; INSERT INTO joining VALUES (2, 2)")
+        follower.streams(began)
+        follower.equal(OLD, JOINING)
+    assert follower.run.stop() == 0, follower.run.error_tail()
+
+
+LONG = ["duckdb-patterns", "duckdb-publication", "stdout-publication", "postgres-publication"]
+scenario.run(main, cases=["postgres-patterns"] + (LONG if os.environ.get("SCENARIO_FULL") or len(sys.argv) > 1 else []))
