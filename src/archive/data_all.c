@@ -2,10 +2,10 @@
  * The data of all entries into an archive. One session does job after job; of several each takes the next job that is left, in a thread of its own, until none is left or one of them has failed. Then the others
  * are told to stop: what they read is cancelled, and the first failure is the one that is reported.
  */
+#include "archive/data_ahead.h"
 #include "archive/data_plan.h"
 #include "base/clock.h"
 #include "postgres/connection.h"
-#include "postgres/quote.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -24,7 +24,8 @@ typedef struct reader {
     PGcancel *cancel; /* guarded by run->lock */
     pgc_archive_data *data;
     pgc_data_totals totals, published; /* published: what run->… has of them */
-    bool alone; /* it is the catalog's own session, in the caller's thread */
+    bool alone;            /* it is the catalog's own session, in the caller's thread */
+    pgc_data_ahead *ahead; /* of one that is alone */
 } reader;
 
 struct run {
@@ -118,48 +119,18 @@ static int large_object_into_archive(void *arg, uint32_t oid, pgconvoy_error *er
     return oid ? pgc_archive_begin_large_object(reader->data, oid, err) : pgc_archive_end_large_object(reader->data, err);
 }
 
-/*
- * The catalog's session holds a lock on the table. When another session waits for an exclusive one, a second request of ours would queue behind it, and it behind us: so this one does not wait.
- */
-static int lock_table(reader *reader, const pgc_entry *entry, pgconvoy_error *err)
-{
-    if (!entry->object || entry->object->kind != PGC_KIND_TABLE_DATA)
-        return 0;
-    const pgc_relation *table = ((const pgc_table_data *)entry->object)->relation;
-    if (table->kind == PGC_RELKIND_FOREIGN)
-        return 0;
-    pgc_buffer name, sql;
-    pgc_buffer_init(&name, 1 << 12);
-    pgc_buffer_init(&sql, 1 << 12);
-    const char *schema = table->object.schema ? table->object.schema->object.name : "pg_catalog";
-    pgc_quote_qualified(&name, schema, table->object.name);
-    pgc_buffer_format(&sql, "LOCK TABLE ONLY %s IN ACCESS SHARE MODE NOWAIT", name.data ? name.data : "");
-    int result = pgc_buffer_check(&name, err);
-    if (result == 0)
-        result = pgc_buffer_check(&sql, err);
-    if (result == 0 && pgc_execute(reader->conn, sql.data, err)) {
-        result = -1;
-        if (strcmp(err->sqlstate, "55P03") == 0) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "could not obtain lock on relation \"%s.%s\"", schema, table->object.name);
-            pgconvoy_error_hint(err, "another session has asked for an ACCESS EXCLUSIVE lock on the table since the dump began; dump again when it is done");
-        }
-    }
-    pgc_buffer_free(&name);
-    pgc_buffer_free(&sql);
-    return result;
-}
-
 static int do_job(reader *reader, const pgc_data_job *job, pgconvoy_error *err)
 {
     run *run = reader->run;
-    if (!reader->alone && lock_table(reader, job->entry, err))
+    if (!reader->alone && pgc_data_session_lock(reader->conn, job->entry, err))
         return -1;
     reader->data = job->part_count > 1 ? pgc_archive_begin_part(run->writer, job->entry, job->part, job->part_count, err)
                                        : pgc_archive_begin_data(run->writer, job->entry, err);
     if (!reader->data)
         return -1;
     pgc_data_target target = {into_archive, large_object_into_archive, reader};
-    int result = pgc_data_read_blocks(run->catalog, reader->conn, job->entry, job->blocks, &target, &reader->totals, err);
+    int result = reader->ahead ? pgc_data_ahead_read(reader->ahead, job->entry, &target, &reader->totals, err)
+                               : pgc_data_read_blocks(run->catalog, reader->conn, job->entry, job->blocks, &target, &reader->totals, err);
     pgconvoy_error ignored = {0};
     if (pgc_archive_end_data(reader->data, result ? &ignored : err))
         result = -1;
@@ -183,17 +154,16 @@ static int do_jobs(reader *reader, pgconvoy_error *err)
 
 /* ------------------------------------------------------------------ several sessions */
 
-/* A session of its own; it makes no plans with workers, whose rows would come in another order each time. */
 static int open_session(reader *reader, pgconvoy_error *err)
 {
-    reader->conn = pgc_catalog_session(reader->run->catalog, err);
+    reader->conn = pgc_data_session_open(reader->run->catalog, err);
     if (!reader->conn)
         return -1;
     PGcancel *cancel = PQgetCancel(reader->conn);
     if (!cancel)
         return pgc_error_out_of_memory(err);
     set_cancel(reader, cancel);
-    return pgc_execute(reader->conn, "SET max_parallel_workers_per_gather = 0", err);
+    return 0;
 }
 
 static void *work(void *arg)
@@ -262,10 +232,12 @@ static int run_together(run *run, int sessions, pgconvoy_error *err)
     return run->failed ? -1 : 0;
 }
 
-static int run_alone(run *run, pgconvoy_error *err)
+static int run_alone(run *run, pgc_data_ahead *ahead, pgconvoy_error *err)
 {
-    reader reader = {.run = run, .conn = pgc_catalog_connection(run->catalog), .alone = true};
-    return do_jobs(&reader, err);
+    reader reader = {.run = run, .conn = pgc_catalog_connection(run->catalog), .alone = true, .ahead = ahead};
+    int result = ahead ? do_jobs(&reader, err) : -1;
+    pgc_data_ahead_free(ahead);
+    return result;
 }
 
 int pgc_data_write_all(pgc_catalog *catalog, pgc_entries *entries, bool (*wanted)(void *arg, const pgc_entry *entry), void *arg, pgc_archive_writer *writer,
@@ -279,7 +251,7 @@ int pgc_data_write_all(pgc_catalog *catalog, pgc_entries *entries, bool (*wanted
     if (result == 0 && sessions > run.plan.count)
         sessions = run.plan.count;
     if (result == 0)
-        result = sessions > 1 ? run_together(&run, sessions, err) : run_alone(&run, err);
+        result = sessions > 1 ? run_together(&run, sessions, err) : run_alone(&run, pgc_data_ahead_new(catalog, entries, wanted, arg, err), err);
     if (totals)
         *totals = totals_of(&run);
     free(run.readers);

@@ -29,6 +29,14 @@ typedef struct pgc_data_source {
 int pgc_data_read_blocks(pgc_catalog *catalog, PGconn *conn, const pgc_entry *entry, pgc_block_range blocks, const pgc_data_target *target,
                          pgc_data_totals *totals, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* A further session of the dump: it sees the catalog's snapshot, and makes no plans with workers, whose rows would come in another order each time. */
+PGconn *pgc_data_session_open(pgc_catalog *catalog, pgconvoy_error *err) PGC_MUST_CHECK;
+/*
+ * Locks the table of an entry, where it has one, for a further session. The catalog's own session holds a lock on the table already: when another session waits for an exclusive one, a second request of ours
+ * would queue behind it, and it behind us. So this one does not wait.
+ */
+int pgc_data_session_lock(PGconn *conn, const pgc_entry *entry, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* The table or partition root that the rows are loaded into. */
 const pgc_relation *pgc_data_target_table(const pgc_data_source *source);
 /* Whether the entry's bytes are INSERT commands. */

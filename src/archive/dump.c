@@ -1,6 +1,7 @@
 /* A whole dump: the catalog is read and ordered, becomes entries, and they are written as text or into an archive. */
 #include "archive/dump_internal.h"
 
+#include "archive/data_ahead.h"
 #include "archive/output.h"
 #include "base/clock.h"
 #include "catalog/catalog.h"
@@ -163,17 +164,12 @@ static bool has_written_data(void *arg, const pgc_entry *entry)
     return entry->has_data && (pgc_script_writes(((dump *)arg)->script, entry) & PGC_WRITES_DATA) != 0;
 }
 
-static int read_data(void *arg, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err)
-{
-    dump *dump = arg;
-    return pgc_data_read(dump->catalog, pgc_catalog_connection(dump->catalog), entry, target, &dump->totals, err);
-}
-
 /* ------------------------------------------------------------------ plain SQL */
 
 /* Where the text goes: an output that has its name when it is whole, or the end of a file that has it already. */
 typedef struct plain {
     dump *dump;
+    pgc_data_ahead *ahead;
     pgc_output *output;
     FILE *appended;
 } plain;
@@ -194,7 +190,8 @@ static int plain_write(void *arg, const char *text, size_t length, pgconvoy_erro
 
 static int plain_read(void *arg, const pgc_entry *entry, const pgc_data_target *target, pgconvoy_error *err)
 {
-    return read_data(((plain *)arg)->dump, entry, target, err);
+    plain *plain = arg;
+    return pgc_data_ahead_read(plain->ahead, entry, target, &plain->dump->totals, err);
 }
 
 static int plain_open(plain *plain, pgconvoy_error *err)
@@ -229,7 +226,10 @@ static int write_plain(dump *dump, pgconvoy_error *err)
     if (plain_open(&plain, err) != 0)
         return -1;
     const pgc_script_run run = {.write = plain_write, .read_data = plain_read, .arg = &plain};
-    return plain_close(&plain, pgc_script_write(dump->script, &run, err) == 0, err);
+    plain.ahead = pgc_data_ahead_new(dump->catalog, &dump->entries, has_written_data, dump, err);
+    bool whole = plain.ahead && pgc_script_write(dump->script, &run, err) == 0;
+    pgc_data_ahead_free(plain.ahead);
+    return plain_close(&plain, whole, err);
 }
 
 /* ------------------------------------------------------------------ archives */

@@ -79,6 +79,7 @@ typedef struct pgc_dump_options {
     bool has_extra_float_digits;
     int extra_float_digits;
     int jobs;
+    bool one_session; /* one session reads the data, though a second could help */
 
     /* Says what is being done: "reading schemas". NULL: nobody listens. */
     void (*progress)(void *arg, const char *what);

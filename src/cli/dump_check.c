@@ -126,6 +126,7 @@ int cli_dump_check(cli_dump *dump, pgconvoy_error *err)
         options->statistics = false;
     if (dump->password || dump->no_password)
         options->address.prompt = dump->password ? PGC_PROMPT_ALWAYS : PGC_PROMPT_NEVER;
+    options->one_session = options->jobs == 1 || options->serializable_deferrable;
     if (options->jobs == 0)
         options->jobs = 1;
     if (take_format(dump, err) != 0 || take_compression(dump, err) != 0 || check_format(dump, err) != 0)
