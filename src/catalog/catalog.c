@@ -284,6 +284,12 @@ void pgc_catalog_close(pgc_catalog *catalog)
     free(catalog);
 }
 
+pgc_relation **pgc_catalog_relations(const pgc_catalog *catalog, int *count)
+{
+    *count = catalog->relation_count;
+    return catalog->relations;
+}
+
 PGconn *pgc_catalog_connection(pgc_catalog *catalog)
 {
     return catalog->conn;

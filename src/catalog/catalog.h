@@ -15,6 +15,7 @@
 #include "catalog/entry.h"
 #include "catalog/object.h"
 #include "catalog/options.h"
+#include "catalog/relation.h"
 
 #include <libpq-fe.h>
 
@@ -41,6 +42,9 @@ int pgc_catalog_entries(pgc_catalog *catalog, pgc_entries *entries, pgconvoy_err
  */
 int pgc_catalog_entry_dependencies(pgc_catalog *catalog, pgc_entries *entries,
                                    bool (*is_written)(void *arg, const pgc_entry *entry), void *arg, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* All relations that were read, whatever is wanted of them; columns are known of the interesting ones. */
+pgc_relation **pgc_catalog_relations(const pgc_catalog *catalog, int *count);
 
 /* The connection that holds the snapshot. */
 PGconn *pgc_catalog_connection(pgc_catalog *catalog);

@@ -69,5 +69,5 @@ const char *pgc_notes_column(const pgc_object *object, int number)
     if (object->kind != PGC_KIND_RELATION)
         return NULL;
     const pgc_relation *relation = (const pgc_relation *)object;
-    return number > 0 && number <= relation->column_count ? relation->columns[number - 1].name : NULL;
+    return number > 0 && number <= relation->column_count && !relation->columns[number - 1].dropped ? relation->columns[number - 1].name : NULL;
 }

@@ -1,6 +1,6 @@
 /*
- * --config FILE: a YAML mapping of option names to a value, or to a list for options that may be repeated. `source` and
- * `target` may stand in for the operands. An unknown name is refused.
+ * --config FILE: a YAML mapping of option names to a value, to a list for options that may be repeated, or to a mapping
+ * for those that take KEY=VALUE. `source` and `target` may stand in for the operands. An unknown name is refused.
  */
 #include "cli/cli.h"
 
@@ -53,6 +53,40 @@ static int set_value(reading *reading, const yaml_node_t *node, const pgconvoy_o
     return cli_arguments_add(reading->arguments, option, is_pipelines, value, reading->place++, err);
 }
 
+/* A list as a text: "a,b". */
+static int join(reading *reading, const yaml_node_t *list, pgc_buffer *text, pgconvoy_error *err)
+{
+    for (yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++) {
+        const yaml_node_t *node = yaml_document_get_node(&reading->document, *item);
+        if (!scalar(node))
+            return refuse(reading, node, "a list of names is expected here", err);
+        pgc_buffer_format(text, "%s%s", item > list->data.sequence.items.start ? "," : "", scalar(node));
+    }
+    return 0;
+}
+
+/* What an option takes as KEY=VALUE can be a mapping: each of its pairs is one setting. */
+static int set_pairs(reading *reading, const yaml_node_t *node, const pgconvoy_option *option, bool is_pipelines, pgconvoy_error *err)
+{
+    int result = 0;
+    for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top && result == 0; pair++) {
+        const yaml_node_t *key = yaml_document_get_node(&reading->document, pair->key), *value = yaml_document_get_node(&reading->document, pair->value);
+        if (!scalar(key) || (value->type != YAML_SEQUENCE_NODE && !scalar(value)))
+            return refuse(reading, key, "a name and its value are expected here", err);
+        pgc_buffer text;
+        pgc_buffer_init(&text, 1 << 20);
+        pgc_buffer_format(&text, "%s=%s", scalar(key), scalar(value) ? scalar(value) : "");
+        if (!scalar(value))
+            result = join(reading, value, &text, err);
+        if (result == 0)
+            result = pgc_buffer_check(&text, err);
+        if (result == 0)
+            result = cli_arguments_add(reading->arguments, option, is_pipelines, text.data, reading->place++, err);
+        pgc_buffer_free(&text);
+    }
+    return result;
+}
+
 static int set_option(reading *reading, const yaml_node_t *key, const yaml_node_t *node, pgconvoy_error *err)
 {
     const char *name = scalar(key);
@@ -74,6 +108,8 @@ static int set_option(reading *reading, const yaml_node_t *key, const yaml_node_
         snprintf(what, sizeof what, "there is no option \"%.80s\"", name);
         return refuse(reading, key, what, err);
     }
+    if (node->type == YAML_MAPPING_NODE && option->argument && strchr(option->argument, '='))
+        return set_pairs(reading, node, option, is_pipelines, err);
     if (node->type != YAML_SEQUENCE_NODE)
         return set_value(reading, node, option, is_pipelines, err);
     for (yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top; item++)

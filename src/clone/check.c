@@ -102,8 +102,18 @@ bool clone_is_present(const pgc_clone *clone, const pgc_entry *entry)
 {
     if (!clone->resumes && clone->options->if_exists == PGCONVOY_IF_EXISTS_DROP)
         return false;
-    const char *description = described(entry, "TABLE DATA") ? "TABLE" : entry->description, *space = space_of(description);
-    return space && has(clone, space, entry->schema, entry->tag) && !(clone->resumes && is_made(clone, entry, description));
+    const char *description = described(entry, "TABLE DATA") ? "TABLE" : entry->description, *space = space_of(description), *schema, *name;
+    clone_map_final(clone, entry, &schema, &name);
+    return space && has(clone, space, schema, name) && !(clone->resumes && is_made(clone, entry, description));
+}
+
+bool clone_has_relation(const pgc_clone *clone, const pgc_relation *relation)
+{
+    const char *schema, *name;
+    if (!clone->resumes && clone->options->if_exists == PGCONVOY_IF_EXISTS_DROP)
+        return false;
+    pgc_mapping_target(clone->options->mapping, relation->object.schema->object.name, relation->object.name, &schema, &name);
+    return has(clone, "relation", schema, name);
 }
 
 /* ------------------------------------------------------------------ the checks */
@@ -122,10 +132,11 @@ static int refuse_present(const pgc_clone *clone, pgconvoy_error *err)
         const pgc_entry *entry = clone->entries.items[i];
         if (may_be_there(entry) || entry->has_data || !clone_is_present(clone, entry))
             continue;
+        const char *schema, *name;
+        clone_map_final(clone, entry, &schema, &name);
         size_t length = strlen(names);
         if (count++ < SHOWN)
-            snprintf(names + length, sizeof names - length, "%s%s %s%s%s", length ? ", " : "", space_of(entry->description), entry->schema ? entry->schema : "", entry->schema ? "." : "",
-                     entry->tag);
+            snprintf(names + length, sizeof names - length, "%s%s %s%s%s", length ? ", " : "", space_of(entry->description), schema ? schema : "", schema ? "." : "", name);
     }
     if (count == 0)
         return 0;
@@ -135,6 +146,22 @@ static int refuse_present(const pgc_clone *clone, pgconvoy_error *err)
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target has objects of the same names already: %s%s", names, more);
     pgconvoy_error_hint(err, "copy into an empty database, or say --if-exists append, truncate (rows into the tables that are there) or drop (away with them), or leave them out with -T and -N");
     return -1;
+}
+
+/* A table that gets another name has its own until the end. */
+static int refuse_taken(const pgc_clone *clone, pgconvoy_error *err)
+{
+    for (int i = 0; i < clone->entries.count; i++) {
+        const pgc_entry *entry = clone->entries.items[i];
+        const pgc_relation *relation = clone_map_relation(entry);
+        if (!relation || entry->object->kind != PGC_KIND_RELATION || !clone_map_renames(clone, relation) || clone_is_present(clone, entry) || !has(clone, "relation", entry->schema, entry->tag) ||
+            (clone->resumes && is_made(clone, entry, entry->description)))
+            continue;
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target has a relation %s.%s, whose name a table that is to be renamed needs until the copy ends", entry->schema, entry->tag);
+        pgconvoy_error_hint(err, "give its schema another name, too (--map-schema), or rename what is in the target for the time of the copy");
+        return -1;
+    }
+    return 0;
 }
 
 static int check_extensions(const pgc_clone *clone, pgconvoy_error *err)
@@ -201,6 +228,8 @@ int clone_check(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     if (read_present(clone, err))
         return -1;
+    if (refuse_taken(clone, err))
+        return -1;
     if (!clone->resumes) {
         warn_of_version(clone);
         if (clone->options->if_exists == PGCONVOY_IF_EXISTS_ERROR && refuse_present(clone, err))
@@ -250,6 +279,8 @@ static int order_by_foreign_key(pgc_clone *clone, const pgc_constraint *key, pgc
 int clone_leave_out_present(pgc_clone *clone, pgconvoy_error *err)
 {
     pgc_entries *entries = &clone->entries;
+    if (clone_map_present(clone, err))
+        return -1;
     there there = {.max_id = entries->max_id};
     there.marks = pgc_arena_zalloc(clone->arena, (size_t)entries->max_id + 1);
     if (!there.marks)
@@ -258,7 +289,7 @@ int clone_leave_out_present(pgc_clone *clone, pgconvoy_error *err)
     for (int i = 0; i < entries->count; i++) {
         pgc_entry *entry = entries->items[i];
         if (entry->has_data || (!rows_only && !may_be_there(entry)) || described(entry, "EXTENSION") || described(entry, "PROCEDURAL LANGUAGE") ||
-            !(clone_is_present(clone, entry) || (rows_only && hangs_on_there(&there, entry))))
+            !(clone_is_present(clone, entry) || (rows_only && (hangs_on_there(&there, entry) || clone_map_brings_no_sequence(clone, entry)))))
             continue;
         there.marks[entry->id] = 1;
         entry->state = clone;

@@ -131,7 +131,7 @@ static int set_up(pgc_clone *clone, pgconvoy_error *err)
     clone->dump.progress = on_say;
     clone->dump.warning = on_warning;
     clone->dump.arg = clone;
-    if (pgc_options_include_everything(&clone->dump) && !clone->dump.no_large_objects)
+    if (pgc_options_include_everything(&clone->dump) && !clone->dump.no_large_objects && !clone->dump.schema_only)
         clone->dump.large_objects = true;
     return connect_target(clone, err);
 }
@@ -146,9 +146,12 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     if (clone_leave_out_present(clone, err) || clone_tables_read(clone, err) || clone_plan_make(clone, err))
         return -1;
-    if (clone->options->dry_run)
+    if (clone->options->dry_run) {
+        clone_say_left_out(clone);
         return clone_plan_say(clone, err);
+    }
     say_texts(clone);
+    clone_say_left_out(clone);
     if (atomic_load(&clone->asked)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "stopped");
         return -1;
@@ -156,6 +159,8 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
     if (clone_state_begin(clone, err) || clone_state_redo(clone, err) || clone_work(clone, err) || clone_state_end(clone, err))
         return -1;
     clone_report(clone, true);
+    if (clone->options->skip_unavailable)
+        clone_say_left_out(clone);
     say_end(clone);
     return 0;
 }
@@ -179,7 +184,9 @@ static void clean_up(pgc_clone *clone)
     clone->arena = NULL;
     clone->items = NULL;
     clone->tables = NULL;
-    clone->item_count = clone->table_count = 0;
+    clone->left_out = NULL;
+    clone->needing = NULL;
+    clone->item_count = clone->table_count = clone->left_out_count = clone->left_out_capacity = clone->needing_count = clone->needing_capacity = 0;
     clone->resumes = clone->other_snapshot = false;
     clone->large_builds = clone->large_rows = 0;
     pthread_mutex_lock(&clone->lock);

@@ -5,6 +5,7 @@
 #ifndef PGC_CLONE_CLONE_H
 #define PGC_CLONE_CLONE_H
 
+#include "apply/mapping.h"
 #include "base/log.h"
 #include "catalog/options.h"
 
@@ -17,6 +18,9 @@ typedef struct pgc_clone_options {
     pgconvoy_if_exists if_exists;
     bool consistent; /* an interrupted copy that cannot see the same snapshot again copies all rows again */
     bool roles;      /* roles that the target lacks are made */
+    bool skip_unavailable; /* what the target cannot have is left out, with what needs it, and listed */
+    pgc_mapping *mapping;  /* other names, fewer columns and rows; may be NULL */
+    int64_t part_bytes;    /* larger tables are cut in ranges of about this size; 0: where it pays */
     bool dry_run;
     int64_t retry_for_us; /* how long to try again after a failure that may heal, from the last progress on */
     pgconvoy_log *log;

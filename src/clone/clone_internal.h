@@ -25,17 +25,30 @@ typedef enum clone_kind {
 /* A table whose rows are copied. */
 typedef struct clone_table {
     const pgc_relation *relation;
-    const char *condition;  /* WHERE …, or NULL */
+    const char *condition;  /* of its rows, for WHERE; or NULL */
     const char *text_types; /* those for which rows go as text; NULL: binary */
     int64_t bytes, blocks;
     bool is_heap;
     bool is_ours;      /* made by this copy, so that it may be emptied */
+    bool is_there;          /* the target had it */
     bool is_torn;      /* some of its ranges are there, and do not fit the others */
     bool through_root; /* rows go into the root of its partitions */
     int parts;
     atomic_int parts_left;
     atomic_int_least64_t rows_copied, bytes_copied, begun_us, ended_us;
 } clone_table;
+
+/* Not copied, and why. */
+typedef struct clone_left_out {
+    const pgc_entry *entry;
+    const char *why;
+} clone_left_out;
+
+/* Something that needs a column that is not copied: its catalog row. */
+typedef struct clone_needing {
+    uint32_t class_oid, oid;
+    const char *column; /* "a.t.c" */
+} clone_needing;
 
 /* What is done in one go: one for each entry, at the same place. */
 typedef struct clone_item {
@@ -75,6 +88,10 @@ struct pgc_clone {
     bool other_snapshot;      /* and it saw another one */
     clone_names finished_items; /* by key */
     clone_names present;      /* what the target has: "kind schema.name" */
+    clone_left_out *left_out; /* in the order found */
+    int left_out_count, left_out_capacity;
+    clone_needing *needing;
+    int needing_count, needing_capacity;
 
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t changed;
@@ -103,6 +120,40 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* c
 int clone_plan_make(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* items, when it is known what the target has and what is finished */
 int clone_plan_say(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* --dry-run */
 
+/* ---- left_out.c: what is not copied. Keeps the entry and a copy of why; clone_leave_out_all then takes it off the entries, with all that needs it. */
+int clone_leave_out(pgc_clone *clone, const pgc_entry *entry, const char *why, pgconvoy_error *err) PGC_MUST_CHECK;
+int clone_leave_out_all(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+void clone_say_left_out(const pgc_clone *clone);
+/* "table a.t", into name. */
+const char *clone_entry_name(const pgc_entry *entry, char *name, size_t size);
+
+/* ---- map_columns.c: tables of which only some columns or rows are copied */
+int clone_map_catalog(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* checks the mapping by the catalog; away with the columns that are not wanted */
+int clone_map_leave_out(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* what needs those */
+/* The mapping of a table's column: its own, or of the ancestor from which it has the column. NULL: none. */
+const pgc_mapped_table *clone_map_of_column(const pgc_clone *clone, const pgc_relation *relation, const char *column);
+
+/* ---- map_schemas.c: schemas under other names, in all that is defined */
+int clone_map_schemas(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* A further entry, the first of all. */
+int clone_map_make_schema(pgc_clone *clone, const char *schema, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- map.c: other names in the target */
+int clone_map_entries(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Entries of tables that the target has under their new names speak of those. */
+int clone_map_present(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The names that it has at the end: of an entry's table or the like, or the entry's own. */
+void clone_map_final(const pgc_clone *clone, const pgc_entry *entry, const char **schema, const char **name);
+/* The relation that an entry makes, or whose rows it brings; or NULL. */
+const pgc_relation *clone_map_relation(const pgc_entry *entry);
+/* It makes a sequence of a table that the target has under its new name, and so has one. */
+bool clone_map_brings_no_sequence(const pgc_clone *clone, const pgc_entry *entry);
+bool clone_map_renames(const pgc_clone *clone, const pgc_relation *relation);
+/* Appends the commands that give tables and columns that this copy has made their new names. */
+void clone_map_rename(const pgc_clone *clone, pgc_buffer *sql);
+/* Appends a table's name on the target while the copy is at work. */
+void clone_map_append(const pgc_clone *clone, const pgc_relation *relation, pgc_buffer *sql);
+
 /* ---- tables.c: sizes and types of the tables whose rows are copied, and how they are cut */
 int clone_tables_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 clone_table *clone_tables_find(const pgc_clone *clone, const pgc_relation *relation);
@@ -124,6 +175,8 @@ int clone_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 int clone_leave_out_present(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 bool clone_is_left_out(const pgc_entry *entry);
 bool clone_is_present(const pgc_clone *clone, const pgc_entry *entry);
+/* Does the target have it, under the name that it has there at the end? */
+bool clone_has_relation(const pgc_clone *clone, const pgc_relation *relation);
 
 /* ---- roles.c */
 int clone_roles_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* refuses, or makes them when asked to */

@@ -73,10 +73,6 @@ int clone_entry_depend(pgc_clone *clone, pgc_entry *entry, int id)
     return 0;
 }
 
-static void append_table(pgc_buffer *sql, const pgc_relation *table)
-{
-    pgc_quote_qualified(sql, table->object.schema->object.name, table->object.name);
-}
 
 /* ------------------------------------------------------------------ keys */
 
@@ -134,7 +130,7 @@ static int split_key(pgc_clone *clone, pgc_entry *entry, pgconvoy_error *err)
     pgc_buffer_text(&build, "CREATE UNIQUE INDEX ");
     pgc_quote_identifier(&build, key->object.name);
     pgc_buffer_text(&build, " ON ");
-    append_table(&build, key->relation);
+    clone_map_append(clone, key->relation, &build);
     pgc_buffer_text(&build, " USING btree ");
     append_columns(&build, index, 0, index->key_count);
     if (index->key_count < index->column_count) {
@@ -143,7 +139,7 @@ static int split_key(pgc_clone *clone, pgc_entry *entry, pgconvoy_error *err)
     }
     pgc_buffer_text(&build, index->nulls_not_distinct ? " NULLS NOT DISTINCT;\n" : ";\n");
     pgc_buffer_text(&attach, "ALTER TABLE ONLY ");
-    append_table(&attach, key->relation);
+    clone_map_append(clone, key->relation, &attach);
     pgc_buffer_text(&attach, " ADD CONSTRAINT ");
     pgc_quote_identifier(&attach, key->object.name);
     pgc_buffer_format(&attach, " %s USING INDEX ", key->type == 'p' ? "PRIMARY KEY" : "UNIQUE");
@@ -196,7 +192,7 @@ static int split_foreign_key(pgc_clone *clone, pgc_entry *entry, pgconvoy_error 
     pgc_buffer_append(&add, entry->create, length - 2);
     pgc_buffer_text(&add, not_valid);
     pgc_buffer_text(&check, "ALTER TABLE ONLY ");
-    append_table(&check, key->relation);
+    clone_map_append(clone, key->relation, &check);
     pgc_buffer_text(&check, " VALIDATE CONSTRAINT ");
     pgc_quote_identifier(&check, key->object.name);
     pgc_buffer_text(&check, ";\n");
@@ -223,7 +219,7 @@ static int add_analyze(pgc_clone *clone, const clone_table *table, const pgc_ent
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
     pgc_buffer_text(&sql, "ANALYZE ");
-    append_table(&sql, table->relation);
+    clone_map_append(clone, table->relation, &sql);
     pgc_buffer_text(&sql, ";\n");
     int result = pgc_buffer_check(&sql, err);
     pgc_entry *entry = result == 0 ? clone_entry_add(clone, "ANALYZE", data->tag, data->schema, sql.data, &table->relation->object.id, 1) : NULL;
@@ -245,7 +241,7 @@ static int analyze_view(pgc_clone *clone, pgc_entry *entry, pgconvoy_error *err)
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
     pgc_buffer_format(&sql, "%sANALYZE ", entry->create);
-    append_table(&sql, ((const pgc_table_data *)entry->object)->relation);
+    clone_map_append(clone, ((const pgc_table_data *)entry->object)->relation, &sql);
     pgc_buffer_text(&sql, ";\n");
     int result = pgc_buffer_check(&sql, err);
     if (result == 0 && !(entry->create = pgc_arena_strdup(clone->entries.arena, sql.data)))

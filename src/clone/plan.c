@@ -83,7 +83,8 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
     }
     /* A standby has no rows of unlogged tables. */
     clone->dump.no_unlogged_table_data |= pgc_catalog_is_standby(clone->catalog);
-    if (take_snapshot(clone, err) || pgc_catalog_read(clone->catalog, err) || pgc_catalog_order(clone->catalog, err) || pgc_entries_init(&clone->entries, err))
+    if (take_snapshot(clone, err) || pgc_catalog_read(clone->catalog, err) || pgc_catalog_order(clone->catalog, err) || clone_map_catalog(clone, err) ||
+        pgc_entries_init(&clone->entries, err))
         return -1;
     clone->has_entries = true;
     if (pgc_catalog_entries(clone->catalog, &clone->entries, err) || add_specials(clone, err))
@@ -101,7 +102,9 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
         if (is_written(clone, entries->items[i]))
             entries->items[kept++] = entries->items[i];
     entries->count = kept;
-    return 0;
+    if (clone_map_entries(clone, err) || clone_map_leave_out(clone, err) || clone_leave_out_all(clone, err))
+        return -1;
+    return make_script(clone, err);
 }
 
 /* ------------------------------------------------------------------ items */
@@ -172,7 +175,8 @@ static int cut_tables(pgc_clone *clone, pgconvoy_error *err)
         if (!table)
             continue;
         entry->data_size = table->bytes;
-        table->is_ours = !clone_is_present(clone, entry) && !table->condition && !table->relation->object.extension_member;
+        table->is_there = clone_is_present(clone, entry);
+        table->is_ours = !table->is_there && !((const pgc_table_data *)entry->object)->filter && !table->relation->object.extension_member;
         table->through_root = entry->create && strncmp(entry->create, "-- load via partition root ", 27) == 0;
         table->parts = clone_tables_parts(clone, table);
         atomic_store(&table->parts_left, table->parts);
@@ -236,7 +240,7 @@ static void mark(pgc_clone *clone)
             section = item->entry->section;
         item->pre_data = section == PGC_SECTION_PRE_DATA && pgc_entry_pass(item->entry) == PGC_PASS_MAIN && item->kind == CLONE_DEFINITION;
         item->done = is_special(item->entry) || clone_is_left_out(item->entry) || clone_names_have(&clone->finished_items, item->key);
-        if (item->done && item->kind == CLONE_ROWS)
+        if (item->done && item->kind == CLONE_ROWS && item->table)
             atomic_fetch_sub(&item->table->parts_left, 1);
     }
 }

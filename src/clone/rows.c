@@ -64,12 +64,17 @@ static void append_source(const clone_item *item, pgc_buffer *sql)
         append_columns(relation, sql, false);
         pgc_buffer_text(sql, " FROM ONLY ");
         pgc_quote_qualified(sql, schema, name);
+        const char *joint = " WHERE";
+        if (item->first_block >= 0) {
+            pgc_buffer_format(sql, "%s ctid >= '(%lld,0)'", joint, (long long)item->first_block);
+            joint = " AND";
+        }
+        if (item->end_block >= 0) {
+            pgc_buffer_format(sql, "%s ctid < '(%lld,0)'", joint, (long long)item->end_block);
+            joint = " AND";
+        }
         if (table->condition)
-            pgc_buffer_format(sql, " %s", table->condition);
-        if (item->first_block >= 0)
-            pgc_buffer_format(sql, " WHERE ctid >= '(%lld,0)'", (long long)item->first_block);
-        if (item->end_block >= 0)
-            pgc_buffer_format(sql, " %s ctid < '(%lld,0)'", item->first_block >= 0 ? "AND" : "WHERE", (long long)item->end_block);
+            pgc_buffer_format(sql, "%s (%s)", joint, table->condition);
         pgc_buffer_text(sql, ")");
     } else {
         pgc_quote_qualified(sql, schema, name);

@@ -120,20 +120,27 @@ static void append_names(pgc_buffer *out, const char *option, const pgc_names *n
 /* What was asked for, as text: a run that goes on must be asked for the same. */
 static int describe_choice(const pgc_clone *clone, pgc_buffer *out, pgconvoy_error *err)
 {
-    const pgc_dump_options *dump = &clone->dump;
+    const pgc_dump_options *dump = &clone->options->dump;
     const struct {
         bool given;
         const char *name;
-    } flags[] = {{dump->no_owner, "-O"}, {dump->no_acl, "-x"}, {dump->no_comments, "--no-comments"}, {dump->no_publications, "--no-publications"},
-                 {dump->no_subscriptions, "--no-subscriptions"}, {dump->no_security_labels, "--no-security-labels"}, {dump->no_tablespaces, "--no-tablespaces"},
-                 {dump->no_large_objects, "--no-large-objects"}};
+    } flags[] = {{dump->no_owner, "-O"}, {dump->no_acl, "-x"}, {dump->schema_only, "-s"}, {dump->data_only, "-a"}, {dump->large_objects, "-b"}, {dump->no_large_objects, "-B"},
+                 {dump->no_comments, "--no-comments"}, {dump->no_policies, "--no-policies"}, {dump->no_publications, "--no-publications"}, {dump->no_subscriptions, "--no-subscriptions"},
+                 {dump->no_security_labels, "--no-security-labels"}, {dump->no_tablespaces, "--no-tablespaces"}, {dump->no_table_access_method, "--no-table-access-method"},
+                 {dump->no_toast_compression, "--no-toast-compression"}, {dump->no_unlogged_table_data, "--no-unlogged-table-data"}, {clone->options->skip_unavailable, "--skip-unavailable"}};
+    const struct {
+        const pgc_names *names;
+        const char *name;
+    } lists[] = {{&dump->include_tables, "-t"}, {&dump->exclude_tables, "-T"}, {&dump->include_schemas, "-n"}, {&dump->exclude_schemas, "-N"}, {&dump->include_extensions, "-e"},
+                 {&dump->exclude_extensions, "--exclude-extension"}, {&dump->include_tables_and_children, "--table-and-children"},
+                 {&dump->exclude_tables_and_children, "--exclude-table-and-children"}, {&dump->exclude_table_data, "--exclude-table-data"},
+                 {&dump->exclude_table_data_and_children, "--exclude-table-data-and-children"}};
     static const char *const if_exists[] = {"error", "append", "truncate", "drop"};
-    append_names(out, "-t", &dump->include_tables);
-    append_names(out, "-T", &dump->exclude_tables);
-    append_names(out, "-n", &dump->include_schemas);
-    append_names(out, "-N", &dump->exclude_schemas);
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        append_names(out, lists[i].name, lists[i].names);
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
         pgc_buffer_format(out, "%s%s", flags[i].given ? flags[i].name : "", flags[i].given ? " " : "");
+    pgc_mapping_describe(clone->options->mapping, out);
     pgc_buffer_format(out, "--if-exists %s", if_exists[clone->options->if_exists]);
     return pgc_buffer_check(out, err);
 }
@@ -256,8 +263,10 @@ void clone_state_mark(const pgc_clone *clone, pgc_buffer *sql, const int *places
 int clone_state_end(pgc_clone *clone, pgconvoy_error *err)
 {
     pgc_buffer sql;
-    pgc_buffer_init(&sql, 1 << 16);
-    pgc_buffer_text(&sql, "SET synchronous_commit = on; DELETE FROM pgconvoy.copy_item WHERE name = ");
+    pgc_buffer_init(&sql, 1 << 26);
+    pgc_buffer_text(&sql, "SET synchronous_commit = on; ");
+    clone_map_rename(clone, &sql);
+    pgc_buffer_text(&sql, "DELETE FROM pgconvoy.copy_item WHERE name = ");
     pgc_quote_literal(&sql, clone->options->name);
     pgc_buffer_text(&sql, "; DELETE FROM pgconvoy.copy WHERE name = ");
     pgc_quote_literal(&sql, clone->options->name);

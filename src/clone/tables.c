@@ -7,9 +7,11 @@
 #include "postgres/connection.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 #define TID_RANGE_SCAN_VERSION 140000
 #define LEAST_PART_BYTES       ((int64_t)32 << 20)
+#define MOST_PARTS             1000
 
 static const char table_query[] =
     "WITH RECURSIVE base(oid, final) AS ("
@@ -54,6 +56,38 @@ clone_table *clone_tables_find(const pgc_clone *clone, const pgc_relation *relat
     return find(clone, relation->object.oid);
 }
 
+static void append_condition(pgc_buffer *condition, const char *more)
+{
+    if (!more)
+        return;
+    if (condition->length > 0)
+        pgc_buffer_text(condition, " AND ");
+    pgc_buffer_format(condition, "(%s\n)", more); /* a line end, lest a comment at its end hide the parenthesis */
+}
+
+/* A condition for a table is one for its partitions and children. */
+static void append_mapped_conditions(const pgc_clone *clone, const pgc_relation *relation, pgc_buffer *condition)
+{
+    const pgc_mapped_table *mapped = pgc_mapping_table(clone->options->mapping, relation->object.schema->object.name, relation->object.name);
+    append_condition(condition, mapped ? mapped->where : NULL);
+    for (int i = 0; i < relation->parent_count; i++)
+        append_mapped_conditions(clone, relation->parents[i], condition);
+}
+
+/* filter: that of an extension's table, "WHERE …". */
+static int set_condition(pgc_clone *clone, clone_table *table, const char *filter, pgconvoy_error *err)
+{
+    pgc_buffer condition;
+    pgc_buffer_init(&condition, 1 << 24);
+    append_condition(&condition, filter && strncasecmp(filter, "WHERE ", 6) == 0 ? filter + 6 : filter);
+    append_mapped_conditions(clone, table->relation, &condition);
+    int result = pgc_buffer_check(&condition, err);
+    if (result == 0 && condition.length > 0 && !(table->condition = pgc_arena_strdup(clone->arena, condition.data)))
+        result = pgc_error_out_of_memory(err);
+    pgc_buffer_free(&condition);
+    return result;
+}
+
 static int list(pgc_clone *clone, pgconvoy_error *err)
 {
     clone->tables = pgc_arena_zalloc(clone->arena, sizeof *clone->tables * (size_t)(clone->entries.count + 1));
@@ -65,8 +99,9 @@ static int list(pgc_clone *clone, pgconvoy_error *err)
             continue;
         clone_table *table = &clone->tables[clone->table_count++];
         table->relation = ((const pgc_table_data *)entry->object)->relation;
-        table->condition = ((const pgc_table_data *)entry->object)->filter;
         table->parts = 1;
+        if (set_condition(clone, table, ((const pgc_table_data *)entry->object)->filter, err))
+            return -1;
     }
     qsort(clone->tables, (size_t)clone->table_count, sizeof *clone->tables, compare);
     return 0;
@@ -114,7 +149,10 @@ int clone_tables_read(pgc_clone *clone, pgconvoy_error *err)
 int clone_tables_parts(const pgc_clone *clone, const clone_table *table)
 {
     int jobs = clone->options->jobs;
-    if (jobs < 2 || !table->is_heap || !table->is_ours || table->through_root || table->blocks < 2 || pgc_catalog_server_version(clone->catalog) < TID_RANGE_SCAN_VERSION)
+    int64_t asked = clone->options->part_bytes;
+    if (asked > 0 && table->is_heap && table->is_ours && !table->through_root && table->blocks >= 2 && pgc_catalog_server_version(clone->catalog) >= TID_RANGE_SCAN_VERSION)
+        return (int)(table->bytes / asked < MOST_PARTS ? (table->bytes + asked - 1) / asked : MOST_PARTS) ? : 1;
+    if (jobs < 2 || asked > 0 || !table->is_heap || !table->is_ours || table->through_root || table->blocks < 2 || pgc_catalog_server_version(clone->catalog) < TID_RANGE_SCAN_VERSION)
         return 1;
     double work = 0;
     for (int i = 0; i < clone->table_count; i++)
