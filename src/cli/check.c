@@ -91,11 +91,12 @@ static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job j
     free(dir);
     if (!asked->state_dir)
         return -1;
-    if (job == PGC_CHECK_COPY && target && pgc_connection_is_uri(target) && !asked->settings.publication)
-        job = PGC_CHECK_CLONE;
     static const struct {
         const char *option, *item;
-    } answers[] = {{"roles", "roles"}, {"no-tablespaces", "tablespaces"}};
+    } answers[] = {{"roles", "roles"},
+                   {"no-tablespaces", "tablespaces"},
+                   {"skip-unavailable", "tablespaces"},
+                   {"skip-unavailable", "extensions"}};
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
         if (cli_setting_value(arguments, answers[i].option) && add_skip(asked, answers[i].item, err))
             return -1;
@@ -125,6 +126,40 @@ static void free_asked(asked *asked)
     pgc_options_free(&asked->settings);
 }
 
+static int refuse_failed(const pgc_check_report *report, pgconvoy_error *err)
+{
+    for (int i = 0; i < report->count; i++) {
+        const pgc_check_result *result = &report->results[i];
+        if (result->status != PGC_CHECK_FAILED || result->overruled || strstr(result->item, "_connection"))
+            continue;
+        const pgc_check_finding *finding = &result->findings[0];
+        for (int j = 0; j < result->count; j++)
+            if (result->findings[j].status == PGC_CHECK_FAILED)
+                finding = &result->findings[j];
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s", finding->says);
+        pgconvoy_error_hint(err, "%s; pgconvoy check looks at all else, --skip-check %s begins in spite of it",
+                            finding->mend ? finding->mend : "mend it", result->item);
+        return -1;
+    }
+    return 0;
+}
+
+int cli_check_at_start(const cli_arguments *arguments, pgc_check_job job, pgconvoy_error *err)
+{
+    asked asked = {0};
+    pgc_check_report report = {0};
+    int result = ask_for(&asked, arguments, job, err);
+    asked.options.at_start = true;
+    if (result == 0)
+        result = pgc_check_run(&asked.options, &report, err);
+    if (result == 0)
+        result = refuse_failed(&report, err);
+    if (report.arena)
+        pgc_check_report_free(&report);
+    free_asked(&asked);
+    return result;
+}
+
 bool cli_wants_colours(void)
 {
     const char *no_colour = getenv("NO_COLOR");
@@ -141,15 +176,25 @@ int cli_print(const pgc_buffer *text, pgconvoy_error *err)
     return -1;
 }
 
+/* A copy of a database into PostgreSQL is a clone, but for what a publication has (copy.c). */
+static pgc_check_job job_asked_for(const cli_arguments *arguments)
+{
+    const char *name = cli_setting_value(arguments, "for");
+    pgc_check_job job = name ? pgc_check_job_named(name) : PGC_CHECK_SYNC;
+    bool of_pipeline = cli_setting_value(arguments, "publication") || cli_setting_value(arguments, "slot") ||
+                       cli_setting_value(arguments, "partitions");
+    bool is_server = arguments->operand_count > 1 && pgc_connection_is_uri(arguments->operands[1]);
+    return job == PGC_CHECK_COPY && is_server && !of_pipeline ? PGC_CHECK_CLONE : job;
+}
+
 int cli_run_check(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err)
 {
     (void)command;
     asked asked = {0};
     pgc_check_report report = {0};
-    const char *job = cli_setting_value(arguments, "for");
     pgc_buffer out;
     pgc_buffer_init(&out, (size_t)1 << 30);
-    int result = ask_for(&asked, arguments, job ? pgc_check_job_named(job) : PGC_CHECK_SYNC, err);
+    int result = ask_for(&asked, arguments, job_asked_for(arguments), err);
     if (result == 0)
         result = pgc_check_run(&asked.options, &report, err);
     if (result == 0) {

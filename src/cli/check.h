@@ -10,6 +10,12 @@
 int cli_pipeline_settings(const cli_arguments *arguments, pgc_options *settings, pgconvoy_error *err) PGC_MUST_CHECK;
 pgc_choice cli_choice(const pgc_options *settings);
 
+/*
+ * Before a job: refuses what would stop it and what it does not refuse by itself at once, but for the items of
+ * --skip-check. An end that is out of reach is left to the job to say.
+ */
+int cli_check_at_start(const cli_arguments *arguments, pgc_check_job job, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* Colours are for a terminal, where NO_COLOR is not set. */
 bool cli_wants_colours(void);
 /* All of text to standard output. */

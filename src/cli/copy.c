@@ -1,6 +1,7 @@
 /*
  * copy: into a PostgreSQL server the whole database, schema and rows, is cloned (src/clone); into all other targets, and where a publication chooses what is copied, rows go through the pipeline as those of a sync do.
  */
+#include "cli/check.h"
 #include "cli/console.h"
 #include "cli/copy_options.h"
 #include "cli/stop_signals.h"
@@ -95,6 +96,8 @@ int cli_run_copy(const cli_command *command, cli_arguments *arguments, pgconvoy_
         result = pgc_connection_check_uri(arguments->operands[0], err) || pgc_connection_check_uri(arguments->operands[1], err) ? -1 : 0;
     if (result == 0)
         result = cli_copy_options_set(&copy.options, arguments, err);
+    if (result == 0)
+        result = cli_check_at_start(arguments, PGC_CHECK_CLONE, err);
     if (result == 0)
         result = run_clone(&copy, err);
     cli_copy_options_free(&copy.options);

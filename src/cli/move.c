@@ -1,5 +1,6 @@
 /* sync, stream, and copy through the pipeline: a pipeline run until it is done or a signal asks it to stop. */
 #include "cli/cli.h"
+#include "cli/check.h"
 #include "cli/console.h"
 #include "cli/progress.h"
 #include "cli/stop_signals.h"
@@ -77,6 +78,11 @@ static int set_options(pgconvoy_pipeline *pipeline, const cli_arguments *argumen
     return 0;
 }
 
+static pgc_check_job job_of(pgconvoy_action action)
+{
+    return action == PGCONVOY_COPY ? PGC_CHECK_COPY : action == PGCONVOY_STREAM ? PGC_CHECK_STREAM : PGC_CHECK_SYNC;
+}
+
 int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err)
 {
     move move = {0};
@@ -88,6 +94,8 @@ int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_
         goto done;
     move.pipeline = pgconvoy_pipeline_new(arguments->operands[0], arguments->operands[1], err);
     if (!move.pipeline || set_options(move.pipeline, arguments, err) != 0)
+        goto done;
+    if (cli_check_at_start(arguments, job_of(command->action), err) != 0)
         goto done;
     pgconvoy_pipeline_on_log(move.pipeline, cli_console_log, move.console);
     pgconvoy_pipeline_on_progress(move.pipeline, cli_console_interval_ms(move.console), on_progress, &move);

@@ -8,17 +8,17 @@ static const char *const level_choices[] = {"debug", "info", "warning", "error",
 
 const cli_option cli_options[] = {
     {{"config", 0, "FILE", "none", "the same settings as YAML; what the command line says wins"},
-     CLI_MOVE | CLI_DROP,
+     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP,
      NULL},
     {{"progress", 0, "auto|tty|plain|json|none", "auto",
       "progress on standard error; auto is a live view on a terminal, else lines"},
      CLI_MOVE,
      progress_choices},
     {{"log-format", 0, "text|json", "text", "how the log on standard error is written"},
-     CLI_MOVE | CLI_DROP | CLI_STATUS,
+     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_STATUS,
      format_choices},
     {{"log-level", 0, "debug|info|warning|error", "info", "the least important lines that are written"},
-     CLI_MOVE | CLI_DROP,
+     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP,
      level_choices},
     {{"index-jobs", 0, "N", "as --jobs", "indexes of larger tables built at once"}, CLI_COPY, NULL},
     {{"consistent", 0, NULL, "off", "an interrupted copy of a source that has changed since copies all rows again"}, CLI_COPY, NULL},
@@ -53,8 +53,15 @@ const cli_option cli_options[] = {
     {{"no-toast-compression", 0, NULL, "off", "no compression methods of columns"}, CLI_COPY, NULL},
     {{"for", 0, "sync|stream|copy|subscribe|link", "sync", "what is to be done"}, CLI_CHECK, job_choices},
     {{"skip-check", 0, "ITEM[,ITEM]", "none", "begin although these items of a check fail; may be repeated"}, CLI_MOVE | CLI_CHECK, NULL},
+    {{"into", 0, "SCHEMA", "the source's database name", "the schema of the target for the foreign tables"}, CLI_LINK, NULL},
+    {{"materialize", 0, "NAME=TABLE|QUERY", "none", "a copy of a linked table or of a query, refreshed when it is there already; may be repeated"}, CLI_LINK, NULL},
+    {{"writable", 0, NULL, "off", "the foreign tables may be written"}, CLI_LINK, NULL},
+    {{"via", 0, "WORDS", "as we do", "how the target's server reaches the source: \"host=… port=…\""}, CLI_LINK | CLI_SUBSCRIBE, NULL},
+    {{"password-file", 0, "FILE", "none", "the password for the source that the target keeps; the first line of FILE"}, CLI_LINK | CLI_SUBSCRIBE, NULL},
+    {{"password", 'W', NULL, "off", "ask for that password"}, CLI_LINK | CLI_SUBSCRIBE, NULL},
+    {{"drop", 0, NULL, "off", "undo it"}, CLI_LINK | CLI_SUBSCRIBE, NULL},
     {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_STATUS | CLI_CHECK, NULL},
-    {{"help", 0, NULL, NULL, "this text"}, CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_CHECK, NULL},
+    {{"help", 0, NULL, NULL, "this text"}, CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN | CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_CHECK, NULL},
     {{.name = NULL}, 0, NULL},
 };
 
@@ -65,6 +72,9 @@ static unsigned kinds_of(const pgconvoy_option *option)
         const char *name;
         unsigned kinds;
     } others[] = {
+        {"table", CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN},        {"exclude-table", CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN},
+        {"schema", CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN},       {"exclude-schema", CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN},
+        {"dry-run", CLI_LINK | CLI_SUBSCRIBE},
         {"name", CLI_DROP}, {"publication", CLI_DROP}, {"slot", CLI_DROP}, {"state-dir", CLI_DROP | CLI_STATUS}};
     unsigned kinds = CLI_MOVE;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)

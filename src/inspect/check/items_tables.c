@@ -93,7 +93,7 @@ const check_item pgc_check_table_items[] = {
     {.name = "sequences",
      .jobs = MOVES | DEFINES,
      .passed = "no sequence is nearly used up",
-     .sql = "SELECT CASE WHEN used >= 1 THEN 'failed' ELSE 'warned' END, format('sequence %I.%I has used %s %% of its "
+     .sql = "SELECT 'warned', format('sequence %I.%I has used %s %% of its "
             "values', schemaname, sequencename, round(100 * used, 1)), "
             "format(CASE WHEN data_type::text = 'bigint' THEN 'ALTER SEQUENCE %1$I.%2$I NO MAXVALUE NO MINVALUE;' ELSE "
             "'ALTER SEQUENCE %1$I.%2$I AS bigint;%3$s' END, schemaname, sequencename, "

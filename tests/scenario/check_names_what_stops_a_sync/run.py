@@ -118,7 +118,14 @@ def tables(s, source, target):
     scenario.wait_for(lambda: source.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND now() - state_change > '3.2 s'") == "1", 20, "it is idle")
     ends = [source.uri("shop"), "duckdb:" + os.path.join(s.folder, "x.duckdb")]
     found = Checked(s, *ends, status=3)
+    # a sync refuses by itself, and begins when it is told to: it then waits for that transaction's end
+    aside = ["sync", source.uri("shop"), "duckdb:" + os.path.join(s.folder, "aside.duckdb"), "-t", "numbered", "--name", "aside", "--until", "caught-up"]
+    s.pgconvoy(*aside).fails(1, ["it''s open", "--skip-check prepared_transactions"])
+    assert "pgconvoy_aside" not in source.slots(), "a slot was made"
+    run = s.pgconvoy(*aside, "--skip-check", "prepared_transactions")
+    scenario.wait_for(lambda: "pgconvoy_aside" in source.slots(), 30, "its slot is being made")
     apply(source, found.names("long_transactions", "warned", "postgres", "pg_terminate_backend") + found.names("prepared_transactions", "failed", "it''s open"), "shop")
+    run.ok()
     mends = found.names("replica_identity", "failed", ["public.heap", "public.quiet"]) + found.names("unlogged_tables", "warned", "public.fast") + found.names("sequences", "warned", "numbered_id_seq") + \
         found.names("source_collation_version", "warned", "public.sorted")
     found.names("foreign_tables", "warned", "public.far", "-T 'public.far'")
@@ -148,8 +155,9 @@ def pair(s, source, target):
         CREATE TABLE u (id int PRIMARY KEY, h hstore)""")
     target.create_database("both", "CREATE TABLE u (mine text)")
     ends = [source.uri("both"), target.uri("both")]
-    found = Checked(s, *ends, status=3)
+    found = Checked(s, *ends, "--for", "link", status=3)
     apply(target, found.names("extensions", "failed", "hstore") + found.names("column_collations", "warned", "mine"), "both")
+    Checked(s, *ends, "--for", "link", status=0).passes("extensions", "column_collations")
     found = Checked(s, *ends, status=3)
     found.passes("extensions", "column_collations", "types")
     found.names("target_tables", "failed", "public.u", "--if-exists")
