@@ -86,6 +86,22 @@ static bool is_running(const char *dir, const char *name)
 
 /* ---- one pipeline */
 
+/* Into out, which stays empty where there is no such file. When it was written. */
+static time_t read_json(const char *dir, const char *name, const char *file, pgc_buffer *out)
+{
+    pgconvoy_error err;
+    char *path = cli_state_path(dir, name, file, &err);
+    pgc_buffer_init(out, (size_t)1 << 30);
+    if (!path || cli_read_file(path, out) != 0)
+        pgc_buffer_reset(out);
+    struct stat about;
+    time_t said = path && stat(path, &about) == 0 ? about.st_mtime : 0;
+    while (out->length > 0 && out->data[out->length - 1] == '\n')
+        out->data[--out->length] = '\0';
+    free(path);
+    return said;
+}
+
 static void read_notes(const char *dir, const char *name, cli_status *status)
 {
     static const char *const keys[] = {"source", "target", "slot"};
@@ -94,17 +110,8 @@ static void read_notes(const char *dir, const char *name, cli_status *status)
         *values[i] = cli_pipeline_note(dir, name, keys[i]);
     status->name = name;
     status->running = is_running(dir, name);
-    pgconvoy_error err;
-    char *path = cli_state_path(dir, name, "status.json", &err);
-    pgc_buffer_init(&status->json, (size_t)1 << 30);
-    if (!path || cli_read_file(path, &status->json) != 0)
-        pgc_buffer_reset(&status->json);
-    struct stat about;
-    if (path && stat(path, &about) == 0)
-        status->said = about.st_mtime;
-    while (status->json.length > 0 && status->json.data[status->json.length - 1] == '\n')
-        status->json.data[--status->json.length] = '\0';
-    free(path);
+    status->said = read_json(dir, name, "status.json", &status->json);
+    read_json(dir, name, "conflicts.json", &status->conflicts);
 }
 
 /* The slot is asked for itself: what the pipeline last said may be long ago, and the slot holds WAL back meanwhile. */
@@ -125,6 +132,7 @@ static void add_pipeline(const char *dir, const char *name, bool look, bool json
     free(status.target);
     free(status.slot_option);
     pgc_buffer_free(&status.json);
+    pgc_buffer_free(&status.conflicts);
 }
 
 /* ---- the command */

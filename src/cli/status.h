@@ -13,6 +13,7 @@ typedef struct cli_status {
     bool running;
     char *source, *target, *slot_option; /* as noted; NULL: not */
     pgc_buffer json;                     /* status.json, empty where there is none */
+    pgc_buffer conflicts;                /* conflicts.json, which a sink may write; empty where there is none */
     time_t said;                         /* when that was written */
     bool looked, found;                  /* the source was asked, and answered */
     char slot[64];

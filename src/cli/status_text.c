@@ -34,16 +34,21 @@ static int64_t number_of(yaml_document_t *document, const yaml_node_t *object, c
     return strtoll(text_of(document, object, name), NULL, 10);
 }
 
-/* status.json as a document; false where there is none, or none that can be read. */
-static bool load(const cli_status *status, yaml_document_t *document)
+/* The JSON as a document; false where there is none, or none that can be read. */
+static bool load_json(const pgc_buffer *json, yaml_document_t *document)
 {
     yaml_parser_t parser;
-    if (status->json.length == 0 || !yaml_parser_initialize(&parser))
+    if (json->length == 0 || !yaml_parser_initialize(&parser))
         return false;
-    yaml_parser_set_input_string(&parser, (const unsigned char *)status->json.data, status->json.length);
+    yaml_parser_set_input_string(&parser, (const unsigned char *)json->data, json->length);
     bool loaded = yaml_parser_load(&parser, document) && yaml_document_get_root_node(document);
     yaml_parser_delete(&parser);
     return loaded;
+}
+
+static bool load(const cli_status *status, yaml_document_t *document)
+{
+    return load_json(&status->json, document);
 }
 
 /* ---- the slot */
@@ -161,6 +166,8 @@ void cli_status_json(const cli_status *status, pgc_buffer *out)
         pgc_buffer_append(out, status->json.data, status->json.length);
     else
         pgc_buffer_text(out, "null");
+    pgc_buffer_text(out, ",\"conflicts\":");
+    pgc_buffer_text(out, status->conflicts.length > 0 ? status->conflicts.data : "[]");
     pgc_buffer_byte(out, '}');
 }
 
@@ -223,6 +230,25 @@ static void add_progress(yaml_document_t *document, const yaml_node_t *status, p
                       pgc_count_to_short_text(number_of(document, status, "changes_per_s"), rate));
 }
 
+/* Counted since the pipeline was made. */
+static void add_conflicts(const cli_status *status, pgc_buffer *out)
+{
+    yaml_document_t document;
+    char name[256], count[PGC_UNITS_TEXT_SIZE];
+    if (!load_json(&status->conflicts, &document))
+        return;
+    const yaml_node_t *list = yaml_document_get_root_node(&document);
+    if (list->type == YAML_SEQUENCE_NODE)
+        for (yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++) {
+            const yaml_node_t *conflict = yaml_document_get_node(&document, *item);
+            name_of(&document, conflict, name, sizeof name);
+            pgc_buffer_format(out, LABEL "%s: %s %s\n", "conflicts", name,
+                              pgc_count_to_text(number_of(&document, conflict, "count"), count),
+                              text_of(&document, conflict, "kind"));
+        }
+    yaml_document_delete(&document);
+}
+
 void cli_status_text(const cli_status *status, bool with_tables, pgc_buffer *out)
 {
     yaml_document_t document;
@@ -234,6 +260,7 @@ void cli_status_text(const cli_status *status, bool with_tables, pgc_buffer *out
         add_progress(&document, yaml_document_get_root_node(&document), out);
     else
         pgc_buffer_text(out, "  has not moved anything yet\n");
+    add_conflicts(status, out);
     if (status->looked)
         slot_text(status, out);
     if (loaded && with_tables)

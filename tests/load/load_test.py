@@ -39,8 +39,9 @@ class Round:
         self.run = self.s.sync(self.source.uri(self.name), self.target, "--name", self.name, *self.options, *memory)
 
     def _see_that_it_runs(self):
-        """It heals by itself whatever is restarted; ended, it has failed. Only a run's very first connection is not tried again."""
-        if not self.run.running() and "cannot connect" in self.run.last_line() and " info: " not in self.run.stderr:
+        """It heals by itself whatever is restarted; ended, it has failed. Only what comes before its first word is not tried again."""
+        lost = ("cannot connect", "server closed the connection", "terminating connection", "the database system is")
+        if not self.run.running() and " info: " not in self.run.stderr and any(words in self.run.stderr for words in lost):
             self._start()
         if not self.run.running():
             raise AssertionError(f"it ended by itself with status {self.run.status}\n{self.run.error_tail()}")

@@ -128,12 +128,26 @@ static void note_sent(pgc_pgsink_writer *writer, const pgc_pgsink_target *target
             writer->sent[i / 64] |= UINT64_C(1) << (i % 64);
 }
 
+/* Whether the row can be, and is to be, compared with the source's old row. */
+static bool compares(const pgc_pgsink_writer *writer, const pgc_pgsink_target *target, const pgconvoy_change *change)
+{
+    const pgc_pgsink *sink = writer->sink;
+    if (change->old_kind != 'O' || (sink->on_conflict == PGSINK_SOURCE_WINS && !sink->conflict_table))
+        return false;
+    for (int i = 0; i < target->table->column_count; i++)
+        if (change->old[i].length == PGCONVOY_UNCHANGED)
+            return false;
+    return true;
+}
+
 static int run_action(pgc_pgsink_writer *writer, pgc_pgsink_target *target, const pgconvoy_change *change,
                       pgc_pgsink_action action, uint8_t operation, pgconvoy_error *err)
 {
     bool deletes = action == PGSINK_DELETE || action == PGSINK_DELETE_FULL;
+    bool by_key = action == PGSINK_UPDATE_KEY || action == PGSINK_DELETE;
     note_sent(writer, target, deletes ? NULL : change->new_);
-    pgc_pgsink_statement *statement = pgc_pgsink_statement_get(writer, target, action, err);
+    pgc_pgsink_statement *statement =
+        pgc_pgsink_statement_get(writer, target, action, by_key && compares(writer, target, change), err);
     return statement ? run_statement(writer, target, statement, change, operation, err) : -1;
 }
 

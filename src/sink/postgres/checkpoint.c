@@ -277,9 +277,24 @@ int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
     return result ? 0 : -1;
 }
 
+/* The table is made with the first conflict. */
+static int drop_counts(PGconn *conn, const char *const *values, const char *doing, pgconvoy_error *err)
+{
+    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.conflict_count') IS NOT NULL", 0, NULL, doing, err);
+    bool there = result && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    if (!result || !there)
+        return result ? 0 : -1;
+    result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.conflict_count WHERE pipeline = $1", 1, values, doing, err);
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err)
 {
     const char *values[] = {sink->config->pipeline_name};
+    if (drop_counts(conn, values, "removing the counts of conflicts on the target", err) != 0)
+        return -1;
     static const char is_empty[] = "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
                                    " AND NOT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline <> $1)";
     static const char *const statements[] = {"DELETE FROM pgconvoy.table_state WHERE pipeline = $1",
@@ -309,7 +324,8 @@ int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err)
         if (status == 0)
             status = drop_rows(sink, conn, &empty, err);
         if (status == 0 && empty)
-            status = pgc_pgsink_execute(conn, "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline", doing, err);
+            status = pgc_pgsink_execute(conn, "DROP TABLE IF EXISTS pgconvoy.conflict_count;"
+                                        "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline", doing, err);
         if (status == 0)
             status = pgc_pgsink_execute(conn, "COMMIT", doing, err);
         if (status == 0 && empty) {

@@ -55,16 +55,14 @@ static int report(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return -1;
 }
 
-/* The row that a change speaks of is not on the target. Said once for a table, and counted. */
-static void count_missing(pgc_pgsink_writer *writer, const pgc_pgsink_flight *flight)
+static void keep_conflict(pgc_pgsink_writer *writer, const pgc_pgsink_flight *flight, int kind, const char *key)
 {
-    pgc_pgsink_target *target = flight->target;
-    if (target->missing++ == 0)
-        pgc_log_warning(writer->sink->config->log,
-                        "%s of %s.%s found no row on the target; the row was deleted there or never copied (further "
-                        "ones are counted)",
-                        flight->operation == PGCONVOY_UPDATE ? "an update" : "a delete", target->table->schema,
-                        target->table->name);
+    pgconvoy_error error = {0};
+    if (pgc_pgsink_conflict_met(writer, flight->target->table, kind, key, &error) || writer->failed)
+        return;
+    writer->failed = true;
+    writer->failed_oid = flight->target->table->oid;
+    pgc_error_copy(&writer->error, &error);
 }
 
 /* Rows are not where they should be. The server has nothing against it; we have. */
@@ -79,6 +77,18 @@ static void keep_surprise(pgc_pgsink_writer *writer, const pgc_pgsink_flight *fl
                        operation_name(flight->operation), table->schema, table->name, rows, flight->expected);
 }
 
+/* What a statement says that has looked at its row before writing it: which conflict there is, 0 none, and the key. */
+static void take_kind(pgc_pgsink_writer *writer, const PGresult *result, const pgc_pgsink_flight *flight)
+{
+    int kind = PQntuples(result) == 1 && PQnfields(result) == 2 ? atoi(PQgetvalue(result, 0, 0)) : 0;
+    if (kind < 1 || kind > PGSINK_CONFLICT_KINDS)
+        return;
+    if (flight->kind == PGSINK_FLIGHT_EXPECTING)
+        keep_surprise(writer, flight, kind == PGSINK_INSERT_EXISTS ? "existing" : "0");
+    else
+        keep_conflict(writer, flight, kind, PQgetvalue(result, 0, 1));
+}
+
 static void take(pgc_pgsink_writer *writer, const PGresult *result, pgc_pgsink_flight *flight)
 {
     switch (PQresultStatus(result)) {
@@ -86,12 +96,16 @@ static void take(pgc_pgsink_writer *writer, const PGresult *result, pgc_pgsink_f
         if (flight->kind == PGSINK_FLIGHT_CHANGE &&
             (flight->operation == PGCONVOY_UPDATE || flight->operation == PGCONVOY_DELETE) &&
             strcmp(PQcmdTuples((PGresult *)result), "0") == 0)
-            count_missing(writer, flight);
+            keep_conflict(writer, flight,
+                          flight->operation == PGCONVOY_UPDATE ? PGSINK_UPDATE_MISSING : PGSINK_DELETE_MISSING, NULL);
         if (flight->kind == PGSINK_FLIGHT_EXPECTING &&
             strtoull(PQcmdTuples((PGresult *)result), NULL, 10) != flight->expected)
             keep_surprise(writer, flight, PQcmdTuples((PGresult *)result));
         break;
     case PGRES_TUPLES_OK:
+        if (flight->kind == PGSINK_FLIGHT_CHANGE || flight->kind == PGSINK_FLIGHT_EXPECTING)
+            take_kind(writer, result, flight);
+        break;
     case PGRES_PIPELINE_SYNC:
         break;
     case PGRES_PIPELINE_ABORTED: /* the failure before it is what counts */

@@ -228,6 +228,7 @@ static int apply_in_bulk(pgc_pgsink_writer *writer, const pgc_pgsink_gathered **
     pgc_pgsink_gather *gather = writer->gather;
     *at = NULL;
     writer->failed_oid = 0;
+    pgc_pgsink_conflicts_keep(writer);
     if (pgc_pgsink_fly_sql(writer, "SAVEPOINT pgconvoy_bulk", NULL, 0, err) != 0)
         return -1;
     for (pgc_pgsink_gathered *table = gather->touched; table; table = table->next_touched) {
@@ -278,6 +279,7 @@ static int undo_and_replay(pgc_pgsink_writer *writer, pgc_pgsink_gathered *table
         pgc_pgsink_execute(writer->conn, "DEALLOCATE ALL", "forgetting statements on the target", err) != 0)
         return -1;
     pgc_pgsink_targets_clear(writer);
+    pgc_pgsink_conflicts_back(writer);
     if (!table || !table->told)
         pgc_log_info(writer->sink->config->log,
                      "%s%s%s: changes are applied one by one in commit order where they cannot be applied in bulk (%s)",

@@ -111,6 +111,8 @@ static int sink_open(const pgconvoy_sink_config *config, void **state, pgconvoy_
     sink->checkpoint_arena = pgc_arena_new(4096);
     PGconn *conn = NULL;
     int status = sink->arena && sink->checkpoint_arena ? 0 : pgc_error_out_of_memory(err);
+    if (status == 0)
+        status = pgc_pgsink_conflict_options(sink, err);
     if (status == 0 && !(conn = pgc_pgsink_connect(sink, "control", err)))
         status = -1;
     if (status == 0)
@@ -166,6 +168,7 @@ static void writer_close(void *state)
     pgc_buffer_free(&writer->scratch);
     pgc_buffer_free(&writer->truncate);
     pgc_pgsink_gather_free(writer->gather);
+    pgc_pgsink_conflicts_free(writer);
     free(writer);
 }
 
@@ -223,6 +226,8 @@ static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
         atomic_store(&sink->lsn, lsn);
         atomic_store(&sink->lsn_known, true);
     }
+    if (pgc_pgsink_conflicts_setup(writer, err) != 0)
+        return -1;
     pgc_pgsink_origin_setup(writer);
     pgc_buffer lock;
     pgc_buffer_init(&lock, 65536);
@@ -262,6 +267,8 @@ static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgc
         return -1;
     if (lsn != 0 && pgc_pgsink_checkpoint_position(sink, writer->conn, atomic_load(&sink->lsn), lsn, err) != 0)
         return -1;
+    if (pgc_pgsink_conflicts_store(writer, err) != 0)
+        return -1;
     return pgc_pgsink_checkpoint_tables(sink, writer->conn, tables, table_count, PGSINK_CONTENT_UNKNOWN, err);
 }
 
@@ -276,6 +283,7 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
         return -1;
     writer->in_transaction = false;
     writer->copy_table = NULL;
+    pgc_pgsink_conflicts_committed(writer);
     if (lsn != 0)
         atomic_store(&writer->sink->lsn, lsn);
     if (lsn != 0 || table_count > 0)
@@ -297,6 +305,7 @@ static void writer_abort(void *state)
         PQclear(PQexec(writer->conn, "DEALLOCATE ALL"));
     pgc_pgsink_targets_clear(writer);
     pgc_pgsink_gather_clear(writer->gather);
+    pgc_pgsink_conflicts_forget(writer);
     pgc_buffer_reset(&writer->truncate);
     writer->in_transaction = false;
     writer->copy_table = NULL;
@@ -313,7 +322,7 @@ const pgconvoy_sink pgc_sink_postgres = {
     .schemes = schemes,
     .target_help = "postgres://USER@HOST/DATABASE or \"host=… dbname=…\"",
     .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS |
-                    PGCONVOY_SINK_SEQUENCES,
+                    PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS,
     .open = sink_open,
     .read_checkpoint = sink_read_checkpoint,
     .column_format = sink_column_format,

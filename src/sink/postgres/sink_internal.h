@@ -14,7 +14,9 @@
  *   bulk.c        … in bulk, table by table
  *   array.c       values of many rows as one parameter
  *   apply.c       … one by one: changes to parameters of statements
- *   statement.c   SQL of the statements and their cache
+ *   statement.c   the statements' cache, and the tables of the target
+ *   statement_sql.c  SQL of the statements
+ *   conflict.c    changes that do not meet what they should: counted, and kept where that is asked for
  *   flight.c      many statements in flight at once (libpq's pipeline mode)
  *   origin.c      the replication origin of the stream's session
  *   sequences.c   values of sequences
@@ -35,10 +37,15 @@
 #define PGSINK_SQL_LIMIT (16u << 20) /* the longest statement: 1600 columns of 63 bytes, several times over */
 #define PGSINK_IDLE_MAX 8
 
+/* --on-conflict */
+typedef enum pgc_pgsink_on_conflict { PGSINK_SOURCE_WINS, PGSINK_TARGET_WINS, PGSINK_CONFLICT_FAILS } pgc_pgsink_on_conflict;
+
 typedef struct pgc_pgsink {
     const pgconvoy_sink_config *config;
     int server_version;
     char *database;
+    pgc_pgsink_on_conflict on_conflict;
+    const char *conflict_table; /* quoted; NULL: conflicts are counted only */
     bool replica_role;        /* session_replication_role = replica is allowed to us */
     atomic_bool state_exists; /* the tables of schema pgconvoy are there */
     atomic_ullong lsn;        /* the position that the pipeline goes on from: as read, then as committed */
@@ -201,6 +208,7 @@ typedef struct pgc_pgsink_statement {
     struct pgc_pgsink_statement *next;
     pgc_pgsink_action action;
     uint64_t *sent; /* bit set of the columns whose values take part: of the new row, else of the old one */
+    bool compares;  /* the row as it is with the old row that the source sent */
     char name[24];  /* of the prepared statement */
     char *sql;      /* NULL: there is nothing to do */
     int parameter_count;
@@ -216,6 +224,7 @@ typedef enum pgc_pgsink_way {
 } pgc_pgsink_way;
 
 typedef struct pgc_pgsink_gather pgc_pgsink_gather;
+typedef struct pgc_pgsink_tally pgc_pgsink_tally;
 
 /* A table of the stream, as the writer knows it. */
 typedef struct pgc_pgsink_target {
@@ -226,10 +235,10 @@ typedef struct pgc_pgsink_target {
     pgc_pgsink_column **columns; /* for each column of table */
     bool *pass_binary;           /* for each column: binary values may go as they are */
     bool upsert;                 /* a unique index on the key is there */
+    bool looks;                  /* single changes look at their row first */
     pgc_pgsink_way way;
     int statement_count;
     pgc_pgsink_statement *statements;
-    int64_t missing; /* rows that an UPDATE or DELETE did not find */
 } pgc_pgsink_target;
 
 /* What waits for its result, in the order it was sent. */
@@ -288,6 +297,8 @@ typedef struct pgc_pgsink_writer {
     pgc_pgsink_target *truncate_target;
     pgc_pgsink_gather *gather;
     bool origin_tried;
+    bool conflicts_ready;
+    pgc_pgsink_tally *tallies; /* conflicts by table */
 } pgc_pgsink_writer;
 
 /* copy_write.c */
@@ -337,13 +348,45 @@ void pgc_pgsink_origin_drop(pgc_pgsink *sink, PGconn *conn);
  * server. */
 pgc_pgsink_target *pgc_pgsink_target_get(pgc_pgsink_writer *writer, const pgconvoy_table *table,
                                          pgconvoy_error *err) PGC_MUST_CHECK;
-/* The statement for the action with writer->sent, made and prepared when it is new. */
+/* The statement for the action with writer->sent, made and prepared when it is new. compares: see the struct. */
 pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pgsink_target *target,
-                                               pgc_pgsink_action action, pgconvoy_error *err) PGC_MUST_CHECK;
+                                               pgc_pgsink_action action, bool compares,
+                                               pgconvoy_error *err) PGC_MUST_CHECK;
 /* Forgets a table and deallocates its statements; waits for what is in flight first. */
 int pgc_pgsink_target_forget(pgc_pgsink_writer *writer, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Forgets all tables, and with them all statements. */
 void pgc_pgsink_targets_clear(pgc_pgsink_writer *writer);
+
+/* statement_sql.c */
+/* The statement's SQL, and its parameters. False: there is nothing to do. */
+bool pgc_pgsink_statement_sql(const pgc_pgsink *sink, const pgc_pgsink_target *target, pgc_pgsink_statement *statement,
+                              pgc_buffer *sql);
+
+/* conflict.c */
+typedef enum pgc_pgsink_conflict {
+    PGSINK_INSERT_EXISTS = 1,
+    PGSINK_UPDATE_MISSING,
+    PGSINK_DELETE_MISSING,
+    PGSINK_UPDATE_DIFFERS,
+    PGSINK_DELETE_DIFFERS
+} pgc_pgsink_conflict;
+#define PGSINK_CONFLICT_KINDS 5
+/* Takes the options over into the sink. */
+int pgc_pgsink_conflict_options(pgc_pgsink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+const char *pgc_pgsink_conflict_name(int kind);
+/* Before the stream's first transaction: the table of conflicts, and what was counted before. */
+int pgc_pgsink_conflicts_setup(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Counts one. False and err when there may be none. key may be NULL. */
+bool pgc_pgsink_conflict_met(pgc_pgsink_writer *writer, const pgconvoy_table *table, int kind, const char *key,
+                             pgconvoy_error *err);
+/* With a savepoint, with going back to it, with a transaction that is given up. */
+void pgc_pgsink_conflicts_keep(pgc_pgsink_writer *writer);
+void pgc_pgsink_conflicts_back(pgc_pgsink_writer *writer);
+void pgc_pgsink_conflicts_forget(pgc_pgsink_writer *writer);
+/* Stores the counts in the open transaction, and when it is committed. */
+int pgc_pgsink_conflicts_store(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_pgsink_conflicts_committed(pgc_pgsink_writer *writer);
+void pgc_pgsink_conflicts_free(pgc_pgsink_writer *writer);
 
 /* flight.c */
 /* Sends sql with text parameters, to be checked later. */

@@ -1,0 +1,379 @@
+/*
+ * SQL of the statements that apply changes one by one. Parameters have the target columns' own types, so nothing is
+ * left to the server's inference.
+ *
+ * A row with a key is looked at before it is written, in the same statement: what was there decides whether the change
+ * meets a conflict (conflict.c), and --on-conflict what is then done.
+ *
+ *     WITH o AS (the row as it is), d AS (INSERT, UPDATE or DELETE), m AS (INSERT of a row that an update misses),
+ *          k AS (which conflict, 0 none), n AS (INSERT into --conflict-table)
+ *     SELECT kind, key FROM k
+ *
+ * A row without a key is found by its whole old image, byte for byte (operator *=), and exactly one of several equal
+ * rows is meant: types without an equality, and values that are equal but not alike (1.0 and 1.00), are then no special
+ * case.
+ */
+#include "sink/postgres/sink_internal.h"
+
+typedef struct builder {
+    const pgc_pgsink *sink;
+    const pgc_pgsink_target *target;
+    pgc_pgsink_statement *statement;
+    pgc_buffer *sql;
+} builder;
+
+static bool is_sent(const pgc_pgsink_statement *statement, int column)
+{
+    return statement->sent[column / 64] >> (column % 64) & 1;
+}
+
+static void append_parameter(builder *build, int column, bool old)
+{
+    pgc_pgsink_statement *statement = build->statement;
+    int place = 0;
+    while (place < statement->parameter_count &&
+           (statement->parameters[place].column != column || statement->parameters[place].old != old))
+        place++;
+    if (place == statement->parameter_count) {
+        statement->parameters[place] = (pgc_pgsink_parameter){(uint16_t)column, old};
+        statement->types[place] = build->target->columns[column]->type_oid;
+        statement->parameter_count++;
+    }
+    pgc_buffer_format(build->sql, "$%d", place + 1);
+}
+
+static void append_name(builder *build, int column)
+{
+    pgc_quote_identifier(build->sql, build->target->table->columns[column].name);
+}
+
+static void append_table(builder *build, const char *verb)
+{
+    pgc_buffer_text(build->sql, verb);
+    /* rows of tables that inherit from it are those tables' own; of a partitioned table only its partitions have rows
+     */
+    pgc_buffer_text(build->sql, build->target->relation.kind == 'p' ? " " : " ONLY ");
+    pgc_quote_qualified(build->sql, build->target->table->schema, build->target->table->name);
+}
+
+/* where: a condition of its own, or NULL. */
+static void append_insert(builder *build, const char *where)
+{
+    const pgconvoy_table *table = build->target->table;
+    pgc_buffer *sql = build->sql;
+    int count = 0;
+    pgc_buffer_text(sql, "INSERT INTO ");
+    pgc_quote_qualified(sql, table->schema, table->name);
+    for (int i = 0; i < table->column_count; i++)
+        if (is_sent(build->statement, i)) {
+            pgc_buffer_text(sql, count++ ? ", " : " (");
+            append_name(build, i);
+        }
+    if (count == 0) {
+        pgc_buffer_text(sql, " DEFAULT VALUES");
+        return;
+    }
+    pgc_buffer_text(sql, where ? ") OVERRIDING SYSTEM VALUE SELECT " : ") OVERRIDING SYSTEM VALUE VALUES (");
+    for (int i = 0, n = 0; i < table->column_count; i++)
+        if (is_sent(build->statement, i)) {
+            pgc_buffer_text(sql, n++ ? ", " : "");
+            append_parameter(build, i, false);
+        }
+    pgc_buffer_text(sql, where ? where : ")");
+}
+
+static void append_on_conflict(builder *build)
+{
+    const pgconvoy_table *table = build->target->table;
+    pgc_buffer *sql = build->sql;
+    if (!build->target->upsert)
+        return;
+    for (int i = 0; i < table->key_count; i++)
+        if (!is_sent(build->statement, table->key[i]))
+            return;
+    for (int i = 0; i < table->key_count; i++) {
+        pgc_buffer_text(sql, i ? ", " : " ON CONFLICT (");
+        append_name(build, table->key[i]);
+    }
+    pgc_buffer_text(sql, ") DO ");
+    int count = 0;
+    for (int i = 0; i < table->column_count && build->sink->on_conflict == PGSINK_SOURCE_WINS; i++) {
+        if (!is_sent(build->statement, i) || build->target->columns[i]->identity_always)
+            continue;
+        pgc_buffer_text(sql, count++ ? ", " : "UPDATE SET ");
+        append_name(build, i);
+        pgc_buffer_text(sql, " = excluded.");
+        append_name(build, i);
+    }
+    if (count == 0)
+        pgc_buffer_text(sql, "NOTHING");
+}
+
+/* False when there is no column to set. */
+static bool append_update(builder *build)
+{
+    const pgconvoy_table *table = build->target->table;
+    int count = 0;
+    append_table(build, "UPDATE");
+    for (int i = 0; i < table->column_count; i++) {
+        bool is_fixed = build->statement->action == PGSINK_UPDATE && table->columns[i].in_key;
+        if (!is_sent(build->statement, i) || is_fixed || build->target->columns[i]->identity_always)
+            continue;
+        pgc_buffer_text(build->sql, count++ ? ", " : " SET ");
+        append_name(build, i);
+        pgc_buffer_text(build->sql, " = ");
+        append_parameter(build, i, false);
+    }
+    return count > 0;
+}
+
+static void append_where_key(builder *build, bool old)
+{
+    const pgconvoy_table *table = build->target->table;
+    for (int i = 0; i < table->key_count; i++) {
+        pgc_buffer_text(build->sql, i ? " AND " : " WHERE ");
+        append_name(build, table->key[i]);
+        pgc_buffer_text(build->sql, build->target->columns[table->key[i]]->equals);
+        append_parameter(build, table->key[i], old);
+    }
+}
+
+typedef enum comparison { BY_IMAGE, BY_TEXT, BY_VALUE } comparison;
+
+static bool holds_composite(const pgconvoy_type *type)
+{
+    while (type && type->kind != PGCONVOY_TYPE_COMPOSITE)
+        type = type->element;
+    return type != NULL;
+}
+
+/* A composite's image holds traces of its definition's history; a column of another modifier keeps values that look
+ * otherwise. */
+static comparison compare_by(const pgc_pgsink_target *target, int column)
+{
+    const pgconvoy_column *source = &target->table->columns[column];
+    if (holds_composite(source->type))
+        return BY_TEXT;
+    return pgc_pgsink_column_fit(source, target->columns[column]) == PGSINK_FIT_SAME &&
+                   source->typmod == target->columns[column]->typmod
+               ? BY_IMAGE
+               : BY_VALUE;
+}
+
+static int count_images(const pgc_pgsink_target *target)
+{
+    int count = 0;
+    for (int i = 0; i < target->table->column_count; i++)
+        count += compare_by(target, i) == BY_IMAGE;
+    return count;
+}
+
+/* That all columns have their old values. */
+static void append_is_as_old(builder *build, const char *joint)
+{
+    const pgc_pgsink_target *target = build->target;
+    const pgconvoy_table *table = target->table;
+    pgc_buffer *sql = build->sql;
+    if (count_images(target) > 0) {
+        pgc_buffer_text(sql, joint);
+        pgc_buffer_text(sql, "ROW(");
+        for (int i = 0, n = 0; i < table->column_count; i++)
+            if (compare_by(target, i) == BY_IMAGE) {
+                pgc_buffer_text(sql, n++ ? ", " : "");
+                append_name(build, i);
+            }
+        /* the casts make records of them: two bare rows would be compared column by column */
+        pgc_buffer_text(sql, ")::record OPERATOR(pg_catalog.*=) ROW(");
+        for (int i = 0, n = 0; i < table->column_count; i++)
+            if (compare_by(target, i) == BY_IMAGE) {
+                pgc_buffer_text(sql, n++ ? ", " : "");
+                append_parameter(build, i, true);
+            }
+        pgc_buffer_text(sql, ")::record");
+        joint = " AND ";
+    }
+    for (int i = 0; i < table->column_count; i++) {
+        comparison by = compare_by(target, i);
+        if (by == BY_IMAGE)
+            continue;
+        pgc_buffer_text(sql, joint);
+        append_name(build, i);
+        pgc_buffer_text(sql, by == BY_TEXT ? "::text IS NOT DISTINCT FROM " : " IS NOT DISTINCT FROM ");
+        append_parameter(build, i, true);
+        pgc_buffer_text(sql, by == BY_TEXT ? "::text" : "");
+        joint = " AND ";
+    }
+}
+
+static void append_where_full(builder *build)
+{
+    bool partitioned = build->target->relation.kind == 'p';
+    pgc_buffer_text(build->sql,
+                    partitioned ? " WHERE (tableoid, ctid) IN (SELECT tableoid, ctid" : " WHERE ctid = (SELECT ctid");
+    append_table(build, " FROM");
+    append_is_as_old(build, " WHERE ");
+    pgc_buffer_text(build->sql, " LIMIT 1)");
+}
+
+static bool append_change(builder *build)
+{
+    switch (build->statement->action) {
+    case PGSINK_INSERT:
+        append_insert(build, NULL);
+        append_on_conflict(build);
+        return true;
+    case PGSINK_UPDATE:
+    case PGSINK_UPDATE_KEY:
+        if (!append_update(build))
+            return false;
+        append_where_key(build, build->statement->action == PGSINK_UPDATE_KEY);
+        return true;
+    case PGSINK_UPDATE_FULL:
+        if (!append_update(build))
+            return false;
+        append_where_full(build);
+        return true;
+    case PGSINK_DELETE:
+        append_table(build, "DELETE FROM");
+        append_where_key(build, true);
+        return true;
+    case PGSINK_DELETE_FULL:
+        append_table(build, "DELETE FROM");
+        append_where_full(build);
+        return true;
+    }
+    return false;
+}
+
+/* ---- looking before writing */
+
+/* (SELECT $1 AS "a", …) AS s */
+static void append_source_row(builder *build, bool key_only, bool old)
+{
+    const pgconvoy_table *table = build->target->table;
+    int count = 0;
+    pgc_buffer_text(build->sql, "(SELECT to_jsonb(s) FROM (SELECT ");
+    for (int i = 0; i < table->column_count; i++) {
+        bool wanted = key_only || build->statement->action == PGSINK_DELETE ? table->columns[i].in_key
+                                                                            : is_sent(build->statement, i);
+        if (!wanted)
+            continue;
+        pgc_buffer_text(build->sql, count++ ? ", " : "");
+        append_parameter(build, i, old);
+        pgc_buffer_text(build->sql, " AS ");
+        append_name(build, i);
+    }
+    pgc_buffer_text(build->sql, ") AS s)");
+}
+
+/* All values of the new row are there, so that it can be made. */
+static bool is_complete(const builder *build)
+{
+    for (int i = 0; i < build->target->table->column_count; i++)
+        if (!is_sent(build->statement, i) && !build->target->columns[i]->generated)
+            return false;
+    return true;
+}
+
+/* The row as it is on the target, and whether it is what the source's old row says. */
+static void append_look(builder *build, bool old)
+{
+    pgc_buffer_format(build->sql, "WITH o AS (SELECT %s AS was", build->sink->conflict_table ? "to_jsonb(t)" : "1");
+    if (build->statement->compares) {
+        append_is_as_old(build, ", ");
+        pgc_buffer_text(build->sql, " AS same");
+    }
+    append_table(build, " FROM");
+    pgc_buffer_text(build->sql, " AS t");
+    append_where_key(build, old);
+    pgc_buffer_text(build->sql, "), d AS (");
+}
+
+static void append_kind(builder *build, pgc_pgsink_conflict missing, pgc_pgsink_conflict differs)
+{
+    if (build->statement->action == PGSINK_INSERT) {
+        pgc_buffer_format(build->sql, "CASE WHEN EXISTS (SELECT FROM o) THEN %d ELSE 0 END", PGSINK_INSERT_EXISTS);
+        return;
+    }
+    pgc_buffer_format(build->sql, "CASE WHEN NOT EXISTS (SELECT FROM o) THEN %d", missing);
+    if (build->statement->compares)
+        pgc_buffer_format(build->sql, " WHEN NOT (SELECT bool_and(same) FROM o) THEN %d", differs);
+    pgc_buffer_text(build->sql, " ELSE 0 END");
+}
+
+static void append_note(builder *build, bool makes_missing, bool old)
+{
+    const pgc_pgsink *sink = build->sink;
+    pgc_buffer *sql = build->sql;
+    if (!sink->conflict_table)
+        return;
+    pgc_buffer_format(
+        sql,
+        ", n AS (INSERT INTO %s (pipeline, schema_name, table_name, kind, resolution, target_row, source_row) SELECT ",
+        sink->conflict_table);
+    pgc_quote_literal(sql, sink->config->pipeline_name);
+    pgc_buffer_text(sql, ", ");
+    pgc_quote_literal(sql, build->target->table->schema);
+    pgc_buffer_text(sql, ", ");
+    pgc_quote_literal(sql, build->target->table->name);
+    pgc_buffer_text(sql, ", (ARRAY[");
+    for (int kind = 1; kind <= PGSINK_CONFLICT_KINDS; kind++)
+        pgc_buffer_format(sql, "%s'%s'", kind > 1 ? ", " : "", pgc_pgsink_conflict_name(kind));
+    pgc_buffer_text(sql, "])[kind], ");
+    if (sink->on_conflict != PGSINK_SOURCE_WINS)
+        pgc_buffer_text(sql, "'target'");
+    else
+        pgc_buffer_format(sql, "CASE kind WHEN %d THEN '%s' ELSE 'source' END", PGSINK_UPDATE_MISSING,
+                          makes_missing ? "source" : "target");
+    pgc_buffer_text(sql, ", (SELECT was FROM o LIMIT 1), ");
+    append_source_row(build, false, old && build->statement->action == PGSINK_DELETE);
+    pgc_buffer_text(sql, " FROM k WHERE kind > 0)");
+}
+
+static bool append_looking(builder *build)
+{
+    pgc_pgsink_action action = build->statement->action;
+    bool old = action != PGSINK_INSERT && action != PGSINK_UPDATE;
+    bool updates = action == PGSINK_UPDATE || action == PGSINK_UPDATE_KEY;
+    bool source_wins = build->sink->on_conflict == PGSINK_SOURCE_WINS;
+    bool makes_missing = source_wins && updates && is_complete(build);
+    append_look(build, old);
+    if (!append_change(build))
+        return false;
+    if (build->statement->compares && !source_wins)
+        pgc_buffer_text(build->sql, " AND (SELECT bool_and(same) FROM o)");
+    if (makes_missing) {
+        pgc_buffer_text(build->sql, "), m AS (");
+        append_insert(build, " WHERE NOT EXISTS (SELECT FROM o)");
+        append_on_conflict(build);
+    }
+    pgc_buffer_text(build->sql, "), k AS (SELECT ");
+    append_kind(build, action == PGSINK_DELETE ? PGSINK_DELETE_MISSING : PGSINK_UPDATE_MISSING,
+                action == PGSINK_DELETE ? PGSINK_DELETE_DIFFERS : PGSINK_UPDATE_DIFFERS);
+    pgc_buffer_text(build->sql, " AS kind)");
+    append_note(build, makes_missing, old);
+    pgc_buffer_text(build->sql, " SELECT kind, CASE WHEN kind > 0 THEN ");
+    append_source_row(build, true, old);
+    pgc_buffer_text(build->sql, "::text END FROM k");
+    return true;
+}
+
+/* Nothing can be in the way of an insert that has not the whole key, or whose key the target does not hold unique. */
+static bool can_look(const builder *build)
+{
+    const pgc_pgsink_target *target = build->target;
+    pgc_pgsink_action action = build->statement->action;
+    if (!target->looks || action == PGSINK_UPDATE_FULL || action == PGSINK_DELETE_FULL)
+        return false;
+    for (int i = 0; i < target->table->key_count && (action == PGSINK_INSERT || action == PGSINK_UPDATE); i++)
+        if (!is_sent(build->statement, target->table->key[i]))
+            return false;
+    return action != PGSINK_INSERT || target->upsert;
+}
+
+bool pgc_pgsink_statement_sql(const pgc_pgsink *sink, const pgc_pgsink_target *target, pgc_pgsink_statement *statement,
+                              pgc_buffer *sql)
+{
+    builder build = {.sink = sink, .target = target, .statement = statement, .sql = sql};
+    return can_look(&build) ? append_looking(&build) : append_change(&build);
+}
