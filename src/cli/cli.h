@@ -17,6 +17,8 @@
 #define CLI_PLAN 0x200u
 #define CLI_LINK 0x400u
 #define CLI_SUBSCRIBE 0x800u
+#define CLI_VERIFY 0x1000u
+#define CLI_CUTOVER 0x2000u
 
 #define CLI_EXIT_OK 0
 #define CLI_EXIT_FAILED 1
@@ -61,6 +63,7 @@ int cli_run_copy(const cli_command *command, cli_arguments *arguments, pgconvoy_
 int cli_run_drop(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_check(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_link(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
+int cli_run_verify(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_status(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 /* Only say that the options must stand behind the command's name: main.c gives such lines to cli_dump_main (dump.h) and cli_restore_main (restore.h). */
 int cli_run_dump(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);

@@ -16,7 +16,7 @@ const cli_command cli_commands[] = {
     {"restore", "[ARCHIVE]", "an archive of pg_dump's formats into a database or a script; options are pg_restore's", 0, 0, 1, 0, cli_run_restore},
     {"check", "SOURCE [TARGET]", "what would stop or spoil a sync or a copy, each item with its mend", CLI_CHECK | CLI_MOVE | CLI_COPY, 1, 2, 0, cli_run_check},
     {"plan", "SOURCE [TARGET]", NULL, 0, 0, 0, 0, NULL},
-    {"verify", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},
+    {"verify", "SOURCE TARGET", "compares schema, rows and sequences; names what differs", CLI_VERIFY, 2, 2, 0, cli_run_verify},
     {"link", "SOURCE TARGET", "makes SOURCE's tables foreign tables of TARGET (postgres_fdw)", CLI_LINK, 2, 2, 0, cli_run_link},
     {"subscribe", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},
     {"cutover", "NAME", NULL, 0, 0, 0, 0, NULL},

@@ -4,6 +4,7 @@
 static const char *const progress_choices[] = {"auto", "tty", "plain", "json", "none", NULL};
 static const char *const format_choices[] = {"text", "json", NULL};
 static const char *const job_choices[] = {"sync", "stream", "copy", "subscribe", "link", NULL};
+static const char *const repair_choices[] = {"sql", NULL};
 static const char *const level_choices[] = {"debug", "info", "warning", "error", NULL};
 
 const cli_option cli_options[] = {
@@ -15,10 +16,10 @@ const cli_option cli_options[] = {
      CLI_MOVE,
      progress_choices},
     {{"log-format", 0, "text|json", "text", "how the log on standard error is written"},
-     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_STATUS,
+     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_STATUS | CLI_VERIFY,
      format_choices},
     {{"log-level", 0, "debug|info|warning|error", "info", "the least important lines that are written"},
-     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP,
+     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_VERIFY,
      level_choices},
     {{"index-jobs", 0, "N", "as --jobs", "indexes of larger tables built at once"}, CLI_COPY, NULL},
     {{"consistent", 0, NULL, "off", "an interrupted copy of a source that has changed since copies all rows again"}, CLI_COPY, NULL},
@@ -36,18 +37,18 @@ const cli_option cli_options[] = {
     {{"map-table", 0, "SCHEMA.TABLE=NEW", "none", "another name for a table, or SCHEMA.NAME in another schema"}, CLI_COPY, NULL},
     {{"map-column", 0, "SCHEMA.TABLE.COLUMN=NEW", "none", "another name for a column"}, CLI_COPY, NULL},
     {{"columns", 0, "SCHEMA.TABLE=A,B,…", "all", "only these columns of a table, without what needs the others"}, CLI_COPY, NULL},
-    {{"where", 0, "SCHEMA.TABLE=CONDITION", "all", "only these rows of a table"}, CLI_COPY, NULL},
+    {{"where", 0, "SCHEMA.TABLE=CONDITION", "all", "only these rows of a table"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"skip-unavailable", 0, NULL, "off", "go on without what the target cannot have, and list it"}, CLI_COPY, NULL},
-    {{"no-owner", 'O', NULL, "off", "all objects belong to the target's user"}, CLI_COPY, NULL},
-    {{"no-acl", 'x', NULL, "off", "no privileges"}, CLI_COPY, NULL},
-    {{"no-comments", 0, NULL, "off", "no comments"}, CLI_COPY, NULL},
-    {{"no-publications", 0, NULL, "off", "no publications"}, CLI_COPY, NULL},
+    {{"no-owner", 'O', NULL, "off", "all objects belong to the target's user"}, CLI_COPY | CLI_VERIFY, NULL},
+    {{"no-acl", 'x', NULL, "off", "no privileges"}, CLI_COPY | CLI_VERIFY, NULL},
+    {{"no-comments", 0, NULL, "off", "no comments"}, CLI_COPY | CLI_VERIFY, NULL},
+    {{"no-publications", 0, NULL, "off", "no publications"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"no-subscriptions", 0, NULL, "off", "no subscriptions"}, CLI_COPY, NULL},
-    {{"no-security-labels", 0, NULL, "off", "no security labels"}, CLI_COPY, NULL},
-    {{"no-tablespaces", 0, NULL, "off", "all objects in the target's default tablespace"}, CLI_COPY, NULL},
+    {{"no-security-labels", 0, NULL, "off", "no security labels"}, CLI_COPY | CLI_VERIFY, NULL},
+    {{"no-tablespaces", 0, NULL, "off", "all objects in the target's default tablespace"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"no-large-objects", 'B', NULL, "off", "no large objects"}, CLI_COPY, NULL},
     {{"large-objects", 'b', NULL, "off", "large objects, also when only some tables or schemas are copied"}, CLI_COPY, NULL},
-    {{"no-policies", 0, NULL, "off", "no row security policies"}, CLI_COPY, NULL},
+    {{"no-policies", 0, NULL, "off", "no row security policies"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"no-unlogged-table-data", 0, NULL, "off", "no rows of unlogged tables"}, CLI_COPY, NULL},
     {{"no-table-access-method", 0, NULL, "off", "all tables by the target's default access method"}, CLI_COPY, NULL},
     {{"no-toast-compression", 0, NULL, "off", "no compression methods of columns"}, CLI_COPY, NULL},
@@ -60,8 +61,17 @@ const cli_option cli_options[] = {
     {{"password-file", 0, "FILE", "none", "the password for the source that the target keeps; the first line of FILE"}, CLI_LINK | CLI_SUBSCRIBE, NULL},
     {{"password", 'W', NULL, "off", "ask for that password"}, CLI_LINK | CLI_SUBSCRIBE, NULL},
     {{"drop", 0, NULL, "off", "undo it"}, CLI_LINK | CLI_SUBSCRIBE, NULL},
-    {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_STATUS | CLI_CHECK, NULL},
-    {{"help", 0, NULL, NULL, "this text"}, CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN | CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_CHECK, NULL},
+    {{"sample", 0, "PERCENT", "100", "compare only so many of each table's rows"}, CLI_VERIFY, NULL},
+    {{"repair", 0, "sql", "none", "write a script that mends the target; it is not run"}, CLI_VERIFY, repair_choices},
+    {{"repair-file", 0, "FILE", "pgconvoy-repair.sql", "where the script is written"}, CLI_VERIFY, NULL},
+    {{"show", 0, "N", "20", "so many differing rows of a table are shown with their values"}, CLI_VERIFY, NULL},
+    {{"wait", 0, "SECONDS", "60", "how long what differs is looked at again while changes flow"}, CLI_VERIFY, NULL},
+    {{"restart", 0, NULL, "off", "compare all tables, also those that an interrupted run has finished"}, CLI_VERIFY, NULL},
+    {{"no-schema", 0, NULL, "off", "do not compare the schema"}, CLI_VERIFY, NULL},
+    {{"no-sequences", 0, NULL, "off", "do not compare sequences"}, CLI_VERIFY, NULL},
+    {{"no-rows", 0, NULL, "off", "do not compare rows"}, CLI_VERIFY, NULL},
+    {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_STATUS | CLI_VERIFY | CLI_CHECK, NULL},
+    {{"help", 0, NULL, NULL, "this text"}, CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN | CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_VERIFY | CLI_CHECK, NULL},
     {{.name = NULL}, 0, NULL},
 };
 
@@ -75,7 +85,16 @@ static unsigned kinds_of(const pgconvoy_option *option)
         {"table", CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN},        {"exclude-table", CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN},
         {"schema", CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN},       {"exclude-schema", CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN},
         {"dry-run", CLI_LINK | CLI_SUBSCRIBE},
-        {"name", CLI_DROP}, {"publication", CLI_DROP}, {"slot", CLI_DROP}, {"state-dir", CLI_DROP | CLI_STATUS}};
+        {"name", CLI_DROP | CLI_VERIFY},
+        {"table", CLI_VERIFY},
+        {"exclude-table", CLI_VERIFY},
+        {"schema", CLI_VERIFY},
+        {"exclude-schema", CLI_VERIFY},
+        {"publication", CLI_DROP | CLI_VERIFY},
+        {"slot", CLI_DROP | CLI_VERIFY},
+        {"jobs", CLI_VERIFY},
+        {"memory", CLI_VERIFY},
+        {"state-dir", CLI_DROP | CLI_STATUS | CLI_VERIFY}};
     unsigned kinds = CLI_MOVE;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(option->name, others[i].name) == 0)

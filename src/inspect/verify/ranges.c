@@ -1,0 +1,386 @@
+/*
+ * Ranges of keys. A range is compared by one line from each end: how many rows, and the sum of their hashes. One that
+ * differs is cut at keys that split it evenly, all its pieces are compared by one query at each end, and so on down to
+ * ranges whose rows are fetched as keys and hashes.
+ */
+#include "inspect/verify/verify_internal.h"
+
+#include <stdlib.h>
+
+#define LEAF_ROWS 8000
+#define MOST_PIECES 64
+#define MOST_DEPTH 10
+#define RANGE_ROWS 200000.0 /* of an item: some tenths of a second */
+#define MOST_RANGES 2000
+#define SAMPLE_PAGES 400.0
+
+/* ------------------------------------------------------------------ items */
+
+static verify_item *add_item(pgc_verify *verify, verify_table *table)
+{
+    if (verify->item_count == verify->item_capacity) {
+        int capacity = verify->item_capacity ? verify->item_capacity * 2 : 256;
+        verify_item *items = realloc(verify->items, sizeof *items * (size_t)capacity);
+        if (!items)
+            return NULL;
+        verify->items = items;
+        verify->item_capacity = capacity;
+    }
+    atomic_fetch_add(&table->items_left, 1);
+    verify_item *item = &verify->items[verify->item_count++];
+    *item = (verify_item){.table = table, .rows = table->rows};
+    return item;
+}
+
+static const char *const *key_of_row(const PGresult *result, int row, int parts, pgc_arena *arena)
+{
+    const char **key = pgc_arena_alloc(arena, sizeof *key * (size_t)parts);
+    for (int part = 0; key && part < parts; part++)
+        if (!(key[part] = pgc_arena_strdup(arena, PQgetvalue(result, row, part))))
+            return NULL;
+    return key;
+}
+
+/* Keys that cut the rows of a query, numbered n of c in the order of keys, in so many pieces. */
+static void cut_sql(const pgc_verify *verify, const verify_table *table, const char *from, int pieces, pgc_buffer *sql)
+{
+    pgc_buffer_text(sql, "SELECT ");
+    for (int part = 0; part < verify_key_parts(table); part++)
+        pgc_buffer_format(sql, "k%d, ", part);
+    pgc_buffer_text(sql, "n FROM (SELECT ");
+    for (int part = 0; part < verify_key_parts(table); part++) {
+        verify_sql_key_part(verify, table, part, sql);
+        pgc_buffer_format(sql, " AS k%d, ", part);
+    }
+    pgc_buffer_text(sql, "row_number() OVER (ORDER BY ");
+    verify_sql_keys(verify, table, sql);
+    pgc_buffer_format(sql, ") AS n, count(*) OVER () AS c%s) q WHERE n %% greatest(c / %d, 1) = 0 ORDER BY n", from,
+                      pieces);
+}
+
+static int add_ranges(pgc_verify *verify, verify_table *table, const PGresult *cuts, pgconvoy_error *err)
+{
+    const char *const *low = NULL;
+    int count = PQntuples(cuts);
+    for (int i = 0; i <= count; i++) {
+        const char *const *high = i < count ? key_of_row(cuts, i, verify_key_parts(table), verify->arena) : NULL;
+        verify_item *item = add_item(verify, table);
+        if (!item || (i < count && !high))
+            return pgc_error_out_of_memory(err);
+        item->range = (verify_range){.low = low, .high = high};
+        item->rows = table->rows / (count + 1);
+        low = high;
+    }
+    return 0;
+}
+
+/* Ranges of a large table, at keys of a sample of its pages. Where rows stand in another order than their keys, one
+ * pass over the whole is faster than reading its pages again and again. */
+static int cut_table(pgc_verify *verify, verify_table *table, pgconvoy_error *err)
+{
+    int pieces = (int)(table->rows / RANGE_ROWS);
+    if (pieces < 2 || !table->is_indexed || !table->is_clustered || table->pages < 1)
+        return add_item(verify, table) ? 0 : pgc_error_out_of_memory(err);
+    double percent = 100 * SAMPLE_PAGES / table->pages;
+    pgc_buffer from, sql;
+    pgc_buffer_init(&from, VERIFY_SQL_LIMIT);
+    pgc_buffer_init(&sql, VERIFY_SQL_LIMIT);
+    pgc_buffer_format(&from, " FROM %s", table->only[VERIFY_SOURCE] ? "ONLY " : "");
+    verify_sql_name(table, &from);
+    pgc_buffer_format(&from, " AS t TABLESAMPLE SYSTEM (%.6f)",
+                      percent > 100      ? 100
+                      : percent < 0.0001 ? 0.0001
+                                         : percent);
+    cut_sql(verify, table, from.failed ? "" : from.data, pieces > MOST_RANGES ? MOST_RANGES : pieces, &sql);
+    PGresult *cuts = pgc_buffer_check(&from, err) || pgc_buffer_check(&sql, err)
+                         ? NULL
+                         : pgc_query(verify->conn[VERIFY_SOURCE], sql.data, err);
+    int status = cuts ? add_ranges(verify, table, cuts, err) : -1;
+    PQclear(cuts);
+    pgc_buffer_free(&from);
+    pgc_buffer_free(&sql);
+    return status;
+}
+
+/* The largest first, so that no long one is left for the end; a table's ranges stay together. */
+static int by_size(const void *a, const void *b)
+{
+    const verify_item *left = a, *right = b;
+    if (left->table != right->table) {
+        if (left->table->rows != right->table->rows)
+            return left->table->rows < right->table->rows ? 1 : -1;
+        return left->table < right->table ? -1 : 1;
+    }
+    return left->range.low == right->range.low ? 0 : left < right ? -1 : 1;
+}
+
+int verify_items_make(pgc_verify *verify, pgconvoy_error *err)
+{
+    for (int i = 0; i < verify->table_count; i++) {
+        verify_table *table = &verify->tables[i];
+        if (table->is_absent || table->is_before)
+            continue;
+        if (verify_stopped(verify, err) || cut_table(verify, table, err))
+            return -1;
+    }
+    if (verify->item_count)
+        qsort(verify->items, (size_t)verify->item_count, sizeof *verify->items, by_size);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ down to rows */
+
+/* Keys and values of the rows that meet the conditions, from both ends; what differs is looked at again. */
+static int compare_leaf(verify_session *session, verify_table *table, const char *const conditions[2],
+                        pgconvoy_error *err)
+{
+    pgc_verify *verify = session->verify;
+    pgc_arena_reset(session->leaf);
+    for (int side = 0; side < 2; side++) {
+        pgc_buffer *sql = &session->sql[side];
+        pgc_buffer_reset(sql);
+        pgc_buffer_text(sql, "SELECT ");
+        verify_sql_keys(verify, table, sql);
+        pgc_buffer_text(sql, ", ");
+        verify_sql_value(verify, table, sql);
+        verify_sql_from(verify, table, side, sql);
+        pgc_buffer_text(sql, conditions[side]);
+        verify_sql_group(table, sql);
+    }
+    PGresult *results[2];
+    if (verify_query_both(session, results, err))
+        return -1;
+    verify_rowset rows[2];
+    const char *const **keys = NULL;
+    int count = 0, parts = verify_key_parts(table), status = 0;
+    for (int side = 0; side < 2; side++)
+        if (verify_rowset_init(&rows[side], results[side], parts, session->leaf, err))
+            status = -1;
+    if (status == 0)
+        status = verify_rowset_differ(&rows[0], &rows[1], session->leaf, &keys, &count, err);
+    verify_rowset_free(&rows[0]);
+    verify_rowset_free(&rows[1]);
+    return status == 0 && count ? verify_settle(session, table, keys, count, err) : status;
+}
+
+static int compare_leaf_range(verify_session *session, verify_table *table, const verify_range *range,
+                              pgconvoy_error *err)
+{
+    pgc_buffer conditions[2];
+    int status = 0;
+    for (int side = 0; side < 2; side++) {
+        pgc_buffer_init(&conditions[side], VERIFY_SQL_LIMIT);
+        pgc_buffer_text(&conditions[side], " ");
+        verify_sql_range(session->verify, table, side, range, &conditions[side]);
+        if (pgc_buffer_check(&conditions[side], err))
+            status = -1;
+    }
+    if (status == 0)
+        status = compare_leaf(session, table, (const char *const[]){conditions[0].data, conditions[1].data}, err);
+    pgc_buffer_free(&conditions[0]);
+    pgc_buffer_free(&conditions[1]);
+    return status;
+}
+
+/* Counts and sums by a number; buckets that neither end has are left out. */
+typedef struct sums {
+    const PGresult *results[2];
+    int at[2];
+} sums;
+
+/* The next bucket that differs; false at the end. The lines of both are in order. */
+static bool next_difference(sums *sums, long *bucket, double *rows)
+{
+    for (;;) {
+        bool left[2];
+        long there[2];
+        for (int side = 0; side < 2; side++) {
+            left[side] = sums->at[side] < PQntuples(sums->results[side]);
+            there[side] = left[side] ? atol(PQgetvalue(sums->results[side], sums->at[side], 0)) : 0;
+        }
+        if (!left[0] && !left[1])
+            return false;
+        bool use[2] = {left[0] && (!left[1] || there[0] <= there[1]), left[1] && (!left[0] || there[1] <= there[0])};
+        bool same = use[0] && use[1];
+        *bucket = use[0] ? there[0] : there[1];
+        *rows = 0;
+        for (int side = 0; side < 2; side++)
+            if (use[side]) {
+                double count = atof(PQgetvalue(sums->results[side], sums->at[side], 1));
+                *rows = count > *rows ? count : *rows;
+            }
+        for (int field = 1; same && field < 3; field++)
+            same = strcmp(PQgetvalue(sums->results[0], sums->at[0], field),
+                          PQgetvalue(sums->results[1], sums->at[1], field)) == 0;
+        sums->at[0] += use[0];
+        sums->at[1] += use[1];
+        if (!same)
+            return true;
+    }
+}
+
+/* SELECT bucket, count, sum … GROUP BY bucket at both ends. */
+static int sum_buckets(verify_session *session, verify_table *table, const verify_range *range,
+                       const char *const *const *cuts, int count, int shift, PGresult *results[2], pgconvoy_error *err)
+{
+    for (int side = 0; side < 2; side++) {
+        pgc_buffer *sql = &session->sql[side];
+        pgc_buffer_reset(sql);
+        pgc_buffer_text(sql, "SELECT ");
+        if (table->key_count) {
+            verify_sql_bucket(session->verify, table, side, cuts, count, sql);
+        } else {
+            verify_sql_hash(session->verify, table, sql);
+            pgc_buffer_format(sql, " >> %d", shift);
+        }
+        pgc_buffer_text(sql, ", count(*), sum(");
+        verify_sql_hash(session->verify, table, sql);
+        pgc_buffer_byte(sql, ')');
+        verify_sql_from(session->verify, table, side, sql);
+        verify_sql_range(session->verify, table, side, range, sql);
+        pgc_buffer_text(sql, " GROUP BY 1 ORDER BY 1");
+    }
+    return verify_query_both(session, results, err);
+}
+
+/* Where to cut a range: at keys of the end that has more rows in it. */
+static int find_cuts(verify_session *session, verify_table *table, const verify_range *range, int side, int pieces,
+                     const char *const ***cuts, int *count, pgconvoy_error *err)
+{
+    pgc_buffer from, *sql = &session->sql[side];
+    pgc_buffer_init(&from, VERIFY_SQL_LIMIT);
+    verify_sql_from(session->verify, table, side, &from);
+    verify_sql_range(session->verify, table, side, range, &from);
+    pgc_buffer_reset(sql);
+    int status = pgc_buffer_check(&from, err);
+    if (status == 0)
+        cut_sql(session->verify, table, from.data, pieces, sql);
+    pgc_buffer_free(&from);
+    PGresult *result = status == 0 ? verify_query(session, side, err) : NULL;
+    if (!result)
+        return -1;
+    *count = PQntuples(result);
+    *cuts = pgc_arena_alloc(session->arena, sizeof **cuts * (size_t)(*count + 1));
+    for (int i = 0; *cuts && i < *count; i++)
+        if (!((*cuts)[i] = key_of_row(result, i, verify_key_parts(table), session->arena)))
+            *cuts = NULL;
+    PQclear(result);
+    return *cuts ? 0 : pgc_error_out_of_memory(err);
+}
+
+static int drill(verify_session *session, verify_table *table, const verify_range *range, int larger, double rows,
+                 int depth, pgconvoy_error *err)
+{
+    if (rows <= LEAF_ROWS || depth >= MOST_DEPTH)
+        return compare_leaf_range(session, table, range, err);
+    int pieces = (int)(rows * 1.5 / LEAF_ROWS) + 1, count;
+    const char *const **cuts;
+    if (find_cuts(session, table, range, larger, pieces > MOST_PIECES ? MOST_PIECES : pieces, &cuts, &count, err))
+        return -1;
+    if (count == 0)
+        return compare_leaf_range(session, table, range, err);
+    PGresult *results[2];
+    if (sum_buckets(session, table, range, cuts, count, 0, results, err))
+        return -1;
+    sums sums = {.results = {results[0], results[1]}};
+    long bucket;
+    double within;
+    int status = 0;
+    while (status == 0 && next_difference(&sums, &bucket, &within)) {
+        verify_range piece = {.low = bucket > 0 ? cuts[bucket - 1] : range->low,
+                              .high = bucket < count ? cuts[bucket] : range->high};
+        status = drill(session, table, &piece, larger, within, depth + 1, err);
+    }
+    PQclear(results[0]);
+    PQclear(results[1]);
+    return status;
+}
+
+/* ------------------------------------------------------------------ without a key */
+
+#define BATCH_ROWS 50000
+
+/* Rows are in buckets by the upper bits of their hash; each batch of buckets that differ costs one pass over the table.
+ */
+static int fetch_buckets(verify_session *session, verify_table *table, const pgc_buffer *list, int shift,
+                         pgconvoy_error *err)
+{
+    pgc_buffer condition;
+    pgc_buffer_init(&condition, VERIFY_SQL_LIMIT);
+    pgc_buffer_text(&condition, " AND ");
+    verify_sql_hash(session->verify, table, &condition);
+    pgc_buffer_format(&condition, " >> %d IN (%s)", shift, list->data);
+    int status = pgc_buffer_check(&condition, err);
+    if (status == 0)
+        status = compare_leaf(session, table, (const char *const[]){condition.data, condition.data}, err);
+    pgc_buffer_free(&condition);
+    return status;
+}
+
+static int drill_hashes(verify_session *session, verify_table *table, double rows, pgconvoy_error *err)
+{
+    int bits = 2;
+    while (bits < 14 && rows / (double)(1 << bits) > 2000)
+        bits++;
+    PGresult *results[2];
+    if (sum_buckets(session, table, &(verify_range){0}, NULL, 0, 64 - bits, results, err))
+        return -1;
+    sums sums = {.results = {results[0], results[1]}};
+    pgc_buffer list;
+    pgc_buffer_init(&list, 1 << 20);
+    long bucket;
+    double within, gathered = 0;
+    int status = 0;
+    while (status == 0 && next_difference(&sums, &bucket, &within)) {
+        pgc_buffer_format(&list, "%s%ld", list.length ? ", " : "", bucket);
+        gathered += within;
+        if (gathered < BATCH_ROWS)
+            continue;
+        status = fetch_buckets(session, table, &list, 64 - bits, err);
+        pgc_buffer_reset(&list);
+        gathered = 0;
+    }
+    if (status == 0 && list.length)
+        status = fetch_buckets(session, table, &list, 64 - bits, err);
+    pgc_buffer_free(&list);
+    PQclear(results[0]);
+    PQclear(results[1]);
+    return status;
+}
+
+/* ------------------------------------------------------------------ a range */
+
+int verify_range_compare(verify_session *session, verify_table *table, const verify_range *range, pgconvoy_error *err)
+{
+    pgc_arena_reset(session->arena);
+    for (int side = 0; side < 2; side++) {
+        pgc_buffer *sql = &session->sql[side];
+        pgc_buffer_reset(sql);
+        pgc_buffer_text(sql, "SELECT count(*), sum(");
+        verify_sql_hash(session->verify, table, sql);
+        pgc_buffer_byte(sql, ')');
+        verify_sql_from(session->verify, table, side, sql);
+        verify_sql_range(session->verify, table, side, range, sql);
+    }
+    PGresult *results[2];
+    if (verify_query_both(session, results, err))
+        return -1;
+    double count[2];
+    bool same = true;
+    for (int side = 0; side < 2; side++)
+        count[side] = atof(PQgetvalue(results[side], 0, 0));
+    for (int field = 0; field < 2; field++)
+        same = same && strcmp(PQgetvalue(results[0], 0, field), PQgetvalue(results[1], 0, field)) == 0;
+    PQclear(results[0]);
+    PQclear(results[1]);
+    int larger = count[VERIFY_TARGET] > count[VERIFY_SOURCE] ? VERIFY_TARGET : VERIFY_SOURCE, status = 0;
+    if (!same && table->key_count)
+        status = drill(session, table, range, larger, count[larger], 0, err);
+    else if (!same)
+        status = drill_hashes(session, table, count[larger], err);
+    pthread_mutex_lock(&session->verify->lock);
+    table->row_count[0] += status ? 0 : (int64_t)count[0];
+    table->row_count[1] += status ? 0 : (int64_t)count[1];
+    pthread_mutex_unlock(&session->verify->lock);
+    return status;
+}

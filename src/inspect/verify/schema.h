@@ -1,0 +1,21 @@
+/* Pieces of the schema's comparison: tables line by line, and what mends an object. */
+#ifndef PGC_INSPECT_VERIFY_SCHEMA_H
+#define PGC_INSPECT_VERIFY_SCHEMA_H
+
+#include "catalog/entry.h"
+#include "inspect/verify/verify_internal.h"
+
+/* ---- schema_table.c: CREATE TABLE as a set of lines (the catalog writes a line for each column), so that their order
+ * does not count */
+bool verify_table_same(const char *source, const char *target);
+int verify_table_details(pgc_verify *verify, verify_finding *finding, const char *source, const char *target,
+                         pgconvoy_error *err) PGC_MUST_CHECK;
+void verify_table_mend(pgc_verify *verify, const pgc_entry *source, const pgc_entry *target);
+
+/* ---- schema_repair.c: does nothing without a script */
+void verify_mend_missing(pgc_verify *verify, const pgc_entry *entry, bool has_owner);
+void verify_mend_extra(pgc_verify *verify, const pgc_entry *entry);
+void verify_mend_changed(pgc_verify *verify, const pgc_entry *source, const pgc_entry *target, bool same,
+                         bool same_owner, bool same_space);
+
+#endif

@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+"""`verify` names whatever differs between two databases, nothing else, also while changes flow; its repair script makes them the same.
+
+VERIFY_RUNS=20 makes the form under load that many runs long (make check: 2).
+"""
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+from server import client  # noqa: F401
+
+RUNS = int(os.environ.get("VERIFY_RUNS", "2"))
+SCHEMA = """
+CREATE TABLE t (id int PRIMARY KEY, b bytea, f float8, s text, at timestamptz, n numeric DEFAULT 1.50, j json, g int GENERATED ALWAYS AS (id * 2) STORED);
+INSERT INTO t (id, b, f, s, at, j) SELECT i, decode(md5(i::text), 'hex'), i / 3.0, 'name ' || i, '2026-01-01 12:00+00'::timestamptz + i * interval '1 s', '{"a": 1}' FROM generate_series(1, 30000) i;
+CREATE TABLE pair (a text, b date, v int, PRIMARY KEY (a, b));
+INSERT INTO pair SELECT 'k' || i % 50, date '2026-01-01' + i, i FROM generate_series(1, 20000) i;
+CREATE TABLE keyless (a int, v text);
+INSERT INTO keyless SELECT i % 1000, CASE WHEN i % 7 > 0 THEN 'v' || i % 10 END FROM generate_series(1, 10000) i;
+CREATE TABLE parts (id int PRIMARY KEY, v text) PARTITION BY RANGE (id);
+CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM (0) TO (100); CREATE TABLE part_2 PARTITION OF parts FOR VALUES FROM (100) TO (1000);
+INSERT INTO parts SELECT i, md5(i::text) FROM generate_series(1, 500) i;
+CREATE TABLE child (id serial PRIMARY KEY, t int REFERENCES t, u int UNIQUE, CONSTRAINT positive CHECK (u > 0));
+INSERT INTO child (t, u) SELECT i, i FROM generate_series(1, 100) i;
+CREATE TABLE no_columns (); INSERT INTO no_columns DEFAULT VALUES;
+CREATE INDEX t_s ON t (s); COMMENT ON TABLE t IS 'first';
+CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+CREATE TRIGGER tr BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION f();
+CREATE VIEW w AS SELECT id, s FROM t;
+CREATE SEQUENCE q; SELECT setval('q', 41);
+GRANT SELECT ON t, parts TO reader; ANALYZE;
+"""
+# What is done to the target, and what the report must name. Each is undone by the repair script.
+ROWS = [
+    ("a missing row", "DELETE FROM t WHERE id = 777", "t", "missing", "(id)=(777)", ""),
+    ("an extra row", "INSERT INTO t (id) VALUES (99999)", "t", "extra", "(id)=(99999)", ""),
+    ("one bit of a bytea", "UPDATE t SET b = set_bit(b, 5, 1 - get_bit(b, 5)) WHERE id = 5", "t", "changed", "(id)=(5)", "b"),
+    ("NaN where there is NULL", "UPDATE t SET f = 'NaN' WHERE id = 6", "t", "changed", "(id)=(6)", "f"),
+    ("a trailing space", "UPDATE t SET s = s || ' ' WHERE id = 29999", "t", "changed", "(id)=(29999)", "s"),
+    ("a time zone", "UPDATE t SET at = at AT TIME ZONE 'UTC' AT TIME ZONE 'Europe/Berlin' WHERE id = 15000", "t", "changed", "(id)=(15000)", "at"),
+    ("the scale of a numeric", "UPDATE t SET n = 1.5 WHERE id = 16000", "t", "changed", "(id)=(16000)", "n"),
+    ("the spaces of a json", "UPDATE t SET j = '{\"a\":1}' WHERE id = 16001", "t", "changed", "(id)=(16001)", "j"),
+    ("a row of a key of two", "UPDATE pair SET v = -v WHERE a = 'k7' AND b = '2026-01-08'", "pair", "changed", "(a, b)=(k7, 2026-01-08)", "v"),
+    ("a row without a key, once more", "INSERT INTO keyless VALUES (5, 'v5')", "keyless", "extra", "(a, v)=(5, v5)", "copies"),
+    ("a row without a key, once less", "DELETE FROM keyless WHERE ctid = (SELECT ctid FROM keyless WHERE a = 7 AND v IS NULL LIMIT 1)", "keyless", "missing", "(a, v)=(7, NULL)", "copies"),
+    ("a row of a partition", "UPDATE part_2 SET v = '' WHERE id = 300", "parts", "changed", "(id)=(300)", "v"),
+    ("a row of no columns", "INSERT INTO no_columns DEFAULT VALUES", "no_columns", "extra", "()=()", "copies"),
+]
+OBJECTS = [
+    ("a missing index", "DROP INDEX t_s", "missing", "INDEX public.t_s"),
+    ("an extra index", "CREATE INDEX more ON t (at)", "extra", "INDEX public.more"),
+    ("a missing key", "ALTER TABLE child DROP CONSTRAINT child_u_key", "missing", "CONSTRAINT public.child child_u_key"),
+    ("a missing foreign key", "ALTER TABLE child DROP CONSTRAINT child_t_fkey", "missing", "FK CONSTRAINT public.child child_t_fkey"),
+    ("a missing check", "ALTER TABLE child DROP CONSTRAINT positive", "changed", "TABLE public.child"),
+    ("a missing trigger", "DROP TRIGGER tr ON t", "missing", "TRIGGER public.t tr"),
+    ("a default", "ALTER TABLE t ALTER n SET DEFAULT 2", "changed", "TABLE public.t"),
+    ("the default of a serial", "ALTER TABLE child ALTER id DROP DEFAULT", "missing", "DEFAULT public.child id"),
+    ("a column that may be NULL", "ALTER TABLE pair ALTER v SET NOT NULL", "changed", "TABLE public.pair"),
+    ("a type", "ALTER TABLE pair ALTER v TYPE bigint", "changed", "TABLE public.pair"),
+    ("an owner", "ALTER TABLE keyless OWNER TO other", "changed", "TABLE public.keyless"),
+    ("a missing grant", "REVOKE SELECT ON t FROM reader", "missing", "ACL public.TABLE t"),
+    ("an extra grant", "GRANT INSERT ON keyless TO reader", "extra", "ACL public.TABLE keyless"),
+    ("another grant", "GRANT UPDATE ON parts TO reader", "changed", "ACL public.TABLE parts"),
+    ("a comment", "COMMENT ON TABLE t IS 'second'", "changed", "COMMENT public.TABLE t"),
+    ("a function's body", "CREATE OR REPLACE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN OLD; END $$", "changed", "FUNCTION public.f()"),
+    ("a view", "CREATE OR REPLACE VIEW w AS SELECT id, upper(s) AS s FROM t", "changed", "VIEW public.w"),
+    ("a missing sequence", "DROP SEQUENCE q", "missing", "SEQUENCE public.q"),
+]
+
+
+def verify(s, source, target, *options, status=None):
+    run = s.pgconvoy("verify", source, target, "--json", "-j", "2", *options)
+    got = run.wait(300)
+    assert got == status if status is not None else got in (0, 3), f"exit status {got}: {run}\n{run.error_tail()}"
+    return json.loads(run.stdout)
+
+
+def summary(found):
+    """All that was found, as a set of lines."""
+    lines = {f"{item['kind']} {item['object']}" for item in found["schema"] + found["sequences"]}
+    for table in found["tables"]:
+        for row in table["rows"]:
+            lines.add(f"{row['kind']} {table['table']} {row['key']}" + "".join(" " + detail["name"] for detail in row["details"]))
+        counts = {kind: sum(row["kind"] == kind for row in table["rows"]) for kind in ("missing", "extra", "changed")}
+        assert counts == {kind: table[kind] for kind in counts}, (table, counts)
+        assert table["unsettled"] == 0 and table["at_target"], table
+    return lines
+
+
+def copies(s, server, names, schema=SCHEMA):
+    server.sql("CREATE ROLE reader; CREATE ROLE other")
+    server.create_database("source", schema)
+    for name in names:
+        server.sql(f"CREATE DATABASE {name} TEMPLATE source")
+    return server.socket_conninfo("source")
+
+
+def differs(s):
+    """One difference after the other, each named alone, each mended by the script."""
+    server = s.server()
+    source = copies(s, server, ["target"])
+    server.sql("UPDATE t SET f = NULL WHERE id = 6", "source")
+    target = server.socket_conninfo("target")
+    found = verify(s, source, target)
+    assert summary(found) == {"changed t (id)=(6) f"}, summary(found)
+    server.sql("UPDATE t SET f = NULL WHERE id = 6", "target")
+    assert verify(s, source, target, status=0)["equal"]
+    # all differences of rows at once: they do not get into each other's way
+    for _, sql, *_ in ROWS:
+        server.sql(sql, "target")
+    expected = {f"{kind} {table} {key}" + (f" {column}" if column else "") for _, _, table, kind, key, column in ROWS}
+    repair = os.path.join(s.folder, "repair.sql")
+    found = verify(s, source, target, "--repair", "sql", "--repair-file", repair, status=3)
+    assert summary(found) == expected, f"missed {expected - summary(found)}, made up {summary(found) - expected}"
+    mend(server, repair)
+    assert verify(s, source, target, status=0)["differences"] == 0
+    # objects: each of them is named among all
+    for some in (OBJECTS[::2], OBJECTS[1::2]):
+        for _, sql, *_ in some:
+            server.sql(sql, "target")
+        found = summary(verify(s, source, target, "--no-rows", "--repair", "sql", "--repair-file", repair, status=3))
+        expected = {f"{kind} {name}" for _, _, kind, name in some}
+        assert found == expected, f"missed {expected - found}, made up {found - expected}"
+        mend(server, repair)
+        again = verify(s, source, target, "--no-rows")
+        assert again["equal"], f"after the repair: {summary(again)}\n{open(repair).read()}"
+    server.sql("SELECT setval('q', 40); SELECT setval('child_id_seq', 1000)", "target")
+    found = verify(s, source, target, "--no-rows", "--repair", "sql", "--repair-file", repair, status=3)
+    assert summary(found) == {"changed SEQUENCE public.q"}, found  # one that is ahead is in order
+    mend(server, repair)
+    verify(s, source, target, status=0)
+    # a table that is not there, columns in another order
+    server.sql("DROP TABLE pair; CREATE TABLE again (v int, b date, a text, PRIMARY KEY (a, b)); ALTER TABLE again RENAME TO pair; ALTER INDEX again_pkey RENAME TO pair_pkey", "target")
+    server.sql("INSERT INTO pair (a, b, v) SELECT 'k' || i % 50, date '2026-01-01' + i, i FROM generate_series(1, 20000) i", "target")
+    verify(s, source, target, status=0)
+    server.sql("DROP TABLE pair", "target")
+    found = verify(s, source, target, status=3)
+    assert [table["at_target"] for table in found["tables"] if table["table"] == "pair"] == [False] and "missing TABLE public.pair" in {f"{i['kind']} {i['object']}" for i in found["schema"]}
+
+
+def mend(server, path):
+    text = open(path, encoding="utf-8").read()
+    assert "-- by hand" not in text, text
+    server.sql(text, "target")
+
+
+def chosen(s):
+    """-t, --where, --sample, and what is refused."""
+    server = s.server()
+    source, target = copies(s, server, ["target"]), server.socket_conninfo("target")
+    server.sql("DELETE FROM t WHERE id BETWEEN 201 AND 3200; UPDATE pair SET v = 0", "target")
+    found = verify(s, source, target, "-T", "pair", "--show", "5", status=3)
+    assert [(table["table"], table["missing"], len(table["rows"])) for table in found["tables"] if table["missing"]] == [("t", 3000, 5)], found
+    assert verify(s, source, target, "-t", "t", "--where", "public.t=id > 3200", status=0)["tables"][0]["source_rows"] == 26800
+    missing = verify(s, source, target, "-t", "t", "--sample", "10", status=3)["tables"][0]["missing"]
+    assert 200 < missing < 400, missing
+    s.pgconvoy("verify", source, target, "--where", "nothing=true").fails(2, "--where")
+    s.pgconvoy("verify", source, "host=/nowhere dbname=x").fails(1, ["target", "cannot connect"])
+    server.sql("CREATE ROLE nobody LOGIN")
+    s.pgconvoy("verify", source, server.socket_conninfo("target", "nobody"), "--no-schema").fails(1, ["permission denied", "public."])
+
+
+def under_load(s):
+    """While changes flow nothing is made up, and what really differs is found."""
+    server = s.server()
+    server.pgbench_init(2)
+    server.sql("ALTER TABLE pgbench_history ADD id bigserial PRIMARY KEY; CREATE TABLE still AS SELECT i AS id, md5(i::text) AS v FROM generate_series(1, 20000) i; ALTER TABLE still ADD PRIMARY KEY (id)")
+    target = s.target("postgres")
+    sync = s.sync(server.uri(), target, "--name", "load")
+    scenario.wait_for(lambda: "caught up" in sync.stderr or target.exists() and target.query("SELECT count(*) FROM pgconvoy.table_state WHERE state = 'live'") == "5", 120, "all tables are live")
+    load = s.load(server.pgbench("-c", "3", "-T", "600"))
+    ends = server.uri(), target.uri
+    options = ["--name", "load", "--no-schema", "--no-sequences"]
+    for _ in range(RUNS):
+        found = verify(s, *ends, *options)
+        assert found["equal"] and not [t for t in found["tables"] if t["unsettled"]], found
+    target.query("UPDATE still SET v = v || ' ' WHERE id = 17")
+    assert summary(verify(s, *ends, *options, status=3)) == {"changed still (id)=(17) v"}
+    load.stop()
+    sync.stop()
+
+
+CASES = {"under_load": under_load, "differs": differs, "chosen": chosen}
+scenario.run(lambda s: CASES[s.case](s), list(CASES))
