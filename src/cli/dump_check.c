@@ -83,6 +83,8 @@ static int check_combinations(const cli_dump *dump, pgconvoy_error *err)
         {data_only && dump->no_data, "options -a/--data-only and --no-data cannot be used together"},
         {o->statistics_only && dump->no_statistics, "options --statistics-only and --no-statistics cannot be used together"},
         {o->statistics && dump->no_statistics, "options --statistics and --no-statistics cannot be used together"},
+        {schema_only && o->statistics, "options -s/--schema-only and --statistics cannot be used together"},
+        {data_only && o->statistics, "options -a/--data-only and --statistics cannot be used together"},
         {schema_only && foreign, "options -s/--schema-only and --include-foreign-data cannot be used together"},
         {o->jobs > 1 && foreign, "option --include-foreign-data is not supported with parallel backup"},
         {data_only && o->clean, "options -c/--clean and -a/--data-only cannot be used together"},

@@ -127,6 +127,8 @@ static int check_combinations(const cli_restore *restore, pgconvoy_error *err)
         {s->data_only && restore->no_data, PGCONVOY_ERROR_CONFIG, "options -a/--data-only and --no-data cannot be used together"},
         {s->statistics_only && s->no_statistics, PGCONVOY_ERROR_CONFIG, "options --statistics-only and --no-statistics cannot be used together"},
         {restore->statistics && s->no_statistics, PGCONVOY_ERROR_CONFIG, "options --statistics and --no-statistics cannot be used together"},
+        {s->schema_only && restore->statistics, PGCONVOY_ERROR_CONFIG, "options -s/--schema-only and --statistics cannot be used together"},
+        {s->data_only && restore->statistics, PGCONVOY_ERROR_CONFIG, "options -a/--data-only and --statistics cannot be used together"},
         {s->data_only && s->clean, PGCONVOY_ERROR_CONFIG, "options -c/--clean and -a/--data-only cannot be used together"},
         {s->single_transaction && s->transaction_size, PGCONVOY_ERROR_CONFIG,
          "options -1/--single-transaction and --transaction-size cannot be used together"},

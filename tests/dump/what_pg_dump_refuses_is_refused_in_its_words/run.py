@@ -14,7 +14,7 @@ from command import PGCONVOY
 from server import TOP
 
 # Of each option what it is given with; pairs are made of these.
-DUMP = ["-a", "-b", "-B", "-c", "-C", "-e x", "-E utf8", "-f out", "-Fc", "-Fd", "-Ft", "-Fp", "-j2", "-n x", "-N x", "-O", "-s", "-S x", "-t x", "-T x", "-x", "-Z0", "-Z9", "-Z lz4",
+DUMP = ["-a", "-b", "-B", "-c", "-C", "-e x", "-E utf8", "-Fc", "-Fd", "-Ft", "-Fp", "-j2", "-n x", "-N x", "-O", "-s", "-S x", "-t x", "-T x", "-x", "-Z0", "-Z9", "-Z lz4",
         "--binary-upgrade", "--column-inserts", "--disable-dollar-quoting", "--disable-triggers", "--enable-row-security", "--exclude-extension=x", "--exclude-table-data=x",
         "--extra-float-digits=1", "--if-exists", "--include-foreign-data=x", "--inserts", "--load-via-partition-root", "--lock-wait-timeout=1", "--no-comments", "--no-data",
         "--no-policies", "--no-publications", "--no-schema", "--no-security-labels", "--no-statistics", "--no-subscriptions", "--no-sync", "--no-tablespaces",
@@ -30,11 +30,11 @@ DUMP_REFUSED = ["--nothing", "-y", "-j0", "-j x", "-j", "-Fx", "-F", "x y", "-Z 
                 "-Z gzip:workers=1", "--section=x", "--rows-per-insert=0", "--rows-per-insert=x", "--extra-float-digits=4", "--extra-float-digits=-16", "--sync-method=x",
                 "--restrict-key=a.b", "--restrict-key=", "--restrict-key=k -Fc", "--filter=/nothing/here", "--jobs", "--version=1", "--no", "--exclude-table-d=x", "-j2", "-j2 -Fc",
                 "-Fd", "-Ft -Z1", "-a -c", "-a -s", "-s --statistics-only", "-a --statistics-only", "-s --no-schema", "-a --no-data", "--statistics-only --no-statistics",
-                "--statistics --no-statistics", "-s --include-foreign-data=x", "-j2 -Fd -f out --include-foreign-data=x", "--if-exists", "--on-conflict-do-nothing",
+                "--statistics --no-statistics", "-s --statistics", "-a --statistics", "-s --include-foreign-data=x", "-j2 -Fd -f out --include-foreign-data=x", "--if-exists", "--on-conflict-do-nothing",
                 "--on-conflict-do-nothing --if-exists", "--no-schema --no-data", "-a --no-schema", "-s --no-data", "-a -c -s"]
 RESTORE_REFUSED = ["", "--nothing", "-y", "-f - -d x", "-j0", "-j x", "-j", "-Fx -f -", "-Fp -f -", "-Fx", "--section=x -f -", "--transaction-size=0 -f -", "--transaction-size=x -f -",
                    "--restrict-key=a.b -f -", "--restrict-key=k -d x", "--filter=/nothing/here -f -", "-f - -a -s", "-f - -a -c", "-f - -s --statistics-only", "-f - -a --statistics-only",
-                   "-f - -s --no-schema", "-f - -a --no-data", "-f - --statistics-only --no-statistics", "-f - --statistics --no-statistics", "-d x -C -1", "-d x -1 -j2",
+                   "-f - -s --no-schema", "-f - -a --no-data", "-f - --statistics-only --no-statistics", "-f - --statistics --no-statistics", "-f - -s --statistics", "-f - -a --statistics", "-d x -C -1", "-d x -1 -j2",
                    "-d x -1 --transaction-size=2", "-f - --if-exists", "-l --if-exists", "-f - -1 -j2", "-f - x y", "--no -f -", "-f - --no-schema --no-data"]
 
 
@@ -43,7 +43,7 @@ def said(command, words, archive):
     environment = {**{name: value for name, value in os.environ.items() if not name.startswith("PG")}, "PGHOST": "/nothing/here", "LC_ALL": "C"}
     done = subprocess.run([*command, *words.split(" ", 1 if words.startswith(("-Z ", "-j x")) and words.count(" ") == 1 else -1)] if words else command, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, timeout=60, cwd=archive)
-    went_on = "connection to server" in done.stderr or "input file is too short" in done.stderr
+    went_on = any(word in done.stderr for word in ("connection to server", "input file is too short", "end of file", "it ends early"))
     text = re.sub(r"(?m)^/\S*/(?=pg_)", "", done.stderr) # getopt's words begin with the path
     return done.returncode, None if went_on else re.sub(r"possibilities: .*", "possibilities", text)
 
@@ -68,7 +68,8 @@ def main(s):
         os.symlink(PGCONVOY, path)
     full = os.environ.get("DUMP_FULL")
     lists = {"pg_dump": DUMP_REFUSED + [f"{a} {b}" for a, b in itertools.combinations(DUMP, 2) if full],
-             "pg_restore": RESTORE_REFUSED + [f"{a} {b}" for a, b in itertools.combinations(RESTORE, 2) if full]}
+             "pg_restore": RESTORE_REFUSED + [f"{a} {b}" + (" -f -" if not {a, b} & {"-d x", "-f -", "-l"} else "")
+                                             for a, b in itertools.combinations(RESTORE, 2) if full]}
     problems = []
     for name, path in names.items():
         problems += [f"{name} {problem}" for problem in differences([os.path.join(programs, name)], [path], lists[name], s.folder)]
