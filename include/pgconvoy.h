@@ -423,7 +423,8 @@ typedef struct pgconvoy_sink {
 
     /*
      * Makes everything since begin durable, and with it the position lsn (0: leave the position alone) and the states of the given
-     * tables, in one transaction where the sink has transactions.
+     * tables, in one transaction where the sink has transactions. Rows of a table copy, for which lsn is 0 and table_count too, may
+     * wait for finish_table to be made durable: a table that was not finished is copied again as a whole.
      */
     int (*commit)(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
                   pgconvoy_error *err);

@@ -19,7 +19,13 @@ static const char session_settings[] =
 
 bool pgc_connection_is_uri(const char *text)
 {
-    return strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0 || strchr(text, '=') != NULL;
+    if (strncmp(text, "postgres://", 11) == 0 || strncmp(text, "postgresql://", 13) == 0)
+        return true;
+    /* key=value begins with a keyword; other ends may have an '=' further on: duckdb:FILE?option=value */
+    const char *keyword = text + strspn(text, " \t\r\n");
+    size_t length = strspn(keyword, "abcdefghijklmnopqrstuvwxyz_");
+    const char *after = keyword + length;
+    return length > 0 && after[strspn(after, " \t\r\n")] == '=';
 }
 
 static PQconninfoOption *parse(const char *uri, pgconvoy_error *err)
@@ -207,7 +213,7 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
     pgc_buffer options;
     pgc_buffer_init(&options, 65536);
     pgc_buffer_format(&options, "%s %s", user_options ? user_options : "", kind == PGC_CONNECTION_REPLICATION ? SESSION_OPTIONS : "");
-    const char *keywords[12], *values[12];
+    const char *keywords[13], *values[13];
     int n = 0;
 #define PGC_SET(k, v) (keywords[n] = (k), values[n] = (v), n++)
     PGC_SET("dbname", uri); /* expanded in place; what follows overrides it */
@@ -224,6 +230,12 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
     }
     if (!user_timeout)
         PGC_SET("connect_timeout", "15");
+    /* several hosts are a primary and its standbys: the primary is meant, whichever it is by now */
+    const char *hosts = option_value(given, "host");
+    if (!hosts)
+        hosts = option_value(given, "hostaddr");
+    if (hosts && strchr(hosts, ',') && !option_value(given, "target_session_attrs") && !getenv("PGTARGETSESSIONATTRS"))
+        PGC_SET("target_session_attrs", PQlibVersion() >= 140000 ? "primary" : "read-write");
     PGC_SET(NULL, NULL);
 #undef PGC_SET
     PGconn *conn = PQconnectdbParams(keywords, values, 1);

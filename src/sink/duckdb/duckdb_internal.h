@@ -5,10 +5,10 @@
  *   library.c     libduckdb                          schema.c    tables made, checked, finished
  *   statement.c   SQL and its errors                 alter.c     tables changed
  *   checkpoint.c  position and table states          primary_key.c  the constraint, while memory allows
- *   types.c       the type map                       append.c    rows of a table copy
+ *   types.c       the type map                       load.c, feed.c  rows of a table copy
  *   encode*.c     values into vectors                gather.c, stage.c, apply.c  changes
  *
- * Threads: the sink's own connection (control) is used under its lock; a writer and all that hangs on it belong to one thread.
+ * Threads: the sink's own connection (control) is used under its lock; a writer and all that hangs on it belong to one thread; a load has one of its own.
  */
 #ifndef PGC_SINK_DUCKDB_INTERNAL_H
 #define PGC_SINK_DUCKDB_INTERNAL_H
@@ -40,6 +40,7 @@ void pgc_duckdb_target_free(pgc_duckdb_target *target);
 /* ---- the sink */
 
 typedef struct pgc_duckdb_stage pgc_duckdb_stage;
+typedef struct pgc_duckdb_load pgc_duckdb_load;
 
 /* A table as check_table met it, to find those that DuckDB cannot tell apart. */
 typedef struct pgc_duckdb_seen {
@@ -54,6 +55,7 @@ typedef struct pgc_duckdb_sink {
     char *catalog;         /* DuckDB's name for the file: all names are qualified by it, as a schema may have the same */
     bool created;          /* the file was not there before */
     size_t duckdb_bytes;   /* DuckDB's memory_limit */
+    int threads;           /* DuckDB's */
     size_t gather_bytes;   /* changes that may be gathered before they are applied */
 
     pthread_mutex_t lock;  /* guards what follows */
@@ -65,6 +67,11 @@ typedef struct pgc_duckdb_sink {
 
     pthread_mutex_t stage_lock; /* guards stage while a statement reads from it */
     pgc_duckdb_stage *stage;
+
+    pthread_mutex_t load_lock; /* guards what follows */
+    pgc_duckdb_load *loads;
+    uint64_t load_number;      /* the last one given */
+    bool loading;              /* DuckDB's threads are those of the loads */
 } pgc_duckdb_sink;
 
 /* ---- statement.c */
@@ -213,13 +220,7 @@ typedef struct pgc_duckdb_writer {
     pgc_duckdb_encoder encoder;
     bool in_transaction;
 
-    /* table copy: append.c */
-    pgc_duckdb_layout *layout; /* of the table last copied, kept from range to range */
-    duckdb_appender appender;
-    duckdb_data_chunk chunk;
-    const pgconvoy_value **cells; /* one vector's worth of pointers */
-    size_t vector_size;
-    size_t unflushed_bytes;
+    pgc_duckdb_load *load; /* table copy: load.c */
 
     /* stream: apply.c */
     pgc_duckdb_stream_table **tables;
@@ -232,13 +233,21 @@ typedef struct pgc_duckdb_writer {
     bool catalog_changed;           /* in this transaction: what is known of the tables does not outlive a rollback */
 } pgc_duckdb_writer;
 
-/* ---- append.c */
+/* ---- load.c */
 
-int pgc_duckdb_append_begin(pgc_duckdb_writer *writer, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Starts a range of table, in a load of the table's that waits for one, or a new one. */
+int pgc_duckdb_load_begin(pgc_duckdb_writer *writer, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_write_rows(void *writer, const pgconvoy_rows *rows, pgconvoy_error *err);
-/* Hands everything to the table. After it, or after discard, the appender is gone. */
-int pgc_duckdb_append_end(pgc_duckdb_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_duckdb_append_discard(pgc_duckdb_writer *writer);
+/* The range is complete. */
+void pgc_duckdb_load_park(pgc_duckdb_writer *writer);
+/* Gives up the writer's load, if it has one; a table that loses ranges which were complete by this cannot be finished. */
+void pgc_duckdb_load_abort(pgc_duckdb_writer *writer);
+/* Commits all loads of table, none of which is in use. */
+int pgc_duckdb_load_finish(pgc_duckdb_sink *sink, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Gives up all loads of table, or of all tables (NULL). */
+void pgc_duckdb_load_drop(pgc_duckdb_sink *sink, const pgconvoy_table *table);
+/* Gives DuckDB its threads, unless rows are being loaded. */
+int pgc_duckdb_load_none(pgc_duckdb_sink *sink, duckdb_connection connection, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- gather.c and apply.c */
 

@@ -3,6 +3,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,10 @@
 #define PGC_DUCKDB_INSTALL_FOLDER ""
 #endif
 
+static pgc_duckdb_api loaded;
+static bool is_loaded;
+static pthread_mutex_t loaded_lock = PTHREAD_MUTEX_INITIALIZER; /* guards both while they are set, which is once */
+
 #define HINT "run scripts/install-duckdb, or set PGCONVOY_LIBDUCKDB to the path of libduckdb.so (1.4 or later)"
 
 /* Opens path if there is such a file. A file that is there and cannot be loaded is an error, not a reason to look further. */
@@ -23,7 +28,7 @@ static int try_file(const char *path, void **handle, pgconvoy_error *err)
     *handle = NULL;
     if (access(path, F_OK) != 0)
         return 0;
-    *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
     if (*handle)
         return 0;
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "cannot load libduckdb: %s", dlerror());
@@ -70,7 +75,7 @@ static int find_library(void **handle, pgconvoy_error *err)
         if (*handle)
             return 0;
     }
-    *handle = dlopen("libduckdb.so", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    *handle = dlopen("libduckdb.so", RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
     if (*handle)
         return 0;
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "libduckdb.so is not installed, so that duckdb: targets cannot be opened");
@@ -78,7 +83,7 @@ static int find_library(void **handle, pgconvoy_error *err)
     return -1;
 }
 
-int pgc_duckdb_load(pgc_duckdb_api *api, pgconvoy_error *err)
+int pgc_duckdb_library_load(pgc_duckdb_api *api, pgconvoy_error *err)
 {
     void *handle;
     if (find_library(&handle, err) != 0)
@@ -104,5 +109,15 @@ int pgc_duckdb_load(pgc_duckdb_api *api, pgconvoy_error *err)
         pgconvoy_error_hint(err, HINT);
         return -1;
     }
+    pthread_mutex_lock(&loaded_lock);
+    if (!is_loaded)
+        loaded = *api;
+    is_loaded = true;
+    pthread_mutex_unlock(&loaded_lock);
     return 0;
+}
+
+const pgc_duckdb_api *pgc_duckdb_loaded(void)
+{
+    return &loaded;
 }

@@ -285,6 +285,7 @@ int pgc_duckdb_prepare_table(void *arg, const pgconvoy_table *table, pgconvoy_if
     pgc_duckdb_sink *sink = arg;
     if (pgc_duckdb_checkpoint_ensure(sink, err) != 0)
         return -1;
+    pgc_duckdb_load_drop(sink, table);
     pgc_duckdb_layout *layout = pgc_duckdb_layout_new(sink, table, err);
     if (!layout)
         return -1;
@@ -324,6 +325,10 @@ int pgc_duckdb_finish_table(void *arg, const pgconvoy_table *table, const pgconv
     pgc_duckdb_layout *layout = pgc_duckdb_layout_new(sink, table, err);
     if (!layout)
         return -1;
+    if (pgc_duckdb_load_finish(sink, table, err) != 0) {
+        pgc_duckdb_layout_free(sink, layout);
+        return -1;
+    }
     pthread_mutex_lock(&sink->lock);
     int result = finish_locked(sink, layout, status, err);
     pthread_mutex_unlock(&sink->lock);

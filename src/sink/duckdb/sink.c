@@ -1,5 +1,5 @@
 /* The DuckDB sink: its operations and its descriptor. What they share is told in duckdb_internal.h, what users see in docs/sinks/duckdb.md. */
-#include "sink/duckdb/duckdb_internal.h"
+#include "sink/duckdb/load.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -89,7 +89,7 @@ static void divide_memory(pgc_duckdb_sink *sink)
         sink->duckdb_bytes = LEAST_DUCKDB_BYTES;
 }
 
-static int configure(const pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error *err)
+static int configure(pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error *err)
 {
     char memory[32], threads[16], folder[PATH_MAX + 32], checkpoint[32];
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -98,7 +98,8 @@ static int configure(const pgc_duckdb_sink *sink, duckdb_config config, pgconvoy
     if (sink->target.threads > 0)
         count = (size_t)sink->target.threads;
     snprintf(memory, sizeof memory, "%zuKiB", sink->duckdb_bytes >> 10);
-    snprintf(threads, sizeof threads, "%zu", count > 0 ? count : 1);
+    sink->threads = count > 0 ? (int)count : 1;
+    snprintf(threads, sizeof threads, "%d", sink->threads);
     snprintf(folder, sizeof folder, "%s.tmp.%ld", sink->target.file, (long)getpid());
     snprintf(checkpoint, sizeof checkpoint, "%zuKiB",
              (sink->duckdb_bytes > 256 * MEGABYTE ? 256 * MEGABYTE : sink->duckdb_bytes) >> 10);
@@ -210,9 +211,10 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
     sink->config = config;
     pthread_mutex_init(&sink->lock, NULL);
     pthread_mutex_init(&sink->stage_lock, NULL);
+    pthread_mutex_init(&sink->load_lock, NULL);
     int result = pgc_duckdb_target_parse(config->target, &sink->target, err);
     if (result == 0)
-        result = pgc_duckdb_load(&sink->api, err);
+        result = pgc_duckdb_library_load(&sink->api, err);
     if (result == 0)
         result = check_file(sink, err);
     if (result == 0) {
@@ -226,7 +228,7 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
     }
     if (result == 0) {
         sink->stage = pgc_duckdb_stage_new(sink, err);
-        result = sink->stage ? 0 : -1;
+        result = sink->stage ? pgc_duckdb_feed_register(sink, err) : -1;
     }
     if (result != 0) {
         close_sink(sink);
@@ -240,6 +242,10 @@ static void close_sink(void *arg)
 {
     pgc_duckdb_sink *sink = arg;
     bool opened = sink->database != NULL;
+    pgconvoy_error ignored; /* it is only for the checkpoint that DuckDB writes now to be faster */
+    pgc_duckdb_load_drop(sink, NULL);
+    if (sink->control && pgc_duckdb_load_none(sink, sink->control, &ignored) != 0)
+        pgc_log_debug(sink->config->log, "duckdb: %s", ignored.message);
     if (sink->control)
         sink->api.disconnect(&sink->control);
     if (sink->database)
@@ -260,6 +266,7 @@ static void close_sink(void *arg)
     pgc_duckdb_target_free(&sink->target);
     pthread_mutex_destroy(&sink->lock);
     pthread_mutex_destroy(&sink->stage_lock);
+    pthread_mutex_destroy(&sink->load_lock);
     free(sink);
 }
 
@@ -282,16 +289,12 @@ static void close_writer(void *arg)
 {
     pgc_duckdb_writer *writer = arg;
     pgc_duckdb_sink *sink = writer->sink;
-    pgc_duckdb_append_discard(writer);
+    pgc_duckdb_load_abort(writer);
     pgc_duckdb_apply_forget(writer, true);
-    if (writer->chunk)
-        sink->api.destroy_data_chunk(&writer->chunk);
-    pgc_duckdb_layout_free(sink, writer->layout);
     if (writer->connection)
         sink->api.disconnect(&writer->connection); /* rolls an open transaction back */
     pgc_duckdb_encoder_free(&writer->encoder);
     free(writer->tables);
-    free(writer->cells);
     free(writer);
 }
 
@@ -304,10 +307,8 @@ static int open_writer(void *arg, void **out, pgconvoy_error *err)
     if (!writer)
         return pgc_error_out_of_memory(err);
     writer->sink = sink;
-    writer->vector_size = (size_t)sink->api.vector_size();
-    writer->cells = calloc(writer->vector_size, sizeof *writer->cells);
     int result = pgc_duckdb_encoder_init(&writer->encoder, &sink->api, err);
-    if (result == 0 && (!writer->cells || sink->api.connect(sink->database, &writer->connection) != DuckDBSuccess))
+    if (result == 0 && sink->api.connect(sink->database, &writer->connection) != DuckDBSuccess)
         result = pgc_error_out_of_memory(err);
     if (result != 0) {
         close_writer(writer);
@@ -320,7 +321,7 @@ static int open_writer(void *arg, void **out, pgconvoy_error *err)
 static void abort_writer(void *arg)
 {
     pgc_duckdb_writer *writer = arg;
-    pgc_duckdb_append_discard(writer);
+    pgc_duckdb_load_abort(writer);
     pgc_duckdb_apply_forget(writer, writer->catalog_changed);
     if (writer->in_transaction)
         pgc_duckdb_rollback(&writer->sink->api, writer->connection);
@@ -332,7 +333,10 @@ static void abort_writer(void *arg)
 static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
 {
     pgc_duckdb_writer *writer = arg;
-    if (pgc_duckdb_run_text(&writer->sink->api, writer->connection, "BEGIN", "starting a transaction", err) != 0)
+    if (table)
+        return pgc_duckdb_load_begin(writer, table, err);
+    if (pgc_duckdb_load_none(writer->sink, writer->connection, err) != 0 ||
+        pgc_duckdb_run_text(&writer->sink->api, writer->connection, "BEGIN", "starting a transaction", err) != 0)
         return -1;
     writer->in_transaction = true;
     writer->catalog_changed = writer->wrote = false;
@@ -341,14 +345,18 @@ static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
         writer->tables[i]->touched = false;
         pgc_duckdb_key_set_clear(&writer->tables[i]->deleted);
     }
-    return table ? pgc_duckdb_append_begin(writer, table, err) : 0;
+    return 0;
 }
 
 static int commit(void *arg, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count, pgconvoy_error *err)
 {
     pgc_duckdb_writer *writer = arg;
     pgc_duckdb_sink *sink = writer->sink;
-    if (pgc_duckdb_append_end(writer, err) != 0 || pgc_duckdb_apply_all(writer, err) != 0)
+    if (writer->load) { /* of the table copy: made durable by finish_table, with all of the table */
+        pgc_duckdb_load_park(writer);
+        return 0;
+    }
+    if (pgc_duckdb_apply_all(writer, err) != 0)
         return -1;
     for (size_t i = 0; i < table_count; i++) {
         if (pgc_duckdb_checkpoint_table(sink, writer->connection, &tables[i], NULL, err) != 0)

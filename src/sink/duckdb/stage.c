@@ -5,7 +5,6 @@
  */
 #include "sink/duckdb/duckdb_internal.h"
 
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -24,23 +23,13 @@ typedef struct scan {
     const pgconvoy_value *cells[];
 } scan;
 
-/*
- * How a callback gets at its stage: the one thing it is given is an object that only libduckdb can look into. The library stays loaded for the life of the process
- * (see library.h), so these are facts about the process; they are the same whoever stores them.
- */
-static _Atomic(__typeof__(&duckdb_bind_get_extra_info)) stage_of_bind;
-static _Atomic(__typeof__(&duckdb_init_set_init_data)) set_scan;
-static _Atomic(__typeof__(&duckdb_init_set_max_threads)) set_max_threads;
-static _Atomic(__typeof__(&duckdb_init_set_error)) set_init_error;
-static _Atomic(__typeof__(&duckdb_function_get_extra_info)) stage_of_function;
-
 #define LARGEST_VECTOR 65536 /* libduckdb is built with 2048 */
 
 /* ---- what DuckDB calls */
 
 static void bind_stage(duckdb_bind_info info)
 {
-    const pgc_duckdb_stage *stage = atomic_load(&stage_of_bind)(info);
+    const pgc_duckdb_stage *stage = pgc_duckdb_loaded()->bind_get_extra_info(info);
     const pgc_duckdb_staged *staged = stage->staged;
     char name[32];
     for (size_t i = 0; i < staged->column_count; i++) {
@@ -69,12 +58,12 @@ static void init_scan(duckdb_init_info info)
 {
     scan *s = malloc(sizeof *s + LARGEST_VECTOR * sizeof s->cells[0]); /* untouched pages cost nothing */
     if (!s) {
-        atomic_load(&set_init_error)(info, "out of memory");
+        pgc_duckdb_loaded()->init_set_error(info, "out of memory");
         return;
     }
     s->next = 0;
-    atomic_load(&set_scan)(info, s, free);
-    atomic_load(&set_max_threads)(info, 1); /* the encoder belongs to one thread at a time */
+    pgc_duckdb_loaded()->init_set_init_data(info, s, free);
+    pgc_duckdb_loaded()->init_set_max_threads(info, 1); /* the encoder belongs to one thread at a time */
 }
 
 static const pgconvoy_value *cell(const pgc_duckdb_staged *staged, const pgc_compact_item *item,
@@ -110,7 +99,7 @@ static int fill_column(pgc_duckdb_stage *stage, scan *s, size_t count, const pgc
 
 static void read_stage(duckdb_function_info info, duckdb_data_chunk output)
 {
-    pgc_duckdb_stage *stage = atomic_load(&stage_of_function)(info);
+    pgc_duckdb_stage *stage = pgc_duckdb_loaded()->function_get_extra_info(info);
     const pgc_duckdb_staged *staged = stage->staged;
     scan *s = stage->api->function_get_init_data(info);
     size_t count = staged->count - s->next, most = (size_t)stage->api->vector_size();
@@ -140,11 +129,6 @@ pgc_duckdb_stage *pgc_duckdb_stage_new(pgc_duckdb_sink *sink, pgconvoy_error *er
     }
     stage->api = api;
     stage->number = api->create_logical_type(DUCKDB_TYPE_BIGINT);
-    atomic_store(&stage_of_bind, api->bind_get_extra_info);
-    atomic_store(&set_scan, api->init_set_init_data);
-    atomic_store(&set_max_threads, api->init_set_max_threads);
-    atomic_store(&set_init_error, api->init_set_error);
-    atomic_store(&stage_of_function, api->function_get_extra_info);
     duckdb_table_function function = api->create_table_function();
     api->table_function_set_name(function, "pgconvoy_stage");
     api->table_function_set_extra_info(function, stage, NULL);

@@ -25,6 +25,17 @@ static void a_stored_connection_string_has_no_password(void **state)
     }
 }
 
+static void options_of_another_target_make_it_no_connection_string(void **state)
+{
+    (void)state;
+    assert_true(pgc_connection_is_uri("host=db dbname=shop"));
+    assert_true(pgc_connection_is_uri(" service = shop"));
+    assert_true(pgc_connection_is_uri("postgresql://db/shop"));
+    assert_false(pgc_connection_is_uri("duckdb:shop.duckdb?primary_key=off"));
+    assert_false(pgc_connection_is_uri("/data/a=b.duckdb"));
+    assert_false(pgc_connection_is_uri("shop"));
+}
+
 static void a_stored_connection_string_reads_back_to_the_same_place(void **state)
 {
     (void)state;
@@ -81,6 +92,7 @@ static void names_and_values_are_quoted_whatever_is_in_them(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(options_of_another_target_make_it_no_connection_string),
         cmocka_unit_test(a_stored_connection_string_has_no_password),
         cmocka_unit_test(a_stored_connection_string_reads_back_to_the_same_place),
         cmocka_unit_test(an_error_about_a_connection_string_does_not_show_its_password),

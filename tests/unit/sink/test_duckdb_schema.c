@@ -177,6 +177,8 @@ static void an_existing_tables_own_column_order_and_columns_are_kept(void **stat
     ok(f, SINK.write_rows(writer, &rows, &f->err));
     ok(f, SINK.commit(writer, 0, NULL, 0, &f->err));
     SINK.close_writer(writer);
+    pgconvoy_table_status status = {.schema = t->schema, .name = t->name, .state = PGCONVOY_TABLE_CATCHING_UP, .copy_lsn = 100};
+    ok(f, SINK.finish_table(f->sink, t, &status, &f->err));
     assert_string_equal(query(f, "FROM public.users ORDER BY id"), "5|a|1;5|NULL|2");
     begin_stream(f);
     update(f, t, "2", "b");

@@ -261,6 +261,8 @@ static void binary_values_read_the_same_as_text(void **state)
     ok(f, pgc_sink_duckdb.write_rows(writer, &rows, &f->err));
     ok(f, pgc_sink_duckdb.commit(writer, 0, NULL, 0, &f->err));
     pgc_sink_duckdb.close_writer(writer);
+    pgconvoy_table_status status = {.schema = t->schema, .name = t->name, .state = PGCONVOY_TABLE_CATCHING_UP, .copy_lsn = 100};
+    ok(f, pgc_sink_duckdb.finish_table(f->sink, t, &status, &f->err));
     assert_string_equal(query(f, "FROM public.b WHERE id IN (0, 2999) ORDER BY id"),
                         "0|0|0|0.5|false|row 0|2000-01-01 00:00:00|2000-01-01|00000000-0000-0000-0000-000000000000|NULL;"
                         "2999|-2999|3297435371700224|2999.5|true|row 2999 with a longer text|2000-01-01 00:49:59|2008-03-18|"
