@@ -129,4 +129,10 @@ void pgc_assembler_position(pgc_assembler *assembler, pgconvoy_lsn lsn);
 /* True between Begin and Commit, inside a streamed block and while a streamed transaction is read back. */
 bool pgc_assembler_in_transaction(const pgc_assembler *assembler);
 
+/*
+ * How far the server may be told that it is not asked again, when the sink has everything up to durable: not past the prepare of a
+ * transaction whose commit the sink has not, as the server sends its changes only with the prepare.
+ */
+pgconvoy_lsn pgc_assembler_confirmable(pgc_assembler *assembler, pgconvoy_lsn durable);
+
 #endif

@@ -18,6 +18,13 @@ typedef struct open_transaction {
     pgconvoy_transaction *shared; /* what the changes of the current batch point to; NULL: none yet */
 } open_transaction;
 
+/* A transaction that was prepared, until the sink has it or it is rolled back. */
+typedef struct prepared {
+    uint32_t xid;
+    pgconvoy_lsn lsn;     /* of the prepare */
+    pgconvoy_lsn end_lsn; /* of its commit; 0: not yet */
+} prepared;
+
 struct pgc_assembler {
     pgc_assembler_config config;
     pgc_relation_cache *relations;
@@ -25,8 +32,10 @@ struct pgc_assembler {
     pgc_batch_builder builder;
     uint8_t place; /* PGC_PGOUTPUT_… */
     open_transaction open;
-    pgc_spilled *stream; /* of the block we are in */
+    pgc_spilled *stream; /* of the block we are in, or of the transaction that is about to be prepared */
     pgc_spilled *replay; /* the one that is read back */
+    prepared *prepared;
+    size_t prepared_count, prepared_capacity;
     pgconvoy_lsn position, position_told;
 };
 

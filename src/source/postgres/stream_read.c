@@ -44,6 +44,8 @@ struct pgc_stream {
     int64_t position_us;
     int64_t rush_us;       /* when counting began */
     int64_t rush_messages; /* that have come since */
+    bool two_phase;         /* the slot sends transactions when they are prepared */
+    pgconvoy_lsn from_lsn;  /* what the sink had when the stream began */
     bool reply_requested;
     bool ended; /* the server has closed the stream */
 };
@@ -88,10 +90,20 @@ static int stream_error(pgc_postgres_source *source, const PGresult *result, pgc
 
 /* ----------------------------------------------------------------- feedback */
 
+/* 0 confirms nothing: what was prepared before from_lsn and has not come yet would not come again. */
+static pgconvoy_lsn confirmable(const pgc_postgres_source *source)
+{
+    const pgc_stream *stream = source->stream;
+    pgconvoy_lsn durable = atomic_load(&source->confirmed_lsn);
+    if (!stream->two_phase)
+        return durable;
+    return stream->received < stream->from_lsn ? 0 : pgc_assembler_confirmable(stream->assembler, durable);
+}
+
 static int send_feedback(pgc_postgres_source *source, bool ask, pgconvoy_error *err)
 {
     pgc_stream *stream = source->stream;
-    pgconvoy_lsn confirmed = atomic_load(&source->confirmed_lsn);
+    pgconvoy_lsn confirmed = confirmable(source);
     int64_t now = pgc_clock_monotonic_us();
     unsigned char message[34];
     message[0] = 'r';
@@ -114,7 +126,7 @@ static int feedback_if_due(pgc_postgres_source *source, pgconvoy_error *err)
 {
     pgc_stream *stream = source->stream;
     int64_t since = pgc_clock_monotonic_us() - stream->feedback_us;
-    bool moved = atomic_load(&source->confirmed_lsn) > stream->sent_confirmed;
+    bool moved = confirmable(source) > stream->sent_confirmed;
     if (!stream->reply_requested && since < FEEDBACK_AT_LEAST_US && !(moved && since >= FEEDBACK_MOVED_US))
         return 0;
     return send_feedback(source, false, err);
@@ -170,7 +182,7 @@ static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, b
     pgc_quote_identifier(&names, source->publication_name);
     int protocol = protocol_version(source->server_version);
     pgc_buffer_format(sql, "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names ",
-                      source->slot_name, pgconvoy_lsn_to_text(from_lsn, lsn), protocol);
+                      source->slot_name, pgconvoy_lsn_to_text(source->stream->two_phase ? 0 : from_lsn, lsn), protocol);
     int failed = pgc_buffer_check(&names, err);
     if (!failed)
         pgc_quote_literal(sql, names.data);
@@ -183,12 +195,34 @@ static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, b
     return failed ? -1 : pgc_buffer_check(sql, err);
 }
 
+/* What was prepared before the sink's position and is not committed yet is sent again only from where the slot itself is. */
+static bool is_two_phase(const pgc_postgres_source *source)
+{
+    char sql[256];
+    if (source->server_version < 150000)
+        return false;
+    /* a slot's name is of lower case letters, digits and underscores: open saw to that */
+    snprintf(sql, sizeof sql, "SELECT two_phase FROM pg_catalog.pg_replication_slots WHERE slot_name = '%s'",
+             source->slot_name);
+    PGresult *result = PQexec(source->stream->conn, sql);
+    bool two_phase =
+        PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return two_phase;
+}
+
 static int start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
 {
     pgc_stream *stream = source->stream;
     stream->conn = pgc_source_connect(source, PGC_CONNECTION_REPLICATION, "stream", err);
     if (!stream->conn)
         return -1;
+    stream->two_phase = is_two_phase(source);
+    if (stream->two_phase) {
+        pgc_log_info(source->config.log, "slot %s sends transactions when they are prepared: they are applied when they commit",
+                     source->slot_name);
+        stream->received = 0;
+    }
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
     int failed = start_sql(source, from_lsn, binary, &sql, err);
@@ -248,7 +282,7 @@ int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool bi
     if (!source->stream)
         return pgc_error_out_of_memory(err);
     source->stream->tables.source = source;
-    source->stream->received = from_lsn;
+    source->stream->received = source->stream->from_lsn = from_lsn;
     raise_to(&source->confirmed_lsn, from_lsn);
     if (make_assembler(source, from_lsn, err) != 0 || start(source, from_lsn, binary, err) != 0) {
         free_stream(source);
