@@ -26,15 +26,81 @@ typedef struct checker {
     uint32_t next_sequence;
     pgconvoy_lsn position;
     volatile unsigned sum; /* so that every byte is really read */
+    const pgconvoy_type *mood, *moods, *pair; /* an enum with the labels that were met so far, an array and a composite of it */
 } checker;
+
+static int make_types(checker *c, const char *const *labels, int count, pgconvoy_error *err)
+{
+    pgconvoy_type *types = pgc_arena_zalloc(c->arena, 3 * sizeof *types);
+    pgconvoy_column *fields = pgc_arena_zalloc(c->arena, 2 * sizeof *fields);
+    if (!types || !fields)
+        return pgc_error_out_of_memory(err);
+    types[0] = (pgconvoy_type){.oid = 100, .kind = PGCONVOY_TYPE_ENUM, .name = "mood", .typmod = -1, .labels = labels, .label_count = count};
+    types[1] = (pgconvoy_type){.oid = 101, .kind = PGCONVOY_TYPE_ARRAY, .name = "_mood", .typmod = -1, .delimiter = ',', .element = &types[0]};
+    types[2] = (pgconvoy_type){.oid = 102, .kind = PGCONVOY_TYPE_COMPOSITE, .name = "pair", .typmod = -1, .fields = fields, .field_count = 2};
+    fields[0] = (pgconvoy_column){.name = "x", .type = &types[0], .typmod = -1};
+    fields[1] = (pgconvoy_column){.name = "y", .type = &types[1], .typmod = -1};
+    c->mood = &types[0];
+    c->moods = &types[1];
+    c->pair = &types[2];
+    return 0;
+}
+
+/* The type of a column, after its oid in the message; many have none. */
+static const pgconvoy_type *type_of(const checker *c, uint32_t oid)
+{
+    return oid % 5 == 0 ? c->mood : oid % 5 == 1 ? c->moods : oid % 5 == 2 ? c->pair : NULL;
+}
+
+static bool has_label(const pgconvoy_type *type, const char *label)
+{
+    for (int i = 0; i < type->label_count; i++)
+        if (strcmp(type->labels[i], label) == 0)
+            return true;
+    return false;
+}
+
+/* A label is asked for once by a version of a table. */
+static int relabel(void *arg, const pgconvoy_table *table, const pgc_unknown_label *unknown, const pgconvoy_table **out, pgconvoy_error *err)
+{
+    checker *c = arg;
+    MUST(unknown->type->kind == PGCONVOY_TYPE_ENUM && !memchr(unknown->text, 0, unknown->length));
+    size_t count = (size_t)c->mood->label_count, column_count = (size_t)table->column_count;
+    const char **labels = pgc_arena_alloc(c->arena, (count + 1) * sizeof *labels);
+    pgconvoy_table *next = pgc_arena_alloc(c->arena, sizeof *next);
+    pgconvoy_column *columns = pgc_arena_alloc(c->arena, (column_count + 1) * sizeof *columns);
+    char *label = pgc_arena_strndup(c->arena, unknown->text, unknown->length);
+    if (!labels || !next || !columns || !label)
+        return pgc_error_out_of_memory(err);
+    MUST(!has_label(unknown->type, label));
+    if (!has_label(c->mood, label)) {
+        memcpy(labels, c->mood->labels, count * sizeof *labels);
+        labels[count] = label;
+        if (make_types(c, labels, (int)count + 1, err) != 0)
+            return -1;
+    }
+    for (size_t i = 0; i < column_count; i++) {
+        columns[i] = table->columns[i];
+        if (columns[i].type)
+            columns[i].type = columns[i].type->kind == PGCONVOY_TYPE_ENUM ? c->mood : columns[i].type->kind == PGCONVOY_TYPE_ARRAY ? c->moods : c->pair;
+    }
+    *next = *table;
+    next->version++;
+    next->columns = columns;
+    *out = next;
+    return 0;
+}
 
 /* A table made after the message's own word; some are not ours, some change with every message. */
 static int resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **out, pgconvoy_error *err)
 {
+    static const char *const labels[] = {"a", "ok"};
     checker *c = arg;
     *out = NULL;
     if (relation->oid % 7 == 3)
         return 0;
+    if (!c->mood && make_types(c, labels, 2, err) != 0)
+        return -1;
     pgconvoy_table *table = pgc_arena_zalloc(c->arena, sizeof *table);
     pgconvoy_column *columns = pgc_arena_zalloc(c->arena, (size_t)(relation->column_count + 1) * sizeof *columns);
     if (!table || !columns)
@@ -42,7 +108,8 @@ static int resolve(void *arg, const pgc_stream_relation *relation, const pgconvo
     for (int i = relation->column_count - 1; i >= 0; i--) {
         if (c->narrow && i % 2)
             continue;
-        columns[table->column_count++].name = pgc_arena_strdup(c->arena, relation->columns[i].name);
+        columns[table->column_count].name = pgc_arena_strdup(c->arena, relation->columns[i].name);
+        columns[table->column_count++].type = type_of(c, relation->columns[i].type_oid);
     }
     if (c->narrow)
         columns[table->column_count++].name = "a column that the message does not have";
@@ -159,6 +226,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .spill_transaction_bytes = options & 8 ? 100 : 0,
                                    .skip_before = options & 16 ? 0x100 : 0,
                                    .resolve = resolve,
+                                   .relabel = relabel,
                                    .resolve_arg = &c};
     pgconvoy_error err = {0};
     pgc_assembler *assembler = pgc_assembler_new(&config, &err);

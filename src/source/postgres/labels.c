@@ -133,7 +133,7 @@ void pgc_labels_free(pgc_labels *labels)
     free(labels);
 }
 
-/* A label's text has no NUL, and is compared as it stands in the value. */
+/* text is compared as it stands in the value; it has no NUL, as no label has. */
 static bool is_known(const enum_labels *known, const char *text, size_t length)
 {
     size_t low = 0, high = (size_t)known->type->label_count;
@@ -159,9 +159,10 @@ static bool is_missing(pgc_labels *labels, const pgconvoy_type *type, const pgco
     switch (type->kind) {
     case PGCONVOY_TYPE_ENUM: {
         const enum_labels *known = enum_of(labels, type);
-        if (!known || is_known(known, value->data, (size_t)value->length))
+        size_t length = (size_t)value->length;
+        if (!known || memchr(value->data, '\0', length) || is_known(known, value->data, length))
             return false;
-        *unknown = (pgc_unknown_label){type, value->data, (size_t)value->length};
+        *unknown = (pgc_unknown_label){type, value->data, length};
         return true;
     }
     case PGCONVOY_TYPE_DOMAIN:
