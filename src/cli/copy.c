@@ -96,7 +96,7 @@ int cli_run_copy(const cli_command *command, cli_arguments *arguments, pgconvoy_
         result = pgc_connection_check_uri(arguments->operands[0], err) || pgc_connection_check_uri(arguments->operands[1], err) ? -1 : 0;
     if (result == 0)
         result = cli_copy_options_set(&copy.options, arguments, err);
-    if (result == 0)
+    if (result == 0 && !copy.options.clone.skip_unavailable) /* it goes on without what such a check finds */
         result = cli_check_at_start(arguments, PGC_CHECK_CLONE, err);
     if (result == 0)
         result = run_clone(&copy, err);

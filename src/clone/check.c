@@ -6,6 +6,7 @@
 
 #include "catalog/dependent.h"
 #include "postgres/connection.h"
+#include "postgres/quote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,7 +165,49 @@ static int refuse_taken(const pgc_clone *clone, pgconvoy_error *err)
     return 0;
 }
 
-static int check_extensions(const pgc_clone *clone, pgconvoy_error *err)
+static int refuse_for_rows(const char *schema, const char *name, const char *what, const char *hint, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target's %s.%s %s", schema, name, what);
+    pgconvoy_error_hint(err, "%s", hint);
+    return -1;
+}
+
+/* 1: it has rows, 0: none, -1. */
+static int has_rows(const pgc_clone *clone, const char *schema, const char *name, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 1 << 12);
+    pgc_buffer_text(&sql, "SELECT 1 FROM ONLY ");
+    pgc_quote_qualified(&sql, schema, name);
+    pgc_buffer_text(&sql, " LIMIT 1");
+    PGresult *result = pgc_buffer_check(&sql, err) ? NULL : pgc_query(clone->target, sql.data, err);
+    pgc_buffer_free(&sql);
+    int has = result ? PQntuples(result) > 0 : -1;
+    PQclear(result);
+    return has;
+}
+
+/* --data-only: rows into tables that are there, and, unless --if-exists says more, empty. */
+static int check_tables_for_rows(const pgc_clone *clone, pgconvoy_error *err)
+{
+    for (int i = 0; i < clone->entries.count && clone->dump.data_only; i++) {
+        const pgc_entry *entry = clone->entries.items[i];
+        const char *schema, *name;
+        if (!described(entry, "TABLE DATA") && !described(entry, "SEQUENCE SET"))
+            continue;
+        clone_map_final(clone, entry, &schema, &name);
+        if (!has(clone, "relation", schema, name))
+            return refuse_for_rows(schema, name, "is not there", "make it there, or copy without --data-only", err);
+        if (clone->resumes || described(entry, "SEQUENCE SET") || clone->options->if_exists != PGCONVOY_IF_EXISTS_ERROR)
+            continue;
+        int rows = has_rows(clone, schema, name, err);
+        if (rows)
+            return rows < 0 ? -1 : refuse_for_rows(schema, name, "has rows already", "say --if-exists append or truncate, or leave it out with -T", err);
+    }
+    return 0;
+}
+
+static int check_extensions(pgc_clone *clone, pgconvoy_error *err)
 {
     for (int i = 0; i < clone->entries.count; i++) {
         const pgc_entry *entry = clone->entries.items[i];
@@ -178,8 +221,13 @@ static int check_extensions(const pgc_clone *clone, pgconvoy_error *err)
         PQclear(result);
         if (available)
             continue;
+        if (clone->options->skip_unavailable) {
+            if (clone_leave_out(clone, entry, "the target's server does not have it", err))
+                return -1;
+            continue;
+        }
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target's server does not have the extension \"%s\"", entry->tag);
-        pgconvoy_error_hint(err, "install it there (on Debian a package such as postgresql-%d-%s), or drop it from the source if nothing uses it", clone->target_version / 10000, entry->tag);
+        pgconvoy_error_hint(err, "install it there (on Debian a package such as postgresql-%d-%s), leave it out with what needs it (--skip-unavailable), or drop it from the source if nothing uses it", clone->target_version / 10000, entry->tag);
         return -1;
     }
     return 0;
@@ -235,6 +283,8 @@ int clone_check(pgc_clone *clone, pgconvoy_error *err)
         if (clone->options->if_exists == PGCONVOY_IF_EXISTS_ERROR && refuse_present(clone, err))
             return -1;
     }
+    if (check_tables_for_rows(clone, err))
+        return -1;
     return check_extensions(clone, err) || clone_roles_check(clone, err) ? -1 : 0;
 }
 

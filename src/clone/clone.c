@@ -144,7 +144,9 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     if (clone_plan_read(clone, err) || clone_state_read(clone, err) || clone_check(clone, err))
         return -1;
-    if (clone_leave_out_present(clone, err) || clone_tables_read(clone, err) || clone_plan_make(clone, err))
+    if (clone_state_leave_out(clone, err) || clone_leave_out_all(clone, err) || clone_leave_out_present(clone, err) || clone_trial(clone, err))
+        return -1;
+    if (clone_tables_read(clone, err) || clone_disk_check(clone, err) || clone_plan_make(clone, err))
         return -1;
     if (clone->options->dry_run) {
         clone_say_left_out(clone);
@@ -186,6 +188,7 @@ static void clean_up(pgc_clone *clone)
     clone->tables = NULL;
     clone->left_out = NULL;
     clone->needing = NULL;
+    clone->role_sql = NULL;
     clone->item_count = clone->table_count = clone->left_out_count = clone->left_out_capacity = clone->needing_count = clone->needing_capacity = 0;
     clone->resumes = clone->other_snapshot = false;
     clone->large_builds = clone->large_rows = 0;

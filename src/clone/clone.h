@@ -21,6 +21,7 @@ typedef struct pgc_clone_options {
     bool skip_unavailable; /* what the target cannot have is left out, with what needs it, and listed */
     pgc_mapping *mapping;  /* other names, fewer columns and rows; may be NULL */
     int64_t part_bytes;    /* larger tables are cut in ranges of about this size; 0: where it pays */
+    bool skip_disk; /* too little room on the target's disk is only warned of */
     bool dry_run;
     int64_t retry_for_us; /* how long to try again after a failure that may heal, from the last progress on */
     pgconvoy_log *log;

@@ -90,6 +90,8 @@ struct pgc_clone {
     clone_names present;      /* what the target has: "kind schema.name" */
     clone_left_out *left_out; /* in the order found */
     int left_out_count, left_out_capacity;
+    const char *role_sql; /* makes the roles that the target lacks; or NULL */
+    int role_count;
     clone_needing *needing;
     int needing_count, needing_capacity;
 
@@ -119,6 +121,9 @@ typedef struct clone_session {
 int clone_plan_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* catalog and entries */
 int clone_plan_make(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* items, when it is known what the target has and what is finished */
 int clone_plan_say(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* --dry-run */
+
+/* What the state calls it: the same from run to run, as long as the object is. NULL when out of memory. */
+const char *clone_entry_key(pgc_clone *clone, const pgc_entry *entry, const char *suffix);
 
 /* ---- left_out.c: what is not copied. Keeps the entry and a copy of why; clone_leave_out_all then takes it off the entries, with all that needs it. */
 int clone_leave_out(pgc_clone *clone, const pgc_entry *entry, const char *why, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -179,7 +184,13 @@ bool clone_is_present(const pgc_clone *clone, const pgc_entry *entry);
 bool clone_has_relation(const pgc_clone *clone, const pgc_relation *relation);
 
 /* ---- roles.c */
-int clone_roles_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* refuses, or makes them when asked to */
+int clone_roles_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* refuses, or finds how to make them when asked to */
+
+/* ---- trial.c: definitions that the target refuses, found before anything is changed */
+int clone_trial(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- disk.c: room for it, as far as can be known */
+int clone_disk_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- state.c: what is finished, on the target */
 int clone_state_lock(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* ends what an earlier run has left running */
@@ -187,6 +198,10 @@ int clone_state_join(const pgc_clone *clone, PGconn *target, pgconvoy_error *err
 int clone_state_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 int clone_state_begin(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* makes it, or makes ready to go on */
 int clone_state_end(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* removes it */
+/* Appends what --if-exists drop takes away. */
+int clone_state_append_drops(pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+/* What was left out when the copy began stays out. */
+int clone_state_leave_out(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Appends the command that marks these items. */
 void clone_state_mark(const pgc_clone *clone, pgc_buffer *sql, const int *places, int count);
 /* Rows of tables that were only begun, or, with --consistent, of all: away with them, to be copied again. */

@@ -126,8 +126,7 @@ static clone_kind kind_of(const pgc_entry *entry)
     return entry->has_data && described(entry, "TABLE DATA") ? CLONE_ROWS : CLONE_DEFINITION;
 }
 
-/* The same from run to run, as long as the objects are. */
-static const char *key_of(pgc_clone *clone, const pgc_entry *entry, const char *suffix)
+const char *clone_entry_key(pgc_clone *clone, const pgc_entry *entry, const char *suffix)
 {
     uint32_t oid = entry->object ? entry->object->oid : entry->oid;
     size_t length = strlen(entry->description) + strlen(entry->tag) + (entry->schema ? strlen(entry->schema) : 0) + strlen(suffix) + 32;
@@ -208,7 +207,7 @@ static int fill_item(pgc_clone *clone, clone_item *item, pgc_entry *entry, pgcon
         item->bytes = table ? table->bytes : 0;
     }
     item->alone = item->kind == CLONE_LARGE_OBJECTS || described(entry, "MATERIALIZED VIEW DATA") || (item->kind != CLONE_JOIN && item->bytes >= CLONE_LARGE_BYTES);
-    item->key = key_of(clone, entry, suffix);
+    item->key = clone_entry_key(clone, entry, suffix);
     return item->key ? 0 : pgc_error_out_of_memory(err);
 }
 
@@ -223,7 +222,7 @@ static int make_keys_differ(pgc_clone *clone, pgconvoy_error *err)
         for (int n = 1; !is_new && result == 0; n++) {
             result = clone_names_add(&keys, clone->items[i].key, &is_new, err);
             snprintf(suffix, sizeof suffix, " (%d)", n + 1);
-            if (result == 0 && !is_new && !(clone->items[i].key = key_of(clone, clone->items[i].entry, suffix)))
+            if (result == 0 && !is_new && !(clone->items[i].key = clone_entry_key(clone, clone->items[i].entry, suffix)))
                 result = pgc_error_out_of_memory(err);
         }
     }

@@ -156,8 +156,9 @@ static int make(const roles *roles, pgconvoy_error *err)
         result = append_memberships(roles, &sql, err);
     if (result == 0)
         result = pgc_buffer_check(&sql, err);
-    if (result == 0 && (result = pgc_execute(roles->clone->target, sql.data, err)) == 0)
-        pgc_log_info(roles->clone->options->log, "made %d role%s on the target", roles->count, roles->count == 1 ? "" : "s");
+    roles->clone->role_count = roles->count;
+    if (result == 0 && !(roles->clone->role_sql = pgc_arena_strdup(roles->clone->arena, sql.data)))
+        result = pgc_error_out_of_memory(err);
     pgc_buffer_free(&sql);
     return result;
 }
@@ -171,7 +172,7 @@ int clone_roles_check(pgc_clone *clone, pgconvoy_error *err)
     if (result == 0 && roles.count > 0) {
         if (!clone->options->roles)
             result = refuse(&roles, err);
-        else if (!clone->options->dry_run)
+        else
             result = make(&roles, err);
     }
     clone_names_free(&roles.there);

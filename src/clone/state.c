@@ -16,6 +16,7 @@
 #define RUN_LOCK     0x70676376 /* "pgcv" */
 #define SESSION_LOCK 0x70676377
 #define WAIT_MS      60000
+#define LEFT_OUT     " left out" /* behind an item's key */
 
 static int32_t lock_number(const char *name)
 {
@@ -202,7 +203,7 @@ static void append_truncates(const pgc_clone *clone, pgc_buffer *sql)
 }
 
 /* What --if-exists drop takes away, as `restore --clean` would. */
-static int append_drops(pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
+int clone_state_append_drops(pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
 {
     if (clone->options->if_exists != PGCONVOY_IF_EXISTS_DROP)
         return 0;
@@ -214,14 +215,54 @@ static int append_drops(pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
     return result;
 }
 
+/* Kept among the finished items, since neither is to be done. */
+static int append_left_out(pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
+{
+    for (int i = 0; i < clone->left_out_count && clone->options->skip_unavailable; i++) {
+        const char *key = clone_entry_key(clone, clone->left_out[i].entry, LEFT_OUT);
+        if (!key)
+            return pgc_error_out_of_memory(err);
+        pgc_buffer_text(sql, i ? ",(" : "INSERT INTO pgconvoy.copy_item VALUES (");
+        pgc_quote_literal(sql, clone->options->name);
+        pgc_buffer_byte(sql, ',');
+        pgc_quote_literal(sql, key);
+        pgc_buffer_text(sql, i + 1 == clone->left_out_count ? ") ON CONFLICT DO NOTHING;" : ")");
+    }
+    return 0;
+}
+
+int clone_state_leave_out(pgc_clone *clone, pgconvoy_error *err)
+{
+    for (int i = 0; i < clone->entries.count && clone->resumes && clone->options->skip_unavailable; i++) {
+        const char *key = clone_entry_key(clone, clone->entries.items[i], LEFT_OUT);
+        if (!key)
+            return pgc_error_out_of_memory(err);
+        if (clone_names_have(&clone->finished_items, key) && clone_leave_out(clone, clone->entries.items[i], "left out when the copy began", err))
+            return -1;
+    }
+    return clone_leave_out_all(clone, err);
+}
+
+static void say_roles(const pgc_clone *clone)
+{
+    if (clone->role_sql)
+        pgc_log_info(clone->options->log, "made %d role%s on the target", clone->role_count, clone->role_count == 1 ? "" : "s");
+}
+
 int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
 {
-    if (clone->resumes)
+    if (clone->resumes) {
+        if (clone->role_sql && pgc_execute(clone->target, clone->role_sql, err))
+            return -1;
+        say_roles(clone);
         return 0;
+    }
     pgc_buffer sql;
     pgc_buffer_init(&sql, (size_t)1 << 30);
     pgc_buffer_text(&sql, "BEGIN;");
-    int result = append_drops(clone, &sql, err);
+    if (clone->role_sql)
+        pgc_buffer_text(&sql, clone->role_sql);
+    int result = clone_state_append_drops(clone, &sql, err);
     append_truncates(clone, &sql);
     pgc_buffer_text(&sql, "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS pgconvoy;"
                           "CREATE TABLE IF NOT EXISTS pgconvoy.copy (name text PRIMARY KEY, snapshot text NOT NULL, choice text NOT NULL);"
@@ -236,13 +277,18 @@ int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
     if (result == 0 && (result = describe_choice(clone, &choice, err)) == 0)
         pgc_quote_literal(&sql, choice.data);
     pgc_buffer_free(&choice);
-    pgc_buffer_text(&sql, "); COMMIT");
+    pgc_buffer_text(&sql, ");");
+    if (result == 0)
+        result = append_left_out(clone, &sql, err);
+    pgc_buffer_text(&sql, "COMMIT");
     if (result == 0)
         result = pgc_buffer_check(&sql, err);
     if (result == 0 && pgc_execute(clone->target, sql.data, err)) {
         pgc_error_prefix(err, "nothing was changed");
         result = -1;
     }
+    if (result == 0)
+        say_roles(clone);
     pgc_buffer_free(&sql);
     return result;
 }

@@ -122,6 +122,22 @@ def chosen(s):
                                      "CREATE TABLE p (id int REFERENCES a.t); INSERT INTO p VALUES (1)")
     copy(s, server, "source", "only_a", "-n", "a", "-T", "a.u").ok()
     copying.same("a schema without a table", copying.dump(server, "source", "-n", "a", "-T", "a.u"), copying.dump(server, "only_a", "-n", "a"))
+    copy(s, server, "source", "shape", "-s").ok()
+    copying.same("definitions alone", copying.dump(server, "source", "-s"), copying.dump(server, "shape", "-s"))
+    counts = "SELECT (SELECT count(*) FROM a.t), (SELECT count(*) FROM a.u), (SELECT count(*) FROM p)"
+    assert server.sql(counts, "shape") == "0|0|0"
+    copy(s, server, "source", "shape", "-a", "--exclude-table-data", "a.u").ok()
+    assert server.sql(counts, "shape") == "2|0|1"
+    copy(s, server, "source", "shape", "-a").fails(1, ["has rows already", "--if-exists"])
+    copy(s, server, "source", "shape", "-a", "--if-exists", "truncate").ok()
+    copying.same("rows anew", copying.dump(server, "source"), copying.dump(server, "shape"))
+    copy(s, server, "source", "nothing", "-a").fails(1, "is not there")
+    filter_file = os.path.join(s.folder, "filter")
+    with open(filter_file, "w", encoding="utf-8") as file:
+        file.write("include table a.*\nexclude table_data a.t # its rows\n")
+    server.sql("CREATE DATABASE by_filter TEMPLATE template0"), server.sql("CREATE SCHEMA a", "by_filter")
+    copy(s, server, "source", "by_filter", "--filter", filter_file).ok()
+    assert server.sql("SELECT (SELECT count(*) FROM a.t), (SELECT count(*) FROM a.u)", "by_filter") == "0|1"
     # the tables are there already
     server.create_database("there", "CREATE SCHEMA a; CREATE TABLE a.t (id bigint PRIMARY KEY, v varchar(10), more int); CREATE TABLE a.u (id int)")
     copy(s, server, "source", "there", "--if-exists", "append").ok()
