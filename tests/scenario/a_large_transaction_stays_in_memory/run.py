@@ -39,13 +39,21 @@ def main(s):
     s.sync_until_caught_up(source.uri(), target, *options)
     base = s.runs[-1].peak_rss
 
+    # while it runs, so that the server sends them in progress: a backlog's transactions would come at their commit
+    run = s.sync(source.uri(), target, *options)
+    scenario.wait_for(lambda: source.sql("SELECT active FROM pg_replication_slots") == "t", 60, "the stream begins")
     # two large transactions in progress at the same time, and a third that is given up as a whole
     given_up = s.session(source, f"BEGIN; INSERT INTO big SELECT i, 0, 'no' FROM generate_series(10000001, {10000000 + ROWS // 4}) AS i;")
     beside = s.session(source, f"BEGIN; INSERT INTO big SELECT i, 0, 'yes' FROM generate_series(20000001, {20000000 + ROWS // 4}) AS i;")
     source.sql(LARGE)
     beside.stdin.write("COMMIT;\n")
     s.end_session(beside)
-    run = s.sync_until_caught_up(source.uri(), target, *options, seconds=200)
+    end = source.current_lsn()
+    scenario.wait_for(lambda: not run.running() or source.sql(f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots") == "t",
+                      200, "all of it is durable in the target")
+    assert run.stop() == 0, run.error_tail()
+    streamed = source.sql("SELECT stream_txns > 0 FROM pg_stat_replication_slots")
+    assert streamed == "t", "no transaction was sent in progress"
     given_up.stdin.write("ROLLBACK;\n")
     s.end_session(given_up)
     s.sync_until_caught_up(source.uri(), target, *options)
