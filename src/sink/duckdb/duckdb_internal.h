@@ -53,8 +53,10 @@ typedef struct pgc_duckdb_sink {
     pgc_duckdb_target target;
     duckdb_database database;
     char *catalog;         /* DuckDB's name for the file: all names are qualified by it, as a schema may have the same */
+    bool small_blocks;     /* a new file has blocks of 16 KiB */
     bool created;          /* the file was not there before */
-    size_t duckdb_bytes;   /* DuckDB's memory_limit */
+    size_t duckdb_bytes;   /* DuckDB's memory_limit, but for tables of very many columns */
+    size_t limit_bytes;    /* memory_limit as it is; the stream's writer raises it */
     int threads;           /* DuckDB's */
     size_t gather_bytes;   /* changes that may be gathered before they are applied */
 
@@ -73,6 +75,14 @@ typedef struct pgc_duckdb_sink {
     uint64_t load_number;      /* the last one given */
     bool loading;              /* DuckDB's threads are those of the loads */
 } pgc_duckdb_sink;
+
+/* What DuckDB holds for each column of a table that a transaction adds rows to, in blocks of 256 KiB: one of values and one of NULLs. */
+#define PGC_DUCKDB_COLUMN_BYTES ((size_t)512 << 10)
+/* The same in blocks of 16 KiB, with what the transaction has of its own. */
+#define PGC_DUCKDB_SMALL_COLUMN_BYTES ((size_t)64 << 10)
+
+/* Makes a new file anew with small blocks, as long as nothing is in it, where a table of so many columns would not fit into memory else. Under the lock. */
+int pgc_duckdb_make_room(pgc_duckdb_sink *sink, int column_count, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- statement.c */
 

@@ -13,11 +13,30 @@ static void free_table(pgc_duckdb_sink *sink, pgc_duckdb_stream_table *table)
     free(table);
 }
 
+/* DuckDB gets more of the sink's share of memory where a table has so many columns that it needs it. Not against what the user asked for. */
+static int widen_memory(pgc_duckdb_writer *writer, int column_count, pgconvoy_error *err)
+{
+    pgc_duckdb_sink *sink = writer->sink;
+    size_t wanted = (size_t)column_count * PGC_DUCKDB_SMALL_COLUMN_BYTES;
+    if (sink->target.memory_limit > 0 || wanted <= sink->limit_bytes || wanted > sink->config->memory_bytes)
+        return 0;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 256);
+    pgc_buffer_format(&sql, "SET memory_limit = '%zuKiB'", wanted >> 10);
+    int result = pgc_duckdb_run(&sink->api, writer->connection, &sql, "setting memory_limit", NULL, err);
+    pgc_buffer_free(&sql);
+    if (result == 0)
+        sink->limit_bytes = wanted;
+    return result;
+}
+
 static int look_at_target(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *table, pgconvoy_error *err)
 {
     pgc_duckdb_sink *sink = writer->sink;
     pgc_duckdb_existing existing;
     bool same_order;
+    if (widen_memory(writer, table->layout->column_count, err) != 0)
+        return -1;
     if (pgc_duckdb_look_up(sink, writer->connection, table->table, &existing, err) != 0)
         return -1;
     table->has_primary_key = existing.has_primary_key;

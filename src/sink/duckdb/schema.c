@@ -161,7 +161,9 @@ int pgc_duckdb_check_table(void *arg, const pgconvoy_table *table, pgconvoy_if_e
     if (!layout)
         return -1;
     pthread_mutex_lock(&sink->lock);
-    int result = check_twins(sink, table, err);
+    int result = pgc_duckdb_make_room(sink, layout->column_count, err);
+    if (result == 0)
+        result = check_twins(sink, table, err);
     if (result == 0)
         result = check_existing(sink, table, if_exists, &existing, &how, err);
     /* somebody else's table is filled as it is, so it must have our columns */

@@ -97,6 +97,7 @@ static int configure(pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error
     size_t count = cores > 0 && (size_t)cores < fitting ? (size_t)cores : fitting;
     if (sink->target.threads > 0)
         count = (size_t)sink->target.threads;
+    sink->limit_bytes = sink->duckdb_bytes;
     snprintf(memory, sizeof memory, "%zuKiB", sink->duckdb_bytes >> 10);
     sink->threads = count > 0 ? (int)count : 1;
     snprintf(threads, sizeof threads, "%d", sink->threads);
@@ -115,6 +116,7 @@ static int configure(pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error
         /* joins are written with the small side, the staged rows, on the right, which is then hashed. DuckDB would choose by counts that leave
          * out the rows of the running transaction */
         {"disabled_optimizers", "join_order,build_side_probe_side"},
+        {"default_block_size", sink->small_blocks ? "16384" : "262144"}, /* of a file that is new */
         {"autoinstall_known_extensions", "false"}, /* nothing is fetched from the network, nor loaded from a home folder */
         {"autoload_known_extensions", "false"},
     };
@@ -203,6 +205,40 @@ static int read_catalog_name(pgc_duckdb_sink *sink, pgconvoy_error *err)
     return sink->catalog ? 0 : pgc_error_out_of_memory(err);
 }
 
+static int open_all(pgc_duckdb_sink *sink, pgconvoy_error *err)
+{
+    if (open_database(sink, err) != 0)
+        return -1;
+    remove_leftovers(sink);
+    if (read_catalog_name(sink, err) != 0)
+        return -1;
+    sink->stage = pgc_duckdb_stage_new(sink, err);
+    return sink->stage ? pgc_duckdb_feed_register(sink, err) : -1;
+}
+
+static void close_all(pgc_duckdb_sink *sink)
+{
+    if (sink->control)
+        sink->api.disconnect(&sink->control);
+    if (sink->database)
+        sink->api.close(&sink->database);
+    pgc_duckdb_stage_free(sink->stage);
+    free(sink->catalog);
+    sink->stage = NULL;
+    sink->catalog = NULL;
+}
+
+int pgc_duckdb_make_room(pgc_duckdb_sink *sink, int column_count, pgconvoy_error *err)
+{
+    if (!sink->created || sink->checkpoint_ready || sink->small_blocks ||
+        (size_t)column_count * PGC_DUCKDB_COLUMN_BYTES <= sink->duckdb_bytes)
+        return 0;
+    close_all(sink);
+    unlink(sink->target.file); /* ours, and nothing is in it */
+    sink->small_blocks = true;
+    return open_all(sink, err);
+}
+
 static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_error *err)
 {
     pgc_duckdb_sink *sink = calloc(1, sizeof *sink);
@@ -220,15 +256,7 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
     if (result == 0) {
         divide_memory(sink);
         sink->checkpoint_arena = pgc_arena_new(16384);
-        result = sink->checkpoint_arena ? open_database(sink, err) : pgc_error_out_of_memory(err);
-    }
-    if (result == 0) {
-        remove_leftovers(sink);
-        result = read_catalog_name(sink, err);
-    }
-    if (result == 0) {
-        sink->stage = pgc_duckdb_stage_new(sink, err);
-        result = sink->stage ? pgc_duckdb_feed_register(sink, err) : -1;
+        result = sink->checkpoint_arena ? open_all(sink, err) : pgc_error_out_of_memory(err);
     }
     if (result != 0) {
         close_sink(sink);
@@ -246,22 +274,17 @@ static void close_sink(void *arg)
     pgc_duckdb_load_drop(sink, NULL);
     if (sink->control && pgc_duckdb_load_none(sink, sink->control, &ignored) != 0)
         pgc_log_debug(sink->config->log, "duckdb: %s", ignored.message);
-    if (sink->control)
-        sink->api.disconnect(&sink->control);
-    if (sink->database)
-        sink->api.close(&sink->database);
+    close_all(sink);
     /* Nothing was prepared: leave no empty file; nor one without the three blocks that every database begins with, for which there was no room. */
     struct stat status;
     if (sink->created && !sink->checkpoint_ready &&
         (opened || (stat(sink->target.file, &status) == 0 && status.st_size < (off_t)3 * 4096)))
         unlink(sink->target.file);
-    pgc_duckdb_stage_free(sink->stage);
     for (size_t i = 0; i < sink->seen_count; i++) {
         free(sink->seen[i].schema);
         free(sink->seen[i].name);
     }
     free(sink->seen);
-    free(sink->catalog);
     pgc_arena_free(sink->checkpoint_arena);
     pgc_duckdb_target_free(&sink->target);
     pthread_mutex_destroy(&sink->lock);
