@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* While idle the position moves with the source's WAL; it is made durable in the sink this often. */
-#define IDLE_COMMIT_US    INT64_C(5000000)
+#define IDLE_COMMIT_US    INT64_C(1000000)
 /* Under backlog a sink transaction is committed at the latest after this. */
 #define BACKLOG_COMMIT_US INT64_C(3000000)
 /* The source is further ahead than this: work is waiting there, even if the queue happens to be empty. */

@@ -19,8 +19,23 @@ static bool is_among(const pgc_table_states *states, const pgconvoy_table_status
     return false;
 }
 
-static int keep(pgc_left_tables *left, const pgconvoy_table_status *status, pgconvoy_error *err)
+/* The oid that a table of that name had in this process; 0 not known. */
+static uint32_t known_oid(const pgc_known_tables *known, const pgconvoy_table_status *status)
 {
+    for (size_t i = 0; i < known->count; i++)
+        if (strcmp(known->items[i].name, status->name) == 0 && strcmp(known->items[i].schema, status->schema) == 0)
+            return known->items[i].oid;
+    return 0;
+}
+
+static int keep(pgc_left_tables *left, const pgconvoy_table_status *status, const pgc_known_tables *known,
+                pgconvoy_error *err)
+{
+    uint32_t *oids = realloc(left->oids, (left->count + 1) * sizeof *oids);
+    if (!oids)
+        return pgc_error_out_of_memory(err);
+    left->oids = oids;
+    oids[left->count] = known_oid(known, status);
     pgconvoy_table_status *items = realloc(left->items, (left->count + 1) * sizeof *items);
     if (!items)
         return pgc_error_out_of_memory(err);
@@ -39,13 +54,16 @@ void pgc_left_tables_free(pgc_left_tables *left)
         free((char *)left->items[i].name);
     }
     free(left->items);
+    free(left->oids);
     memset(left, 0, sizeof *left);
 }
 
-int pgc_left_tables_find(pgc_run *run, const pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
+int pgc_left_tables_find(pgc_run *run, const pgc_known_tables *known, const pgconvoy_checkpoint *checkpoint,
+                         pgconvoy_error *err)
 {
     for (size_t i = 0; i < checkpoint->table_count; i++)
-        if (!is_among(&run->states, &checkpoint->tables[i]) && keep(&run->left, &checkpoint->tables[i], err) != 0)
+        if (!is_among(&run->states, &checkpoint->tables[i]) &&
+            keep(&run->left, &checkpoint->tables[i], known, err) != 0)
             return -1;
     return 0;
 }
@@ -59,7 +77,8 @@ static int collect(pgc_run *run, pgconvoy_table_status *news, size_t *count, pgc
         if (status->state == PGCONVOY_TABLE_WAITING)
             continue;
         bool exists;
-        if (run->source_ops->relation_exists(run->source, status->schema, status->name, &exists, err) != 0)
+        if (run->source_ops->relation_exists(run->source, status->schema, status->name, run->left.oids[i], &exists,
+                                             err) != 0)
             return -1;
         status->state = PGCONVOY_TABLE_WAITING;
         status->copy_lsn = exists ? (run->lsn ? run->lsn : 1) : 0;

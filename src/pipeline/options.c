@@ -204,6 +204,31 @@ static int set_partitions(pgc_options *options, const char *name, const char *va
     return 0;
 }
 
+/* DIR or DIR:SIZE; a colon that no size follows is part of the folder's name. */
+static int set_spool(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    const char *colon = strrchr(value, ':');
+    size_t bytes = 0;
+    if (colon && pgc_size_parse(colon + 1, &bytes) != 0)
+        colon = NULL;
+    size_t length = colon ? (size_t)(colon - value) : strlen(value);
+    if (length == 0 || (colon && (bytes < ((size_t)1 << 20) || bytes > INT64_MAX)))
+        return bad_value(name, value, "a folder, and how much may be kept there if not any amount: DIR or DIR:20GB", err);
+    if (set_text(&options->spool_dir, value, err) != 0)
+        return -1;
+    options->spool_dir[length] = '\0';
+    options->spool_bytes = (int64_t)bytes;
+    return 0;
+}
+
+static int set_failover(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    if (strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+        return bad_value(name, value, "on or off", err);
+    options->failover = strcmp(value, "on") == 0;
+    return 0;
+}
+
 static int set_dry_run(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
 {
     if (value && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
@@ -232,6 +257,8 @@ static const pgconvoy_option rows[] = {
      "a partitioned table arrives as one table, or each leaf partition as its own (13 and later; 12 has leaves only)"},
     {"split", 0, "SIZE", "128MB", "tables larger than this are copied in ranges of at most about this size"},
     {"retry-for", 0, "SECONDS", "3600", "how long to try again after a failure that may heal, counted from the last progress"},
+    {"failover", 0, "on|off", "on", "a slot that is made is one that the source's standbys keep in step, for when one is promoted (17 and later)"},
+    {"spool", 0, "DIR[:SIZE]", "none", "a folder on disk that keeps changes while the target is away, so that the slot moves on; replayed in order after"},
     {"heartbeat", 0, "SECONDS|off", "30", "how often a small message is sent through the source's WAL, by which the lag of an idle stream is known"},
     {"sequences", 0, "SECONDS|off", "10", "how often values of the tables' sequences are carried over, into targets that have sequences; and at the end"},
     {"on-conflict", 0, "source|target|error", "source",
@@ -244,7 +271,7 @@ static const pgconvoy_option rows[] = {
 /* In the order of rows. */
 static const setter setters[] = {set_name,    set_include_table, set_exclude_table, set_include_schema, set_exclude_schema, set_publication,
                                  set_slot,    set_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
-                                 set_partitions, set_split,      set_retry_for,     set_heartbeat, set_sequences,
+                                 set_partitions, set_split,      set_retry_for,     set_failover, set_spool, set_heartbeat, set_sequences,
                                  set_on_conflict, set_conflict_table, set_dry_run};
 
 _Static_assert(sizeof setters / sizeof *setters == sizeof rows / sizeof *rows - 1, "a setter for each option");
@@ -278,6 +305,7 @@ void pgc_options_init(pgc_options *options)
     options->memory_bytes = (size_t)256 << 20;
     options->retry_for_us = INT64_C(3600) * 1000000;
     options->split_bytes = INT64_C(128) << 20;
+    options->failover = true;
     options->heartbeat_us = INT64_C(30000000);
     options->sequences_us = INT64_C(10000000);
 }
@@ -297,6 +325,7 @@ void pgc_options_free(pgc_options *options)
     free(options->on_conflict);
     free(options->conflict_table);
     free(options->state_dir);
+    free(options->spool_dir);
     free_list(&options->include_tables);
     free_list(&options->exclude_tables);
     free_list(&options->include_schemas);

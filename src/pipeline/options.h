@@ -26,6 +26,9 @@ typedef struct pgc_options {
     int64_t split_bytes;
     bool partitions_as_leaves;
     bool dry_run;
+    bool failover;
+    char *spool_dir; /* NULL: none */
+    int64_t spool_bytes; /* 0: no limit */
     char *on_conflict, *conflict_table; /* NULL: not given */
     int64_t heartbeat_us, sequences_us; /* 0: off */
 } pgc_options;

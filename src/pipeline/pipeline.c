@@ -99,6 +99,7 @@ void pgconvoy_pipeline_free(pgconvoy_pipeline *pipeline)
     free(pipeline->source);
     free(pipeline->target);
     pgc_options_free(&pipeline->options);
+    free(pipeline->spool_path);
     free(pipeline);
 }
 
@@ -139,6 +140,9 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .exclude_schemas = (const char *const *)options->exclude_schemas.items,
         .partitions_as_leaves = options->partitions_as_leaves,
         .streaming = streaming,
+        .failover = options->failover,
+        .spool_path = pipeline->spool_path,
+        .spool_bytes = options->spool_bytes,
         .jobs = options->jobs,
         .memory_bytes = options->memory_bytes / 8,
         .state_dir = state_dir->path,
@@ -214,6 +218,52 @@ static int gap_error(const pgconvoy_pipeline *pipeline, pgconvoy_lsn have, const
     return -1;
 }
 
+/* Says which part of the source's WAL is out of reach, and where from: a standby that was promoted has other slots. */
+static int slot_is_gone(const pgconvoy_pipeline *pipeline, const pgc_run *run, pgconvoy_lsn have, const char *slot, pgconvoy_error *err)
+{
+    char from[PGCONVOY_LSN_TEXT_SIZE], to[PGCONVOY_LSN_TEXT_SIZE], since[64] = "the table copy", promoted[64] = "";
+    pgc_source_health health;
+    uint32_t timeline;
+    pgconvoy_lsn ended;
+    if (run->source_ops->health(run->source, &health, err) != 0 ||
+        run->source_ops->history(run->source, pipeline->timeline, &timeline, &ended, err) != 0)
+        return -1;
+    if (have)
+        snprintf(since, sizeof since, "%s", pgconvoy_lsn_to_text(have, from));
+    if (ended)
+        snprintf(promoted, sizeof promoted, " (a standby was promoted at %s)", pgconvoy_lsn_to_text(ended, from));
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                       "the replication slot %s of pipeline %s is gone from the source%s, and with it the changes from %s to %s", slot,
+                       pipeline->name, promoted, since, pgconvoy_lsn_to_text(health.end_of_wal, to));
+    pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate%s", pipeline->name,
+                        ended ? "; from 17 on a standby with sync_replication_slots = on keeps the slot" : "");
+    return -1;
+}
+
+/* What the target has and the promoted standby never received is in no source any more. */
+static int check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, const pgc_state_dir *state_dir, pgconvoy_error *err)
+{
+    uint32_t timeline;
+    pgconvoy_lsn ended;
+    if (!pipeline->timeline)
+        pipeline->timeline = pgc_state_dir_noted_timeline(state_dir);
+    if (run->source_ops->history(run->source, pipeline->timeline, &timeline, &ended, err) != 0)
+        return -1;
+    if (ended)
+        pgc_log_info(run->log, "the source is on timeline %u now, %u before: a standby was promoted", timeline, pipeline->timeline);
+    if (ended && run->lsn > ended) {
+        char from[PGCONVOY_LSN_TEXT_SIZE], to[PGCONVOY_LSN_TEXT_SIZE];
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                           "the target has changes from %s to %s of a server that failed, which the promoted standby never received",
+                           pgconvoy_lsn_to_text(ended, from), pgconvoy_lsn_to_text(run->lsn, to));
+        pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate; synchronized_standby_slots on the primary "
+                                 "keeps a target from running ahead of its standbys", pipeline->name);
+        return -1;
+    }
+    pipeline->timeline = timeline;
+    return 0;
+}
+
 /* Holds the slot against the checkpoint: a slot that is gone or has moved on is named, never silently made anew. */
 static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run, const pgconvoy_checkpoint *checkpoint,
                           pgc_position_status *status, pgconvoy_error *err)
@@ -231,18 +281,16 @@ static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run,
     if (!status->exists) {
         if (begins)
             return 0;
-        char text[PGCONVOY_LSN_TEXT_SIZE];
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
-                           "the replication slot %s of pipeline %s is gone, and with it the changes since %s", status->name, pipeline->name,
-                           checkpoint->lsn ? pgconvoy_lsn_to_text(checkpoint->lsn, text) : "the table copy");
-        pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate", pipeline->name);
-        return -1;
+        return slot_is_gone(pipeline, run, checkpoint->lsn, status->name, err);
     }
     if (!status->usable) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "%s", status->reason);
         pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate", pipeline->name);
         return -1;
     }
+    /* the spool has what the slot has let go */
+    if (status->spool_start && status->spool_end >= status->confirmed_lsn)
+        status->confirmed_lsn = status->spool_start;
     if (checkpoint->lsn && status->confirmed_lsn > checkpoint->lsn)
         return gap_error(pipeline, checkpoint->lsn, status, err);
     for (size_t i = 0; i < run->states.count && !checkpoint->lsn; i++) {
@@ -319,7 +367,7 @@ static int do_stream(pgc_run *run, pgconvoy_error *err)
         pgc_position_status status;
         if (run->source_ops->position_status(run->source, &status, err) != 0)
             return -1;
-        run->lsn = status.confirmed_lsn;
+        run->lsn = status.spool_start && status.spool_end >= status.confirmed_lsn ? status.spool_start : status.confirmed_lsn;
     }
     return pgc_change_stream_run(run, err);
 }
@@ -337,7 +385,8 @@ static int do_action(pgc_run *run, pgconvoy_action action, const pgc_position_st
 /* With the names of slot and publication where they were given, for commands that are given only the pipeline's name. */
 static int note_ends(const pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, pgconvoy_error *err)
 {
-    const pgc_state_note note = {pipeline->source, pipeline->target, pipeline->options.slot, pipeline->options.publication};
+    const pgc_state_note note = {pipeline->source, pipeline->target, pipeline->options.slot, pipeline->options.publication,
+                                 pipeline->timeline};
     return pgc_state_dir_note_ends(state_dir, &note, err);
 }
 
@@ -357,14 +406,15 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
         run->sink_ops->read_checkpoint(run->sink, &checkpoint, err) != 0 ||
         check_source_id(pipeline, &checkpoint, source_id, err) != 0 ||
         pgc_table_states_init(&run->states, tables, count, &checkpoint, err) != 0 ||
-        pgc_left_tables_find(run, &checkpoint, err) != 0 ||
+        pgc_left_tables_find(run, &attempt->known, &checkpoint, err) != 0 ||
         pgc_known_tables_compare(&attempt->known, run, err) != 0)
         return -1;
     pgc_reporter_tables(reporter, &run->states, &run->left);
     run->lsn = checkpoint.lsn;
     if (check_tables(run, checkpoint.table_count > 0 && action != PGCONVOY_COPY, err) != 0)
         return -1;
-    if (action != PGCONVOY_COPY && check_position(pipeline, run, &checkpoint, &status, err) != 0)
+    if (action != PGCONVOY_COPY && (check_position(pipeline, run, &checkpoint, &status, err) != 0 ||
+                                    check_history(pipeline, run, state_dir, err) != 0))
         return -1;
     if (pipeline->options.dry_run) {
         say_plan(pipeline, run, action, &status);
@@ -395,7 +445,7 @@ typedef struct retry {
     int64_t rows, durable;
 } retry;
 
-/* Whether to try again after err; pauses before. */
+/* Whether to try again after err, after a pause. */
 static bool retry_again(pgconvoy_pipeline *pipeline, retry *retry, const pgconvoy_error *err)
 {
     if (!err->retriable || !retry->established || atomic_load(&pipeline->stop))
@@ -412,10 +462,18 @@ static bool retry_again(pgconvoy_pipeline *pipeline, retry *retry, const pgconvo
         return false;
     atomic_store(&pipeline->counters.phase, PGCONVOY_PHASE_RETRYING);
     pgc_log_warning(&pipeline->log, "%s; trying again in %d ms", err->message, retry->pause_ms);
-    for (int waited = 0; waited < retry->pause_ms && !atomic_load(&pipeline->stop); waited += 50)
-        pgc_clock_sleep_ms(50);
-    retry->pause_ms = retry->pause_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : retry->pause_ms * 2;
     return true;
+}
+
+/* With a spool the time is used: from the second failure in a row on, changes are kept on disk until the target is back. */
+static void pause_before_retry(pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, retry *retry)
+{
+    if (retry->pause_ms > RETRY_FIRST_MS && pgc_pipeline_spool_while_away(pipeline, state_dir))
+        retry->progress_us = pgc_clock_monotonic_us();
+    else
+        for (int waited = 0; waited < retry->pause_ms && !atomic_load(&pipeline->stop); waited += 50)
+            pgc_clock_sleep_ms(50);
+    retry->pause_ms = retry->pause_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : retry->pause_ms * 2;
 }
 
 static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir *state_dir, pgconvoy_action action,
@@ -430,7 +488,7 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         attempt->run.stop = &pipeline->stop;
         pgc_error_clear(err);
         int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
-        retry.established |= attempt->established;
+        retry.established |= attempt->established || (pipeline->spool_path && pgc_state_dir_is_known(state_dir));
         if (result == 0 && atomic_load(&attempt->run.tables_changed) && !atomic_load(&pipeline->stop)) {
             pgc_log_info(&pipeline->log, "the tables to be moved have changed: going on with those there are now");
             pgc_reporter_tables(reporter, NULL, NULL);
@@ -445,6 +503,7 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
             return atomic_load(&pipeline->stop) && err->retriable ? 0 : -1;
         pgc_reporter_tables(reporter, NULL, NULL);
         pgc_pipeline_close_run(&attempt->run);
+        pause_before_retry(pipeline, state_dir, &retry);
     }
 }
 
@@ -457,6 +516,10 @@ int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, p
         pipeline->name[0] = action == PGCONVOY_COPY ? 'c' : 'p';
     if (pgc_pipeline_open_state_dir(pipeline, &state_dir, err) != 0)
         return -1;
+    if (pgc_pipeline_prepare_spool(pipeline, err) != 0) {
+        pgc_state_dir_close(&state_dir);
+        return -1;
+    }
     memset(&pipeline->counters, 0, sizeof pipeline->counters);
     atomic_store(&pipeline->counters.commit_lag_us, -1);
     atomic_store(&pipeline->counters.retained_bytes, -1);

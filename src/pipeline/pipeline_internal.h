@@ -18,6 +18,8 @@ struct pgconvoy_pipeline {
     void *progress_arg;
     atomic_bool stop;
     pgc_counters counters;
+    char *spool_path;  /* NULL: no spool */
+    uint32_t timeline; /* of the source, when it was last spoken with; 0 not known */
 };
 
 /* Composes its path; touches nothing. */
@@ -29,5 +31,10 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
 int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir,
                            const char *source_id, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pipeline_close_run(pgc_run *run);
+
+/* ---- away.c: with --spool, keeps the changes on disk until the target can be opened again. Gives false when that cannot be done now. */
+bool pgc_pipeline_spool_while_away(pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir);
+/* Sets pipeline->spool_path, and makes its folder. */
+int pgc_pipeline_prepare_spool(pgconvoy_pipeline *pipeline, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

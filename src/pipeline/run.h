@@ -19,6 +19,7 @@ typedef struct pgc_counters {
 /* Tables that the checkpoint knows and that are not among the pipeline's any more. */
 typedef struct pgc_left_tables {
     pgconvoy_table_status *items; /* copy_lsn: where a table stood that was taken out; 0 for one that was dropped */
+    uint32_t *oids;               /* as they were in this process; 0 not known */
     size_t count;
 } pgc_left_tables;
 
@@ -54,11 +55,6 @@ static inline bool pgc_run_stopped(const pgc_run *run)
 int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_table_prepare_only(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* ---- left_tables.c: finds them, and marks them in the sink as waiting, so that one that comes back is copied anew. */
-int pgc_left_tables_find(pgc_run *run, const pgconvoy_checkpoint *checkpoint, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_left_tables_mark(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_left_tables_free(pgc_left_tables *left);
-
 /*
  * ---- left_tables.c, too: the tables of the attempts before in this process. One whose name is known by another oid was dropped and made anew: it is
  * to be copied again, whatever the checkpoint says of its name.
@@ -70,6 +66,12 @@ typedef struct pgc_known_tables {
     } * items;
     size_t count;
 } pgc_known_tables;
+
+/* ---- left_tables.c: finds them, and marks them in the sink as waiting, so that one that comes back is copied anew. */
+int pgc_left_tables_find(pgc_run *run, const pgc_known_tables *known, const pgconvoy_checkpoint *checkpoint, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_left_tables_mark(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_left_tables_free(pgc_left_tables *left);
+
 int pgc_known_tables_compare(pgc_known_tables *known, pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_known_tables_free(pgc_known_tables *known);
 

@@ -92,6 +92,8 @@ int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note
     add_note(&text, "target", note->target);
     add_note(&text, "slot", note->slot);
     add_note(&text, "publication", note->publication);
+    if (note->timeline)
+        pgc_buffer_format(&text, "timeline=%u\n", note->timeline);
     char *path = NULL;
     int result = pgc_buffer_check(&text, err);
     if (result == 0 && asprintf(&path, "%s/pipeline", state_dir->path) < 0) {
@@ -109,6 +111,32 @@ int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note
     free(path);
     pgc_buffer_free(&text);
     return result;
+}
+
+bool pgc_state_dir_is_known(const pgc_state_dir *state_dir)
+{
+    char *path;
+    if (asprintf(&path, "%s/pipeline", state_dir->path) < 0)
+        return false;
+    bool known = access(path, F_OK) == 0;
+    free(path);
+    return known;
+}
+
+uint32_t pgc_state_dir_noted_timeline(const pgc_state_dir *state_dir)
+{
+    char *path, line[256];
+    unsigned timeline = 0;
+    if (asprintf(&path, "%s/pipeline", state_dir->path) < 0)
+        return 0;
+    FILE *file = fopen(path, "re");
+    free(path);
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "timeline=%u", &timeline) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return timeline;
 }
 
 void pgc_state_dir_remove(pgc_state_dir *state_dir)

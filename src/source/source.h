@@ -33,8 +33,11 @@ typedef struct pgc_source_config {
     const char *const *include_schemas, *const *exclude_schemas;
     bool partitions_as_leaves; /* publish leaf partitions instead of their root (where we make the publication) */
     bool streaming;            /* the pipeline will stream: check for that too */
+    bool failover;             /* a slot that is made is one that standbys keep in step (17) */
     int jobs;
     size_t memory_bytes;       /* the source's share of the memory budget */
+    const char *spool_path;    /* file for changes while the target is away, or NULL */
+    int64_t spool_bytes;       /* at most; 0: no limit */
     const char *state_dir;     /* for spilled transactions */
     pgconvoy_log *log;
     /* Asked now and then inside of long waits (a slot that waits for others' transactions): true ends them. May be NULL. */
@@ -49,6 +52,7 @@ typedef struct pgc_position_status {
     bool usable;             /* false: invalidated, of another plugin, of another database; reason says which */
     char reason[256];        /* why it is not usable, with the mend */
     pgconvoy_lsn confirmed_lsn;
+    pgconvoy_lsn spool_start, spool_end; /* what is in the spool; 0 nothing. The stream replays it first */
     int reader_pid;          /* the server's process that somebody reads it through, 0: nobody does */
 } pgc_position_status;
 
@@ -166,6 +170,11 @@ typedef struct pgc_source_ops {
      * it about once a second.
      */
     int (*stream_heartbeat)(void *source, pgconvoy_error *err);
+    /*
+     * Instead of a stream, while the target is away: keeps the changes in config.spool_path and lets the slot move on with what is durable
+     * there, until done (asked about ten times a second) gives true.
+     */
+    int (*spool)(void *source, bool (*done)(void *arg), void *arg, pgconvoy_error *err);
     /* lsn is durable in the sink: the next feedback says so. From any thread. */
     void (*stream_confirm)(void *source, pgconvoy_lsn lsn);
     /*
@@ -182,8 +191,14 @@ typedef struct pgc_source_ops {
     int (*follow_tables)(void *source, const pgconvoy_table_status *left, size_t left_count, bool *changed,
                          pgconvoy_error *err);
     int (*read_sequences)(void *source, pgc_source_sequences *sequences, pgconvoy_error *err);
-    /* Whether a relation of that name is there, published or not. The pipeline's own thread. */
-    int (*relation_exists)(void *source, const char *schema, const char *name, bool *exists, pgconvoy_error *err);
+    /*
+     * The server's timeline, and where the timeline since (0: none) ended on the way to it; 0 where it is the same, or is none of its
+     * forerunners. The pipeline's own thread.
+     */
+    int (*history)(void *source, uint32_t since, uint32_t *timeline, pgconvoy_lsn *ended, pgconvoy_error *err);
+    /* Whether the relation of that name is there, published or not, and is still the one of that oid (0: any). The pipeline's own thread. */
+    int (*relation_exists)(void *source, const char *schema, const char *name, uint32_t oid, bool *exists,
+                           pgconvoy_error *err);
     /* Sends the last confirmed position and ends the stream. */
     void (*stream_end)(void *source);
 

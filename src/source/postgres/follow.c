@@ -8,6 +8,7 @@
 #include "source/postgres/choose.h"
 #include "source/postgres/watch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* Why a table should not join, or NULL; with its name, quoted and plain. */
@@ -172,17 +173,21 @@ int pgc_follow_tables(void *arg, const pgconvoy_table_status *left, size_t left_
     return failed;
 }
 
-int pgc_relation_exists(void *arg, const char *schema, const char *name, bool *exists, pgconvoy_error *err)
+int pgc_relation_exists(void *arg, const char *schema, const char *name, uint32_t oid, bool *exists,
+                        pgconvoy_error *err)
 {
     PGconn *conn = pgc_source_conn(arg, err);
     if (!conn)
         return -1;
-    const char *values[] = {schema, name};
+    char number[16];
+    snprintf(number, sizeof number, "%u", oid);
+    const char *values[] = {schema, name, number};
     PGresult *result =
         pgc_query_params(conn,
                          "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON "
-                         "n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2)",
-                         2, values, err);
+                         "n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND "
+                         "($3::pg_catalog.oid = 0 OR c.oid = $3::pg_catalog.oid))",
+                         3, values, err);
     if (!result)
         return -1;
     *exists = pgc_result_bool(result, 0, 0);

@@ -1,10 +1,11 @@
 /*
- * The command's old keyword form is used, which 12 to 18 all take. A slot begins at a point where no transaction runs
+ * The command's old keyword form is used, which 12 to 18 all take, but for slots that standbys are to keep in step (17). A slot begins at a point where no transaction runs
  * whose start it did not see, so making one waits for those that run: the wait is watched, explained in the log, and
  * given up after some minutes.
  */
 #include "source/postgres/slot.h"
 #include "base/clock.h"
+#include "source/postgres/spool.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -19,17 +20,17 @@
 static const char lost_hint[] = "pgconvoy drop, then sync again: the changes since then are gone from the source";
 
 /* plugin, database, slot_type, confirmed_flush_lsn, wal_status (13), conflicting (16), invalidation_reason (17), whether the database is
- * this one, active_pid */
+ * this one, active_pid, whether it is the copy of a primary's slot */
 static void status_sql(const pgc_postgres_source *source, char *sql, size_t size)
 {
     int version = source->server_version;
     snprintf(
         sql, size,
         "SELECT plugin, database, slot_type, confirmed_flush_lsn, %s, %s, %s, database = pg_catalog.current_database(), "
-        "active_pid "
+        "active_pid, %s AND pg_catalog.pg_is_in_recovery() "
         "FROM pg_catalog.pg_replication_slots WHERE slot_name = $1",
         version >= 130000 ? "wal_status" : "NULL", version >= 160000 ? "conflicting" : "NULL",
-        version >= 170000 ? "invalidation_reason" : "NULL");
+        version >= 170000 ? "invalidation_reason" : "NULL", version >= 170000 ? "synced" : "false");
 }
 
 static void judge(const pgc_postgres_source *source, const PGresult *result, pgc_position_status *status)
@@ -45,6 +46,8 @@ static void judge(const pgc_postgres_source *source, const PGresult *result, pgc
         snprintf(out, size, "slot %s is of plugin %s and not pgoutput; name another by --slot", name, plugin);
     else if (!pgc_result_bool(result, 0, 7))
         snprintf(out, size, "slot %s belongs to database %s; name another by --slot", name, database);
+    else if (pgc_result_bool(result, 0, 9))
+        snprintf(out, size, "slot %s is kept in step with the primary's here, on a standby; connect to the primary", name);
     else if (reason[0])
         snprintf(out, size, "slot %s was invalidated by the source (%s); %s", name, reason, lost_hint);
     else if (strcmp(wal_status, "lost") == 0)
@@ -66,7 +69,7 @@ int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pg
     PGconn *conn = pgc_source_conn(source, err);
     if (!conn)
         return -1;
-    char sql[512];
+    char sql[640];
     status_sql(source, sql, sizeof sql);
     const char *values[] = {source->slot_name};
     PGresult *result = pgc_query_params(conn, sql, 1, values, err);
@@ -84,6 +87,8 @@ int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pg
         }
     }
     PQclear(result);
+    if (!failed && source->config.spool_path)
+        failed = pgc_spool_look(source->config.spool_path, source->id, &status->spool_start, &status->spool_end, err);
     return failed;
 }
 
@@ -95,6 +100,13 @@ static void explain_wait(pgc_postgres_source *source, int64_t waited_ms, int own
     char own[16];
     snprintf(own, sizeof own, "%d", own_pid);
     const char *values[] = {own};
+    if (source->in_recovery) {
+        pgc_log_info(source->config.log,
+                     "the slot waits for the primary's next record of its running transactions (%d s so far); SELECT "
+                     "pg_log_standby_snapshot() on the primary writes one",
+                     (int)(waited_ms / 1000));
+        return;
+    }
     PGresult *result =
         conn ? pgc_query_params(
                    conn,
@@ -175,8 +187,9 @@ int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name,
     char doing[128], sql[256];
     snprintf(doing, sizeof doing, "making replication slot %s", name);
     /* a slot's name is of lower case letters, digits and underscores: open saw to that */
-    snprintf(sql, sizeof sql, "CREATE_REPLICATION_SLOT \"%s\" %sLOGICAL pgoutput EXPORT_SNAPSHOT", name,
-             temporary ? "TEMPORARY " : "");
+    bool failover = !temporary && source->config.failover && source->server_version >= 170000 && !source->in_recovery;
+    snprintf(sql, sizeof sql, "CREATE_REPLICATION_SLOT \"%s\" %sLOGICAL pgoutput %s", name, temporary ? "TEMPORARY " : "",
+             failover ? "(SNAPSHOT 'export', FAILOVER true)" : "EXPORT_SNAPSHOT");
     PGresult *result = NULL;
     if (!PQsendQuery(conn, sql)) {
         pgc_connection_error(conn, NULL, doing, err);

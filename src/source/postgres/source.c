@@ -2,6 +2,7 @@
 #include "source/postgres/postgres_internal.h"
 #include "source/postgres/copy_read.h"
 #include "source/postgres/follow.h"
+#include "source/postgres/history.h"
 #include "source/postgres/publication.h"
 #include "source/postgres/requirements.h"
 #include "source/postgres/slot.h"
@@ -235,6 +236,11 @@ static int stream_heartbeat(void *arg, pgconvoy_error *err)
     return pgc_stream_heartbeat(arg, err);
 }
 
+static int spool(void *arg, bool (*done)(void *arg), void *done_arg, pgconvoy_error *err)
+{
+    return pgc_stream_spool(arg, done, done_arg, err);
+}
+
 static void stream_confirm(void *arg, pgconvoy_lsn lsn)
 {
     pgc_stream_confirm(arg, lsn);
@@ -280,11 +286,13 @@ const pgc_source_ops pgc_source_postgres = {
     .stream_begin = stream_begin,
     .stream_next = stream_next,
     .stream_heartbeat = stream_heartbeat,
+    .spool = spool,
     .stream_confirm = stream_confirm,
     .health = pgc_watch_health,
     .heartbeat = pgc_watch_heartbeat,
     .follow_tables = pgc_follow_tables,
     .read_sequences = pgc_read_sequences,
+    .history = pgc_history,
     .relation_exists = pgc_relation_exists,
     .stream_end = stream_end,
     .mark_position = pgc_watch_mark_position,

@@ -8,6 +8,8 @@
  */
 #include "source/postgres/stream_read.h"
 #include "base/clock.h"
+#include "source/postgres/slot.h"
+#include "source/postgres/spool.h"
 #include "source/postgres/stream_tables.h"
 
 #include <errno.h>
@@ -15,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #define FEEDBACK_MOVED_US 1000000     /* at most this often when the confirmed position moves */
 #define FEEDBACK_AT_LEAST_US 10000000 /* and this often in any case */
@@ -32,6 +35,10 @@
 #define IN_TRANSACTION_BYTES (256 << 10)
 /* So far behind, transactions are not asked for before they end. */
 #define BACKLOG_BYTES (UINT64_C(16) << 20)
+/* Of the spool between two looks at whether the stream should end. */
+#define REPLAY_RECORDS 20000
+#define MARK_EVERY_US 500000 /* the spool is synced to disk */
+#define SPOOL_WAIT_MS 100
 
 struct pgc_stream {
     PGconn *conn;
@@ -48,6 +55,10 @@ struct pgc_stream {
     pgconvoy_lsn from_lsn;  /* what the sink had when the stream began */
     bool reply_requested;
     bool ended; /* the server has closed the stream */
+    bool binary;
+    pgc_spool *replay; /* read from instead of the server, until its end */
+    pgconvoy_lsn replayed; /* the last mark in it: what a connection of then had come to */
+    pgconvoy_lsn from, spool_end; /* what the stream began from; what the spool reaches to, 0 once that is durable in the sink */
 };
 
 static void put64(unsigned char *at, uint64_t value)
@@ -125,6 +136,8 @@ static int send_feedback(pgc_postgres_source *source, bool ask, pgconvoy_error *
 static int feedback_if_due(pgc_postgres_source *source, pgconvoy_error *err)
 {
     pgc_stream *stream = source->stream;
+    if (!stream->conn)
+        return 0;
     int64_t since = pgc_clock_monotonic_us() - stream->feedback_us;
     bool moved = confirmable(source) > stream->sent_confirmed;
     if (!stream->reply_requested && since < FEEDBACK_AT_LEAST_US && !(moved && since >= FEEDBACK_MOVED_US))
@@ -270,9 +283,32 @@ static void free_stream(pgc_postgres_source *source)
     pgc_stream *stream = source->stream;
     source->stream = NULL;
     PQfinish(stream->conn);
+    pgc_spool_close(stream->replay);
     pgc_assembler_free(stream->assembler);
     pgc_stream_tables_free(&stream->tables);
     free(stream);
+}
+
+/* Changes that were spooled while the target was away come first; a spool that the sink has all of is removed. */
+static int open_replay(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    const char *path = source->config.spool_path;
+    pgc_stream *stream = source->stream;
+    pgconvoy_lsn start, end;
+    if (!path)
+        return 0;
+    if (pgc_spool_look(path, source->id, &start, &end, err) != 0)
+        return -1;
+    if (end <= stream->from) {
+        unlink(path);
+        return 0;
+    }
+    stream->replay = pgc_spool_open_read(path, source->id, err);
+    stream->spool_end = end;
+    char text[PGCONVOY_LSN_TEXT_SIZE];
+    if (stream->replay)
+        pgc_log_info(source->config.log, "replaying the changes to %s from the spool", pgconvoy_lsn_to_text(end, text));
+    return stream->replay ? 0 : -1;
 }
 
 int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
@@ -284,7 +320,12 @@ int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool bi
     source->stream->tables.source = source;
     source->stream->received = source->stream->from_lsn = from_lsn;
     raise_to(&source->confirmed_lsn, from_lsn);
-    if (make_assembler(source, from_lsn, err) != 0 || start(source, from_lsn, binary, err) != 0) {
+    source->stream->binary = binary;
+    source->stream->from = from_lsn;
+    int failed = open_replay(source, err) || make_assembler(source, from_lsn, err);
+    if (!failed && !source->stream->replay)
+        failed = start(source, from_lsn, binary, err);
+    if (failed) {
         free_stream(source);
         return -1;
     }
@@ -380,6 +421,57 @@ static int ended(pgc_postgres_source *source, pgconvoy_error *err)
     return -1;
 }
 
+/* A connection ends in the spool: what was in progress then is sent anew, so nothing of it is kept. */
+static int renew_assembler(pgc_postgres_source *source, pgconvoy_lsn position, pgc_change_batch **batch, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    *batch = pgc_assembler_take(stream->assembler);
+    pgc_assembler_free(stream->assembler);
+    stream->assembler = NULL;
+    return make_assembler(source, position > stream->from ? position : stream->from, err);
+}
+
+/* Reads on in the spool. 1: *batch; 0: go on; -1: err. At its end the server's stream begins where it ends. */
+static int replay(pgc_postgres_source *source, pgc_change_batch **batch, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    for (int i = 0; i < REPLAY_RECORDS; i++) {
+        char kind;
+        pgconvoy_lsn lsn;
+        const char *bytes;
+        size_t length;
+        int got = pgc_spool_read(stream->replay, &kind, &lsn, &bytes, &length, err);
+        if (got < 0)
+            return -1;
+        if (got == 0) {
+            pgc_spool_close(stream->replay);
+            stream->replay = NULL;
+            if (renew_assembler(source, stream->spool_end, batch, err) != 0 ||
+                start(source, stream->spool_end, stream->binary, err) != 0)
+                return -1;
+            stream->feedback_us = stream->asked_us = pgc_clock_monotonic_us();
+            return *batch ? 1 : 0;
+        }
+        if (lsn)
+            saw(stream, lsn);
+        if (kind == PGC_SPOOL_BEGIN) {
+            if (renew_assembler(source, stream->replayed, batch, err) != 0)
+                return -1;
+            if (*batch)
+                return 1;
+        } else if (kind == PGC_SPOOL_MARK) {
+            stream->replayed = lsn;
+            pgc_assembler_position(stream->assembler, lsn);
+        } else {
+            if (pgc_assembler_feed(stream->assembler, lsn, bytes, length, err) != 0)
+                return -1;
+            if ((got = pgc_assembler_next(stream->assembler, batch, err)) != 0)
+                return got;
+        }
+    }
+    return (*batch = pgc_assembler_take(stream->assembler)) != NULL;
+}
+
 /* Takes what libpq holds. 1: *batch; 0: nothing more is there; -1: err. */
 static int drain(pgc_postgres_source *source, pgc_change_batch **batch, pgconvoy_error *err)
 {
@@ -388,6 +480,10 @@ static int drain(pgc_postgres_source *source, pgc_change_batch **batch, pgconvoy
         int got = pgc_assembler_next(stream->assembler, batch, err);
         if (got != 0)
             return got;
+        if (stream->replay && (got = replay(source, batch, err)) != 0)
+            return got;
+        if (!stream->conn)
+            continue;
         char *message;
         int length = PQgetCopyData(stream->conn, &message, 1);
         if (length == 0)
@@ -465,6 +561,11 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
         pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "the stream was not begun");
         return -1;
     }
+    if (stream->spool_end && !stream->replay && atomic_load(&source->confirmed_lsn) >= stream->spool_end) {
+        stream->spool_end = 0;
+        unlink(source->config.spool_path);
+        pgc_log_info(source->config.log, "all that was spooled is in the target");
+    }
     int64_t deadline = pgc_clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     for (;;) {
         if (feedback_if_due(source, err) != 0)
@@ -491,4 +592,132 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
         if (await(source, (int)((left_us + 999) / 1000), err) < 0)
             return -1;
     }
+}
+
+/* -------------------------------------------------------------- the spool */
+
+/* Where the stream stands while nobody decodes it. */
+typedef struct spooling {
+    pgc_spool *spool;
+    bool in_transaction;
+    pgconvoy_lsn position, marked; /* behind the last commit, or of a keepalive; on disk */
+    int64_t marked_us;
+    bool full;
+    bool held; /* a prepared transaction came, which is not sent again: the slot waits from here on */
+} spooling;
+
+/* The bounds of transactions: Begin, Commit, Stream Start, Stream Stop, Stream Commit (PostgreSQL manual, "Logical Replication Message Formats"). */
+static void follow_bounds(spooling *at, const char *bytes, size_t length)
+{
+    pgconvoy_lsn end = 0;
+    if (bytes[0] == 'B' || bytes[0] == 'S')
+        at->in_transaction = true;
+    else if (bytes[0] == 'C' && length >= 18)
+        end = get64(bytes + 10);
+    else if (bytes[0] == 'c' && length >= 22)
+        end = get64(bytes + 14);
+    else if (bytes[0] == 'b' || bytes[0] == 'p')
+        at->held = true;
+    if (end || bytes[0] == 'E')
+        at->in_transaction = false;
+    if (end > at->position)
+        at->position = end;
+}
+
+static int spool_message(pgc_postgres_source *source, spooling *at, const char *message, size_t length, pgconvoy_error *err)
+{
+    pgc_stream *stream = source->stream;
+    if (length < (message[0] == 'w' ? 26 : 18))
+        return 0;
+    pgconvoy_lsn lsn = get64(message + 1);
+    saw(stream, lsn);
+    if (message[0] == 'w') {
+        follow_bounds(at, message + 25, length - 25);
+        return pgc_spool_append(at->spool, lsn, message + 25, length - 25, err);
+    }
+    stream->reply_requested |= message[17] != 0;
+    if (!at->in_transaction && lsn > at->position)
+        at->position = lsn;
+    return 0;
+}
+
+/* What is on disk is confirmed: the slot moves on. */
+static int mark_if_due(pgc_postgres_source *source, spooling *at, bool now, pgconvoy_error *err)
+{
+    int64_t clock = pgc_clock_monotonic_us();
+    if (at->held || at->in_transaction || at->position <= at->marked || (!now && clock - at->marked_us < MARK_EVERY_US))
+        return 0;
+    if (pgc_spool_mark(at->spool, at->position, err) != 0)
+        return -1;
+    at->marked = at->position;
+    at->marked_us = clock;
+    raise_to(&source->confirmed_lsn, at->marked);
+    return 0;
+}
+
+static int spool_what_is_there(pgc_postgres_source *source, spooling *at, pgconvoy_error *err)
+{
+    for (;;) {
+        char *message;
+        int length = PQgetCopyData(source->stream->conn, &message, 1);
+        if (length == 0)
+            return 0;
+        if (length == -1)
+            return ended(source, err);
+        if (length < 0)
+            return stream_error(source, NULL, err);
+        int failed = spool_message(source, at, message, (size_t)length, err);
+        PQfreemem(message);
+        if (failed || mark_if_due(source, at, false, err) != 0 || feedback_if_due(source, err) != 0)
+            return -1;
+    }
+}
+
+static int spool_until(pgc_postgres_source *source, spooling *at, bool (*done)(void *arg), void *arg, pgconvoy_error *err)
+{
+    while (!done(arg)) {
+        bool full = source->config.spool_bytes && pgc_spool_bytes(at->spool) >= source->config.spool_bytes && !at->in_transaction;
+        if (full && !at->full)
+            pgc_log_warning(source->config.log, "the spool is full: the source keeps what comes from here on");
+        at->full = full;
+        if (!full && spool_what_is_there(source, at, err) != 0)
+            return -1;
+        if (mark_if_due(source, at, false, err) != 0 || feedback_if_due(source, err) != 0)
+            return -1;
+        if (full)
+            pgc_clock_sleep_ms(SPOOL_WAIT_MS);
+        else if (await(source, SPOOL_WAIT_MS, err) < 0)
+            return -1;
+        if (!full && !at->in_transaction && pgc_clock_monotonic_us() - source->stream->asked_us >= ASK_EVERY_US &&
+            send_feedback(source, true, err) != 0)
+            return -1;
+    }
+    return mark_if_due(source, at, true, err);
+}
+
+int pgc_stream_spool(pgc_postgres_source *source, bool (*done)(void *arg), void *arg, pgconvoy_error *err)
+{
+    pgc_position_status status;
+    spooling at = {0};
+    char text[PGCONVOY_LSN_TEXT_SIZE];
+    if (pgc_slot_status(source, &status, err) != 0)
+        return -1;
+    if (status.spool_end && status.spool_end < status.confirmed_lsn)
+        unlink(source->config.spool_path); /* the sink has had all of it: the slot moved past it */
+    pgconvoy_lsn from = status.spool_end > status.confirmed_lsn ? status.spool_end : status.confirmed_lsn;
+    pgc_stream_end(source);
+    source->stream = calloc(1, sizeof *source->stream);
+    if (!source->stream)
+        return pgc_error_out_of_memory(err);
+    at.spool = pgc_spool_open_append(source->config.spool_path, source->id, from, err);
+    source->stream->received = at.position = at.marked = from;
+    raise_to(&source->confirmed_lsn, from);
+    int failed = at.spool ? start(source, from, false, err) : -1;
+    if (!failed) {
+        pgc_log_info(source->config.log, "spooling changes from %s on", pgconvoy_lsn_to_text(from, text));
+        failed = spool_until(source, &at, done, arg, err);
+    }
+    pgc_spool_close(at.spool);
+    pgc_stream_end(source);
+    return failed;
 }

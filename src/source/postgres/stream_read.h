@@ -13,4 +13,7 @@ int pgc_stream_heartbeat(pgc_postgres_source *source, pgconvoy_error *err) PGC_M
 void pgc_stream_confirm(pgc_postgres_source *source, pgconvoy_lsn lsn);
 void pgc_stream_end(pgc_postgres_source *source);
 
+/* Keeps changes in the spool (config.spool_path) until done says so; see source.h. */
+int pgc_stream_spool(pgc_postgres_source *source, bool (*done)(void *arg), void *arg, pgconvoy_error *err) PGC_MUST_CHECK;
+
 #endif

@@ -1,0 +1,63 @@
+#!/usr/bin/env python3
+"""While the target is away its changes go to the spool, durable before they are confirmed, so that the slot moves on; they are replayed in order
+after, also when pgconvoy was killed meanwhile, and the spool is gone when the target has all of it."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+LOAD = """
+\\set id random(1, 300)
+\\set other random(1, 300)
+INSERT INTO t (id, n) VALUES (:id, 1) ON CONFLICT (id) DO UPDATE SET n = t.n + 1;
+UPDATE t SET id = id + 100000 WHERE id = :other AND :other % 10 = 0;
+DELETE FROM t WHERE id = :other AND :other % 7 = 0;
+"""
+
+
+def slot_moves(source, run, seconds=40):
+    end = source.current_lsn()
+    scenario.wait_for(lambda: not run.running() or source.sql(
+        f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots WHERE slot_name = 'pgconvoy_away'") == "t", seconds, "the slot moves on")
+    assert run.running(), run.error_tail()
+
+
+def main(s):
+    # streamed in progress when larger than 64 kB, so that the spool holds pieces of what never commits
+    source = s.server({"logical_decoding_work_mem": "64kB"})
+    source.sql("CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT i, 0 FROM generate_series(1, 100) i")
+    there = s.server()
+    target = s.target("postgres", server=there)
+    spool = os.path.join(s.folder, "spool")
+    options = ["--name", "away", "--spool", spool + ":1GB"]
+    run = s.sync(source.uri(), target, *options)
+    scenario.wait_for(lambda: "streaming changes" in run.stderr, 30, "it streams")
+    load = s.load(source.pgbench("-c", 2, "-T", 300, script=LOAD))
+    there.stop("immediate")
+    scenario.wait_for(lambda: "spooling changes" in run.stderr or not run.running(), 60, "it spools")
+    open_one = s.session(source, "BEGIN; INSERT INTO t SELECT i, 1 FROM generate_series(200000, 203000) i;")
+    slot_moves(source, run)
+    for _ in range(int(os.environ.get("KILLS", "2"))):
+        run.kill()
+        source.sql("BEGIN; INSERT INTO t SELECT i, 2 FROM generate_series(300000, 303000) i; ROLLBACK;"
+                   "INSERT INTO t SELECT i, 3 FROM generate_series(400000, 402000) i ON CONFLICT DO NOTHING")
+        run = s.sync(source.uri(), target, *options)
+        scenario.wait_for(lambda: "spooling changes" in run.stderr or not run.running(), 60, "it spools again")
+        slot_moves(source, run)
+    assert os.path.getsize(os.path.join(spool, "away.spool")) > 100000
+    open_one.stdin.write("COMMIT;\n\\echo done\n")
+    open_one.stdin.flush()
+    there.start()
+    scenario.wait_for(lambda: "replaying the changes" in run.stderr or not run.running(), 60, "it replays")
+    load.stop()
+    scenario.wait_for(lambda: "all that was spooled is in the target" in run.stderr or not run.running(), 60, "the spool is applied")
+    slot_moves(source, run)
+    assert run.stop() == 0, run.error_tail()
+    s.equal(source, target)
+    assert os.listdir(spool) == [], "the spool was left"
+    s.sync_until_caught_up(source.uri(), target, *options)
+    s.equal(source, target)
+
+
+scenario.run(main)
