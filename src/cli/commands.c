@@ -19,7 +19,7 @@ const cli_command cli_commands[] = {
     {"verify", "SOURCE TARGET", "compares schema, rows and sequences; names what differs", CLI_VERIFY, 2, 2, 0, cli_run_verify},
     {"link", "SOURCE TARGET", "makes SOURCE's tables foreign tables of TARGET (postgres_fdw)", CLI_LINK, 2, 2, 0, cli_run_link},
     {"subscribe", "SOURCE TARGET", NULL, 0, 0, 0, 0, NULL},
-    {"cutover", "NAME", NULL, 0, 0, 0, 0, NULL},
+    {"cutover", "NAME [SOURCE TARGET]", "drain a pipeline, set sequences, verify, stop, so that applications can move to its target", CLI_CUTOVER, 1, 3, 0, cli_run_cutover},
     {"serve", "", NULL, 0, 0, 0, 0, NULL},
     {.name = NULL},
 };

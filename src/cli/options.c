@@ -16,10 +16,10 @@ const cli_option cli_options[] = {
      CLI_MOVE,
      progress_choices},
     {{"log-format", 0, "text|json", "text", "how the log on standard error is written"},
-     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_STATUS | CLI_VERIFY,
+     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_STATUS | CLI_VERIFY | CLI_CUTOVER,
      format_choices},
     {{"log-level", 0, "debug|info|warning|error", "info", "the least important lines that are written"},
-     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_VERIFY,
+     CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_VERIFY | CLI_CUTOVER,
      level_choices},
     {{"index-jobs", 0, "N", "as --jobs", "indexes of larger tables built at once"}, CLI_COPY, NULL},
     {{"consistent", 0, NULL, "off", "an interrupted copy of a source that has changed since copies all rows again"}, CLI_COPY, NULL},
@@ -65,13 +65,16 @@ const cli_option cli_options[] = {
     {{"repair", 0, "sql", "none", "write a script that mends the target; it is not run"}, CLI_VERIFY, repair_choices},
     {{"repair-file", 0, "FILE", "pgconvoy-repair.sql", "where the script is written"}, CLI_VERIFY, NULL},
     {{"show", 0, "N", "20", "so many differing rows of a table are shown with their values"}, CLI_VERIFY, NULL},
-    {{"wait", 0, "SECONDS", "60", "how long what differs is looked at again while changes flow"}, CLI_VERIFY, NULL},
+    {{"wait", 0, "SECONDS", "60", "how long the stream is waited for, and what differs is looked at again while changes flow"}, CLI_VERIFY | CLI_CUTOVER, NULL},
+    {{"lock-source", 0, NULL, "off", "make the source read-only and end its other sessions; undone when the switch is given up"}, CLI_CUTOVER, NULL},
+    {{"verify", 0, NULL, "off", "compare sequences and rows while writes are held"}, CLI_CUTOVER, NULL},
+    {{"undo", 0, NULL, "off", "make the source writable again, as it was before a cutover"}, CLI_CUTOVER, NULL},
     {{"restart", 0, NULL, "off", "compare all tables, also those that an interrupted run has finished"}, CLI_VERIFY, NULL},
     {{"no-schema", 0, NULL, "off", "do not compare the schema"}, CLI_VERIFY, NULL},
     {{"no-sequences", 0, NULL, "off", "do not compare sequences"}, CLI_VERIFY, NULL},
     {{"no-rows", 0, NULL, "off", "do not compare rows"}, CLI_VERIFY, NULL},
     {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_STATUS | CLI_VERIFY | CLI_CHECK, NULL},
-    {{"help", 0, NULL, NULL, "this text"}, CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN | CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_VERIFY | CLI_CHECK, NULL},
+    {{"help", 0, NULL, NULL, "this text"}, CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN | CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_VERIFY | CLI_CUTOVER | CLI_CHECK, NULL},
     {{.name = NULL}, 0, NULL},
 };
 
@@ -90,11 +93,12 @@ static unsigned kinds_of(const pgconvoy_option *option)
         {"exclude-table", CLI_VERIFY},
         {"schema", CLI_VERIFY},
         {"exclude-schema", CLI_VERIFY},
-        {"publication", CLI_DROP | CLI_VERIFY},
-        {"slot", CLI_DROP | CLI_VERIFY},
-        {"jobs", CLI_VERIFY},
+        {"publication", CLI_DROP | CLI_VERIFY | CLI_CUTOVER},
+        {"slot", CLI_DROP | CLI_VERIFY | CLI_CUTOVER},
+        {"dry-run", CLI_CUTOVER},
+        {"jobs", CLI_VERIFY | CLI_CUTOVER},
         {"memory", CLI_VERIFY},
-        {"state-dir", CLI_DROP | CLI_STATUS | CLI_VERIFY}};
+        {"state-dir", CLI_DROP | CLI_STATUS | CLI_VERIFY | CLI_CUTOVER}};
     unsigned kinds = CLI_MOVE;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
         if (strcmp(option->name, others[i].name) == 0)

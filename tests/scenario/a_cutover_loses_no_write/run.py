@@ -1,0 +1,132 @@
+#!/usr/bin/env python3
+"""`cutover` under load: what the source has acknowledged is at the target, sequences give out no value twice, and what fails or is killed leaves a source that can be written to.
+
+CUTOVER_RUNS=20 makes it that many runs long (make check: one).
+"""
+import os
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+from server import client
+
+RUNS = int(os.environ.get("CUTOVER_RUNS", "1"))
+TABLES = """
+CREATE TABLE log (id bigserial PRIMARY KEY, at timestamptz DEFAULT now(), v text);
+CREATE TABLE counter (id int PRIMARY KEY, n int); INSERT INTO counter SELECT i, 0 FROM generate_series(1, 20) i;
+"""
+# Each client notes what was acknowledged.
+LOAD = "INSERT INTO log (v) VALUES ('x'); UPDATE counter SET n = n + 1 WHERE id = 1 + :client_id;"
+
+
+def begin(s):
+    server, other = s.server(), s.server()
+    server.sql("CREATE DATABASE shop")
+    server.sql(TABLES, "shop")
+    other.sql("CREATE DATABASE shop")
+    other.sql(TABLES.replace("INSERT INTO counter", "--"), "shop")
+    sync = s.sync(server.uri("shop"), scenario.PostgresTarget(other, "shop"), "--name", "shop", "--if-exists", "truncate")
+    live = "SELECT count(*) FROM pgconvoy.table_state WHERE state = 'live'"
+    scenario.wait_for(lambda: other.sql("SELECT to_regclass('pgconvoy.table_state') IS NOT NULL", "shop") == "t" and other.sql(live, "shop") == "2", 60, "both tables are live")
+    return server, other, sync
+
+
+def writers(s, server):
+    return [subprocess.Popen([client("pgbench"), "-n", "-c", "3", "-T", "120", "-f", script(s), server.socket_conninfo("shop")], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) for _ in range(1)]
+
+
+def script(s):
+    path = os.path.join(s.folder, "load.sql")
+    with open(path, "w") as file:
+        file.write(LOAD.replace("; ", ";\n") + "\n")
+    return path
+
+
+def equal(server, other):
+    for query in ("SELECT count(*), sum(id), max(id) FROM log", "SELECT sum(n) FROM counter"):
+        assert server.sql(query, "shop") == other.sql(query, "shop"), query
+    used = int(server.sql("SELECT coalesce(max(id), 0) FROM log", "shop"))
+    gives = int(other.sql("BEGIN; SELECT nextval('log_id_seq'); ROLLBACK", "shop").split("\n")[0])
+    assert gives > used, f"the sequence gives {gives}, but {used} is used"
+    assert gives > int(server.sql("SELECT last_value FROM log_id_seq", "shop"))
+
+
+def writable(server):
+    return server.sql("SHOW default_transaction_read_only", "shop") == "off"
+
+
+def one(s):
+    server, other, sync = begin(s)
+    load = writers(s, server)
+    scenario.wait_for(lambda: int(server.sql("SELECT count(*) FROM log", "shop")) > 200, 60, "there are writes")
+    dry = s.pgconvoy("cutover", "shop", "--lock-source", "--dry-run").ok()
+    assert "nothing was changed" in dry.stdout and writable(server)
+    run = s.pgconvoy("cutover", "shop", "--lock-source", "--verify").ok()
+    for process in load:
+        assert process.wait(30) != 0, "the load's sessions were not ended"
+    assert "writes were held for" in run.stdout and "the pipeline is stopped" in run.stdout, run.stdout
+    assert not sync.running() and sync.wait() == 0
+    assert not writable(server) and server.sql("INSERT INTO log (v) VALUES ('late')", "shop", check=False) == ""
+    equal(server, other)
+    other.sql("INSERT INTO log (v) VALUES ('new')", "shop")
+    print([line for line in run.stdout.split("\n") if "held" in line][0])
+    s.pgconvoy("cutover", "shop", "--undo").ok()
+    assert writable(server)
+
+
+def killed(s):
+    """Killed at some moment and run again; and the way back."""
+    server, other, sync = begin(s)
+    load = writers(s, server)
+    scenario.wait_for(lambda: int(server.sql("SELECT count(*) FROM log", "shop")) > 100, 60, "there are writes")
+    run = s.pgconvoy("cutover", "shop", "--lock-source")
+    time.sleep(s.random.uniform(0, 0.6))
+    run.kill()
+    s.pgconvoy("cutover", "shop", "--lock-source").ok()
+    for process in load:
+        process.kill()
+        process.wait()
+    equal(server, other)
+    assert not writable(server)
+    # nobody streams any more: what was written meanwhile is brought by the cutover itself
+    s.pgconvoy("cutover", "shop", "--undo").ok()
+    assert writable(server)
+    server.sql("INSERT INTO log (v) SELECT 'more' FROM generate_series(1, 50)", "shop")
+    s.pgconvoy("cutover", "shop", "--lock-source", "--verify").ok()
+    equal(server, other)
+
+
+def refused(s):
+    """A difference, a table that is not there yet, a session that holds on: the source is as it was."""
+    server, other, sync = begin(s)
+    server.sql("ALTER DATABASE shop SET default_transaction_read_only = off", "shop")
+    other.sql("UPDATE counter SET n = 7 WHERE id = 3", "shop")
+    run = s.pgconvoy("cutover", "shop", "--lock-source", "--verify", "--wait", "10")
+    assert run.wait(60) == 3 and "(id)=(3)" in run.stdout and "given up" in run.stderr, run.error_tail()
+    assert writable(server) and sync.running()
+    server.sql("UPDATE counter SET n = 8 WHERE id = 3", "shop")
+    other.sql("UPDATE pgconvoy.table_state SET state = 'copying' WHERE table_name = 'log'", "shop")
+    s.pgconvoy("cutover", "shop", "--lock-source").fails(1, ["public.log (copying)"])
+    s.pgconvoy("cutover", "nothing").fails(1, ["nothing is known"])
+    other.sql("UPDATE pgconvoy.table_state SET state = 'live' WHERE table_name = 'log'", "shop")
+    server.sql("CREATE ROLE plain LOGIN")
+    s.pgconvoy("cutover", "shop", server.uri("shop", "plain"), other.uri("shop"), "--lock-source").fails(1, ["does not own the database"])
+    assert writable(server)
+    setting = server.sql("SELECT setconfig FROM pg_db_role_setting WHERE setdatabase = (SELECT oid FROM pg_database WHERE datname = 'shop')")
+    assert setting == "{default_transaction_read_only=off}", setting
+    sync.stop()
+
+
+def main(s):
+    if s.case == "refused":
+        return refused(s)
+    for _ in range(RUNS):
+        {"load": one, "killed": killed}[s.case](s)
+        if RUNS > 1:
+            s.close(False)
+            s.__init__(s.case)
+
+
+scenario.run(main, ["load", "killed", "refused"])
