@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""A single value of many megabytes: copied, inserted, updated while others change beside it, and left alone by an update of its row.
+
+Of 20 MB; SCENARIO_SCALE=15 makes it 300 MB, with --memory 2GB. The server itself cannot hold a row of 1 GB.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+BYTES = 20000000 * scenario.SCALE
+MEMORY = "2GB" if scenario.SCALE > 1 else "64MB"
+SUM = "SELECT id, n, length(value), md5(value) FROM huge ORDER BY id"
+
+
+def main(s):
+    source = s.server({"logical_decoding_work_mem": "1MB"})
+    source.sql(f"CREATE TABLE huge (id int PRIMARY KEY, n int, value text); ALTER TABLE huge ALTER value SET STORAGE EXTERNAL;"
+               f"INSERT INTO huge VALUES (1, 1, repeat('abcdefghij', {BYTES // 10}))")
+    target = s.target()
+    options = ["--name", "huge", "--memory", MEMORY]
+    s.sync_until_caught_up(source.uri(), target, *options, seconds=300)
+    run = s.sync(source.uri(), target, *options)
+    source.sql(f"INSERT INTO huge VALUES (2, 2, repeat('0123456789', {BYTES // 10}));"
+               "INSERT INTO huge SELECT i, i, 'small' FROM generate_series(10, 300) AS i;"
+               "BEGIN; UPDATE huge SET n = n + 1 WHERE id = 2; UPDATE huge SET id = 3 WHERE id = 1; UPDATE huge SET value = value || 'x' WHERE id = 2; COMMIT;"
+               "UPDATE huge SET n = n + 1")
+    end = source.current_lsn()
+    source.sql("CHECKPOINT")
+    scenario.wait_for(lambda: not run.running() or source.sql(f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots") == "t",
+                      300, "all of it is durable in the target")
+    assert run.stop() == 0, run.error_tail()
+    assert target.query(SUM) == source.sql(SUM), target.query(SUM)[:1000]
+    print(f"peak resident memory {run.peak_rss >> 20} MB")
+
+
+scenario.run(main, cases=["postgres"])
