@@ -4,6 +4,7 @@
 #include "cli/check.h"
 #include "cli/console.h"
 #include "cli/copy_options.h"
+#include "cli/copy_state.h"
 #include "cli/stop_signals.h"
 
 #include "base/log.h"
@@ -16,6 +17,7 @@ typedef struct copy {
     cli_console *console;
     pgconvoy_log log;
     cli_copy_options options;
+    cli_copy_state state; /* for `status` */
     pgc_clone *clone;
 } copy;
 
@@ -46,6 +48,7 @@ static void on_progress(void *arg, const pgconvoy_progress *progress)
 {
     copy *copy = arg;
     cli_console_progress(copy->console, copy->options.clone.name, progress);
+    cli_copy_state_say(&copy->state, progress);
 }
 
 static int on_plan_line(void *arg, const char *line)
@@ -98,8 +101,11 @@ int cli_run_copy(const cli_command *command, cli_arguments *arguments, pgconvoy_
         result = cli_copy_options_set(&copy.options, arguments, err);
     if (result == 0 && !copy.options.clone.skip_unavailable) /* it goes on without what such a check finds */
         result = cli_check_at_start(arguments, PGC_CHECK_CLONE, err);
+    if (result == 0 && !copy.options.clone.dry_run)
+        result = cli_copy_state_begin(&copy.state, arguments, copy.options.clone.name, err);
     if (result == 0)
         result = run_clone(&copy, err);
+    cli_copy_state_end(&copy.state);
     cli_copy_options_free(&copy.options);
     cli_console_free(copy.console);
     if (result == 0)

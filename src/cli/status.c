@@ -5,6 +5,8 @@
  */
 #include "cli/status.h"
 
+#include "cli/copy_state.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -118,6 +120,8 @@ static void read_notes(const char *dir, const char *name, cli_status *status)
 static void add_pipeline(const char *dir, const char *name, bool look, bool json, pgc_buffer *out)
 {
     cli_status status = {0};
+    if (cli_copy_state_show(dir, name, is_running(dir, name), look, json, out))
+        return;
     read_notes(dir, name, &status);
     if (look && status.source) {
         status.looked = true;

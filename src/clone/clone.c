@@ -158,6 +158,7 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "stopped");
         return -1;
     }
+    clone->begun = true;
     if (clone_state_begin(clone, err) || clone_state_redo(clone, err) || clone_work(clone, err) || clone_state_end(clone, err))
         return -1;
     clone_report(clone, true);

@@ -67,6 +67,7 @@ struct pgc_clone {
     atomic_bool asked;     /* by pgc_clone_stop */
     atomic_int finished;   /* items of all attempts: whether there is progress between two */
     int64_t begun_us;
+    bool begun; /* an attempt has come as far as changing the target: both ends were as they should be */
 
     /* ---- of an attempt */
     pgc_dump_options dump;

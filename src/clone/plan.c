@@ -73,11 +73,20 @@ static int take_snapshot(pgc_clone *clone, pgconvoy_error *err)
     return pgc_catalog_share_snapshot(clone->catalog, err);
 }
 
+/* Another attempt to connect says whether a third may do: the source may be starting again. When it does, it was that, or what the catalog says of a server that it can reach. */
+static bool source_heals(const pgc_clone *clone)
+{
+    pgconvoy_error why = {0};
+    PGconn *conn = pgc_connect(clone->options->source, PGC_CONNECTION_SQL, "pgconvoy copy", &why);
+    PQfinish(conn);
+    return !conn ? why.retriable : clone->begun;
+}
+
 int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
 {
     clone->catalog = pgc_catalog_open(&clone->dump, err);
     if (!clone->catalog) {
-        pgconvoy_error_retriable(err, strstr(err->message, "starting up") || strstr(err->message, "shutting down") || strstr(err->message, "Connection refused") || strstr(err->message, "No such file"));
+        pgconvoy_error_retriable(err, source_heals(clone));
         pgc_error_prefix(err, "cannot connect to the source");
         return -1;
     }

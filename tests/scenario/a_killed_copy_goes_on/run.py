@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A copy from PostgreSQL to PostgreSQL that was killed at any moment goes on with what is not done when the same command is run again, and ends equal; so does one
 whose target was restarted under it."""
+import json
 import os
 import signal
 import sys
@@ -78,14 +79,21 @@ def stopped(s):
     source, server = s.server(), s.server()
     source.create_database("source", TABLES)
     fresh(server, "target")
-    run = start(s, source, server, "target")
+    run = start(s, source, server, "target", "--name", "moving", "--progress", "json")
     count = "SELECT count(*) FROM pgconvoy.copy_item WHERE item LIKE 'TABLE DATA %'"
     wait_for(lambda: int(server.sql(count, "target", check=False) or 0) > 20, 30, "many tables are done")
+    wait_for(lambda: os.path.exists(os.path.join(s.folder, "state/moving/status.json")), 30, "the copy says how far it is")
+    shown = json.loads(s.pgconvoy("status", "moving", "--json").ok().stdout)
+    assert shown["kind"] == "copy" and shown["running"] and "dbname='source'" in shown["source"], shown
     assert run.stop() == 1 and "run the same command again" in run.stderr, run.stderr
     # nothing of it is at work any more, and the source changes
     source.sql("INSERT INTO second VALUES (0, 1, 'new'); INSERT INTO large VALUES (0, 0, 'new')", "source")
-    again = start(s, source, server, "target", "--consistent").ok()
+    again = start(s, source, server, "target", "--name", "moving", "--consistent").ok()
     assert "may have changed" in again.stderr, again.stderr
+    lines = [json.loads(line) for line in run.stderr.split("\n") if line.startswith("{")]
+    assert lines and all(line["pipeline"] == "moving" for line in lines), run.stderr
+    shown = s.pgconvoy("status", "moving").ok().stdout
+    assert "copy, not running" in shown and "done as of" in shown and "public.large" in shown, shown
     copying.same("consistent after a stop and a change", copying.dump(source, "source"), copying.dump(server, "target"))
     copying.nothing_of_ours(server, "target")
 
@@ -103,5 +111,18 @@ def restarted(s):
     copying.nothing_of_ours(target, "target")
 
 
-CASES = {"killed": killed, "stopped": stopped, "restarted": restarted}
+def source_restarted(s):
+    source, target = s.server(), s.server()
+    source.create_database("source", TABLES)
+    target.sql("CREATE DATABASE target")
+    run = s.pgconvoy("copy", source.socket_conninfo("source"), target.socket_conninfo("target"), "-j", "2")
+    wait_for(lambda: target.sql("SELECT count(*) > 3 FROM pgconvoy.copy_item WHERE item LIKE 'TABLE DATA %'", "target", check=False) == "t", 30, "some tables are done")
+    source.restart("immediate")
+    run.ok()
+    assert "trying again" in run.stderr, run.stderr
+    copying.same("after a crash of the source", copying.dump(source, "source"), copying.dump(target, "target"))
+    copying.nothing_of_ours(target, "target")
+
+
+CASES = {"killed": killed, "stopped": stopped, "restarted": restarted, "source_restarted": source_restarted}
 scenario.run(lambda s: CASES[s.case](s), list(CASES))
