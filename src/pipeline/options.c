@@ -263,7 +263,7 @@ static const pgconvoy_option rows[] = {
     {"sequences", 0, "SECONDS|off", "10", "how often values of the tables' sequences are carried over, into targets that have sequences; and at the end"},
     {"on-conflict", 0, "source|target|error", "source",
      "whose row stands when the target is not what the source was: a row is missing, there already or another one; error ends the pipeline"},
-    {"conflict-table", 0, "[SCHEMA.]TABLE", NULL, "a table on the target, made where it is missing, that keeps each conflict with both rows"},
+    {"conflict-table", 0, "[SCHEMA.]TABLE", "none", "a table on the target, made where it is missing, that keeps each conflict with both rows"},
     {"dry-run", 0, NULL, "off", "say what would be done, change nothing"},
     {NULL, 0, NULL, NULL, NULL},
 };

@@ -35,7 +35,8 @@ static void bad_values_are_refused_by_name(void **state)
     (void)state;
     static const char *const bad[][2] = {{"jobs", "0"}, {"jobs", "two"}, {"jobs", "1x"}, {"until", "tomorrow"}, {"until", "0/0"}, {"if-exists", "maybe"},
                                          {"memory", "1MB"}, {"memory", "many"}, {"name", "Upper"}, {"name", "a-b"}, {"slot", "a b"}, {"partitions", "branch"},
-                                         {"retry-for", "-1"}, {"dry-run", "perhaps"}, {"no-such", "x"}};
+                                         {"retry-for", "-1"}, {"dry-run", "perhaps"}, {"heartbeat", "0"}, {"heartbeat", "soon"},
+                                         {"sequences", "-1"}, {"failover", "maybe"}, {"spool", ":1GB"}, {"spool", "x:1kB"}, {"no-such", "x"}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         pgc_options options;
         pgconvoy_error err = {0};
@@ -54,7 +55,8 @@ static void good_values_arrive(void **state)
     pgconvoy_error err = {0};
     pgc_options_init(&options);
     static const char *const good[][2] = {{"jobs", "7"}, {"until", "1/2A"}, {"if-exists", "truncate"}, {"memory", "1GB"}, {"name", "shop_2"},
-                                          {"table", "a.*"}, {"table", "b.c"}, {"partitions", "leaves"}, {"dry-run", NULL}};
+                                          {"table", "a.*"}, {"table", "b.c"}, {"partitions", "leaves"}, {"dry-run", NULL}, {"heartbeat", "off"},
+                                          {"sequences", "2.5"}, {"failover", "off"}, {"spool", "/a:b:1GB"}};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         assert_int_equal(pgc_options_set(&options, good[i][0], good[i][1], &err), 0);
     assert_int_equal(options.jobs, 7);
@@ -68,6 +70,11 @@ static void good_values_arrive(void **state)
     assert_null(options.include_tables.items[2]);
     assert_true(options.partitions_as_leaves);
     assert_true(options.dry_run);
+    assert_int_equal(options.heartbeat_us, 0);
+    assert_int_equal(options.sequences_us, 2500000);
+    assert_false(options.failover);
+    assert_string_equal(options.spool_dir, "/a:b");
+    assert_int_equal(options.spool_bytes, 1 << 30);
     pgc_options_free(&options);
 }
 
