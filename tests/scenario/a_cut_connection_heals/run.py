@@ -20,6 +20,8 @@ def main(s):
     uri = source.uri(port=near.port)
     load = s.load(source.pgbench("-c", 2, "-T", 9, "-R", 400))
     run = s.sync(uri, target, "--name", "cut")
+    # before it has seen both ends in order, a connection that is lost ends it at once
+    scenario.wait_for(lambda: source.slots() or not run.running(), 60, "it has begun")
     while load.running():
         time.sleep(s.random.uniform(0.1, 1.0))
         proxy = far if far and s.random.random() < 0.4 else near
