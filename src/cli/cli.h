@@ -61,6 +61,8 @@ const cli_command *cli_command_find(const char *name);
 int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_copy(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_drop(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
+int cli_run_subscribe(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
+int cli_run_plan(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_check(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_link(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_verify(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);

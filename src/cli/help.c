@@ -122,7 +122,9 @@ void cli_help_markdown(pgc_buffer *out)
     } parts[] = {{"Options of `sync`, `copy` and `stream`", CLI_MOVE},
                  {"Options of `copy` alone, for a database into PostgreSQL", CLI_COPY},
                  {"Options of `check`, beside those of `sync` and `copy`", CLI_CHECK},
+                 {"Options of `plan`", CLI_PLAN},
                  {"Options of `link`", CLI_LINK},
+                 {"Options of `subscribe`", CLI_SUBSCRIBE},
                  {"Options of `status`", CLI_STATUS},
                  {"Options of `drop`", CLI_DROP}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {

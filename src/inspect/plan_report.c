@@ -1,0 +1,112 @@
+/* A plan as people read it, and as programs do. */
+#include "inspect/plan.h"
+
+#include "base/units.h"
+#include "format/json_text.h"
+
+#include <stdio.h>
+
+#define SHOWN 15 /* tables */
+
+static void add_table(const pgc_plan_table *table, pgc_buffer *out)
+{
+    char rows[PGC_UNITS_TEXT_SIZE], size[PGC_UNITS_TEXT_SIZE], toast[PGC_UNITS_TEXT_SIZE], indexes[PGC_UNITS_TEXT_SIZE],
+        changes[PGC_UNITS_TEXT_SIZE];
+    pgc_buffer_format(out, "  %-40s %15s %10s %10s %10s %12s\n", table->name, pgc_count_to_text(table->rows, rows),
+                      pgc_size_to_text(table->table_bytes, size), pgc_size_to_text(table->toast_bytes, toast),
+                      pgc_size_to_text(table->index_bytes, indexes), pgc_count_to_text(table->changes, changes));
+}
+
+void pgc_plan_text(const pgc_plan *plan, bool colours, pgc_buffer *out)
+{
+    const char *bold = colours ? "\033[1m" : "", *plain = colours ? "\033[0m" : "";
+    char a[PGC_UNITS_TEXT_SIZE], b[PGC_UNITS_TEXT_SIZE], c[PGC_UNITS_TEXT_SIZE];
+    double seconds = plan->sample_us > 0 ? (double)plan->sample_us / 1e6 : 1;
+    pgc_buffer_format(out, "%ssource%s: %s\n", bold, plain, plan->source);
+    if (plan->target[0])
+        pgc_buffer_format(out, "%starget%s: %s\n", bold, plain, plan->target);
+    pgc_buffer_format(out, "\n  %-40s %15s %10s %10s %10s %12s\n", "table", "rows", "size", "TOAST", "indexes",
+                      "changes");
+    for (int i = 0; i < plan->table_count && i < SHOWN; i++)
+        add_table(&plan->tables[i], out);
+    if (plan->table_count > SHOWN)
+        pgc_buffer_format(out, "  … and %d more\n", plan->table_count - SHOWN);
+    pgc_plan_table all = {.rows = plan->rows,
+                          .table_bytes = plan->table_bytes,
+                          .toast_bytes = plan->toast_bytes,
+                          .index_bytes = plan->index_bytes,
+                          .changes = plan->changes};
+    snprintf(all.name, sizeof all.name, "all %d tables", plan->table_count);
+    add_table(&all, out);
+    pgc_buffer_format(out, "\nin %s: %s changes (%.1f/s), %s of WAL", pgc_duration_to_text(plan->sample_us, a),
+                      pgc_count_to_text(plan->changes, b), (double)plan->changes / seconds,
+                      pgc_size_to_text(plan->wal_bytes, c));
+    pgc_buffer_format(out, "; a round trip takes %.1f ms", (double)plan->round_trip_us / 1000);
+    if (plan->read_us > 0)
+        pgc_buffer_format(out, "; one connection reads %s/s",
+                          pgc_size_to_text((int64_t)((double)plan->read_bytes * 1e6 / (double)plan->read_us), a));
+    pgc_buffer_format(out, "\n\n%srecommended: %s%s, since %s\n\n", bold, pgc_plan_way_name(plan->recommended), plain,
+                      plan->reason);
+    for (int i = 0; i < PGC_PLAN_WAYS; i++)
+        pgc_buffer_format(out, "%s %-8s  about %8s, %8s   %s\n             %s\n",
+                          i == (int)plan->recommended ? "→" : " ", pgc_plan_way_name((pgc_plan_way)i),
+                          pgc_duration_to_text(plan->ways[i].time_us, a),
+                          pgc_size_to_text(plan->ways[i].space_bytes, b), plan->ways[i].note, plan->ways[i].command);
+}
+
+static void add_text(pgc_buffer *out, const char *name, const char *text)
+{
+    pgc_buffer_format(out, ",\"%s\":", name);
+    if (text[0])
+        pgc_json_string(out, text);
+    else
+        pgc_buffer_text(out, "null");
+}
+
+static void add_number(pgc_buffer *out, const char *name, int64_t value)
+{
+    pgc_buffer_format(out, ",\"%s\":%lld", name, (long long)value);
+}
+
+static void add_sizes(pgc_buffer *out, int64_t rows, int64_t table, int64_t toast, int64_t indexes, int64_t changes)
+{
+    add_number(out, "rows", rows);
+    add_number(out, "table_bytes", table);
+    add_number(out, "toast_bytes", toast);
+    add_number(out, "index_bytes", indexes);
+    add_number(out, "changes", changes);
+}
+
+void pgc_plan_json(const pgc_plan *plan, pgc_buffer *out)
+{
+    pgc_buffer_format(out, "{\"recommended\":\"%s\"", pgc_plan_way_name(plan->recommended));
+    add_text(out, "reason", plan->reason);
+    add_text(out, "source", plan->source);
+    add_text(out, "target", plan->target);
+    add_number(out, "table_count", plan->table_count);
+    add_sizes(out, plan->rows, plan->table_bytes, plan->toast_bytes, plan->index_bytes, plan->changes);
+    add_number(out, "sample_us", plan->sample_us);
+    add_number(out, "wal_bytes", plan->wal_bytes);
+    add_number(out, "round_trip_us", plan->round_trip_us);
+    add_number(out, "read_bytes", plan->read_bytes);
+    add_number(out, "read_us", plan->read_us);
+    pgc_buffer_format(out, ",\"is_standby\":%s,\"wal_level_is_logical\":%s,\"tables\":[",
+                      plan->is_standby ? "true" : "false", plan->wal_is_logical ? "true" : "false");
+    for (int i = 0; i < plan->table_count; i++) {
+        const pgc_plan_table *table = &plan->tables[i];
+        pgc_buffer_text(out, i ? ",{\"table\":" : "{\"table\":");
+        pgc_json_string(out, table->name);
+        add_sizes(out, table->rows, table->table_bytes, table->toast_bytes, table->index_bytes, table->changes);
+        pgc_buffer_byte(out, '}');
+    }
+    pgc_buffer_text(out, "],\"ways\":[");
+    for (int i = 0; i < PGC_PLAN_WAYS; i++) {
+        pgc_buffer_format(out, "%s{\"way\":\"%s\"", i ? "," : "", pgc_plan_way_name((pgc_plan_way)i));
+        add_number(out, "time_us", plan->ways[i].time_us);
+        add_number(out, "space_bytes", plan->ways[i].space_bytes);
+        add_text(out, "note", plan->ways[i].note);
+        add_text(out, "command", plan->ways[i].command);
+        pgc_buffer_byte(out, '}');
+    }
+    pgc_buffer_text(out, "]}\n");
+}

@@ -1,0 +1,45 @@
+/* A subscription from its beginning: read what there is, then make it, add to it or drop it, and watch. */
+#include "native/subscribe_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int open_ends(subscribe_state *state, pgconvoy_error *err)
+{
+    const pgc_subscribe_options *options = state->options;
+    state->source = pgc_connect(options->source, PGC_CONNECTION_SQL, "pgconvoy subscribe", err);
+    state->target = state->source ? pgc_connect(options->target, PGC_CONNECTION_SQL, "pgconvoy subscribe", err) : NULL;
+    if (!state->target || pgc_execute(state->source, "SET lock_timeout = '60s'", err) ||
+        pgc_execute(state->target, "SET lock_timeout = '60s'; SET client_min_messages = warning", err))
+        return -1;
+    state->source_version = PQserverVersion(state->source);
+    state->target_version = PQserverVersion(state->target);
+    state->address = native_address_new(options->source, state->source, options->via, options->password, err);
+    return state->address ? 0 : -1;
+}
+
+static int run(subscribe_state *state, pgconvoy_error *err)
+{
+    const pgc_subscribe_options *options = state->options;
+    if (open_ends(state, err) || subscribe_read(state, err))
+        return -1;
+    if (options->drop)
+        return subscribe_drop(state, err);
+    if (options->refresh ? subscribe_refresh(state, err) : !state->has_subscription && subscribe_make(state, err))
+        return -1;
+    return options->dry_run ? 0 : subscribe_watch(state, err);
+}
+
+int pgc_subscribe_run(const pgc_subscribe_options *options, pgconvoy_error *err)
+{
+    subscribe_state state = {.options = options};
+    snprintf(state.name, sizeof state.name, "pgconvoy_%.54s", options->name);
+    state.publication = options->publication ? options->publication : state.name;
+    int failed = run(&state, err);
+    native_address_free(state.address);
+    PQclear(state.tables);
+    free(state.is_there);
+    PQfinish(state.source);
+    PQfinish(state.target);
+    return failed;
+}

@@ -1,0 +1,37 @@
+/* What the files of a subscription share. */
+#ifndef PGC_NATIVE_SUBSCRIBE_INTERNAL_H
+#define PGC_NATIVE_SUBSCRIBE_INTERNAL_H
+
+#include "native/address.h"
+#include "native/subscribe.h"
+
+#define SUBSCRIBE_MARK "made by pgconvoy subscribe"
+
+typedef struct subscribe_state {
+    const pgc_subscribe_options *options;
+    PGconn *source, *target;
+    int source_version, target_version;
+    native_address *address;
+    char name[64]; /* of subscription and slot */
+    const char *publication;
+    bool has_publication, publication_is_ours, has_subscription, all_built_in;
+    PGresult *tables; /* of the source: schema, name, rows, bytes, is in the publication, types are built in */
+    bool *is_there;   /* at the target */
+    bool made_publication, made_slot; /* by this run: undone when it fails */
+} subscribe_state;
+
+/* ---- subscribe_read.c: what there is at both ends */
+int subscribe_read(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- subscribe_schema.c: the definitions of the tables that the target lacks, as SQL */
+int subscribe_schema_sql(subscribe_state *state, pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- subscribe_make.c: making, adding to, and dropping */
+int subscribe_make(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+int subscribe_refresh(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+int subscribe_drop(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- subscribe_watch.c: until it is stopped, or caught up; then the sequences are carried over */
+int subscribe_watch(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+
+#endif
