@@ -209,6 +209,10 @@ def view(s, source, target):
     at = [line.index(name) for line in lines for name in ("wal_level  ", "replica_identity  ") if name in line and line.startswith("  ")]
     assert len(at) == 2 and len(set(at)) == 1, "not aligned"
     assert any(line.strip() == "mend: ALTER TABLE public.heap REPLICA IDENTITY FULL; -- or give it a primary key, or leave it out by -T" for line in lines), run.stdout
+    described = open(os.path.join(scenario.TOP, "docs/check.md")).read()
+    for job in ("sync", "copy", "subscribe", "link"):
+        for item in Checked(s, source.uri("seen"), target.uri("copy"), "--for", job).items:
+            assert f"| `{item}` |" in described, f"docs/check.md does not have {item}"
     s.pgconvoy("check", bare=True).fails(2)
     s.pgconvoy("check", source.uri("seen"), "--skip-check", "nothing").fails(2, "nothing")
     s.pgconvoy("check", source.uri("seen"), "nosuch:thing").fails(2)

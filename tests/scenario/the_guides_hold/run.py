@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+"""Every command of docs/guides/ does what the guide says: they are run as they stand, with two servers in place of its two hosts."""
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+from command import PGCONVOY
+from server import TOP, client
+
+FAST = {"wal_receiver_status_interval": "1s", "wal_retrieve_retry_interval": "100ms"}
+SHOP = """CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 50) i;
+CREATE TABLE orders (id serial PRIMARY KEY, user_id int REFERENCES users, amount numeric); INSERT INTO orders (user_id, amount) SELECT 1 + i % 50, i FROM generate_series(1, 500) i;
+CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items SELECT generate_series(1, 7)"""
+
+
+def commands(guide):
+    """Those of its console blocks, in order."""
+    blocks = re.findall(r"^```console\n(.*?)^```", open(os.path.join(TOP, "docs/guides", guide)).read(), re.M | re.S)
+    return [line[2:] for block in blocks for line in block.split("\n") if line.startswith("$ ")]
+
+
+def main(s):
+    source, target = s.server(FAST), s.server(FAST)
+    source.create_database("shop", SHOP)
+    target.create_database("ml")
+    programs = os.path.join(s.folder, "programs")
+    os.mkdir(programs)
+    os.symlink(PGCONVOY, os.path.join(programs, "pgconvoy"))
+    os.symlink(client("psql"), os.path.join(programs, "psql"))
+    env = {**os.environ, "PATH": programs + ":" + os.environ["PATH"], "XDG_STATE_HOME": s.state}
+    said = {}
+    for number, command in enumerate(commands("data-to-another-database.md")):
+        text = command.replace("postgres://me@app.example/shop", source.uri("shop")).replace("postgres://me@ml.example/ml", target.uri("ml"))
+        done = subprocess.run(["bash", "-c", text], cwd=s.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        said[number] = done.stdout
+        if "restore" in command:
+            assert target.sql("SELECT (SELECT count(*) FROM users) || ' ' || (SELECT sum(amount) FROM orders)", "ml") == "50 125250", command
+        if "psql" in command and "spent" in command:
+            assert "user 50" in done.stdout or "user 4" in done.stdout, done.stdout
+        if command.endswith("--into shop --drop"):
+            assert target.sql("SELECT count(*) FROM pg_foreign_server", "ml") == "0"
+        if "--if-exists truncate --until" in command:
+            source.sql("INSERT INTO users VALUES (51, 'late')", "shop")
+            scenario.wait_for(lambda: target.sql("SELECT count(*) FROM users", "ml") == "51", 60, "a change arrives")
+        if "count(*) FROM items" in command:
+            assert "7" in done.stdout, done.stdout
+    assert len(said) >= 12, "the guide's commands were not found"
+    assert target.sql("SELECT (SELECT count(*) FROM pg_subscription) || ' ' || (SELECT count(*) FROM users)", "ml") == "0 51" and source.slots() == {}
+
+
+scenario.run(main)
