@@ -60,7 +60,7 @@ const cli_option cli_options[] = {
     {{"into", 0, "SCHEMA", "the source's database name", "the schema of the target for the foreign tables"}, CLI_LINK, NULL},
     {{"materialize", 0, "NAME=TABLE|QUERY", "none", "a copy of a linked table or of a query, refreshed when it is there already; may be repeated"}, CLI_LINK, NULL},
     {{"writable", 0, NULL, "off", "the foreign tables may be written"}, CLI_LINK, NULL},
-    {{"via", 0, "WORDS", "as we do", "how the target's server reaches the source: \"host=… port=…\""}, CLI_LINK | CLI_SUBSCRIBE, NULL},
+    {{"via", 0, "WORDS", "as we do", "how the target's server reaches the source: \"host=… port=…\""}, CLI_LINK | CLI_SUBSCRIBE | CLI_CHECK, NULL},
     {{"password-file", 0, "FILE", "none", "the password for the source that the target keeps; the first line of FILE"}, CLI_LINK | CLI_SUBSCRIBE, NULL},
     {{"password", 'W', NULL, "off", "ask for that password"}, CLI_LINK | CLI_SUBSCRIBE, NULL},
     {{"drop", 0, NULL, "off", "undo it"}, CLI_LINK | CLI_SUBSCRIBE, NULL},

@@ -51,6 +51,7 @@ typedef struct pgc_check_options {
     pgconvoy_if_exists if_exists;
     int jobs;
     bool partitions_as_leaves;
+    const char *via; /* how the target reaches the source, when not as we do: "host=… port=…" */
     const char *state_dir; /* of this pipeline; may not exist */
     char *const *skip;     /* items that are overruled */
     size_t skip_count;

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "base/units.h"
+#include "native/reach.h"
 #include "sink/registry.h"
 #include "source/source.h"
 
@@ -192,7 +193,39 @@ static int check_space(check *check, pgc_check_result *result, pgconvoy_error *e
                              text, "make room there, or name a file on a larger disk", err);
 }
 
+/* The target's own server connects to the source where it does the work. */
+static int check_reach(check *check, pgc_check_result *result, pgconvoy_error *err)
+{
+    PGconn *source = check->ends[SOURCE_END].conn, *target = check->ends[TARGET_END].conn;
+    if (!source || !target)
+        return check_add_finding(
+            check, result, PGC_CHECK_UNCHECKED,
+            source ? "the target could not be connected to" : "the source could not be connected to", NULL, err);
+    pgconvoy_error why = {0};
+    native_address *address = native_address_new(check->options->source, source, check->options->via, NULL, err);
+    if (!address)
+        return -1;
+    native_way way = check->options->job == PGC_CHECK_LINK ? NATIVE_FOREIGN_SERVER : NATIVE_SUBSCRIPTION;
+    int failed = 0;
+    if (native_reach(target, address, way, &why)) {
+        bool out_of_reach = strncmp(why.sqlstate, "08", 2) == 0 || strstr(why.message, "could not connect");
+        pgconvoy_error_hint(
+            &why, "%s",
+            out_of_reach ? "let the target's server reach the source (address, firewall, pg_hba.conf), or say where it "
+                           "sees it: --via \"host=… port=…\""
+                         : "the role may not try; see the items of privileges");
+        failed = check_add_error(check, result, out_of_reach ? PGC_CHECK_FAILED : PGC_CHECK_UNCHECKED, &why, err);
+    }
+    native_address_free(address);
+    return failed;
+}
+
 const check_item pgc_check_sink_items[] = {
+    {.name = "target_reaches_source",
+     .end = TARGET_END,
+     .jobs = PGC_CHECK_SUBSCRIBE | PGC_CHECK_LINK,
+     .passed = "the target's own server reaches the source",
+     .run = check_reach},
     {.name = "target_opens",
      .end = TARGET_END,
      .jobs = MOVES,

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whatever would stop or spoil a job is named by `check`, one item for each, and passes when the mend that it gave was applied.
 
-CHECK_ALL=1 takes the items as well that need servers of other kinds: a standby, TLS, other majors, a lost slot, a full disk.
+CHECK_ALL=1 takes the items as well that need servers of other kinds: other majors, a lost slot, a small disk, a network.
 """
 import json
 import os
@@ -178,6 +178,12 @@ def pair(s, source, target):
     found = Checked(s, *ends, "--for", "copy", "--no-tablespaces", status=0)
     found.passes("roles")
     assert found.items["tablespaces"]["overruled"] and found.document["overruled"] == 1
+    # from one server to the other
+    for job in ("subscribe", "link"):
+        away = [source.uri("shop"), target.uri("copy"), "--for", job]
+        Checked(s, *away, "--via", "host=127.0.0.1 port=1", status=3).names("target_reaches_source", "failed", "could not connect", "--via")
+        Checked(s, *away).passes("target_reaches_source")
+    assert target.sql("SELECT (SELECT count(*) FROM pg_subscription) + (SELECT count(*) FROM pg_foreign_server)", "copy") == "0"
     # encodings and the order of text
     target.sql("CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'")
     found = Checked(s, source.uri("shop"), target.uri("latin"))
@@ -222,12 +228,51 @@ def view(s, source, target):
     assert "s3cr3t" not in secret.stdout + secret.stderr, "a password was shown"
 
 
+def others(s, source, target):
+    """What other servers and disks can have against it."""
+    newest = s.server({"idle_replication_slot_timeout": "1min"}, scenario.embedded_postgres(18))
+    newest.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    apply(newest, Checked(s, newest.uri(), status=0).names("idle_replication_slot_timeout", "warned", "1min"))
+    scenario.wait_for(lambda: newest.sql("SHOW idle_replication_slot_timeout") == "0", 20, "the setting is read")
+    Checked(s, newest.uri(), status=0).passes("idle_replication_slot_timeout")
+    found = Checked(s, newest.uri(), target.uri("copy"))
+    found.names("versions", "warned", "older than the source")
+    Checked(s, target.uri("copy"), newest.uri(), "--for", "copy").passes("versions")
+    # a slot whose WAL is gone
+    lost = s.server({"max_slot_wal_keep_size": "16MB", "min_wal_size": "32MB", "max_wal_size": "32MB"})
+    lost.sql("CREATE TABLE t (id int PRIMARY KEY, x text); SELECT pg_create_logical_replication_slot('behind', 'pgoutput')")
+    for _ in range(6):
+        lost.sql("INSERT INTO t SELECT coalesce(max(id), 0) + 1, repeat('x', 100000) FROM t; SELECT pg_switch_wal(); CHECKPOINT")
+    apply(lost, Checked(s, lost.uri(), "--slot", "behind", status=3).names("slot_is_valid", "failed", "behind"))
+    Checked(s, lost.uri(), "--slot", "behind", status=0).passes("slot_is_valid")
+    # a disk that is too small
+    if os.geteuid() == 0:
+        small = os.path.join(s.folder, "small")
+        os.mkdir(small)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True)
+        try:
+            source.create_database("large", "CREATE TABLE t (id int PRIMARY KEY, x text); INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i")
+            Checked(s, source.uri("large"), "duckdb:" + os.path.join(small, "x.duckdb"), status=3).names("disk_space", "failed", "are free in")
+        finally:
+            subprocess.run(["umount", small], check=True)
+    # a connection over the network without TLS
+    address = subprocess.run(["hostname", "-I"], capture_output=True, text=True).stdout.split()
+    if address:
+        source.sql("ALTER SYSTEM SET listen_addresses = '*'")
+        with open(os.path.join(source.data, "pg_hba.conf"), "a") as file:
+            file.write("host all all 0.0.0.0/0 trust\n")
+        source.restart()
+        far = source.uri("shop").replace("127.0.0.1", address[0])
+        Checked(s, far).names("source_tls", "warned", address[0], "sslmode=require")
+        Checked(s, source.uri("shop")).passes("source_tls")
+
+
 def main(s):
     source = s.server()
     target = s.server()
     source.create_database("shop", "CREATE TABLE item (id int PRIMARY KEY, name text)")
     target.create_database("copy")
-    for part in (settings, privileges, tables, pair, view):
+    for part in (settings, privileges, tables, pair, view, *([others] if ALL else [])):
         part(s, source, target)
 
 
