@@ -19,6 +19,7 @@
 typedef struct attempt {
     pgc_run run;
     bool established; /* both ends were opened and checked: from here on what can heal is retried */
+    bool reloaded;    /* this attempt follows one that found other tables before anything moved */
     pgc_known_tables known; /* of the attempts before in this process */
 } attempt;
 
@@ -307,9 +308,13 @@ static int check_tables(const pgc_run *run, bool joining, pgconvoy_error *err)
     for (size_t i = 0; i < run->states.count; i++) {
         pgc_table_state *state = &run->states.items[i];
         bool failed_before = state->known && atomic_load(&state->state) == PGCONVOY_TABLE_FAILED;
-        if ((state->known && !failed_before) ||
-            run->sink_ops->check_table(run->sink, state->table, run->options->if_exists, err) == 0)
+        if (state->known && !failed_before)
             continue;
+        if (run->sink_ops->check_table(run->sink, state->table, run->options->if_exists, err) == 0) {
+            if (failed_before)
+                atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
+            continue;
+        }
         if (!joining || err->retriable)
             return -1;
         pgc_log_warning(run->log, "table %s.%s does not join the pipeline: %s (%s)", state->table->schema, state->table->name,
@@ -429,10 +434,13 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
         bool changed;
         if (run->source_ops->follow_tables(run->source, run->left.items, run->left.count, &changed, err) != 0)
             return -1;
-        atomic_store(&run->tables_changed, changed);
-        if (changed) /* found before anything moves: begin with them */
+        if (changed && !attempt->reloaded) { /* before anything moves: begin with them */
+            attempt->reloaded = true;
+            atomic_store(&run->tables_changed, true);
             return 0;
+        }
     }
+    attempt->reloaded = false;
     return do_action(run, action, &status, err);
 }
 

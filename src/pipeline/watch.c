@@ -10,7 +10,7 @@
 #include <stdlib.h>
 
 #define HEALTH_US INT64_C(1000000)
-#define TABLES_US INT64_C(3000000)
+#define TABLES_US INT64_C(2000000)
 /* Looking at the tables of a large catalog takes time at the source: at most one part in so many of all time. */
 #define TABLES_REST 50
 #define TICK_MS 50

@@ -38,7 +38,7 @@ def main(s):
     scenario.wait_for(lambda: "spooling changes" in run.stderr or not run.running(), 60, "it spools")
     open_one = s.session(source, "BEGIN; INSERT INTO t SELECT i, 1 FROM generate_series(200000, 203000) i;")
     slot_moves(source, run)
-    for _ in range(int(os.environ.get("KILLS", "2"))):
+    for _ in range(int(os.environ.get("KILLS", "1"))):
         run.kill()
         source.sql("BEGIN; INSERT INTO t SELECT i, 2 FROM generate_series(300000, 303000) i; ROLLBACK;"
                    "INSERT INTO t SELECT i, 3 FROM generate_series(400000, 402000) i ON CONFLICT DO NOTHING")

@@ -18,7 +18,7 @@ def look(s):
 
 
 def main(s):
-    # restarted while a sync is stopped: a segment of 1 MB makes the server's limit come near
+    # segments of 1 MB: the server tells what is left of its limit by whole ones
     source = s.server({"max_slot_wal_keep_size": "64MB", "max_wal_size": "32MB", "min_wal_size": "2MB"},
                       initdb_options=("--wal-segsize=1",))
     source.sql("CREATE TABLE orders (id serial PRIMARY KEY, text text); CREATE TABLE \"größe\" (id int PRIMARY KEY);"
@@ -28,8 +28,11 @@ def main(s):
     run = s.sync(source.uri(), target, "--name", "shop", "--slot", "shop_slot", "--heartbeat", "0.3")
     scenario.wait_for(lambda: os.path.exists(os.path.join(s.state, "shop/status.json")), 30, "there is a status")
     scenario.wait_for(lambda: look(s)["status"]["phase"] == "streaming", 30, "it streams")
+    # by a heartbeat: nothing else has come through the stream yet
+    scenario.wait_for(lambda: "commit_lag_ms" in look(s)["status"], 30, "the lag of the idle stream is known")
+    assert look(s)["status"]["changes"] == 0, look(s)
     source.sql("INSERT INTO orders (text) VALUES ('new')")
-    scenario.wait_for(lambda: look(s)["status"]["changes"] == 1 and "commit_lag_ms" in look(s)["status"], 30, "the change is durable")
+    scenario.wait_for(lambda: look(s)["status"]["changes"] == 1, 30, "the change is durable")
     now = look(s)
     assert now["running"] and now["slot"]["active"] and now["slot"]["name"] == "shop_slot", now
     assert {(table["table"], table["state"]) for table in now["status"]["tables"]} == {("orders", "live"), ("größe", "live")}, now
