@@ -107,10 +107,11 @@ static void rows_report(const pgc_verify *verify, pgc_buffer *out)
 void pgc_verify_report(const pgc_verify *verify, pgc_buffer *out)
 {
     const pgc_verify_options *options = verify->options;
+    bool is_postgres = pgc_connection_is_uri(options->target); /* of others only columns and rows are compared */
     char text[PGC_UNITS_TEXT_SIZE];
-    if (!options->no_schema)
+    if (!options->no_schema && (is_postgres || verify->schema.count))
         part("schema", &verify->schema, verify->object_count, "objects", out);
-    if (!options->no_sequences)
+    if (!options->no_sequences && is_postgres)
         part("sequences", &verify->sequences, verify->sequence_count, "sequences", out);
     if (!options->no_rows)
         rows_report(verify, out);

@@ -42,7 +42,7 @@ static int compose_path(pgc_verify *verify, pgconvoy_error *err)
     return 0;
 }
 
-static int make_folder(const char *path)
+int verify_make_folder(const char *path)
 {
     char *copy = strdup(path);
     int status = copy ? 0 : -1;
@@ -93,7 +93,7 @@ int verify_state_read(pgc_verify *verify, pgconvoy_error *err)
                      "going on after an interrupted run, which found %d tables equal; --restart compares them again",
                      taken);
     /* a state that cannot be kept does not stop the work */
-    if (make_folder(verify->options->state_dir) == 0)
+    if (verify_make_folder(verify->options->state_dir) == 0)
         verify->state = fopen(verify->state_path, taken ? "ae" : "we");
     return 0;
 }

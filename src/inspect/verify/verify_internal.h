@@ -223,6 +223,8 @@ int verify_sequences(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 int verify_state_read(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 void verify_state_table(pgc_verify *verify, const verify_table *table); /* is finished and equal; under the lock */
 void verify_state_end(pgc_verify *verify);
+/* With those above it; -1 with errno. */
+int verify_make_folder(const char *path) PGC_MUST_CHECK;
 
 /* ---- repair.c */
 int verify_repair_begin(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;

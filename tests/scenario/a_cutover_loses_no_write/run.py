@@ -67,7 +67,7 @@ def one(s):
     for process in load:
         assert process.wait(30) != 0, "the load's sessions were not ended"
     assert "writes were held for" in run.stdout and "the pipeline is stopped" in run.stdout, run.stdout
-    assert not sync.running() and sync.wait() == 0
+    assert sync.wait(30) == 0
     assert not writable(server) and server.sql("INSERT INTO log (v) VALUES ('late')", "shop", check=False) == ""
     equal(server, other)
     other.sql("INSERT INTO log (v) VALUES ('new')", "shop")
