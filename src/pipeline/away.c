@@ -11,16 +11,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LOOK_EVERY_US INT64_C(1000000)
 
-int pgc_pipeline_prepare_spool(pgconvoy_pipeline *pipeline, pgconvoy_error *err)
+int pgc_pipeline_prepare_spool(pgconvoy_pipeline *pipeline, const pgc_state_dir *state_dir, pgconvoy_error *err)
 {
     const char *dir = pipeline->options.spool_dir;
     free(pipeline->spool_path);
     pipeline->spool_path = NULL;
-    if (!dir)
+    if (!dir) {
+        char *noted = pgc_state_dir_noted(state_dir, "spool");
+        if (noted && access(noted, F_OK) == 0)
+            pipeline->spool_path = noted;
+        else
+            free(noted);
         return 0;
+    }
     if (mkdir(dir, 0700) != 0 && errno != EEXIST) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "cannot make the folder %s for the spool: %s", dir,
                            strerror(errno));
@@ -61,7 +68,7 @@ static bool target_is_back(void *arg)
 
 bool pgc_pipeline_spool_while_away(pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir)
 {
-    if (!pipeline->spool_path)
+    if (!pipeline->options.spool_dir)
         return false;
     pgc_run run = {.options = &pipeline->options, .log = &pipeline->log};
     const pgconvoy_table *const *tables;

@@ -9,6 +9,8 @@
 #include "source/postgres/slot_health.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 /* Text with every "%s" replaced by the name as a literal. */
 static void fill_in(pgc_buffer *out, const char *format, const char *name)
@@ -89,9 +91,13 @@ int pgconvoy_pipeline_drop(pgconvoy_pipeline *pipeline, pgconvoy_error *err)
     if (target != 0 && !in_use)
         say_left_at_target(pipeline);
     pgc_pipeline_close_run(&run);
-    if (source == 0 && target == 0)
+    if (source == 0 && target == 0) {
+        char *spool = pgc_state_dir_noted(&state_dir, "spool");
+        if (spool)
+            unlink(spool);
+        free(spool);
         pgc_state_dir_remove(&state_dir);
-    else {
+    } else {
         pgc_error_copy(err, source != 0 ? &at_source : &at_target);
         if (!in_use) {
             pgc_error_prefix(err, "pipeline %s is not dropped at its %s", pipeline->name,

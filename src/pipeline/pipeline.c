@@ -391,7 +391,7 @@ static int do_action(pgc_run *run, pgconvoy_action action, const pgc_position_st
 static int note_ends(const pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, pgconvoy_error *err)
 {
     const pgc_state_note note = {pipeline->source, pipeline->target, pipeline->options.slot, pipeline->options.publication,
-                                 pipeline->timeline};
+                                 pipeline->spool_path, pipeline->timeline};
     return pgc_state_dir_note_ends(state_dir, &note, err);
 }
 
@@ -496,7 +496,7 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         attempt->run.stop = &pipeline->stop;
         pgc_error_clear(err);
         int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
-        retry.established |= attempt->established || (pipeline->spool_path && pgc_state_dir_is_known(state_dir));
+        retry.established |= attempt->established || (pipeline->options.spool_dir && pgc_state_dir_is_known(state_dir));
         if (result == 0 && atomic_load(&attempt->run.tables_changed) && !atomic_load(&pipeline->stop)) {
             pgc_log_info(&pipeline->log, "the tables to be moved have changed: going on with those there are now");
             pgc_reporter_tables(reporter, NULL, NULL);
@@ -524,7 +524,7 @@ int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, p
         pipeline->name[0] = action == PGCONVOY_COPY ? 'c' : 'p';
     if (pgc_pipeline_open_state_dir(pipeline, &state_dir, err) != 0)
         return -1;
-    if (pgc_pipeline_prepare_spool(pipeline, err) != 0) {
+    if (pgc_pipeline_prepare_spool(pipeline, &state_dir, err) != 0) {
         pgc_state_dir_close(&state_dir);
         return -1;
     }

@@ -34,7 +34,7 @@ void pgc_pipeline_close_run(pgc_run *run);
 
 /* ---- away.c: with --spool, keeps the changes on disk until the target can be opened again. Gives false when that cannot be done now. */
 bool pgc_pipeline_spool_while_away(pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir);
-/* Sets pipeline->spool_path, and makes its folder. */
-int pgc_pipeline_prepare_spool(pgconvoy_pipeline *pipeline, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sets pipeline->spool_path, and makes its folder. Without --spool it is that of an earlier run, if it holds something still. */
+int pgc_pipeline_prepare_spool(pgconvoy_pipeline *pipeline, const pgc_state_dir *state_dir, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

@@ -92,6 +92,7 @@ int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note
     add_note(&text, "target", note->target);
     add_note(&text, "slot", note->slot);
     add_note(&text, "publication", note->publication);
+    add_note(&text, "spool", note->spool);
     if (note->timeline)
         pgc_buffer_format(&text, "timeline=%u\n", note->timeline);
     char *path = NULL;
@@ -123,19 +124,30 @@ bool pgc_state_dir_is_known(const pgc_state_dir *state_dir)
     return known;
 }
 
-uint32_t pgc_state_dir_noted_timeline(const pgc_state_dir *state_dir)
+char *pgc_state_dir_noted(const pgc_state_dir *state_dir, const char *key)
 {
-    char *path, line[256];
-    unsigned timeline = 0;
+    char *path, *line = NULL, *value = NULL;
+    size_t room = 0, length = strlen(key);
     if (asprintf(&path, "%s/pipeline", state_dir->path) < 0)
-        return 0;
+        return NULL;
     FILE *file = fopen(path, "re");
     free(path);
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "timeline=%u", &timeline) == 1)
-            break;
+    while (file && !value && getline(&line, &room, file) > 0)
+        if (strncmp(line, key, length) == 0 && line[length] == '=') {
+            line[strcspn(line, "\n")] = '\0';
+            value = strdup(line + length + 1);
+        }
+    free(line);
     if (file)
         fclose(file);
+    return value;
+}
+
+uint32_t pgc_state_dir_noted_timeline(const pgc_state_dir *state_dir)
+{
+    char *text = pgc_state_dir_noted(state_dir, "timeline");
+    uint32_t timeline = text ? (uint32_t)strtoul(text, NULL, 10) : 0;
+    free(text);
     return timeline;
 }
 

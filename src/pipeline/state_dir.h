@@ -21,6 +21,7 @@ int pgc_state_dir_lock(pgc_state_dir *state_dir, pgconvoy_error *err) PGC_MUST_C
 typedef struct pgc_state_note {
     const char *source, *target;
     const char *slot, *publication; /* as given by options, or NULL */
+    const char *spool;              /* its file, or NULL */
     uint32_t timeline;              /* of the source; 0 not known */
 } pgc_state_note;
 
@@ -30,7 +31,8 @@ int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note
 /* Whether a pipeline of that name has run before. */
 bool pgc_state_dir_is_known(const pgc_state_dir *state_dir);
 
-/* The source's timeline as it was noted last, 0 where it was not. */
+/* What was noted last under that key, malloc'ed, or NULL; the source's timeline, 0 where it was not noted. */
+char *pgc_state_dir_noted(const pgc_state_dir *state_dir, const char *key);
 uint32_t pgc_state_dir_noted_timeline(const pgc_state_dir *state_dir);
 
 /* Removes the notes and the folder when nothing else is in it. */
