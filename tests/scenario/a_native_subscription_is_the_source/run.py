@@ -106,9 +106,10 @@ def main(s):
     if os.environ.get("SUBSCRIBE_ALL"):
         newer = s.server(FAST, scenario.embedded_postgres(17))
         newest = s.server(FAST, scenario.embedded_postgres(17))
+        s.pgconvoy("subscribe", source.uri("shop"), target.uri("copy"), "--name", "pair", "--drop").ok()
         source.sql("ALTER DATABASE shop RENAME TO first")
         pair(s, source, newer, "copy", False)
-        newer.sql("SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots")
+        newer.sql("DROP SUBSCRIPTION pgconvoy_pair", "copy")
         pair(s, newer, newest, "copy", False)
         assert newest.sql("SELECT subfailover FROM pg_subscription", "copy") == "t" and newest.sql("SELECT substream FROM pg_subscription", "copy") == "p"
         drop(s, newer, newest, "copy")

@@ -238,6 +238,16 @@ def others(s, source, target):
     found = Checked(s, newest.uri(), target.uri("copy"))
     found.names("versions", "warned", "older than the source")
     Checked(s, target.uri("copy"), newest.uri(), "--for", "copy").passes("versions")
+    # every query is understood by every server
+    for major in (13, 14, 16):
+        server = s.server({}, scenario.embedded_postgres(major))
+        server.create_database("shop", "CREATE TABLE item (id int PRIMARY KEY)")
+        server.create_database("copy")
+        for job in ("sync", "stream", "copy", "subscribe", "link"):
+            found = Checked(s, server.uri("shop"), server.uri("copy"), "--for", job)
+            assert found.document["unchecked"] == 0 or list(found.document["items"]) and all(
+                item["item"] == "target_reaches_source" for item in found.document["items"] if item["status"] == "unchecked"), f"{major}, {job}: {found.text()}"
+        server.stop()
     # a slot whose WAL is gone
     lost = s.server({"max_slot_wal_keep_size": "16MB", "min_wal_size": "32MB", "max_wal_size": "32MB"})
     lost.sql("CREATE TABLE t (id int PRIMARY KEY, x text); SELECT pg_create_logical_replication_slot('behind', 'pgoutput')")
