@@ -59,7 +59,11 @@ refuses 2 'no sink for targets that start with "mysql:"' sync host=nowhere mysql
 refuses 2 'not in this version' sync host=nowhere clickhouse://host/db
 refuses 2 '' sync 'postgres://host/db?nonsense=1' -
 refuses 2 'takes no option --jobs' -j 2 dump db
-refuses 1 'not in this version' verify a b
+refuses 1 'not in this version' serve
+refuses 2 'check takes SOURCE' check
+refuses 2 'sample cannot be' plan host=nowhere --sample long
+refuses 2 'takes no option --with' link host=a host=b --with origin=none
+refuses 2 'no item "nothing"' check host=nowhere --skip-check nothing
 refuses 1 'cannot read' sync --config "$scratch/nothing" host=nowhere -
 echo 'nonsense: 1' >"$scratch/config"
 refuses 2 'line 1' sync --config "$scratch/config" host=nowhere -
