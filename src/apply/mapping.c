@@ -146,11 +146,12 @@ static int add_schema(pgc_mapping *mapping, const char *from, const char *text, 
 static int add_table(pgc_mapping *mapping, pgc_mapped_table *table, const char *text, const char *at, pgconvoy_error *err)
 {
     const char *first = take_name(mapping, &at), *second = NULL;
-    if (first && *at == '.') {
+    bool has_schema = first && *at == '.';
+    if (has_schema) {
         at++;
         second = take_name(mapping, &at);
     }
-    if (!first || *at)
+    if (!first || (has_schema && !second) || *at)
         return refuse(PGC_MAPPING_TABLE, text, "no name of a table behind the equals sign", err);
     if (table->to_name)
         return refuse(PGC_MAPPING_TABLE, text, "the table has been given another name already", err);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define PIECE     100
-#define MOST      1500 /* entries, where nothing hints at trouble */
+#define MOST      500 /* entries, where nothing hints at trouble */
 #define SHOWN     6
 #define WHY_BYTES 200
 
@@ -21,7 +21,7 @@ typedef struct trial {
     pgc_clone *clone;
     pgc_script *script;
     pgc_buffer text;
-    unsigned char *refused; /* by id: it, or what it needs */
+    unsigned char *refused; /* by id: it, or what it needs; or it is not tried */
     char named[1400];
     int count;
     bool given_up;
@@ -42,11 +42,12 @@ static bool is_tried(const pgc_entry *entry)
     return !entry->has_data && !clone_is_left_out(entry) && strncmp(entry->tag, "LARGE OBJECT", 12) != 0;
 }
 
-static bool is_of_later(const trial *trial, const pgc_entry *entry)
+/* section: its own, or, of a comment and the like, that of what came before. */
+static bool is_of_later(const trial *trial, pgc_section section)
 {
     const pgc_clone *clone = trial->clone;
     bool everything = clone->options->skip_unavailable || clone->target_version / 10000 < pgc_catalog_server_version(clone->catalog) / 10000;
-    return !everything && entry->section == PGC_SECTION_POST_DATA;
+    return !everything && section == PGC_SECTION_POST_DATA;
 }
 
 static bool needs_refused(const trial *trial, const pgc_entry *entry)
@@ -154,14 +155,18 @@ static int try_all(trial *trial, pgconvoy_error *err)
     const pgc_entry *piece[PIECE];
     int count = 0;
     const pgc_entries *entries = &trial->clone->entries;
-    for (int pass = PGC_PASS_MAIN; pass <= PGC_PASS_ACL; pass++)
+    for (int pass = PGC_PASS_MAIN; pass <= PGC_PASS_ACL; pass++) {
+        pgc_section section = PGC_SECTION_PRE_DATA;
         for (int i = 0; i < entries->count; i++) {
             const pgc_entry *entry = entries->items[i];
-            if ((int)pgc_entry_pass(entry) == pass && is_tried(entry) && !is_of_later(trial, entry)) {
-                if (needs_refused(trial, entry))
+            section = entry->section != PGC_SECTION_NONE ? entry->section : section;
+            if ((int)pgc_entry_pass(entry) == pass && is_tried(entry)) {
+                if (is_of_later(trial, section) || needs_refused(trial, entry))
                     trial->refused[entry->id] = 1;
                 else
                     piece[count++] = entry;
+            } else if (described(entry, "SUBSCRIPTION") || described(entry, "EVENT TRIGGER")) {
+                trial->refused[entry->id] = 1; /* nor comments on them */
             }
             if (count == PIECE || (i == entries->count - 1 && count > 0)) {
                 if (try_piece(trial, piece, count, err))
@@ -169,6 +174,7 @@ static int try_all(trial *trial, pgconvoy_error *err)
                 count = 0;
             }
         }
+    }
     return 0;
 }
 
