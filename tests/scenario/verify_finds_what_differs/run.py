@@ -198,5 +198,25 @@ def duckdb(s):
     s.pgconvoy("verify", server.uri("source"), "duckdb:" + s.folder + "/nothing").fails(1, ["nothing", "not there"])
 
 
-CASES = {"under_load": under_load, "duckdb": duckdb, "differs": differs, "chosen": chosen}
+def resumed(s):
+    """What an interrupted run has found equal is not compared again."""
+    server = s.server()
+    slow = """CREATE TABLE flag (id int PRIMARY KEY); INSERT INTO flag VALUES (1);
+        CREATE FUNCTION slow() RETURNS bool LANGUAGE sql VOLATILE AS 'SELECT CASE WHEN EXISTS (SELECT FROM public.flag) THEN pg_sleep(0.05) IS NOT NULL ELSE true END';"""
+    source, target = copies(s, server, ["target"], SCHEMA + slow), server.socket_conninfo("target")
+    options = ["--no-schema", "--where", "public.pair=public.slow()"]
+    run = s.pgconvoy("verify", source, target, "-j", "1", *options)
+    finished = lambda: [line for name in os.listdir(s.state) if name.startswith("verify-") for line in open(os.path.join(s.state, name))] if os.path.exists(s.state) else []
+    scenario.wait_for(lambda: any(line.startswith("public\tt\t30000") for line in finished()), 60, "t is finished")
+    assert run.stop() == 1 and "stopped before everything was compared" in run.stderr, run.error_tail()
+    server.sql("DELETE FROM flag", "source")
+    server.sql("DELETE FROM flag; DELETE FROM t WHERE id = 29999; UPDATE pair SET v = 0 WHERE v = 9", "target")
+    run = s.pgconvoy("verify", source, target, *options)
+    assert run.wait(60) == 3 and "going on after an interrupted run" in run.stderr and "(a, b)=(k9" in run.stdout and "29999" not in run.stdout, run.stdout
+    assert finished() == []
+    again = s.pgconvoy("verify", source, target, *options)
+    assert again.wait(60) == 3 and "29999" in again.stdout
+
+
+CASES = {"resumed": resumed, "under_load": under_load, "duckdb": duckdb, "differs": differs, "chosen": chosen}
 scenario.run(lambda s: CASES[s.case](s), list(CASES))
