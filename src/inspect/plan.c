@@ -22,6 +22,11 @@
 #define READ_TABLES 3
 /* When nothing could be read, which is slow for a local disk and usual for a network. */
 #define ASSUMED_BYTES_PER_S (30 << 20)
+/* What a core compresses in a second, of rows as text. */
+#define COMPRESSED_BYTES_PER_S ((int64_t)100 << 20)
+/* What a row written, and a byte of an index built, take beside a byte read; a copy keeps a core busy at either end. */
+#define WRITING_COSTS 3
+#define INDEX_COSTS 2
 /* A table changes often when so many of its rows would change in a day. */
 #define OFTEN_PER_DAY 0.01
 
@@ -224,15 +229,15 @@ static void estimate(const pgc_plan_options *options, pgc_plan *plan)
     jobs = jobs < 1 ? 1 : jobs > 4 ? 4 : jobs;
     char text[PGC_UNITS_TEXT_SIZE];
     const char *s = plan->source_text, *t = plan->target_text[0] ? plan->target_text : "TARGET";
-    plan->ways[PGC_PLAN_DUMP].time_us = time_for(plan, data, jobs);
+    plan->ways[PGC_PLAN_DUMP].time_us = time_for(plan, data, jobs) + data / jobs * 1000000 / COMPRESSED_BYTES_PER_S;
     plan->ways[PGC_PLAN_DUMP].space_bytes = data / 3;
     snprintf(plan->ways[PGC_PLAN_DUMP].note, sizeof plan->ways[0].note,
              "compressed to a third; restoring takes about three times as long");
     snprintf(plan->ways[PGC_PLAN_DUMP].command, sizeof plan->ways[0].command,
              "pgconvoy dump -Fd -j %d -f dump \"%s\"; pgconvoy restore -j %d -d \"%s\" dump", options->jobs, s,
              options->jobs, t);
-    /* rows are written as they are read; then indexes are built, at about the pace of the rows */
-    plan->ways[PGC_PLAN_COPY].time_us = time_for(plan, data * 2 + plan->index_bytes, jobs);
+    plan->ways[PGC_PLAN_COPY].time_us =
+        time_for(plan, WRITING_COSTS * data + INDEX_COSTS * plan->index_bytes, (jobs + 1) / 2);
     plan->ways[PGC_PLAN_COPY].space_bytes = all;
     snprintf(plan->ways[PGC_PLAN_COPY].note, sizeof plan->ways[0].note,
              "rows, then indexes; on the target's disk, and as much of its WAL again for a while");

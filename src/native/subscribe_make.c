@@ -96,7 +96,8 @@ static int make_slot(subscribe_state *state, pgconvoy_error *err)
     int failed = run_text(state, state->source, &sql, err);
     state->made_slot = !failed && !state->options->dry_run;
     if (failed && strcmp(err->sqlstate, "42710") == 0)
-        pgconvoy_error_hint(err, "another subscription or pipeline has it: give this one another --name, or remove what is left of an old one with --drop");
+        pgconvoy_error_hint(err, "another subscription or pipeline has it: give this one another --name, or remove "
+                                 "what is left of an old one with --drop");
     pgc_buffer_free(&sql);
     return failed;
 }
