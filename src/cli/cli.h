@@ -67,8 +67,6 @@ int cli_run_check(const cli_command *command, cli_arguments *arguments, pgconvoy
 int cli_run_link(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_verify(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_cutover(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
-int cli_run_verify(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
-int cli_run_cutover(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 int cli_run_status(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
 /* Only say that the options must stand behind the command's name: main.c gives such lines to cli_dump_main (dump.h) and cli_restore_main (restore.h). */
 int cli_run_dump(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err);
