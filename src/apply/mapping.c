@@ -48,7 +48,8 @@ void pgc_mapping_free(pgc_mapping *mapping)
 static int refuse(pgc_mapping_kind kind, const char *text, const char *why, pgconvoy_error *err)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--%s \"%s\": %s", forms[kind].option, text, why);
-    pgconvoy_error_hint(err, "give %s; names are folded to lower case unless they stand in double quotes", forms[kind].shape);
+    pgconvoy_error_hint(err, "give %s; names are folded to lower case unless they stand in double quotes",
+                        forms[kind].shape);
     return -1;
 }
 
@@ -143,7 +144,8 @@ static int add_schema(pgc_mapping *mapping, const char *from, const char *text, 
     return 0;
 }
 
-static int add_table(pgc_mapping *mapping, pgc_mapped_table *table, const char *text, const char *at, pgconvoy_error *err)
+static int add_table(pgc_mapping *mapping, pgc_mapped_table *table, const char *text, const char *at,
+                     pgconvoy_error *err)
 {
     const char *first = take_name(mapping, &at), *second = NULL;
     bool has_schema = first && *at == '.';
@@ -160,7 +162,8 @@ static int add_table(pgc_mapping *mapping, pgc_mapped_table *table, const char *
     return 0;
 }
 
-static int add_column(pgc_mapping *mapping, pgc_mapped_table *table, const char *column, const char *text, const char *at, pgconvoy_error *err)
+static int add_column(pgc_mapping *mapping, pgc_mapped_table *table, const char *column, const char *text,
+                      const char *at, pgconvoy_error *err)
 {
     const char *to = take_name(mapping, &at);
     if (!to || *at)
@@ -179,7 +182,8 @@ static int add_column(pgc_mapping *mapping, pgc_mapped_table *table, const char 
     return 0;
 }
 
-static int add_columns(pgc_mapping *mapping, pgc_mapped_table *table, const char *text, const char *at, pgconvoy_error *err)
+static int add_columns(pgc_mapping *mapping, pgc_mapped_table *table, const char *text, const char *at,
+                       pgconvoy_error *err)
 {
     if (table->column_count > 0)
         return refuse(PGC_MAPPING_COLUMNS, text, "the table's columns have been given already", err);
@@ -197,7 +201,8 @@ static int add_columns(pgc_mapping *mapping, pgc_mapped_table *table, const char
     return 0;
 }
 
-static int add_where(pgc_mapping *mapping, pgc_mapped_table *table, const char *text, const char *at, pgconvoy_error *err)
+static int add_where(pgc_mapping *mapping, pgc_mapped_table *table, const char *text, const char *at,
+                     pgconvoy_error *err)
 {
     at = skip_blanks(at);
     if (!*at)
@@ -261,7 +266,8 @@ const char *pgc_mapping_schema(const pgc_mapping *mapping, const char *schema)
     return schema;
 }
 
-void pgc_mapping_target(const pgc_mapping *mapping, const char *schema, const char *name, const char **to_schema, const char **to_name)
+void pgc_mapping_target(const pgc_mapping *mapping, const char *schema, const char *name, const char **to_schema,
+                        const char **to_name)
 {
     const pgc_mapped_table *table = find(mapping, schema, name);
     *to_schema = table && table->to_schema ? table->to_schema : pgc_mapping_schema(mapping, schema);

@@ -1,6 +1,7 @@
 /*
- * What is different about the target: other names for schemas, tables and columns, only some columns, only some rows. One description for all that move rows; it knows names only, no server and no catalog.
- * Names are written as in SQL: folded to lower case unless they stand in double quotes.
+ * What is different about the target: other names for schemas, tables and columns, only some columns, only some rows.
+ * One description for all that move rows; it knows names only, no server and no catalog. Names are written as in SQL:
+ * folded to lower case unless they stand in double quotes.
  */
 #ifndef PGC_APPLY_MAPPING_H
 #define PGC_APPLY_MAPPING_H
@@ -8,11 +9,11 @@
 #include "base/buffer.h"
 
 typedef enum pgc_mapping_kind {
-    PGC_MAPPING_SCHEMA, /* a=b */
-    PGC_MAPPING_TABLE,  /* a.t=u, a.t=b.u */
-    PGC_MAPPING_COLUMN, /* a.t.c=d */
+    PGC_MAPPING_SCHEMA,  /* a=b */
+    PGC_MAPPING_TABLE,   /* a.t=u, a.t=b.u */
+    PGC_MAPPING_COLUMN,  /* a.t.c=d */
     PGC_MAPPING_COLUMNS, /* a.t=c,d: these alone */
-    PGC_MAPPING_WHERE   /* a.t=condition */
+    PGC_MAPPING_WHERE    /* a.t=condition */
 } pgc_mapping_kind;
 
 typedef struct pgc_mapped_name {
@@ -46,7 +47,8 @@ int pgc_mapping_tables(const pgc_mapping *mapping, const pgc_mapped_table **tabl
 const pgc_mapped_table *pgc_mapping_table(const pgc_mapping *mapping, const char *schema, const char *name);
 /* The names in the target; those given when nothing was said of them. mapping may be NULL. */
 const char *pgc_mapping_schema(const pgc_mapping *mapping, const char *schema);
-void pgc_mapping_target(const pgc_mapping *mapping, const char *schema, const char *name, const char **to_schema, const char **to_name);
+void pgc_mapping_target(const pgc_mapping *mapping, const char *schema, const char *name, const char **to_schema,
+                        const char **to_name);
 /* table may be NULL. */
 const char *pgc_mapped_column(const pgc_mapped_table *table, const char *column);
 bool pgc_mapped_has(const pgc_mapped_table *table, const char *column);

@@ -1,4 +1,5 @@
-/* See copy_options.h. Names of options are those of dump and of the pipelines; what means nothing to a copy is refused, not passed over. */
+/* See copy_options.h. Names of options are those of dump and of the pipelines; what means nothing to a copy is refused,
+ * not passed over. */
 #include "cli/copy_options.h"
 
 #include "cli/pg_options.h"
@@ -7,7 +8,7 @@
 #include <stdlib.h>
 
 #define PLACE(member) offsetof(pgc_clone_options, member)
-#define LEAST_MEMORY  ((size_t)64 << 20)
+#define LEAST_MEMORY ((size_t)64 << 20)
 
 static const struct {
     const char *name;
@@ -64,7 +65,8 @@ static const struct {
     const char *name;
     pgc_mapping_kind kind;
 } mappings[] = {
-    {"map-schema", PGC_MAPPING_SCHEMA}, {"map-table", PGC_MAPPING_TABLE}, {"map-column", PGC_MAPPING_COLUMN}, {"columns", PGC_MAPPING_COLUMNS}, {"where", PGC_MAPPING_WHERE},
+    {"map-schema", PGC_MAPPING_SCHEMA}, {"map-table", PGC_MAPPING_TABLE}, {"map-column", PGC_MAPPING_COLUMN},
+    {"columns", PGC_MAPPING_COLUMNS},   {"where", PGC_MAPPING_WHERE},
 };
 
 #define COUNT(rows) (sizeof(rows) / sizeof(rows)[0])
@@ -134,11 +136,17 @@ static int check(const cli_copy_options *options, const cli_arguments *arguments
     if (dump->schema_only && dump->data_only)
         return refuse("schema-only", "and --data-only leave nothing to copy", "give one of them", err);
     if (dump->data_only && options->clone.if_exists == PGCONVOY_IF_EXISTS_DROP)
-        return refuse("if-exists drop", "and --data-only would leave no tables for the rows", "use --if-exists truncate", err);
+        return refuse("if-exists drop", "and --data-only would leave no tables for the rows",
+                      "use --if-exists truncate", err);
     if (options->settings.until == PGC_UNTIL_LSN)
-        return refuse("until", "with a position is for what streams; a copy has what was committed when it began, and ends by itself", "leave it out, or use sync", err);
+        return refuse(
+            "until",
+            "with a position is for what streams; a copy has what was committed when it began, and ends by itself",
+            "leave it out, or use sync", err);
     if (cli_setting_value(arguments, "memory") && options->settings.memory_bytes < LEAST_MEMORY)
-        return refuse("memory", "is too little for a copy", "a copy keeps no rows and needs what its list of objects and the largest row take; give 64MB or more", err);
+        return refuse(
+            "memory", "is too little for a copy",
+            "a copy keeps no rows and needs what its list of objects and the largest row take; give 64MB or more", err);
     return 0;
 }
 
@@ -159,7 +167,8 @@ int cli_copy_options_set(cli_copy_options *options, const cli_arguments *argumen
     options->clone.name = options->settings.name ? options->settings.name : options->name;
     options->clone.jobs = options->settings.jobs;
     options->clone.if_exists = options->settings.if_exists;
-    options->clone.skip_disk = cli_setting_value(arguments, "skip-check") && strcmp(cli_setting_value(arguments, "skip-check"), "disk_space") == 0;
+    options->clone.skip_disk = cli_setting_value(arguments, "skip-check") &&
+                               strcmp(cli_setting_value(arguments, "skip-check"), "disk_space") == 0;
     options->clone.dry_run = options->settings.dry_run;
     options->clone.retry_for_us = options->settings.retry_for_us;
     options->clone.part_bytes = cli_setting_value(arguments, "split") ? options->settings.split_bytes : 0;

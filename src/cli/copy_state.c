@@ -68,7 +68,8 @@ static bool write_note(const cli_copy_state *state, const cli_arguments *argumen
 int cli_copy_state_begin(cli_copy_state *state, const cli_arguments *arguments, const char *name, pgconvoy_error *err)
 {
     *state = (cli_copy_state){.name = name, .lock = -1, .dir = cli_state_dir(arguments, err)};
-    char *folder = state->dir ? cli_state_path(state->dir, name, NULL, err) : NULL, *lock = folder ? cli_state_path(state->dir, name, "lock", err) : NULL;
+    char *folder = state->dir ? cli_state_path(state->dir, name, NULL, err) : NULL,
+         *lock = folder ? cli_state_path(state->dir, name, "lock", err) : NULL;
     if (!lock) {
         free(folder);
         return -1;
@@ -88,7 +89,8 @@ int cli_copy_state_begin(cli_copy_state *state, const cli_arguments *arguments, 
 void cli_copy_state_say(cli_copy_state *state, const pgconvoy_progress *progress)
 {
     int64_t now = pgc_clock_monotonic_us();
-    cli_rates rates = {.rows_per_s = cli_meter_update(&state->rows, now, progress->rows_copied), .bytes_per_s = cli_meter_update(&state->bytes, now, progress->bytes_copied)};
+    cli_rates rates = {.rows_per_s = cli_meter_update(&state->rows, now, progress->rows_copied),
+                       .bytes_per_s = cli_meter_update(&state->bytes, now, progress->bytes_copied)};
     if (state->lock < 0 || (progress->phase != PGCONVOY_PHASE_DONE && now - state->said_us < INTERVAL_US))
         return;
     pgconvoy_error err;
@@ -114,7 +116,8 @@ void cli_copy_state_end(cli_copy_state *state)
 
 /* ------------------------------------------------------------------ status */
 
-static const char *member(yaml_document_t *document, const yaml_node_t *object, const char *name, const yaml_node_t **node)
+static const char *member(yaml_document_t *document, const yaml_node_t *object, const char *name,
+                          const yaml_node_t **node)
 {
     *node = NULL;
     for (yaml_node_pair_t *pair = object->data.mapping.pairs.start; pair < object->data.mapping.pairs.top; pair++) {
@@ -143,8 +146,10 @@ static void show_tables(yaml_document_t *document, const yaml_node_t *root, pgc_
         const yaml_node_t *table = yaml_document_get_node(document, *item);
         const char *state = text_of(document, table, "state");
         char name[256];
-        snprintf(name, sizeof name, "%.120s.%.120s", text_of(document, table, "schema"), text_of(document, table, "table"));
-        pgc_buffer_format(out, "  %-48s  %-12s %15s %10s\n", name, strcmp(state, "live") == 0 ? "copied" : state, pgc_count_to_text(strtoll(text_of(document, table, "rows_copied"), NULL, 10), rows),
+        snprintf(name, sizeof name, "%.120s.%.120s", text_of(document, table, "schema"),
+                 text_of(document, table, "table"));
+        pgc_buffer_format(out, "  %-48s  %-12s %15s %10s\n", name, strcmp(state, "live") == 0 ? "copied" : state,
+                          pgc_count_to_text(strtoll(text_of(document, table, "rows_copied"), NULL, 10), rows),
                           pgc_size_to_text(strtoll(text_of(document, table, "bytes_copied"), NULL, 10), size));
     }
 }
@@ -162,8 +167,10 @@ static void show_text(const char *json, bool with_tables, pgc_buffer *out)
     if (yaml_parser_load(&parser, &document)) {
         const yaml_node_t *root = yaml_document_get_root_node(&document);
         if (root && root->type == YAML_MAPPING_NODE) {
-            pgc_buffer_format(out, "  %s as of %s: %s of %s tables copied, %s rows, %s\n", text_of(&document, root, "phase"), text_of(&document, root, "time"), text_of(&document, root, "tables_done"),
-                              text_of(&document, root, "table_count"), pgc_count_to_text(strtoll(text_of(&document, root, "rows_copied"), NULL, 10), rows),
+            pgc_buffer_format(out, "  %s as of %s: %s of %s tables copied, %s rows, %s\n",
+                              text_of(&document, root, "phase"), text_of(&document, root, "time"),
+                              text_of(&document, root, "tables_done"), text_of(&document, root, "table_count"),
+                              pgc_count_to_text(strtoll(text_of(&document, root, "rows_copied"), NULL, 10), rows),
                               pgc_size_to_text(strtoll(text_of(&document, root, "bytes_copied"), NULL, 10), size));
             if (with_tables)
                 show_tables(&document, root, out);
@@ -194,7 +201,8 @@ bool cli_copy_state_show(const char *dir, const char *name, bool running, bool w
     if (!is_copy)
         return false;
     pgconvoy_error err;
-    char *ends[] = {cli_pipeline_note(dir, name, "source"), cli_pipeline_note(dir, name, "target")}, *path = cli_state_path(dir, name, "status.json", &err);
+    char *ends[] = {cli_pipeline_note(dir, name, "source"), cli_pipeline_note(dir, name, "target")},
+         *path = cli_state_path(dir, name, "status.json", &err);
     pgc_buffer status;
     pgc_buffer_init(&status, (size_t)1 << 30);
     bool said = path && cli_read_file(path, &status) == 0 && status.length > 0;
@@ -203,7 +211,8 @@ bool cli_copy_state_show(const char *dir, const char *name, bool running, bool w
     if (json) {
         show_json(name, running, ends, said ? status.data : NULL, out);
     } else {
-        pgc_buffer_format(out, "%s: copy, %s\n  %s → %s\n", name, running ? "running" : "not running", ends[0] ? ends[0] : "?", ends[1] ? ends[1] : "?");
+        pgc_buffer_format(out, "%s: copy, %s\n  %s → %s\n", name, running ? "running" : "not running",
+                          ends[0] ? ends[0] : "?", ends[1] ? ends[1] : "?");
         show_text(said ? status.data : NULL, with_tables, out);
     }
     pgc_buffer_free(&status);

@@ -1,5 +1,6 @@
 /*
- * What a copy into PostgreSQL says of itself in the folder of local state, for `pgconvoy status`: a note of its ends, a lock while it runs, status.json each second. Nothing that it needs to go on: that is in the target.
+ * What a copy into PostgreSQL says of itself in the folder of local state, for `pgconvoy status`: a note of its ends, a
+ * lock while it runs, status.json each second. Nothing that it needs to go on: that is in the target.
  */
 #ifndef PGC_CLI_COPY_STATE_H
 #define PGC_CLI_COPY_STATE_H
@@ -16,7 +17,8 @@ typedef struct cli_copy_state {
 } cli_copy_state;
 
 /* name must outlive it. A folder that cannot be written does not stop a copy. */
-int cli_copy_state_begin(cli_copy_state *state, const cli_arguments *arguments, const char *name, pgconvoy_error *err) PGC_MUST_CHECK;
+int cli_copy_state_begin(cli_copy_state *state, const cli_arguments *arguments, const char *name,
+                         pgconvoy_error *err) PGC_MUST_CHECK;
 void cli_copy_state_say(cli_copy_state *state, const pgconvoy_progress *progress);
 void cli_copy_state_end(cli_copy_state *state);
 

@@ -1,4 +1,5 @@
-/* Entries that are not copied, by a choice of columns or because the target cannot have them: away from the list, with all that needs them, and kept to be named. */
+/* Entries that are not copied, by a choice of columns or because the target cannot have them: away from the list, with
+ * all that needs them, and kept to be named. */
 #include "clone/clone_internal.h"
 
 #include <stdio.h>
@@ -43,8 +44,10 @@ int clone_leave_out(pgc_clone *clone, const pgc_entry *entry, const char *why, p
 /* "view a.v" */
 const char *clone_entry_name(const pgc_entry *entry, char *name, size_t size)
 {
-    bool says_itself = strcmp(entry->description, "COMMENT") == 0 || strcmp(entry->description, "ACL") == 0; /* tag: "COLUMN t.c" */
-    snprintf(name, size, "%s %s%s%s", entry->description, entry->schema && !says_itself ? entry->schema : "", entry->schema && !says_itself ? "." : "", entry->tag);
+    bool says_itself =
+        strcmp(entry->description, "COMMENT") == 0 || strcmp(entry->description, "ACL") == 0; /* tag: "COLUMN t.c" */
+    snprintf(name, size, "%s %s%s%s", entry->description, entry->schema && !says_itself ? entry->schema : "",
+             entry->schema && !says_itself ? "." : "", entry->tag);
     for (char *c = name; says_itself == false && *c && *c != ' '; c++)
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c - 'A' + 'a');
@@ -98,7 +101,9 @@ int clone_leave_out_all(pgc_clone *clone, pgconvoy_error *err)
 /* Privileges, comments and rows go with what they belong to, without saying. */
 static bool goes_without_saying(const pgc_entry *entry)
 {
-    static const char *const descriptions[] = {"COMMENT", "ACL", "SECURITY LABEL", "TABLE DATA", "SEQUENCE SET", "SEQUENCE OWNED BY", "TABLE ATTACH", "INDEX ATTACH", "MATERIALIZED VIEW DATA", NULL};
+    static const char *const descriptions[] = {
+        "COMMENT",      "ACL",          "SECURITY LABEL",         "TABLE DATA", "SEQUENCE SET", "SEQUENCE OWNED BY",
+        "TABLE ATTACH", "INDEX ATTACH", "MATERIALIZED VIEW DATA", NULL};
     for (const char *const *d = descriptions; *d; d++)
         if (strcmp(entry->description, *d) == 0)
             return true;
@@ -110,5 +115,6 @@ void clone_say_left_out(const pgc_clone *clone)
     char name[300];
     for (int i = 0; i < clone->left_out_count; i++)
         if (!goes_without_saying(clone->left_out[i].entry))
-            pgc_log_warning(clone->options->log, "left out: %s (%s)", clone_entry_name(clone->left_out[i].entry, name, sizeof name), clone->left_out[i].why);
+            pgc_log_warning(clone->options->log, "left out: %s (%s)",
+                            clone_entry_name(clone->left_out[i].entry, name, sizeof name), clone->left_out[i].why);
 }

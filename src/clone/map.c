@@ -1,7 +1,9 @@
 /*
- * Other names in the target. A schema has its new name from the beginning: all that is defined names it, and sql_names.c finds the places. Tables and columns are made under their own names, and get the new ones at the
- * very end, in the transaction that ends the copy, by ALTER … RENAME: so the server itself sees to indexes, constraints, foreign keys, triggers, views and whatever else speaks of them. Only bodies of functions that are
- * text stay as they are, and are named.
+ * Other names in the target. A schema has its new name from the beginning: all that is defined names it, and
+ * sql_names.c finds the places. Tables and columns are made under their own names, and get the new ones at the very
+ * end, in the transaction that ends the copy, by ALTER … RENAME: so the server itself sees to indexes, constraints,
+ * foreign keys, triggers, views and whatever else speaks of them. Only bodies of functions that are text stay as they
+ * are, and are named.
  */
 #include "clone/clone_internal.h"
 
@@ -37,16 +39,21 @@ const pgc_relation *clone_map_relation(const pgc_entry *entry)
     const pgc_object *object = entry->object;
     if (!object)
         return NULL;
-    if (object->kind == PGC_KIND_RELATION && (is_among(entry, (const char *const[]){"TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE", NULL})))
+    if (object->kind == PGC_KIND_RELATION &&
+        (is_among(entry,
+                  (const char *const[]){"TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE", NULL})))
         return (const pgc_relation *)object;
-    if (object->kind == PGC_KIND_TABLE_DATA || object->kind == PGC_KIND_MATVIEW_REFRESH || object->kind == PGC_KIND_SEQUENCE_VALUE)
+    if (object->kind == PGC_KIND_TABLE_DATA || object->kind == PGC_KIND_MATVIEW_REFRESH ||
+        object->kind == PGC_KIND_SEQUENCE_VALUE)
         return ((const pgc_table_data *)object)->relation;
     return NULL;
 }
 
 static const pgc_mapped_table *mapped_table(const pgc_clone *clone, const pgc_relation *relation)
 {
-    return relation && relation->object.schema ? pgc_mapping_table(mapping_of(clone), relation->object.schema->object.name, relation->object.name) : NULL;
+    return relation && relation->object.schema
+               ? pgc_mapping_table(mapping_of(clone), relation->object.schema->object.name, relation->object.name)
+               : NULL;
 }
 
 bool clone_map_renames(const pgc_clone *clone, const pgc_relation *relation)
@@ -73,7 +80,8 @@ void clone_map_final(const pgc_clone *clone, const pgc_entry *entry, const char 
 void clone_map_append(const pgc_clone *clone, const pgc_relation *relation, pgc_buffer *sql)
 {
     const clone_table *table = clone_tables_find(clone, relation);
-    const char *schema = pgc_mapping_schema(mapping_of(clone), relation->object.schema->object.name), *name = relation->object.name;
+    const char *schema = pgc_mapping_schema(mapping_of(clone), relation->object.schema->object.name),
+               *name = relation->object.name;
     if (table && table->is_there && clone_map_renames(clone, relation))
         final_name(clone, relation, &schema, &name);
     pgc_quote_qualified(sql, schema, name);
@@ -122,7 +130,8 @@ static int make_schemas_on_the_way(pgc_clone *clone, pgconvoy_error *err)
 /* Does the entry make something that is in this schema at the end? */
 static bool stays_in(const pgc_clone *clone, const pgc_entry *entry, const char *schema)
 {
-    if (!entry->schema || strcmp(entry->schema, schema) != 0 || !entry->drop || !entry->drop[0] || clone_entry_relation(entry))
+    if (!entry->schema || strcmp(entry->schema, schema) != 0 || !entry->drop || !entry->drop[0] ||
+        clone_entry_relation(entry))
         return false;
     const pgc_relation *relation = clone_map_relation(entry);
     if (relation && relation->kind == PGC_RELKIND_SEQUENCE && owner_of_sequence(clone, relation))
@@ -239,7 +248,8 @@ static int name_copy(pgc_clone *clone, pgc_entry *entry, const pgc_relation *rel
         if (column->dropped || column->generated)
             continue;
         pgc_buffer_text(&copy, before);
-        pgc_quote_identifier(&copy, pgc_mapped_column(clone_map_of_column(clone, relation, column->name), column->name));
+        pgc_quote_identifier(&copy,
+                             pgc_mapped_column(clone_map_of_column(clone, relation, column->name), column->name));
         before = ", ";
     }
     pgc_buffer_text(&copy, before[0] == ',' ? ") FROM stdin;\n" : " FROM stdin;\n");
@@ -264,7 +274,8 @@ bool clone_map_brings_no_sequence(const pgc_clone *clone, const pgc_entry *entry
 }
 
 /* The sequence of a column of such a table is whichever the column has there. */
-static int name_sequence(pgc_clone *clone, pgc_entry *entry, const pgc_relation *sequence, const pgc_relation *table, pgconvoy_error *err)
+static int name_sequence(pgc_clone *clone, pgc_entry *entry, const pgc_relation *sequence, const pgc_relation *table,
+                         pgconvoy_error *err)
 {
     const char *column = table->columns[sequence->owning_column - 1].name, *schema, *name;
     final_name(clone, table, &schema, &name);
@@ -275,7 +286,8 @@ static int name_sequence(pgc_clone *clone, pgc_entry *entry, const pgc_relation 
     pgc_buffer_init(&qualified, 1 << 12);
     pgc_buffer_init(&sql, 1 << 16);
     pgc_quote_qualified(&qualified, schema, name);
-    pgc_buffer_format(&sql, "SELECT pg_catalog.setval(s, %s) FROM pg_catalog.pg_get_serial_sequence(", sequence->sequence->value);
+    pgc_buffer_format(&sql, "SELECT pg_catalog.setval(s, %s) FROM pg_catalog.pg_get_serial_sequence(",
+                      sequence->sequence->value);
     pgc_quote_literal(&sql, qualified.data ? qualified.data : "");
     pgc_buffer_text(&sql, ", ");
     pgc_quote_literal(&sql, pgc_mapped_column(clone_map_of_column(clone, table, column), column));
@@ -294,11 +306,13 @@ int clone_map_present(pgc_clone *clone, pgconvoy_error *err)
         return 0;
     for (int i = 0; i < clone->entries.count; i++) {
         pgc_entry *entry = clone->entries.items[i];
-        const pgc_relation *relation = clone_map_relation(entry), *sequence = described(entry, "SEQUENCE SET") ? (const pgc_relation *)entry->object : NULL;
+        const pgc_relation *relation = clone_map_relation(entry),
+                           *sequence = described(entry, "SEQUENCE SET") ? (const pgc_relation *)entry->object : NULL;
         const pgc_relation *table = sequence ? owner_that_is_there(clone, sequence) : NULL;
         if (table && name_sequence(clone, entry, sequence, table, err))
             return -1;
-        if (!relation || !clone_is_present(clone, entry) || (!clone_map_renames(clone, relation) && !has_other_columns(clone, relation)))
+        if (!relation || !clone_is_present(clone, entry) ||
+            (!clone_map_renames(clone, relation) && !has_other_columns(clone, relation)))
             continue;
         final_name(clone, relation, &entry->schema, &entry->tag);
         if (entry->copy && name_copy(clone, entry, relation, err))
@@ -315,10 +329,12 @@ static void append_alter(pgc_buffer *sql, const char *kind, const char *schema, 
     pgc_quote_qualified(sql, schema, name);
 }
 
-/* By way of a name that nothing else has, since the schema that is left or the one that is entered may have the new or the old one. */
+/* By way of a name that nothing else has, since the schema that is left or the one that is entered may have the new or
+ * the old one. */
 static void rename_table(const pgc_clone *clone, const pgc_relation *relation, const char *kind, pgc_buffer *sql)
 {
-    const char *schema = pgc_mapping_schema(mapping_of(clone), relation->object.schema->object.name), *name = relation->object.name, *to_schema, *to_name;
+    const char *schema = pgc_mapping_schema(mapping_of(clone), relation->object.schema->object.name),
+               *name = relation->object.name, *to_schema, *to_name;
     final_name(clone, relation, &to_schema, &to_name);
     if (strcmp(schema, to_schema) != 0) {
         char between[64];
@@ -342,7 +358,10 @@ void clone_map_rename(const pgc_clone *clone, pgc_buffer *sql)
     for (int i = 0; i < clone->entries.count; i++) {
         const pgc_entry *entry = clone->entries.items[i];
         const pgc_relation *relation = clone_map_relation(entry);
-        const pgc_mapped_table *mapped = relation && entry->object->kind == PGC_KIND_RELATION && !clone_is_left_out(entry) ? mapped_table(clone, relation) : NULL;
+        const pgc_mapped_table *mapped =
+            relation && entry->object->kind == PGC_KIND_RELATION && !clone_is_left_out(entry)
+                ? mapped_table(clone, relation)
+                : NULL;
         for (int c = 0; mapped && c < mapped->renamed_count; c++) {
             append_alter(sql, entry->description, entry->schema, entry->tag);
             append_name(sql, " RENAME COLUMN ", mapped->renamed[c].from, " TO ");

@@ -1,6 +1,7 @@
 /*
- * Schemas under other names, in all that is defined: definitions are text that the server wrote, and sql_names.c finds the places. A view or function in which a schema's name is also that of something else cannot be
- * rewritten and is refused; bodies of functions that are text stay as they are, and are named.
+ * Schemas under other names, in all that is defined: definitions are text that the server wrote, and sql_names.c finds
+ * the places. A view or function in which a schema's name is also that of something else cannot be rewritten and is
+ * refused; bodies of functions that are text stay as they are, and are named.
  */
 #include "clone/clone_internal.h"
 #include "clone/sql_names.h"
@@ -62,17 +63,25 @@ static int refuse_ambiguous(rewriting *rewriting, const pgc_entry *entry, pgconv
     char name[300];
     clone_entry_name(entry, name, sizeof name);
     if (rewriting->clone->options->skip_unavailable)
-        return clone_leave_out(rewriting->clone, entry, "uses the name of a schema that gets another one for something else, too", err);
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s uses the name of a schema that gets another one for something else, too, and so cannot be rewritten", name);
-    pgconvoy_error_hint(err, "leave it out (-T), say --skip-unavailable to have it left out, or give its alias or column another name at the source");
+        return clone_leave_out(rewriting->clone, entry,
+                               "uses the name of a schema that gets another one for something else, too", err);
+    pgconvoy_error_set(
+        err, PGCONVOY_ERROR_CONFIG,
+        "%s uses the name of a schema that gets another one for something else, too, and so cannot be rewritten", name);
+    pgconvoy_error_hint(err, "leave it out (-T), say --skip-unavailable to have it left out, or give its alias or "
+                             "column another name at the source");
     return -1;
 }
 
 static int map_entry(rewriting *rewriting, pgc_entry *entry, pgconvoy_error *err)
 {
     const pgc_mapping *mapping = mapping_of(rewriting->clone);
-    clone_sql_names names = {.mapping = mapping, .is_query = is_among(entry, queries), .names_as_text = described(entry, "SEQUENCE SET")}, others = {.mapping = mapping};
-    if (rewrite(rewriting, &names, &entry->create, err) || rewrite(rewriting, &others, &entry->drop, err) || rewrite(rewriting, &others, &entry->copy, err))
+    clone_sql_names names = {.mapping = mapping,
+                             .is_query = is_among(entry, queries),
+                             .names_as_text = described(entry, "SEQUENCE SET")},
+                    others = {.mapping = mapping};
+    if (rewrite(rewriting, &names, &entry->create, err) || rewrite(rewriting, &others, &entry->drop, err) ||
+        rewrite(rewriting, &others, &entry->copy, err))
         return -1;
     if (is_among(entry, functions) && rewrite(rewriting, &others, &entry->tag, err))
         return -1;
@@ -88,12 +97,14 @@ static bool body_names(const pgc_clone *clone, const char *body)
 {
     const pgc_mapped_name *schemas;
     const pgc_mapped_table *tables;
-    int schema_count = pgc_mapping_schemas(mapping_of(clone), &schemas), table_count = pgc_mapping_tables(mapping_of(clone), &tables);
+    int schema_count = pgc_mapping_schemas(mapping_of(clone), &schemas),
+        table_count = pgc_mapping_tables(mapping_of(clone), &tables);
     for (int i = 0; i < schema_count; i++)
         if (clone_sql_mentions(body, schemas[i].from))
             return true;
     for (int i = 0; i < table_count; i++)
-        if ((tables[i].to_name || tables[i].renamed_count || tables[i].column_count) && clone_sql_mentions(body, tables[i].name))
+        if ((tables[i].to_name || tables[i].renamed_count || tables[i].column_count) &&
+            clone_sql_mentions(body, tables[i].name))
             return true;
     return false;
 }
@@ -108,14 +119,18 @@ static void look_at_body(rewriting *rewriting, const pgc_entry *entry)
     size_t length = strlen(rewriting->named);
     if (rewriting->named_count++ < NAMED)
         snprintf(rewriting->named + length, sizeof rewriting->named - length, "%s%s", length ? ", " : "", name);
-    pgc_log_debug(rewriting->clone->options->log, "%s speaks of what has another name in the target, and is copied as it is", name);
+    pgc_log_debug(rewriting->clone->options->log,
+                  "%s speaks of what has another name in the target, and is copied as it is", name);
 }
 
 static void say_bodies(const rewriting *rewriting)
 {
     if (rewriting->named_count > 0)
-        pgc_log_warning(rewriting->clone->options->log, "%d function%s of what has another name in the target, and %s copied as %s: %s%s", rewriting->named_count, rewriting->named_count == 1 ? " speaks" : "s speak",
-                        rewriting->named_count == 1 ? "is" : "are", rewriting->named_count == 1 ? "it is" : "they are", rewriting->named, rewriting->named_count > NAMED ? ", … (--log-level debug names all)" : "");
+        pgc_log_warning(rewriting->clone->options->log,
+                        "%d function%s of what has another name in the target, and %s copied as %s: %s%s",
+                        rewriting->named_count, rewriting->named_count == 1 ? " speaks" : "s speak",
+                        rewriting->named_count == 1 ? "is" : "are", rewriting->named_count == 1 ? "it is" : "they are",
+                        rewriting->named, rewriting->named_count > NAMED ? ", … (--log-level debug names all)" : "");
 }
 
 /* ------------------------------------------------------------------ CREATE SCHEMA */
@@ -127,7 +142,8 @@ int clone_map_make_schema(pgc_clone *clone, const char *schema, pgconvoy_error *
     pgc_buffer_text(&create, "CREATE SCHEMA ");
     pgc_quote_identifier(&create, schema);
     pgc_buffer_text(&create, ";\n");
-    pgc_entry *entry = pgc_buffer_check(&create, err) ? NULL : clone_entry_add(clone, "SCHEMA", schema, NULL, create.data, NULL, 0);
+    pgc_entry *entry =
+        pgc_buffer_check(&create, err) ? NULL : clone_entry_add(clone, "SCHEMA", schema, NULL, create.data, NULL, 0);
     pgc_buffer_free(&create);
     if (!entry)
         return pgc_error_out_of_memory(err);
@@ -150,7 +166,8 @@ static int make_schemas(pgc_clone *clone, pgconvoy_error *err)
         int kept = 0;
         for (int n = 0; n < clone->entries.count; n++) {
             pgc_entry *entry = clone->entries.items[n];
-            if (!described(entry, "SCHEMA") || strcmp(entry->tag, schemas[i].to) != 0 || (!made && entry->create && strncmp(entry->create, "CREATE", 6) == 0)) {
+            if (!described(entry, "SCHEMA") || strcmp(entry->tag, schemas[i].to) != 0 ||
+                (!made && entry->create && strncmp(entry->create, "CREATE", 6) == 0)) {
                 made |= described(entry, "SCHEMA") && strcmp(entry->tag, schemas[i].to) == 0;
                 clone->entries.items[kept++] = entry;
             }

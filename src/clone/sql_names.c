@@ -1,5 +1,6 @@
 /*
- * The text is cut in tokens (PostgreSQL manual, section 4.1). A name before a dot, with no dot before it, is a schema's, where the text has no aliases; so is what follows the word SCHEMA, and the list behind SET search_path.
+ * The text is cut in tokens (PostgreSQL manual, section 4.1). A name before a dot, with no dot before it, is a
+ * schema's, where the text has no aliases; so is what follows the word SCHEMA, and the list behind SET search_path.
  * Names inside of literals are looked at where a cast to regclass and the like says that they are names.
  */
 #include "clone/sql_names.h"
@@ -13,7 +14,7 @@
 typedef struct walk {
     clone_sql_names *names;
     pgc_buffer *out;
-    bool after_dot, after_schema; /* the word SCHEMA */
+    bool after_dot, after_schema;                /* the word SCHEMA */
     enum { NO_PATH, PATH_NAME, PATH_LIST } path; /* of SET search_path TO … */
 } walk;
 
@@ -75,7 +76,8 @@ static const char *end_of_literal(const char *at, bool backslash)
 /* "'a.t'::regclass" */
 static bool is_cast_to_name(const char *after)
 {
-    static const char *const types[] = {"regclass", "regtype", "regproc", "regprocedure", "regoper", "regoperator", "regconfig", "regdictionary", "regcollation", NULL};
+    static const char *const types[] = {"regclass",    "regtype",   "regproc",       "regprocedure", "regoper",
+                                        "regoperator", "regconfig", "regdictionary", "regcollation", NULL};
     if (strncmp(after, "::", 2) != 0)
         return false;
     after += 2;
@@ -184,7 +186,10 @@ static bool is_word(const char *from, const char *end, const char *word)
 static void note_word(walk *walk, const char *from, const char *end)
 {
     bool was_schema = walk->after_schema;
-    walk->after_schema = !walk->names->is_query && (is_word(from, end, "schema") || (was_schema && (is_word(from, end, "if") || is_word(from, end, "not") || is_word(from, end, "exists"))));
+    walk->after_schema =
+        !walk->names->is_query &&
+        (is_word(from, end, "schema") ||
+         (was_schema && (is_word(from, end, "if") || is_word(from, end, "not") || is_word(from, end, "exists"))));
     if (is_word(from, end, "search_path"))
         walk->path = PATH_NAME;
     else if (walk->path == PATH_NAME && is_word(from, end, "to"))

@@ -14,7 +14,8 @@ typedef struct clone_sql_names {
 } clone_sql_names;
 
 /*
- * Appends sql with the mapped schemas under their new names. The text must be such as a server writes with an empty search_path: each name of a user's object has its schema before it, with no blank at the dot.
+ * Appends sql with the mapped schemas under their new names. The text must be such as a server writes with an empty
+ * search_path: each name of a user's object has its schema before it, with no blank at the dot.
  */
 void clone_sql_map_schemas(clone_sql_names *names, const char *sql, pgc_buffer *out);
 

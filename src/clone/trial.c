@@ -1,8 +1,11 @@
 /*
- * What the target cannot have is found by trying: definitions run there, with no rows, in a transaction that is undone. So a missing library, type, locale or privilege, and what an older server does not know yet, are
- * known by name before anything is changed. Things go in pieces of many, one by one only where a piece is refused. An object whose like was refused is not tried: it is what needs that.
+ * What the target cannot have is found by trying: definitions run there, with no rows, in a transaction that is undone.
+ * So a missing library, type, locale or privilege, and what an older server does not know yet, are known by name before
+ * anything is changed. Things go in pieces of many, one by one only where a piece is refused. An object whose like was
+ * refused is not tried: it is what needs that.
  *
- * A server has room for so many locks (max_locks_per_transaction); where thousands of tables do not fit, and nothing hints at trouble, there is no trial, and the copy itself meets what there is.
+ * A server has room for so many locks (max_locks_per_transaction); where thousands of tables do not fit, and nothing
+ * hints at trouble, there is no trial, and the copy itself meets what there is.
  */
 #include "clone/clone_internal.h"
 
@@ -12,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE     100
-#define MOST      500 /* entries, where nothing hints at trouble */
-#define SHOWN     6
+#define PIECE 100
+#define MOST 500 /* entries, where nothing hints at trouble */
+#define SHOWN 6
 #define WHY_BYTES 200
 
 typedef struct trial {
@@ -35,7 +38,10 @@ static bool described(const pgc_entry *entry, const char *description)
 /* What comes of rows is not tried without them, nor what would wait for other servers. */
 static bool is_tried(const pgc_entry *entry)
 {
-    static const char *const descriptions[] = {"ENCODING", "STDSTRINGS", "SEARCHPATH", "TABLE DATA", "BLOBS", "BLOB", "BLOB METADATA", "SEQUENCE SET", "MATERIALIZED VIEW DATA", "SUBSCRIPTION", "EVENT TRIGGER", NULL};
+    static const char *const descriptions[] = {"ENCODING",      "STDSTRINGS",    "SEARCHPATH",
+                                               "TABLE DATA",    "BLOBS",         "BLOB",
+                                               "BLOB METADATA", "SEQUENCE SET",  "MATERIALIZED VIEW DATA",
+                                               "SUBSCRIPTION",  "EVENT TRIGGER", NULL};
     for (const char *const *d = descriptions; *d; d++)
         if (described(entry, *d))
             return false;
@@ -46,7 +52,8 @@ static bool is_tried(const pgc_entry *entry)
 static bool is_of_later(const trial *trial, pgc_section section)
 {
     const pgc_clone *clone = trial->clone;
-    bool everything = clone->options->skip_unavailable || clone->target_version / 10000 < pgc_catalog_server_version(clone->catalog) / 10000;
+    bool everything = clone->options->skip_unavailable ||
+                      clone->target_version / 10000 < pgc_catalog_server_version(clone->catalog) / 10000;
     return !everything && section == PGC_SECTION_POST_DATA;
 }
 
@@ -62,14 +69,16 @@ static bool needs_refused(const trial *trial, const pgc_entry *entry)
 
 /* ------------------------------------------------------------------ running */
 
-/* Is it the definition that is refused, or has something else happened? A missing file (58P01) is a library that is not there. */
+/* Is it the definition that is refused, or has something else happened? A missing file (58P01) is a library that is not
+ * there. */
 static bool is_refusal(const pgconvoy_error *err)
 {
     static const char *const others[] = {"08", "40", "53", "55", "57", "58", NULL};
     if (err->sqlstate[0] == '\0')
         return false;
     for (const char *const *other = others; *other; other++)
-        if (strncmp(err->sqlstate, *other, 2) == 0 && strcmp(err->sqlstate, "58P01") != 0 && strcmp(err->sqlstate, "55000") != 0)
+        if (strncmp(err->sqlstate, *other, 2) == 0 && strcmp(err->sqlstate, "58P01") != 0 &&
+            strcmp(err->sqlstate, "55000") != 0)
             return false;
     return true;
 }
@@ -95,7 +104,8 @@ static int run(trial *trial, const char *what, bool *good, pgconvoy_error *err)
         return -1;
     pgc_buffer_text(&trial->text, "ROLLBACK TO SAVEPOINT pgconvoy;");
     pgconvoy_error undoing = {0};
-    if (pgc_script_session(trial->script, &trial->text, &undoing) || pgc_execute(trial->clone->target, trial->text.data, &undoing)) {
+    if (pgc_script_session(trial->script, &trial->text, &undoing) ||
+        pgc_execute(trial->clone->target, trial->text.data, &undoing)) {
         pgc_error_copy(err, &undoing);
         return -1;
     }
@@ -124,7 +134,8 @@ static int try_one(trial *trial, const pgc_entry *entry, pgconvoy_error *err)
         trial->refused[entry->id] = 1;
         return 0;
     }
-    if (pgc_script_entry(trial->script, entry, &trial->text, err) || run(trial, clone_entry_name(entry, name, sizeof name), &good, err))
+    if (pgc_script_entry(trial->script, entry, &trial->text, err) ||
+        run(trial, clone_entry_name(entry, name, sizeof name), &good, err))
         return -1;
     if (good)
         return 0;
@@ -185,8 +196,10 @@ static int refuse(const trial *trial, pgconvoy_error *err)
     char more[32] = "";
     if (trial->count > SHOWN)
         snprintf(more, sizeof more, " and %d more", trial->count - SHOWN);
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target cannot have %d object%s: %s%s", trial->count, trial->count == 1 ? "" : "s", trial->named, more);
-    pgconvoy_error_hint(err, "mend it there, leave them out (-T, -N), or say --skip-unavailable to go on without them and what needs them; nothing was changed");
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target cannot have %d object%s: %s%s", trial->count,
+                       trial->count == 1 ? "" : "s", trial->named, more);
+    pgconvoy_error_hint(err, "mend it there, leave them out (-T, -N), or say --skip-unavailable to go on without them "
+                             "and what needs them; nothing was changed");
     return -1;
 }
 
@@ -196,7 +209,8 @@ static bool is_spared(const pgc_clone *clone)
     int count = 0;
     if (clone->resumes || clone->dump.data_only)
         return true;
-    if (clone->options->skip_unavailable || clone->target_version / 10000 < pgc_catalog_server_version(clone->catalog) / 10000)
+    if (clone->options->skip_unavailable ||
+        clone->target_version / 10000 < pgc_catalog_server_version(clone->catalog) / 10000)
         return false;
     for (int i = 0; i < clone->entries.count; i++)
         count += is_tried(clone->entries.items[i]) && clone->entries.items[i]->section == PGC_SECTION_PRE_DATA;
@@ -209,7 +223,8 @@ static int begin(trial *trial, pgconvoy_error *err)
     pgc_buffer_text(&trial->text, "BEGIN;");
     if (clone->role_sql)
         pgc_buffer_text(&trial->text, clone->role_sql);
-    if (clone_state_append_drops(clone, &trial->text, err) || pgc_script_session(trial->script, &trial->text, err) || pgc_buffer_check(&trial->text, err))
+    if (clone_state_append_drops(clone, &trial->text, err) || pgc_script_session(trial->script, &trial->text, err) ||
+        pgc_buffer_check(&trial->text, err))
         return -1;
     int result = pgc_execute(clone->target, trial->text.data, err);
     pgc_buffer_reset(&trial->text);
@@ -223,17 +238,21 @@ int clone_trial(pgc_clone *clone, pgconvoy_error *err)
     trial trial = {.clone = clone, .refused = calloc((size_t)clone->entries.max_id + 1, 1)};
     pgc_buffer_init(&trial.text, (size_t)1 << 30);
     trial.script = pgc_script_fork(clone->script, err);
-    int result = !trial.refused ? pgc_error_out_of_memory(err) : trial.script && begin(&trial, err) == 0 ? try_all(&trial, err) : -1;
+    int result = !trial.refused                            ? pgc_error_out_of_memory(err)
+                 : trial.script && begin(&trial, err) == 0 ? try_all(&trial, err)
+                                                           : -1;
     pgc_script_free(trial.script);
     pgc_buffer_free(&trial.text);
     free(trial.refused);
     pgconvoy_error undoing = {0};
-    if (PQstatus(clone->target) == CONNECTION_OK && PQtransactionStatus(clone->target) != PQTRANS_IDLE && pgc_execute(clone->target, "ROLLBACK", &undoing) && result == 0) {
+    if (PQstatus(clone->target) == CONNECTION_OK && PQtransactionStatus(clone->target) != PQTRANS_IDLE &&
+        pgc_execute(clone->target, "ROLLBACK", &undoing) && result == 0) {
         pgc_error_copy(err, &undoing);
         result = -1;
     }
     if (trial.given_up) {
-        pgc_log_info(clone->options->log, "definitions were not tried beforehand: they need more locks than the target's max_locks_per_transaction has room for");
+        pgc_log_info(clone->options->log, "definitions were not tried beforehand: they need more locks than the "
+                                          "target's max_locks_per_transaction has room for");
         pgc_error_clear(err);
         result = 0;
     }

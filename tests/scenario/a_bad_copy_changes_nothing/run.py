@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """What stands in the way of a copy into PostgreSQL is found before the first change, and named with its mend."""
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
 import scenario
+from server import Server
 
 SCHEMA = """CREATE SCHEMA app; CREATE TABLE app.t (id int PRIMARY KEY); INSERT INTO app.t VALUES (1); CREATE VIEW app.v AS SELECT * FROM app.t;
 CREATE TYPE app.kind AS ENUM ('a'); CREATE FUNCTION app.f(int, text) RETURNS int LANGUAGE sql AS 'SELECT 1'"""
@@ -17,6 +19,25 @@ def refuse(s, source, target, status, says, *options, database="target"):
     run = s.pgconvoy("copy", source if isinstance(source, str) else source.uri("source"), target.uri(database), *options).fails(status, says)
     assert before == (target.sql(STATE, database, check=False), target.sql("SELECT count(*) FROM pg_roles")), "something was changed"
     return run
+
+
+def without_room(s, source):
+    """A small disk needs root."""
+    if os.geteuid() != 0:
+        return
+    disk = os.path.join(s.folder, "disk")
+    os.mkdir(disk)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=90m,mode=0777", "tmpfs", disk], check=True)
+    try:
+        target = Server(os.path.join(disk, "server"), {"max_wal_size": "32MB", "min_wal_size": "32MB"})
+        s.servers.append(target)
+        target.create_database("target")
+        source.create_database("much", "CREATE TABLE much AS SELECT i, repeat(md5(i::text), 30) AS v FROM generate_series(1, 60000) i")
+        refuse(s, source.uri("much"), target, 1, ["has room for", "--skip-check disk_space"])
+        s.pgconvoy("copy", source.uri("much"), target.uri("target"), "--where", "public.much=i < 100").ok()
+        target.stop()
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def main(s):
@@ -37,6 +58,7 @@ def main(s):
         target.sql("CREATE SCHEMA app; " + sql, "target")
         refuse(s, source, target, 1, [what, "--if-exists"])
         target.sql("DROP SCHEMA app CASCADE", "target")
+    without_room(s, source)
     # roles, privileges, extensions, encodings
     source.sql("CREATE ROLE owner; CREATE ROLE reader; ALTER TABLE app.t OWNER TO owner; GRANT SELECT ON app.v TO reader", "source")
     refuse(s, source, target, 1, ["2 roles", "owner", "reader", "--roles", "-O -x"])

@@ -33,7 +33,8 @@ static void names_are_read_as_in_sql(void **state)
     assert_string_equal(schema, "shop");
     assert_string_equal(name, "t");
     pgc_mapping_free(mapping);
-    static const char *const bad[] = {"", "a", "a=b", "a.t=", "a.t=b.", "a.t=b.c.d", "a.\"t=b", "a.t.c=b", ".t=b", NULL};
+    static const char *const bad[] = {"",          "a",       "a=b",     "a.t=", "a.t=b.",
+                                      "a.t=b.c.d", "a.\"t=b", "a.t.c=b", ".t=b", NULL};
     for (const char *const *line = bad; *line; line++)
         assert_null(mapping_of(PGC_MAPPING_TABLE, *line));
 }
@@ -58,13 +59,16 @@ static void schemas_are_found_where_they_stand(void **state)
 {
     (void)state;
     static const sample samples[] = {
-        {"CREATE TABLE a.t (a integer, b a.kind DEFAULT nextval('a.s'::regclass));", "CREATE TABLE \"n\".t (a integer, b \"n\".kind DEFAULT nextval('\"n\".s'::regclass));", false, false, false},
+        {"CREATE TABLE a.t (a integer, b a.kind DEFAULT nextval('a.s'::regclass));",
+         "CREATE TABLE \"n\".t (a integer, b \"n\".kind DEFAULT nextval('\"n\".s'::regclass));", false, false, false},
         {"COMMENT ON TABLE a.t IS 'of a.t';", "COMMENT ON TABLE \"n\".t IS 'of a.t';", false, false, true},
         {"GRANT ALL ON SCHEMA a TO a;", "GRANT ALL ON SCHEMA \"n\" TO a;", false, false, false},
         {"DROP SCHEMA IF EXISTS a;", "DROP SCHEMA IF EXISTS \"n\";", false, false, false},
-        {"x OPERATOR(a.=) b.a.c + 1.5 || \"a\".f(\"A\".g())", "x OPERATOR(\"n\".=) b.a.c + 1.5 || \"n\".f(\"A\".g())", false, false, false},
+        {"x OPERATOR(a.=) b.a.c + 1.5 || \"a\".f(\"A\".g())", "x OPERATOR(\"n\".=) b.a.c + 1.5 || \"n\".f(\"A\".g())",
+         false, false, false},
         {"(x).a.b -- a.t\n", "(x).a.b -- a.t\n", false, false, false},
-        {"SET search_path TO 'a', 'pg_temp'\n AS 'a'", "SET search_path TO 'n', 'pg_temp'\n AS 'a'", false, false, false},
+        {"SET search_path TO 'a', 'pg_temp'\n AS 'a'", "SET search_path TO 'n', 'pg_temp'\n AS 'a'", false, false,
+         false},
         {"AS $_$ SELECT a.f($1) $_$;", "AS $_$ SELECT a.f($1) $_$;", false, false, true},
         {"E'a\\'.t' a.t", "E'a\\'.t' \"n\".t", false, false, false},
         {"SELECT t.x FROM a.t", "SELECT t.x FROM \"n\".t", true, false, false},
