@@ -125,6 +125,8 @@ void cli_help_markdown(pgc_buffer *out)
                  {"Options of `plan`", CLI_PLAN},
                  {"Options of `link`", CLI_LINK},
                  {"Options of `subscribe`", CLI_SUBSCRIBE},
+                 {"Options of `verify`", CLI_VERIFY},
+                 {"Options of `cutover`", CLI_CUTOVER},
                  {"Options of `status`", CLI_STATUS},
                  {"Options of `drop`", CLI_DROP}};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
