@@ -103,4 +103,6 @@ def main(s):
         promoted(s, primary, standby, target, uri, s.case == "kept")
 
 
-scenario.run(main, cases=["kept"] + (["lost", "standby"] if os.environ.get("SCENARIO_FULL") or len(sys.argv) > 1 else []))
+# in make check-full, or by name
+FULL = os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"])
+scenario.run(main, cases=["kept", "lost", "standby"] if FULL else [])

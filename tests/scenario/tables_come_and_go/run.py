@@ -107,4 +107,4 @@ def main(s):
 
 
 LONG = ["duckdb-patterns", "duckdb-publication", "stdout-publication", "postgres-publication"]
-scenario.run(main, cases=["postgres-patterns"] + (LONG if os.environ.get("SCENARIO_FULL") or len(sys.argv) > 1 else []))
+scenario.run(main, cases=["postgres-patterns"] + (LONG if os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"]) else []))
