@@ -321,7 +321,7 @@ static void rows_that_are_there_already_are_replaced(void **state)
     write_steps(&bulk, 1000, &lsn);
     assert_asked(differences, "0");
     assert_int_equal(fallbacks, 1);
-    assert_int_equal(warnings, 0);
+    assert_int_equal(warnings, 1); /* the row that was there: a conflict is said once */
 }
 
 static void rows_that_are_missing_are_said_and_come_back_when_inserted(void **state)
