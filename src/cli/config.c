@@ -58,9 +58,10 @@ static int join(reading *reading, const yaml_node_t *list, pgc_buffer *text, pgc
 {
     for (yaml_node_item_t *item = list->data.sequence.items.start; item < list->data.sequence.items.top; item++) {
         const yaml_node_t *node = yaml_document_get_node(&reading->document, *item);
-        if (!scalar(node))
+        const char *name = scalar(node);
+        if (!name)
             return refuse(reading, node, "a list of names is expected here", err);
-        pgc_buffer_format(text, "%s%s", item > list->data.sequence.items.start ? "," : "", scalar(node));
+        pgc_buffer_format(text, "%s%s", item > list->data.sequence.items.start ? "," : "", name);
     }
     return 0;
 }
@@ -71,12 +72,13 @@ static int set_pairs(reading *reading, const yaml_node_t *node, const pgconvoy_o
     int result = 0;
     for (yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top && result == 0; pair++) {
         const yaml_node_t *key = yaml_document_get_node(&reading->document, pair->key), *value = yaml_document_get_node(&reading->document, pair->value);
-        if (!scalar(key) || (value->type != YAML_SEQUENCE_NODE && !scalar(value)))
+        const char *name = scalar(key), *single = scalar(value);
+        if (!name || (value->type != YAML_SEQUENCE_NODE && !single))
             return refuse(reading, key, "a name and its value are expected here", err);
         pgc_buffer text;
         pgc_buffer_init(&text, 1 << 20);
-        pgc_buffer_format(&text, "%s=%s", scalar(key), scalar(value) ? scalar(value) : "");
-        if (!scalar(value))
+        pgc_buffer_format(&text, "%s=%s", name, single ? single : "");
+        if (!single)
             result = join(reading, value, &text, err);
         if (result == 0)
             result = pgc_buffer_check(&text, err);

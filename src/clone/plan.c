@@ -171,6 +171,15 @@ static int cut(pgc_clone *clone, pgc_entry *entry, clone_table *table, pgconvoy_
 /* Nobody knows how large they are: among the first, so that they are not left for the end. */
 #define LARGE_OBJECTS_BYTES ((int64_t)1 << 30)
 
+/* With rows alone, foreign keys are in force while they come in: rows wait for those that they refer to. An archive's entries do not say so. */
+static int wait_for_referenced(pgc_clone *clone, pgc_entry *entry, pgconvoy_error *err)
+{
+    for (int i = 0; clone->dump.data_only && i < entry->object->need_count; i++)
+        if (clone_entry_depend(clone, entry, entry->object->needs[i]) != 0)
+            return pgc_error_out_of_memory(err);
+    return 0;
+}
+
 static int cut_tables(pgc_clone *clone, pgconvoy_error *err)
 {
     for (int i = 0, count = clone->entries.count; i < count; i++) {
@@ -182,6 +191,8 @@ static int cut_tables(pgc_clone *clone, pgconvoy_error *err)
         clone_table *table = clone_tables_find(clone, ((const pgc_table_data *)entry->object)->relation);
         if (!table)
             continue;
+        if (wait_for_referenced(clone, entry, err) != 0)
+            return -1;
         entry->data_size = table->bytes;
         table->is_there = clone_is_present(clone, entry);
         table->is_ours = !table->is_there && !((const pgc_table_data *)entry->object)->filter && !table->relation->object.extension_member;
