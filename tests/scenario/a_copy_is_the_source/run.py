@@ -145,7 +145,7 @@ def chosen(s):
     copy(s, server, "source", "there", "--if-exists", "append", "-t", "a.u").ok()
     assert server.sql("SELECT count(*) FROM a.u", "there") == "2"
     copy(s, server, "source", "there", "--if-exists", "truncate").ok()
-    assert server.sql("SELECT count(*) FROM a.t", "there") == "2" and server.sql("SELECT count(*) FROM a.u", "there") == "1"
+    assert server.sql("SELECT count(*) FROM a.t", "there") == "60000" and server.sql("SELECT count(*) FROM a.u", "there") == "1"
     copy(s, server, "source", "there", "--if-exists", "drop").ok()
     copying.same("after a drop", copying.dump(server, "source"), copying.dump(server, "there"))
 
