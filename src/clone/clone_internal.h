@@ -36,6 +36,7 @@ typedef struct clone_table {
     int parts;
     atomic_int parts_left;
     atomic_int_least64_t rows_copied, bytes_copied, begun_us, ended_us;
+    int analyze_id; /* of the entry that gathers its statistics; 0: none does */
 } clone_table;
 
 /* Not copied, and why. */

@@ -214,7 +214,7 @@ static int split_foreign_key(pgc_clone *clone, pgc_entry *entry, pgconvoy_error 
 /* ------------------------------------------------------------------ statistics */
 
 /* After the indexes of the table, whose expressions have statistics, too. */
-static int add_analyze(pgc_clone *clone, const clone_table *table, const pgc_entry *data, pgconvoy_error *err)
+static int add_analyze(pgc_clone *clone, clone_table *table, const pgc_entry *data, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
@@ -227,10 +227,53 @@ static int add_analyze(pgc_clone *clone, const clone_table *table, const pgc_ent
     if (!entry)
         return result ? result : pgc_error_out_of_memory(err);
     entry->oid = table->relation->object.oid;
+    table->analyze_id = entry->id;
     for (int i = 0; i < table->relation->index_count; i++) {
         const pgc_index *index = table->relation->indexes[i];
         if (clone_entry_depend(clone, entry, index->constraint_id ? index->constraint_id : index->object.id))
             return pgc_error_out_of_memory(err);
+    }
+    return 0;
+}
+
+static const pgc_relation *root_of(const pgc_relation *relation)
+{
+    while (relation->is_partition && relation->parent_count == 1)
+        relation = relation->parents[0];
+    return relation;
+}
+
+/*
+ * A partitioned table has statistics of all its rows, which a server never gathers by itself: for the topmost ones, when those of their partitions are done. ANALYZE goes down to the tables between by itself.
+ */
+static int analyze_roots(pgc_clone *clone, pgconvoy_error *err)
+{
+    pgc_entry **of_root = pgc_arena_zalloc(clone->arena, sizeof(pgc_entry *) * ((size_t)clone->entries.max_id + 1));
+    if (!of_root)
+        return pgc_error_out_of_memory(err);
+    for (int i = 0; i < clone->table_count; i++) {
+        const clone_table *leaf = &clone->tables[i];
+        const pgc_relation *root = root_of(leaf->relation);
+        if (leaf->analyze_id == 0 || root == leaf->relation || root->kind != PGC_RELKIND_PARTITIONED || !root->object.schema)
+            continue;
+        pgc_entry **entry = &of_root[root->object.id];
+        if (*entry) {
+            if (clone_entry_depend(clone, *entry, leaf->analyze_id))
+                return pgc_error_out_of_memory(err);
+            continue;
+        }
+        pgc_buffer sql;
+        pgc_buffer_init(&sql, 1 << 16);
+        pgc_buffer_text(&sql, "ANALYZE ");
+        clone_map_append(clone, root, &sql);
+        pgc_buffer_text(&sql, ";\n");
+        int result = pgc_buffer_check(&sql, err);
+        if (result == 0 && !(*entry = clone_entry_add(clone, "ANALYZE", root->object.name, root->object.schema->object.name, sql.data, &leaf->analyze_id, 1)))
+            result = pgc_error_out_of_memory(err);
+        pgc_buffer_free(&sql);
+        if (result)
+            return -1;
+        (*entry)->oid = root->object.oid;
     }
     return 0;
 }
@@ -274,9 +317,9 @@ int clone_keys_split(pgc_clone *clone, pgconvoy_error *err)
         else if (described(entry, "MATERIALIZED VIEW DATA"))
             result = analyze_view(clone, entry, err);
         else if (described(entry, "TABLE DATA") && entry->object->kind == PGC_KIND_TABLE_DATA) {
-            const clone_table *table = clone_tables_find(clone, ((const pgc_table_data *)entry->object)->relation);
+            clone_table *table = clone_tables_find(clone, ((const pgc_table_data *)entry->object)->relation);
             result = table ? add_analyze(clone, table, entry, err) : 0;
         }
     }
-    return result;
+    return result ? result : analyze_roots(clone, err);
 }

@@ -99,6 +99,8 @@ def large(s):
     run.stays_below(128 << 20)
     analyzed = server.sql("SELECT count(*) FROM pg_class WHERE relname IN ('large', 'parent', 'part_1', 'counted') AND reltuples > 0", "target")
     assert analyzed == "4", "tables were not analyzed"
+    inherited = server.sql("SELECT string_agg(attname, ' ' ORDER BY attname) FROM pg_stats WHERE inherited AND tablename = 'parts'", "target")
+    assert inherited == "id parent v", f"the partitioned table has statistics of {inherited or 'nothing'}"
     # one table that is nearly all there is, in ranges
     server.create_database("one", "CREATE TABLE t AS SELECT i, repeat(md5(i::text), 30) AS v FROM generate_series(1, 120000) i; ALTER TABLE t ADD PRIMARY KEY (i)")
     lines = copy(s, server, "one", "two", "--dry-run").ok().stdout
