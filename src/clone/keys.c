@@ -245,16 +245,24 @@ static const pgc_relation *root_of(const pgc_relation *relation)
 
 /*
  * A partitioned table has statistics of all its rows, which a server never gathers by itself: for the topmost ones, when those of their partitions are done. ANALYZE goes down to the tables between by itself.
+ * It would read a foreign partition too, from a server that may be out of the target's reach: such a table is left to its owner.
  */
 static int analyze_roots(pgc_clone *clone, pgconvoy_error *err)
 {
-    pgc_entry **of_root = pgc_arena_zalloc(clone->arena, sizeof(pgc_entry *) * ((size_t)clone->entries.max_id + 1));
-    if (!of_root)
+    size_t ids = (size_t)clone->entries.max_id + 1;
+    pgc_entry **of_root = pgc_arena_zalloc(clone->arena, sizeof(pgc_entry *) * ids);
+    bool *has_foreign = pgc_arena_zalloc(clone->arena, sizeof(bool) * ids);
+    if (!of_root || !has_foreign)
         return pgc_error_out_of_memory(err);
+    int relation_count;
+    pgc_relation *const *relations = pgc_catalog_relations(clone->catalog, &relation_count);
+    for (int i = 0; i < relation_count; i++)
+        if (relations[i]->kind == PGC_RELKIND_FOREIGN && relations[i]->is_partition)
+            has_foreign[root_of(relations[i])->object.id] = true;
     for (int i = 0; i < clone->table_count; i++) {
         const clone_table *leaf = &clone->tables[i];
         const pgc_relation *root = root_of(leaf->relation);
-        if (leaf->analyze_id == 0 || root == leaf->relation || root->kind != PGC_RELKIND_PARTITIONED || !root->object.schema)
+        if (leaf->analyze_id == 0 || root == leaf->relation || root->kind != PGC_RELKIND_PARTITIONED || !root->object.schema || has_foreign[root->object.id])
             continue;
         pgc_entry **entry = &of_root[root->object.id];
         if (*entry) {
