@@ -23,16 +23,15 @@ static void *wait_for_signal(void *arg)
 {
     cli_pg_signals *signals = arg;
     int signal;
-    if (sigwait(&signals->set, &signal) != 0)
+    if (sigwait(&signals->set, &signal) != 0 || atomic_load(&signals->ended))
         return NULL;
     atomic_store(&signals->came, true);
     fprintf(stderr, "%s: terminated by user\n", signals->program);
     for (int i = 0; i < CANCEL_TIMES; i++) {
-        int state;
-        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state); /* not with the lock held */
         cancel_all(signals);
-        (void)pthread_setcancelstate(state, NULL);
         (void)usleep(CANCEL_MS * 1000);
+        if (atomic_load(&signals->ended))
+            return NULL;
     }
     _exit(1);
 }
@@ -79,7 +78,9 @@ bool cli_pg_signals_came(cli_pg_signals *signals)
 void cli_pg_signals_stop(cli_pg_signals *signals)
 {
     if (signals->started) {
-        (void)pthread_cancel(signals->thread);
+        /* Woken by a signal, to this thread alone, and not by pthread_cancel: so that it ends between two steps of its own. */
+        atomic_store(&signals->ended, true);
+        (void)pthread_kill(signals->thread, SIGTERM);
         (void)pthread_join(signals->thread, NULL);
         (void)pthread_sigmask(SIG_SETMASK, &signals->before, NULL);
     }

@@ -13,7 +13,7 @@ typedef struct cli_pg_signals {
     sigset_t set, before;
     pthread_t thread;
     bool started;
-    atomic_bool came;
+    atomic_bool came, ended;
     pthread_mutex_t lock;
     PGcancel **cancels; /* of each session there ever was, which are few; guarded by lock, as is their number */
     int count;

@@ -9,10 +9,12 @@ static void *wait_for_signals(void *arg)
     cli_stop_signals *signals = arg;
     for (;;) {
         int number;
-        if (sigwait(&signals->set, &number) == 0)
-            signals->stop(signals->arg);
+        if (sigwait(&signals->set, &number) != 0)
+            continue;
+        if (atomic_load(&signals->ended))
+            return NULL;
+        signals->stop(signals->arg);
     }
-    return NULL;
 }
 
 void cli_stop_signals_block(cli_stop_signals *signals)
@@ -29,6 +31,7 @@ void cli_stop_signals_block(cli_stop_signals *signals)
 
 bool cli_stop_signals_wait(cli_stop_signals *signals)
 {
+    atomic_store(&signals->ended, false);
     signals->waits = pthread_create(&signals->thread, NULL, wait_for_signals, signals) == 0;
     return signals->waits;
 }
@@ -37,7 +40,9 @@ void cli_stop_signals_end(cli_stop_signals *signals)
 {
     if (!signals->waits)
         return;
-    pthread_cancel(signals->thread);
+    /* Woken by a signal, to this thread alone, and not by pthread_cancel: so that it ends between two steps of its own. */
+    atomic_store(&signals->ended, true);
+    pthread_kill(signals->thread, SIGTERM);
     pthread_join(signals->thread, NULL);
     signals->waits = false;
 }

@@ -4,11 +4,13 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 typedef struct cli_stop_signals {
     sigset_t set;
     pthread_t thread;
+    atomic_bool ended;
     bool waits;
     void (*stop)(void *arg); /* called for each signal, from the thread */
     void *arg;

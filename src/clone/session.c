@@ -31,6 +31,9 @@ static void append_settings(const clone_session *session, pgc_buffer *sql)
                       "SET synchronous_commit = off; SELECT pg_catalog.set_config('maintenance_work_mem', least(%ld, greatest(m.setting::bigint, b.setting::bigint * 8 / 2 / %d))::text || 'kB', false) "
                       "FROM pg_catalog.pg_settings m, pg_catalog.pg_settings b WHERE m.name = 'maintenance_work_mem' AND b.name = 'shared_buffers';",
                       MEMORY_MAX_KB, builders);
+    /* Rows may come again (--consistent) into tables that have their foreign keys and triggers by now: as in a copy that is new, those are not to see them. */
+    if (clone->resumes)
+        pgc_buffer_text(sql, "SELECT pg_catalog.set_config('session_replication_role', 'replica', false) FROM pg_catalog.pg_roles WHERE rolname = current_user AND rolsuper;");
 }
 
 static int set_cancel(clone_session *session, PGcancel **slot, PGconn *conn, pgconvoy_error *err)

@@ -100,7 +100,7 @@ def stopped(s):
 
 def restarted(s):
     source, target = s.server(), s.server()
-    source.create_database("source", TABLES)
+    source.create_database("source", TABLES + SLOW)
     target.sql("CREATE DATABASE target")
     run = s.pgconvoy("copy", source.socket_conninfo("source"), target.socket_conninfo("target"), "-j", "2")
     wait_for(lambda: target.sql("SELECT to_regclass('public.large')", "target"), 30, "the copy has begun")
@@ -111,9 +111,16 @@ def restarted(s):
     copying.nothing_of_ours(target, "target")
 
 
+# its rows take their time in the target, so that the source is still being read when it is restarted
+SLOW = """CREATE FUNCTION takes_its_time(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RETURN true; END';
+CREATE TABLE slow (i int, v text CHECK (takes_its_time(v)));
+INSERT INTO slow SELECT i, repeat(md5(i::text), 1500) FROM generate_series(1, 200) AS i;
+CREATE OR REPLACE FUNCTION takes_its_time(text) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN PERFORM pg_catalog.pg_sleep(0.01); RETURN true; END';"""
+
+
 def source_restarted(s):
     source, target = s.server(), s.server()
-    source.create_database("source", TABLES)
+    source.create_database("source", TABLES + SLOW)
     target.sql("CREATE DATABASE target")
     run = s.pgconvoy("copy", source.socket_conninfo("source"), target.socket_conninfo("target"), "-j", "2")
     wait_for(lambda: target.sql("SELECT count(*) > 3 FROM pgconvoy.copy_item WHERE item LIKE 'TABLE DATA %'", "target", check=False) == "t", 30, "some tables are done")
