@@ -28,7 +28,8 @@ def dump(server, database, *options):
 def same(what, expected, found):
     if expected == found:
         return print(f"equal: {what} ({len(found)} lines)")
-    missing, extra = [line for line in expected if line not in set(found)], [line for line in found if line not in set(expected)]
+    of_expected, of_found = set(expected), set(found)
+    missing, extra = [line for line in expected if line not in of_found], [line for line in found if line not in of_expected]
     shown = [b"- " + line for line in missing[:8]] + [b"+ " + line for line in extra[:8]] or [b"(the order of the lines)"]
     raise AssertionError(f"{what}: {len(missing)} lines missing, {len(extra)} too many\n" + "\n".join(line[:200].decode(errors="replace") for line in shown))
 

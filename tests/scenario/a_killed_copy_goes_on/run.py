@@ -101,6 +101,7 @@ def stopped(s):
 def restarted(s):
     source, target = s.server(), s.server()
     source.create_database("source", TABLES + SLOW)
+    source.sql("CHECKPOINT", "source") # a crash would else skip values of a sequence
     target.sql("CREATE DATABASE target")
     run = s.pgconvoy("copy", source.socket_conninfo("source"), target.socket_conninfo("target"), "-j", "2")
     wait_for(lambda: target.sql("SELECT to_regclass('public.large')", "target"), 30, "the copy has begun")
@@ -121,6 +122,7 @@ CREATE OR REPLACE FUNCTION takes_its_time(text) RETURNS boolean LANGUAGE plpgsql
 def source_restarted(s):
     source, target = s.server(), s.server()
     source.create_database("source", TABLES + SLOW)
+    source.sql("CHECKPOINT", "source") # a crash would else skip values of a sequence
     target.sql("CREATE DATABASE target")
     run = s.pgconvoy("copy", source.socket_conninfo("source"), target.socket_conninfo("target"), "-j", "2")
     wait_for(lambda: target.sql("SELECT count(*) > 3 FROM pgconvoy.copy_item WHERE item LIKE 'TABLE DATA %'", "target", check=False) == "t", 30, "some tables are done")
