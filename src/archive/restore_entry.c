@@ -4,15 +4,10 @@
 
 #include <stdlib.h>
 
-static bool described(const pgc_entry *entry, const char *description)
-{
-    return strcmp(entry->description, description) == 0;
-}
-
 /* What became of the table that the data are for. */
 static restore_table table_of(const restore *restore, const pgc_entry *entry)
 {
-    int id = described(entry, "TABLE DATA") && entry->dependency_count > 0 ? entry->dependencies[0] : 0;
+    int id = pgc_entry_is(entry, "TABLE DATA") && entry->dependency_count > 0 ? entry->dependencies[0] : 0;
     return id > 0 && id <= restore->max_id ? (restore_table)restore->tables[id] : RESTORE_TABLE_UNKNOWN;
 }
 
@@ -88,9 +83,9 @@ int restore_entry(restore_session *session, const pgc_entry *entry, pgconvoy_err
         return -1;
     session->entry = NULL;
     atomic_fetch_add(&restore->entry_count, 1);
-    if ((writes & PGC_WRITES_SCHEMA) && described(entry, "TABLE"))
+    if ((writes & PGC_WRITES_SCHEMA) && pgc_entry_is(entry, "TABLE"))
         restore->tables[entry->id] = session->entry_errors ? RESTORE_TABLE_FAILED : RESTORE_TABLE_MADE;
-    if ((writes & PGC_WRITES_SCHEMA) && (described(entry, "DATABASE") || described(entry, "DATABASE PROPERTIES")))
+    if ((writes & PGC_WRITES_SCHEMA) && (pgc_entry_is(entry, "DATABASE") || pgc_entry_is(entry, "DATABASE PROPERTIES")))
         return restore_session_move(session, entry->tag, err);
     return 0;
 }

@@ -36,12 +36,26 @@ typedef struct pgc_entry {
     void *state;
 } pgc_entry;
 
+/* Whether the entry is of a kind, by its description: "TABLE DATA"; or of one of a list that ends with NULL. */
+static inline bool pgc_entry_is(const pgc_entry *entry, const char *description)
+{
+    return strcmp(entry->description, description) == 0;
+}
+
+static inline bool pgc_entry_is_one_of(const pgc_entry *entry, const char *const *descriptions)
+{
+    for (; *descriptions; descriptions++)
+        if (pgc_entry_is(entry, *descriptions))
+            return true;
+    return false;
+}
+
 /*
  * The owner as archives and comments show it: NULL, "-", for what has none by its kind (extensions, casts); "" in the comments and labels on such objects.
  */
 static inline const char *pgc_entry_shown_owner(const pgc_entry *entry)
 {
-    bool is_note = strcmp(entry->description, "COMMENT") == 0 || strcmp(entry->description, "SECURITY LABEL") == 0;
+    bool is_note = pgc_entry_is(entry, "COMMENT") || pgc_entry_is(entry, "SECURITY LABEL");
     return entry->owner[0] || is_note ? entry->owner : NULL;
 }
 

@@ -20,7 +20,7 @@ typedef struct asked {
     char **skip;
 } asked;
 
-static pgc_choice choice_of(const pgc_options *settings)
+pgc_choice cli_choice(const pgc_options *settings)
 {
     return (pgc_choice){.include_tables = settings->include_tables.items,
                         .include_table_count = settings->include_tables.count,
@@ -30,11 +30,6 @@ static pgc_choice choice_of(const pgc_options *settings)
                         .include_schema_count = settings->include_schemas.count,
                         .exclude_schemas = settings->exclude_schemas.items,
                         .exclude_schema_count = settings->exclude_schemas.count};
-}
-
-pgc_choice cli_choice(const pgc_options *settings)
-{
-    return choice_of(settings);
 }
 
 int cli_pipeline_settings(const cli_arguments *arguments, pgc_options *settings, pgconvoy_error *err)
@@ -107,7 +102,7 @@ static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job j
                                          .name = asked->name,
                                          .publication = asked->settings.publication,
                                          .slot = asked->settings.slot,
-                                         .choice = choice_of(&asked->settings),
+                                         .choice = cli_choice(&asked->settings),
                                          .if_exists = asked->settings.if_exists,
                                          .jobs = asked->settings.jobs,
                                          .partitions_as_leaves = asked->settings.partitions_as_leaves,

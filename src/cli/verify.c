@@ -1,4 +1,5 @@
 /* verify: what differs between two databases, on standard output; exit status 3 when anything does. */
+#include "cli/check.h"
 #include "cli/cli.h"
 #include "cli/console.h"
 #include "cli/stop_signals.h"
@@ -75,18 +76,6 @@ static int take_numbers(verify *verify, const cli_arguments *arguments, pgconvoy
     return 0;
 }
 
-static pgc_choice choice_of(const pgc_options *settings)
-{
-    return (pgc_choice){.include_tables = settings->include_tables.items,
-                        .include_table_count = settings->include_tables.count,
-                        .exclude_tables = settings->exclude_tables.items,
-                        .exclude_table_count = settings->exclude_tables.count,
-                        .include_schemas = settings->include_schemas.items,
-                        .include_schema_count = settings->include_schemas.count,
-                        .exclude_schemas = settings->exclude_schemas.items,
-                        .exclude_schema_count = settings->exclude_schemas.count};
-}
-
 static int set_options(verify *verify, const cli_arguments *arguments, pgconvoy_error *err)
 {
     for (size_t i = 0; i < arguments->setting_count; i++)
@@ -106,7 +95,7 @@ static int set_options(verify *verify, const cli_arguments *arguments, pgconvoy_
         .name = settings->name ? settings->name : verify->name,
         .slot = settings->slot,
         .publication = settings->publication,
-        .choice = choice_of(settings),
+        .choice = cli_choice(settings),
         .jobs = settings->jobs,
         .no_schema = is_on(arguments, "no-schema"),
         .no_sequences = is_on(arguments, "no-sequences"),

@@ -14,11 +14,6 @@
 
 #define SHOWN 5 /* of what is in the way */
 
-static bool described(const pgc_entry *entry, const char *description)
-{
-    return strcmp(entry->description, description) == 0;
-}
-
 /* ------------------------------------------------------------------ what the target has */
 
 /* Which descriptions share one space of names, and the query for what is in it: schema ("" for none) and name as in an entry's tag. */
@@ -103,7 +98,7 @@ bool clone_is_present(const pgc_clone *clone, const pgc_entry *entry)
 {
     if (!clone->resumes && clone->options->if_exists == PGCONVOY_IF_EXISTS_DROP)
         return false;
-    const char *description = described(entry, "TABLE DATA") ? "TABLE" : entry->description, *space = space_of(description), *schema, *name;
+    const char *description = pgc_entry_is(entry, "TABLE DATA") ? "TABLE" : entry->description, *space = space_of(description), *schema, *name;
     clone_map_final(clone, entry, &schema, &name);
     return space && has(clone, space, schema, name) && !(clone->resumes && is_made(clone, entry, description));
 }
@@ -122,7 +117,7 @@ bool clone_has_relation(const pgc_clone *clone, const pgc_relation *relation)
 /* Schemas and extensions may be there: nothing of theirs is changed. */
 static bool may_be_there(const pgc_entry *entry)
 {
-    return described(entry, "SCHEMA") || described(entry, "EXTENSION") || described(entry, "PROCEDURAL LANGUAGE");
+    return pgc_entry_is(entry, "SCHEMA") || pgc_entry_is(entry, "EXTENSION") || pgc_entry_is(entry, "PROCEDURAL LANGUAGE");
 }
 
 static int refuse_present(const pgc_clone *clone, pgconvoy_error *err)
@@ -193,12 +188,12 @@ static int check_tables_for_rows(const pgc_clone *clone, pgconvoy_error *err)
     for (int i = 0; i < clone->entries.count && clone->dump.data_only; i++) {
         const pgc_entry *entry = clone->entries.items[i];
         const char *schema, *name;
-        if (!described(entry, "TABLE DATA") && !described(entry, "SEQUENCE SET"))
+        if (!pgc_entry_is(entry, "TABLE DATA") && !pgc_entry_is(entry, "SEQUENCE SET"))
             continue;
         clone_map_final(clone, entry, &schema, &name);
         if (!has(clone, "relation", schema, name))
             return refuse_for_rows(schema, name, "is not there", "make it there, or copy without --data-only", err);
-        if (clone->resumes || described(entry, "SEQUENCE SET") || clone->options->if_exists != PGCONVOY_IF_EXISTS_ERROR)
+        if (clone->resumes || pgc_entry_is(entry, "SEQUENCE SET") || clone->options->if_exists != PGCONVOY_IF_EXISTS_ERROR)
             continue;
         int rows = has_rows(clone, schema, name, err);
         if (rows)
@@ -211,7 +206,7 @@ static int check_extensions(pgc_clone *clone, pgconvoy_error *err)
 {
     for (int i = 0; i < clone->entries.count; i++) {
         const pgc_entry *entry = clone->entries.items[i];
-        if (!described(entry, "EXTENSION"))
+        if (!pgc_entry_is(entry, "EXTENSION"))
             continue;
         const char *values[] = {entry->tag};
         PGresult *result = pgc_query_params(clone->target, "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = $1", 1, values, err);
@@ -308,7 +303,7 @@ static bool hangs_on_there(const there *there, const pgc_entry *entry)
     if (relation)
         return is_there(there, relation->object.id);
     for (const char *const *h = hanging; *h; h++)
-        if (described(entry, *h))
+        if (pgc_entry_is(entry, *h))
             return entry->dependency_count > 0 && is_there(there, entry->dependencies[0]);
     return false;
 }
@@ -338,12 +333,12 @@ int clone_leave_out_present(pgc_clone *clone, pgconvoy_error *err)
     bool rows_only = clone->options->if_exists == PGCONVOY_IF_EXISTS_APPEND || clone->options->if_exists == PGCONVOY_IF_EXISTS_TRUNCATE;
     for (int i = 0; i < entries->count; i++) {
         pgc_entry *entry = entries->items[i];
-        if (entry->has_data || (!rows_only && !may_be_there(entry)) || described(entry, "EXTENSION") || described(entry, "PROCEDURAL LANGUAGE") ||
+        if (entry->has_data || (!rows_only && !may_be_there(entry)) || pgc_entry_is(entry, "EXTENSION") || pgc_entry_is(entry, "PROCEDURAL LANGUAGE") ||
             !(clone_is_present(clone, entry) || (rows_only && (hangs_on_there(&there, entry) || clone_map_brings_no_sequence(clone, entry)))))
             continue;
         there.marks[entry->id] = 1;
         entry->state = clone;
-        if (described(entry, "FK CONSTRAINT") && order_by_foreign_key(clone, (const pgc_constraint *)entry->object, err))
+        if (pgc_entry_is(entry, "FK CONSTRAINT") && order_by_foreign_key(clone, (const pgc_constraint *)entry->object, err))
             return -1;
     }
     return 0;

@@ -10,11 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool described(const pgc_entry *entry, const char *description)
-{
-    return strcmp(entry->description, description) == 0;
-}
-
 pgc_entry *clone_entry_add(pgc_clone *clone, const char *description, const char *tag, const char *schema, const char *create, const int *dependencies, int count)
 {
     pgc_entries *entries = &clone->entries;
@@ -25,7 +20,7 @@ pgc_entry *clone_entry_add(pgc_clone *clone, const char *description, const char
     entry->description = description;
     entry->tag = tag;
     entry->schema = schema;
-    entry->section = described(entry, "ENCODING") || described(entry, "STDSTRINGS") || described(entry, "SEARCHPATH") ? PGC_SECTION_PRE_DATA : PGC_SECTION_POST_DATA;
+    entry->section = pgc_entry_is(entry, "ENCODING") || pgc_entry_is(entry, "STDSTRINGS") || pgc_entry_is(entry, "SEARCHPATH") ? PGC_SECTION_PRE_DATA : PGC_SECTION_POST_DATA;
     entry->create = create ? pgc_arena_strdup(entries->arena, create) : NULL;
     entry->dependencies = pgc_arena_alloc(entries->arena, sizeof *entry->dependencies * (size_t)(count + 1));
     if ((create && !entry->create) || !entry->dependencies)
@@ -317,14 +312,14 @@ int clone_keys_split(pgc_clone *clone, pgconvoy_error *err)
         pgc_entry *entry = clone->entries.items[i];
         if (!entry->object || clone_is_left_out(entry))
             continue;
-        if (described(entry, "CONSTRAINT") && entry->object->kind == PGC_KIND_CONSTRAINT && is_large(clone, entry) &&
+        if (pgc_entry_is(entry, "CONSTRAINT") && entry->object->kind == PGC_KIND_CONSTRAINT && is_large(clone, entry) &&
             (((const pgc_constraint *)entry->object)->type == 'p' || ((const pgc_constraint *)entry->object)->type == 'u'))
             result = split_key(clone, entry, err);
-        else if (described(entry, "FK CONSTRAINT") && is_large(clone, entry))
+        else if (pgc_entry_is(entry, "FK CONSTRAINT") && is_large(clone, entry))
             result = split_foreign_key(clone, entry, err);
-        else if (described(entry, "MATERIALIZED VIEW DATA"))
+        else if (pgc_entry_is(entry, "MATERIALIZED VIEW DATA"))
             result = analyze_view(clone, entry, err);
-        else if (described(entry, "TABLE DATA") && entry->object->kind == PGC_KIND_TABLE_DATA) {
+        else if (pgc_entry_is(entry, "TABLE DATA") && entry->object->kind == PGC_KIND_TABLE_DATA) {
             clone_table *table = clone_tables_find(clone, ((const pgc_table_data *)entry->object)->relation);
             result = table ? add_analyze(clone, table, entry, err) : 0;
         }

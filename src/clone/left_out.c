@@ -104,10 +104,7 @@ static bool goes_without_saying(const pgc_entry *entry)
     static const char *const descriptions[] = {
         "COMMENT",      "ACL",          "SECURITY LABEL",         "TABLE DATA", "SEQUENCE SET", "SEQUENCE OWNED BY",
         "TABLE ATTACH", "INDEX ATTACH", "MATERIALIZED VIEW DATA", NULL};
-    for (const char *const *d = descriptions; *d; d++)
-        if (strcmp(entry->description, *d) == 0)
-            return true;
-    return false;
+    return pgc_entry_is_one_of(entry, descriptions);
 }
 
 void clone_say_left_out(const pgc_clone *clone)

@@ -14,24 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool described(const pgc_entry *entry, const char *description)
-{
-    return strcmp(entry->description, description) == 0;
-}
-
-static bool is_among(const pgc_entry *entry, const char *const *descriptions)
-{
-    for (; *descriptions; descriptions++)
-        if (described(entry, *descriptions))
-            return true;
-    return false;
-}
-
-static const pgc_mapping *mapping_of(const pgc_clone *clone)
-{
-    return clone->options->mapping;
-}
-
 /* ------------------------------------------------------------------ names of one table */
 
 const pgc_relation *clone_map_relation(const pgc_entry *entry)
@@ -40,7 +22,7 @@ const pgc_relation *clone_map_relation(const pgc_entry *entry)
     if (!object)
         return NULL;
     if (object->kind == PGC_KIND_RELATION &&
-        (is_among(entry,
+        (pgc_entry_is_one_of(entry,
                   (const char *const[]){"TABLE", "VIEW", "MATERIALIZED VIEW", "FOREIGN TABLE", "SEQUENCE", NULL})))
         return (const pgc_relation *)object;
     if (object->kind == PGC_KIND_TABLE_DATA || object->kind == PGC_KIND_MATVIEW_REFRESH ||
@@ -52,7 +34,7 @@ const pgc_relation *clone_map_relation(const pgc_entry *entry)
 static const pgc_mapped_table *mapped_table(const pgc_clone *clone, const pgc_relation *relation)
 {
     return relation && relation->object.schema
-               ? pgc_mapping_table(mapping_of(clone), relation->object.schema->object.name, relation->object.name)
+               ? pgc_mapping_table(clone->options->mapping, relation->object.schema->object.name, relation->object.name)
                : NULL;
 }
 
@@ -64,7 +46,7 @@ bool clone_map_renames(const pgc_clone *clone, const pgc_relation *relation)
 
 static void final_name(const pgc_clone *clone, const pgc_relation *relation, const char **schema, const char **name)
 {
-    pgc_mapping_target(mapping_of(clone), relation->object.schema->object.name, relation->object.name, schema, name);
+    pgc_mapping_target(clone->options->mapping, relation->object.schema->object.name, relation->object.name, schema, name);
 }
 
 void clone_map_final(const pgc_clone *clone, const pgc_entry *entry, const char **schema, const char **name)
@@ -80,7 +62,7 @@ void clone_map_final(const pgc_clone *clone, const pgc_entry *entry, const char 
 void clone_map_append(const pgc_clone *clone, const pgc_relation *relation, pgc_buffer *sql)
 {
     const clone_table *table = clone_tables_find(clone, relation);
-    const char *schema = pgc_mapping_schema(mapping_of(clone), relation->object.schema->object.name),
+    const char *schema = pgc_mapping_schema(clone->options->mapping, relation->object.schema->object.name),
                *name = relation->object.name;
     if (table && table->is_there && clone_map_renames(clone, relation))
         final_name(clone, relation, &schema, &name);
@@ -108,16 +90,16 @@ static void append_name(pgc_buffer *sql, const char *before, const char *name, c
 
 static bool makes_schema(const pgc_entry *entry, const char *schema)
 {
-    return described(entry, "SCHEMA") && strcmp(entry->tag, schema) == 0;
+    return pgc_entry_is(entry, "SCHEMA") && strcmp(entry->tag, schema) == 0;
 }
 
 /* A table that comes into another schema is made in its own, which -t does not bring. */
 static int make_schemas_on_the_way(pgc_clone *clone, pgconvoy_error *err)
 {
     const pgc_mapped_table *tables;
-    int count = pgc_mapping_tables(mapping_of(clone), &tables);
+    int count = pgc_mapping_tables(clone->options->mapping, &tables);
     for (int i = 0; i < count; i++) {
-        const char *schema = pgc_mapping_schema(mapping_of(clone), tables[i].schema);
+        const char *schema = pgc_mapping_schema(clone->options->mapping, tables[i].schema);
         bool made = !tables[i].to_schema || clone->dump.data_only || strcmp(schema, "public") == 0;
         for (int n = 0; n < clone->entries.count && !made; n++)
             made = makes_schema(clone->entries.items[n], schema);
@@ -196,7 +178,7 @@ static int map_drop(pgc_clone *clone, pgc_entry *entry, pgconvoy_error *err)
 {
     const pgc_relation *relation = clone_map_relation(entry), *hangs_on = clone_entry_relation(entry);
     const char *schema, *name;
-    if (hangs_on && clone_map_renames(clone, hangs_on) && !described(entry, "STATISTICS"))
+    if (hangs_on && clone_map_renames(clone, hangs_on) && !pgc_entry_is(entry, "STATISTICS"))
         entry->drop = "";
     if (!relation || entry->object->kind != PGC_KIND_RELATION || !clone_map_renames(clone, relation))
         return 0;
@@ -215,7 +197,7 @@ static int map_drop(pgc_clone *clone, pgc_entry *entry, pgconvoy_error *err)
 
 int clone_map_entries(pgc_clone *clone, pgconvoy_error *err)
 {
-    if (pgc_mapping_is_empty(mapping_of(clone)))
+    if (pgc_mapping_is_empty(clone->options->mapping))
         return 0;
     if (clone_map_schemas(clone, err))
         return -1;
@@ -270,7 +252,7 @@ static const pgc_relation *owner_that_is_there(const pgc_clone *clone, const pgc
 bool clone_map_brings_no_sequence(const pgc_clone *clone, const pgc_entry *entry)
 {
     const pgc_relation *relation = clone_map_relation(entry);
-    return relation && described(entry, "SEQUENCE") && owner_that_is_there(clone, relation);
+    return relation && pgc_entry_is(entry, "SEQUENCE") && owner_that_is_there(clone, relation);
 }
 
 /* The sequence of a column of such a table is whichever the column has there. */
@@ -302,12 +284,12 @@ static int name_sequence(pgc_clone *clone, pgc_entry *entry, const pgc_relation 
 
 int clone_map_present(pgc_clone *clone, pgconvoy_error *err)
 {
-    if (pgc_mapping_is_empty(mapping_of(clone)))
+    if (pgc_mapping_is_empty(clone->options->mapping))
         return 0;
     for (int i = 0; i < clone->entries.count; i++) {
         pgc_entry *entry = clone->entries.items[i];
         const pgc_relation *relation = clone_map_relation(entry),
-                           *sequence = described(entry, "SEQUENCE SET") ? (const pgc_relation *)entry->object : NULL;
+                           *sequence = pgc_entry_is(entry, "SEQUENCE SET") ? (const pgc_relation *)entry->object : NULL;
         const pgc_relation *table = sequence ? owner_that_is_there(clone, sequence) : NULL;
         if (table && name_sequence(clone, entry, sequence, table, err))
             return -1;
@@ -333,7 +315,7 @@ static void append_alter(pgc_buffer *sql, const char *kind, const char *schema, 
  * the old one. */
 static void rename_table(const pgc_clone *clone, const pgc_relation *relation, const char *kind, pgc_buffer *sql)
 {
-    const char *schema = pgc_mapping_schema(mapping_of(clone), relation->object.schema->object.name),
+    const char *schema = pgc_mapping_schema(clone->options->mapping, relation->object.schema->object.name),
                *name = relation->object.name, *to_schema, *to_name;
     final_name(clone, relation, &to_schema, &to_name);
     if (strcmp(schema, to_schema) != 0) {
@@ -371,8 +353,8 @@ void clone_map_rename(const pgc_clone *clone, pgc_buffer *sql)
             rename_table(clone, relation, entry->description, sql);
     }
     const pgc_mapped_table *tables;
-    int count = pgc_mapping_tables(mapping_of(clone), &tables);
+    int count = pgc_mapping_tables(clone->options->mapping, &tables);
     for (int i = 0; i < count; i++)
         if (tables[i].to_schema)
-            drop_schema_on_the_way(clone, pgc_mapping_schema(mapping_of(clone), tables[i].schema), sql);
+            drop_schema_on_the_way(clone, pgc_mapping_schema(clone->options->mapping, tables[i].schema), sql);
 }

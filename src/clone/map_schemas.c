@@ -13,24 +13,6 @@
 
 #define NAMED 20 /* functions, in one line */
 
-static bool described(const pgc_entry *entry, const char *description)
-{
-    return strcmp(entry->description, description) == 0;
-}
-
-static bool is_among(const pgc_entry *entry, const char *const *descriptions)
-{
-    for (; *descriptions; descriptions++)
-        if (described(entry, *descriptions))
-            return true;
-    return false;
-}
-
-static const pgc_mapping *mapping_of(const pgc_clone *clone)
-{
-    return clone->options->mapping;
-}
-
 /* ------------------------------------------------------------------ schemas in definitions */
 
 static const char *const queries[] = {"VIEW", "MATERIALIZED VIEW", "RULE", "POLICY", "FUNCTION", "PROCEDURE", NULL};
@@ -75,17 +57,17 @@ static int refuse_ambiguous(rewriting *rewriting, const pgc_entry *entry, pgconv
 
 static int map_entry(rewriting *rewriting, pgc_entry *entry, pgconvoy_error *err)
 {
-    const pgc_mapping *mapping = mapping_of(rewriting->clone);
+    const pgc_mapping *mapping = rewriting->clone->options->mapping;
     clone_sql_names names = {.mapping = mapping,
-                             .is_query = is_among(entry, queries),
-                             .names_as_text = described(entry, "SEQUENCE SET")},
+                             .is_query = pgc_entry_is_one_of(entry, queries),
+                             .names_as_text = pgc_entry_is(entry, "SEQUENCE SET")},
                     others = {.mapping = mapping};
     if (rewrite(rewriting, &names, &entry->create, err) || rewrite(rewriting, &others, &entry->drop, err) ||
         rewrite(rewriting, &others, &entry->copy, err))
         return -1;
-    if (is_among(entry, functions) && rewrite(rewriting, &others, &entry->tag, err))
+    if (pgc_entry_is_one_of(entry, functions) && rewrite(rewriting, &others, &entry->tag, err))
         return -1;
-    if (described(entry, "SCHEMA"))
+    if (pgc_entry_is(entry, "SCHEMA"))
         entry->tag = pgc_mapping_schema(mapping, entry->tag);
     entry->schema = pgc_mapping_schema(mapping, entry->schema);
     return names.is_ambiguous ? refuse_ambiguous(rewriting, entry, err) : 0;
@@ -97,8 +79,8 @@ static bool body_names(const pgc_clone *clone, const char *body)
 {
     const pgc_mapped_name *schemas;
     const pgc_mapped_table *tables;
-    int schema_count = pgc_mapping_schemas(mapping_of(clone), &schemas),
-        table_count = pgc_mapping_tables(mapping_of(clone), &tables);
+    int schema_count = pgc_mapping_schemas(clone->options->mapping, &schemas),
+        table_count = pgc_mapping_tables(clone->options->mapping, &tables);
     for (int i = 0; i < schema_count; i++)
         if (clone_sql_mentions(body, schemas[i].from))
             return true;
@@ -112,7 +94,7 @@ static bool body_names(const pgc_clone *clone, const char *body)
 static void look_at_body(rewriting *rewriting, const pgc_entry *entry)
 {
     char name[300];
-    const char *body = is_among(entry, functions) && entry->create ? strstr(entry->create, "\n    AS ") : NULL;
+    const char *body = pgc_entry_is_one_of(entry, functions) && entry->create ? strstr(entry->create, "\n    AS ") : NULL;
     if (!body || !body_names(rewriting->clone, body))
         return;
     clone_entry_name(entry, name, sizeof name);
@@ -158,7 +140,7 @@ int clone_map_make_schema(pgc_clone *clone, const char *schema, pgconvoy_error *
 static int make_schemas(pgc_clone *clone, pgconvoy_error *err)
 {
     const pgc_mapped_name *schemas;
-    int count = pgc_mapping_schemas(mapping_of(clone), &schemas);
+    int count = pgc_mapping_schemas(clone->options->mapping, &schemas);
     if (clone->dump.data_only)
         return 0;
     for (int i = 0; i < count; i++) {
@@ -166,9 +148,9 @@ static int make_schemas(pgc_clone *clone, pgconvoy_error *err)
         int kept = 0;
         for (int n = 0; n < clone->entries.count; n++) {
             pgc_entry *entry = clone->entries.items[n];
-            if (!described(entry, "SCHEMA") || strcmp(entry->tag, schemas[i].to) != 0 ||
+            if (!pgc_entry_is(entry, "SCHEMA") || strcmp(entry->tag, schemas[i].to) != 0 ||
                 (!made && entry->create && strncmp(entry->create, "CREATE", 6) == 0)) {
-                made |= described(entry, "SCHEMA") && strcmp(entry->tag, schemas[i].to) == 0;
+                made |= pgc_entry_is(entry, "SCHEMA") && strcmp(entry->tag, schemas[i].to) == 0;
                 clone->entries.items[kept++] = entry;
             }
         }
@@ -184,7 +166,7 @@ static int make_schemas(pgc_clone *clone, pgconvoy_error *err)
 int clone_map_schemas(pgc_clone *clone, pgconvoy_error *err)
 {
     const pgc_mapped_name *schemas;
-    bool maps_schemas = pgc_mapping_schemas(mapping_of(clone), &schemas) > 0;
+    bool maps_schemas = pgc_mapping_schemas(clone->options->mapping, &schemas) > 0;
     rewriting rewriting = {.clone = clone};
     pgc_buffer_init(&rewriting.text, (size_t)1 << 30);
     int result = 0;

@@ -118,21 +118,16 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
 
 /* ------------------------------------------------------------------ items */
 
-static bool described(const pgc_entry *entry, const char *description)
-{
-    return strcmp(entry->description, description) == 0;
-}
-
 static bool is_special(const pgc_entry *entry)
 {
-    return described(entry, "ENCODING") || described(entry, "STDSTRINGS") || described(entry, "SEARCHPATH");
+    return pgc_entry_is(entry, "ENCODING") || pgc_entry_is(entry, "STDSTRINGS") || pgc_entry_is(entry, "SEARCHPATH");
 }
 
 static clone_kind kind_of(const pgc_entry *entry)
 {
-    if (described(entry, "BLOBS"))
+    if (pgc_entry_is(entry, "BLOBS"))
         return CLONE_LARGE_OBJECTS;
-    return entry->has_data && described(entry, "TABLE DATA") ? CLONE_ROWS : CLONE_DEFINITION;
+    return entry->has_data && pgc_entry_is(entry, "TABLE DATA") ? CLONE_ROWS : CLONE_DEFINITION;
 }
 
 const char *clone_entry_key(pgc_clone *clone, const pgc_entry *entry, const char *suffix)
@@ -209,7 +204,7 @@ static int fill_item(pgc_clone *clone, clone_item *item, pgc_entry *entry, pgcon
 {
     char suffix[96] = "";
     *item = (clone_item){.entry = entry, .kind = kind_of(entry), .first_block = -1, .end_block = -1, .bytes = entry->data_size};
-    bool is_part = described(entry, "TABLE DATA PART");
+    bool is_part = pgc_entry_is(entry, "TABLE DATA PART");
     if (item->kind == CLONE_ROWS || is_part) {
         clone_table *table = clone_tables_find(clone, ((const pgc_table_data *)entry->object)->relation);
         item->table = table;
@@ -226,7 +221,7 @@ static int fill_item(pgc_clone *clone, clone_item *item, pgc_entry *entry, pgcon
         const clone_table *table = clone_tables_find(clone, clone_entry_relation(entry));
         item->bytes = table ? table->bytes : 0;
     }
-    item->alone = item->kind == CLONE_LARGE_OBJECTS || described(entry, "MATERIALIZED VIEW DATA") || (item->kind != CLONE_JOIN && item->bytes >= CLONE_LARGE_BYTES);
+    item->alone = item->kind == CLONE_LARGE_OBJECTS || pgc_entry_is(entry, "MATERIALIZED VIEW DATA") || (item->kind != CLONE_JOIN && item->bytes >= CLONE_LARGE_BYTES);
     item->key = clone_entry_key(clone, entry, suffix);
     return item->key ? 0 : pgc_error_out_of_memory(err);
 }

@@ -369,10 +369,7 @@ static void do_again(again *again, clone_item *item)
 static bool is_of_rows(const clone_item *item)
 {
     static const char *const descriptions[] = {"SEQUENCE SET", "ANALYZE", "MATERIALIZED VIEW DATA", NULL};
-    for (const char *const *d = descriptions; *d; d++)
-        if (strcmp(item->entry->description, *d) == 0)
-            return true;
-    return item->kind != CLONE_DEFINITION;
+    return pgc_entry_is_one_of(item->entry, descriptions) || item->kind != CLONE_DEFINITION;
 }
 
 /* Rows of a range are there, but the rest of the table is not, and comes from another snapshot or is cut otherwise: rows may have moved from one range to another. */

@@ -30,11 +30,6 @@ typedef struct trial {
     bool given_up;
 } trial;
 
-static bool described(const pgc_entry *entry, const char *description)
-{
-    return strcmp(entry->description, description) == 0;
-}
-
 /* What comes of rows is not tried without them, nor what would wait for other servers. */
 static bool is_tried(const pgc_entry *entry)
 {
@@ -43,7 +38,7 @@ static bool is_tried(const pgc_entry *entry)
                                                "BLOB METADATA", "SEQUENCE SET",  "MATERIALIZED VIEW DATA",
                                                "SUBSCRIPTION",  "EVENT TRIGGER", NULL};
     for (const char *const *d = descriptions; *d; d++)
-        if (described(entry, *d))
+        if (pgc_entry_is(entry, *d))
             return false;
     return !entry->has_data && !clone_is_left_out(entry) && strncmp(entry->tag, "LARGE OBJECT", 12) != 0;
 }
@@ -176,7 +171,7 @@ static int try_all(trial *trial, pgconvoy_error *err)
                     trial->refused[entry->id] = 1;
                 else
                     piece[count++] = entry;
-            } else if (described(entry, "SUBSCRIPTION") || described(entry, "EVENT TRIGGER")) {
+            } else if (pgc_entry_is(entry, "SUBSCRIPTION") || pgc_entry_is(entry, "EVENT TRIGGER")) {
                 trial->refused[entry->id] = 1; /* nor comments on them */
             }
             if (count == PIECE || (i == entries->count - 1 && count > 0)) {

@@ -283,10 +283,7 @@ static int define(pgc_clone *clone, clone_session *main, int first, int end, pgc
 static bool is_of_relations(const clone_item *item)
 {
     static const char *const descriptions[] = {"TABLE", "SEQUENCE", "SEQUENCE OWNED BY", "DEFAULT", "COMMENT", NULL};
-    for (const char *const *d = descriptions; *d; d++)
-        if (strcmp(item->entry->description, *d) == 0)
-            return true;
-    return false;
+    return pgc_entry_is_one_of(item->entry, descriptions);
 }
 
 /* In their order by the main session, but for long runs of tables. */

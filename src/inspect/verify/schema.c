@@ -67,11 +67,10 @@ static int fill_options(pgc_verify *verify, int which, side *side, pgconvoy_erro
 static bool is_ours(const pgc_entry *entry)
 {
     static const char *const kinds[] = {"PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA",
-                                        "EVENT TRIGGER"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(entry->description, kinds[i]) == 0 && strncmp(entry->tag, "pgconvoy_", 9) == 0)
-            return true;
-    return strcmp(entry->description, "SCHEMA") == 0 && strcmp(entry->tag, "pgconvoy") == 0;
+                                        "EVENT TRIGGER", NULL};
+    if (pgc_entry_is_one_of(entry, kinds) && strncmp(entry->tag, "pgconvoy_", 9) == 0)
+        return true;
+    return pgc_entry_is(entry, "SCHEMA") && strcmp(entry->tag, "pgconvoy") == 0;
 }
 
 static int by_name(const void *a, const void *b)
@@ -154,11 +153,9 @@ static bool has_owner(const pgc_entry *entry)
                                         "FOREIGN DATA WRAPPER",
                                         "SERVER",
                                         "EVENT TRIGGER",
-                                        "PUBLICATION"};
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (strcmp(entry->description, kinds[i]) == 0)
-            return true;
-    return false;
+                                        "PUBLICATION",
+                                        NULL};
+    return pgc_entry_is_one_of(entry, kinds);
 }
 
 static bool same_text(const char *a, const char *b)

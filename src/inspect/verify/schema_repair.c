@@ -4,19 +4,6 @@
 
 #include <stdlib.h>
 
-static bool is_kind(const pgc_entry *entry, const char *kind)
-{
-    return strcmp(entry->description, kind) == 0;
-}
-
-static bool is_one_of(const pgc_entry *entry, const char *const *kinds)
-{
-    for (; *kinds; kinds++)
-        if (is_kind(entry, *kinds))
-            return true;
-    return false;
-}
-
 /* Rows come before what is built on them and what is said of it. */
 static FILE *piece_of(pgc_verify *verify, const pgc_entry *entry)
 {
@@ -91,7 +78,7 @@ void verify_mend_missing(pgc_verify *verify, const pgc_entry *entry, bool has_ow
     pgc_buffer_format(&out, "%s\n", entry->create);
     if (has_owner && entry->owner[0] && !verify->options->dump.no_owner)
         owner_to(&out, entry, entry->owner);
-    if (is_kind(entry, "TABLE"))
+    if (pgc_entry_is(entry, "TABLE"))
         pgc_buffer_format(&out, "-- its rows are for the next run of verify, or for pgconvoy copy\n");
     say(verify, piece_of(verify, entry), &out);
     pgc_buffer_free(&out);
@@ -101,9 +88,9 @@ void verify_mend_extra(pgc_verify *verify, const pgc_entry *entry)
 {
     pgc_buffer out;
     pgc_buffer_init(&out, VERIFY_SQL_LIMIT);
-    if (is_kind(entry, "ACL"))
+    if (pgc_entry_is(entry, "ACL"))
         invert_acl(&out, entry->create);
-    else if (is_kind(entry, "COMMENT"))
+    else if (pgc_entry_is(entry, "COMMENT"))
         unsay_comment(&out, entry->create);
     else if (entry->drop && entry->drop[0])
         pgc_buffer_format(&out, "%s", entry->drop);
@@ -117,7 +104,7 @@ void verify_mend_extra(pgc_verify *verify, const pgc_entry *entry)
 static bool replace(pgc_buffer *out, const pgc_entry *source)
 {
     static const char *const kinds[] = {"FUNCTION", "PROCEDURE", "VIEW", NULL};
-    if (!is_one_of(source, kinds) || strncmp(source->create, "CREATE ", 7) != 0)
+    if (!pgc_entry_is_one_of(source, kinds) || strncmp(source->create, "CREATE ", 7) != 0)
         return false;
     pgc_buffer_format(out, "CREATE OR REPLACE %s", source->create + 7);
     return true;
@@ -130,14 +117,14 @@ static void define_again(pgc_verify *verify, pgc_buffer *out, const pgc_entry *s
     static const char *const made_again[] = {
         "INDEX",      "CONSTRAINT",    "FK CONSTRAINT", "CHECK CONSTRAINT",  "TRIGGER", "RULE", "POLICY",
         "STATISTICS", "EVENT TRIGGER", "CAST",          "PUBLICATION TABLE", NULL};
-    if (is_kind(source, "TABLE")) {
+    if (pgc_entry_is(source, "TABLE")) {
         verify_table_mend(verify, source, target);
-    } else if (is_kind(source, "ACL")) {
+    } else if (pgc_entry_is(source, "ACL")) {
         invert_acl(out, target->create);
         pgc_buffer_text(out, source->create);
-    } else if (is_one_of(source, saying)) {
+    } else if (pgc_entry_is_one_of(source, saying)) {
         pgc_buffer_text(out, source->create);
-    } else if (is_one_of(source, made_again) && target->drop) {
+    } else if (pgc_entry_is_one_of(source, made_again) && target->drop) {
         pgc_buffer_format(out, "%s%s", target->drop, source->create);
     } else if (!replace(out, source)) {
         pgc_buffer_format(out, "-- by hand: %s %s.%s is defined otherwise\n", source->description,
