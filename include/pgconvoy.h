@@ -148,6 +148,10 @@ struct pgconvoy_column {
     bool in_key;            /* part of pgconvoy_table.key */
     int primary_key;        /* 1, 2, … place in the source's primary key, 0 outside it */
     bool generated;         /* a stored generated column that the publication sends (18 and later) */
+    int number;             /* pg_attribute.attnum: stays the same when a column is renamed, and none is given twice; 0 not known */
+    /* What rows have here that were there before the column was, as text (pg_attribute.attmissingval): the value that
+     * an ADD COLUMN with a default gave them. NULL: they have NULL, or it is not known. */
+    const char *missing;
 };
 
 /*
@@ -214,7 +218,8 @@ typedef enum pgconvoy_operation {
     PGCONVOY_TRUNCATE,
     PGCONVOY_MESSAGE, /* pg_logical_emit_message */
     PGCONVOY_SCHEMA,  /* table is the new version; the rows that follow have its columns */
-    PGCONVOY_COMMIT
+    PGCONVOY_COMMIT,
+    PGCONVOY_DDL /* a command that changed the source's schema: ddl. Given to apply_ddl, and as an event to a sink that keeps those */
 } pgconvoy_operation;
 
 /* The transaction that a change belongs to. */
@@ -225,6 +230,32 @@ typedef struct pgconvoy_transaction {
     int64_t commit_time;      /* microseconds since 1970-01-01 00:00 UTC */
     const char *origin;       /* replication origin, or NULL */
 } pgconvoy_transaction;
+
+/* What a command of DDL made, changed or dropped. */
+typedef struct pgconvoy_ddl_object {
+    const char *type;       /* "table", "index", "view", "table column" … as pg_event_trigger_ddl_commands() calls it */
+    const char *schema;     /* NULL: it is in none */
+    const char *name;       /* of a relation or type; NULL for others */
+    const char *identity;   /* its name, qualified and quoted */
+    const char *definition; /* SQL that makes it, where the command's text is not known and there is such; else NULL */
+    uint32_t oid;
+    uint32_t table_oid;     /* of the table that it is, or is part of; else 0 */
+    bool dropped;
+} pgconvoy_ddl_object;
+
+/* A command that changed the source's schema, as an event trigger there saw it, in its place among the changes. */
+typedef struct pgconvoy_ddl {
+    const char *tag;        /* "ALTER TABLE" */
+    const char *command;    /* its text, without a semicolon; NULL where the server does not tell (functions in SQL or C) */
+    const char *search_path; /* of that moment, as SET takes it */
+    const char *const *settings; /* others that its meaning hangs on: name, value, name, value …, NULL */
+    const pgconvoy_ddl_object *objects;
+    size_t object_count;
+    /* Tables whose rows the command gave values that only the source knows (a volatile default): they are copied anew. */
+    const uint32_t *recopied;
+    size_t recopied_count;
+    bool copied;            /* a table of it was copied after the command, and has it already */
+} pgconvoy_ddl;
 
 typedef struct pgconvoy_change {
     uint8_t operation;   /* pgconvoy_operation */
@@ -239,6 +270,7 @@ typedef struct pgconvoy_change {
     const char *prefix;          /* MESSAGE */
     const char *content;         /* MESSAGE; not NUL-terminated */
     size_t content_length;
+    const pgconvoy_ddl *ddl;     /* DDL */
 } pgconvoy_change;
 
 #define PGCONVOY_TRUNCATE_CASCADE          1
@@ -322,6 +354,7 @@ typedef struct pgconvoy_sink_config {
     void *user_data;           /* from pgconvoy_pipeline_new_with_sink, else NULL */
     const char *on_conflict;   /* "source", "target" or "error"; NULL: source. Only with PGCONVOY_SINK_CONFLICTS */
     const char *conflict_table; /* [SCHEMA.]TABLE that keeps conflicts, or NULL. Only with PGCONVOY_SINK_CONFLICTS */
+    bool ddl_skip;             /* --ddl=skip: commands that cannot be carried over are left out and listed */
 } pgconvoy_sink_config;
 
 #define PGCONVOY_SINK_VERSION 1
@@ -334,6 +367,7 @@ typedef struct pgconvoy_sink_config {
 #define PGCONVOY_SINK_ALL_TABLES_IN_ONE_STREAM 16u /* has no tables of its own: nothing can be in the way */
 #define PGCONVOY_SINK_SEQUENCES       32u /* has write_sequences */
 #define PGCONVOY_SINK_CONFLICTS       64u /* knows of rows that are not what they should be: on_conflict, conflict_table */
+#define PGCONVOY_SINK_DDL            128u /* has apply_ddl */
 
 /*
  * A sink: one struct of functions. Call order:
@@ -348,7 +382,7 @@ typedef struct pgconvoy_sink_config {
  *     finish_table                         when all of its ranges are committed
  *     for the stream, in one writer:
  *        open_writer
- *           begin, (write_changes | change_schema) *, commit     again and again
+ *           begin, (write_changes | apply_ddl | change_schema) *, commit     again and again
  *        close_writer
  *   close
  *
@@ -449,6 +483,11 @@ typedef struct pgconvoy_sink {
      * pipeline's name as an SQL literal. NULL: removed with the pipeline's local state.
      */
     const char *drop_by_hand;
+    /*
+     * With PGCONVOY_SINK_DDL: a command changed the source's schema. Called between write_changes, before the change_schema of the tables that it
+     * changed (which follows in any case, and must find nothing to do where this has done it). A sink may look at no more than dropped tables.
+     */
+    int (*apply_ddl)(void *writer, const pgconvoy_ddl *ddl, pgconvoy_error *err);
 } pgconvoy_sink;
 
 /* Defaults for sinks that have nothing to do there. Each is documented by its name. */
