@@ -43,6 +43,24 @@ static void on_signal(void *arg)
     atomic_store(&((subscribe *)arg)->stop, true);
 }
 
+/* Each of these is another thing to do. */
+static int refuse_together(const cli_arguments *arguments, pgconvoy_error *err)
+{
+    static const char *const deeds[] = {"refresh", "drop", "to-sync", "from-sync"};
+    const char *given = NULL;
+    for (size_t i = 0; i < sizeof deeds / sizeof deeds[0]; i++) {
+        if (!cli_setting_value(arguments, deeds[i]))
+            continue;
+        if (given) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--%s and --%s cannot be had together", given, deeds[i]);
+            pgconvoy_error_hint(err, "one after the other");
+            return -1;
+        }
+        given = deeds[i];
+    }
+    return 0;
+}
+
 static int run(subscribe *subscribe, const cli_arguments *arguments, pgconvoy_error *err)
 {
     pgc_options *settings = &subscribe->settings;
@@ -55,6 +73,8 @@ static int run(subscribe *subscribe, const cli_arguments *arguments, pgconvoy_er
         pgconvoy_error_hint(err, "give --until caught-up");
         return -1;
     }
+    if (refuse_together(arguments, err))
+        return -1;
     pgc_subscribe_options options = {.source = arguments->operands[0],
                                      .target = arguments->operands[1],
                                      .name = subscribe->name,
@@ -67,6 +87,8 @@ static int run(subscribe *subscribe, const cli_arguments *arguments, pgconvoy_er
                                      .until_caught_up = settings->until == PGC_UNTIL_CAUGHT_UP,
                                      .refresh = cli_setting_value(arguments, "refresh") != NULL,
                                      .drop = cli_setting_value(arguments, "drop") != NULL,
+                                     .to_pipeline = cli_setting_value(arguments, "to-sync") != NULL,
+                                     .from_pipeline = cli_setting_value(arguments, "from-sync") != NULL,
                                      .dry_run = settings->dry_run,
                                      .stopped = is_stopped,
                                      .stopped_arg = subscribe,

@@ -1,7 +1,8 @@
 /* A subscription from its beginning: read what there is, then make it, add to it or drop it, and watch. */
 #include "native/subscribe_internal.h"
 
-#include <stdio.h>
+#include "source/postgres/names.h"
+
 #include <stdlib.h>
 
 static int open_ends(subscribe_state *state, pgconvoy_error *err)
@@ -25,15 +26,20 @@ static int run(subscribe_state *state, pgconvoy_error *err)
         return -1;
     if (options->drop)
         return subscribe_drop(state, err);
-    if (options->refresh ? subscribe_refresh(state, err) : !state->has_subscription && subscribe_make(state, err))
+    if (options->to_pipeline)
+        return subscribe_to_pipeline(state, err);
+    if (options->from_pipeline    ? subscribe_from_pipeline(state, err)
+        : options->refresh        ? subscribe_refresh(state, err)
+        : state->has_subscription ? 0
+                                  : subscribe_make(state, err))
         return -1;
-    return options->dry_run ? 0 : subscribe_watch(state, err);
+    return options->dry_run ? 0 : subscribe_watch(state, options->until_caught_up, err);
 }
 
 int pgc_subscribe_run(const pgc_subscribe_options *options, pgconvoy_error *err)
 {
     subscribe_state state = {.options = options};
-    snprintf(state.name, sizeof state.name, "pgconvoy_%.54s", options->name);
+    pgc_slot_name_derive(options->name, state.name);
     state.publication = options->publication ? options->publication : state.name;
     int failed = run(&state, err);
     native_address_free(state.address);

@@ -18,6 +18,7 @@ typedef struct pgc_subscribe_options {
     pgc_choice choice;
     pgconvoy_if_exists if_exists;
     bool until_caught_up, refresh, drop, dry_run;
+    bool to_pipeline, from_pipeline; /* the target of pipeline NAME and of the subscription is one and the same */
     bool (*stopped)(void *arg);
     void *stopped_arg;
     pgconvoy_log *log;

@@ -22,6 +22,8 @@ typedef struct subscribe_state {
 
 /* ---- subscribe_read.c: what there is at both ends */
 int subscribe_read(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+/* There is none: -1. */
+int subscribe_refuse_missing(const subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- subscribe_schema.c: the definitions of the tables that the target lacks, as SQL */
 int subscribe_schema_sql(subscribe_state *state, pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -30,8 +32,18 @@ int subscribe_schema_sql(subscribe_state *state, pgc_buffer *sql, pgconvoy_error
 int subscribe_make(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
 int subscribe_refresh(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
 int subscribe_drop(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The subscription alone, of tables that have their rows already; it does nothing until it is enabled. */
+int subscribe_make_disabled(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Runs a statement without a password at one end, or prints it in a dry run. */
+int subscribe_run_sql(subscribe_state *state, PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+/* "ALTER SUBSCRIPTION ", the name, " DISABLE" */
+int subscribe_alter(subscribe_state *state, const char *verb, const char *tail, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- subscribe_handover.c: to a pipeline and back, without a new copy */
+int subscribe_to_pipeline(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+int subscribe_from_pipeline(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- subscribe_watch.c: until it is stopped, or caught up; then the sequences are carried over */
-int subscribe_watch(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+int subscribe_watch(subscribe_state *state, bool until_caught_up, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

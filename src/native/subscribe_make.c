@@ -39,6 +39,11 @@ static int run(subscribe_state *state, PGconn *conn, const char *sql, const char
     return well ? 0 : -1;
 }
 
+int subscribe_run_sql(subscribe_state *state, PGconn *conn, const char *sql, pgconvoy_error *err)
+{
+    return run(state, conn, sql, NULL, "", err);
+}
+
 static int run_text(subscribe_state *state, PGconn *conn, pgc_buffer *sql, pgconvoy_error *err)
 {
     int failed = pgc_buffer_check(sql, err) || run(state, conn, sql->data, NULL, "", err);
@@ -170,7 +175,7 @@ static int set_given(parameters *parameters, const char *with, pgconvoy_error *e
  * Large transactions come while they run (14), and are applied beside each other (16). A slot that fails over is
  * followed to a standby (17).
  */
-static int choose_parameters(const subscribe_state *state, parameters *parameters, pgconvoy_error *err)
+static int choose_parameters(const subscribe_state *state, bool disabled, parameters *parameters, pgconvoy_error *err)
 {
     int target = state->target_version;
     if (target >= 140000 && state->all_built_in)
@@ -179,7 +184,13 @@ static int choose_parameters(const subscribe_state *state, parameters *parameter
         set(parameters, "streaming", target >= 160000 ? "parallel" : "on");
     if (both_17(state))
         set(parameters, "failover", "true");
-    return state->options->with ? set_given(parameters, state->options->with, err) : 0;
+    if (state->options->with && set_given(parameters, state->options->with, err))
+        return -1;
+    if (disabled) {
+        set(parameters, "copy_data", "false");
+        set(parameters, "enabled", "false");
+    }
+    return 0;
 }
 
 static void write_subscription(const subscribe_state *state, const parameters *parameters, bool masked, pgc_buffer *sql)
@@ -199,10 +210,10 @@ static void write_subscription(const subscribe_state *state, const parameters *p
     pgc_buffer_byte(sql, ')');
 }
 
-static int make_subscription(subscribe_state *state, pgconvoy_error *err)
+static int make_subscription(subscribe_state *state, bool disabled, pgconvoy_error *err)
 {
     parameters parameters = {.count = 0};
-    if (choose_parameters(state, &parameters, err))
+    if (choose_parameters(state, disabled, &parameters, err))
         return -1;
     pgc_buffer sql, masked;
     pgc_buffer_init(&sql, 1 << 20);
@@ -269,9 +280,20 @@ static int keep_out_of_log(subscribe_state *state, pgconvoy_error *err)
 static int make_at_target(subscribe_state *state, pgconvoy_error *err)
 {
     if (run(state, state->target, "BEGIN", NULL, "", err) || clear_present(state, err) ||
-        make_definitions(state, err) || keep_out_of_log(state, err) || make_subscription(state, err))
+        make_definitions(state, err) || keep_out_of_log(state, err) || make_subscription(state, false, err))
         return -1;
     return run(state, state->target, "COMMIT", NULL, "", err);
+}
+
+int subscribe_make_disabled(subscribe_state *state, pgconvoy_error *err)
+{
+    if (run(state, state->target, "BEGIN", NULL, "", err) == 0 && keep_out_of_log(state, err) == 0 &&
+        make_subscription(state, true, err) == 0 && run(state, state->target, "COMMIT", NULL, "", err) == 0)
+        return 0;
+    pgconvoy_error unused;
+    if (PQtransactionStatus(state->target) != PQTRANS_IDLE && pgc_execute(state->target, "ROLLBACK", &unused))
+        PQreset(state->target);
+    return -1;
 }
 
 /* After a failure: what this run has made at the source goes. */
@@ -336,7 +358,7 @@ int subscribe_refresh(subscribe_state *state, pgconvoy_error *err)
 
 /* ------------------------------------------------------------------ dropping */
 
-static int alter(subscribe_state *state, const char *verb, const char *tail, pgconvoy_error *err)
+int subscribe_alter(subscribe_state *state, const char *verb, const char *tail, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 4096);
@@ -353,9 +375,9 @@ static int drop_at_target(subscribe_state *state, pgconvoy_error *err)
 {
     if (!state->has_subscription)
         return 0;
-    return alter(state, "ALTER SUBSCRIPTION ", " DISABLE", err) ||
-                   alter(state, "ALTER SUBSCRIPTION ", " SET (slot_name = NONE)", err) ||
-                   alter(state, "DROP SUBSCRIPTION ", "", err)
+    return subscribe_alter(state, "ALTER SUBSCRIPTION ", " DISABLE", err) ||
+                   subscribe_alter(state, "ALTER SUBSCRIPTION ", " SET (slot_name = NONE)", err) ||
+                   subscribe_alter(state, "DROP SUBSCRIPTION ", "", err)
                ? -1
                : 0;
 }

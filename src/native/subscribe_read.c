@@ -104,7 +104,8 @@ static int read_present(subscribe_state *state, pgconvoy_error *err)
 static int refuse_present(const subscribe_state *state, pgconvoy_error *err)
 {
     for (int i = 0; i < PQntuples(state->tables); i++)
-        if (state->is_there[i] && state->options->if_exists == PGCONVOY_IF_EXISTS_ERROR && !state->has_subscription) {
+        if (state->is_there[i] && state->options->if_exists == PGCONVOY_IF_EXISTS_ERROR && !state->has_subscription &&
+            !state->options->from_pipeline) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "table %s.%s is in the target already",
                                PQgetvalue(state->tables, i, 0), PQgetvalue(state->tables, i, 1));
             pgconvoy_error_hint(err, "say what to do with it: --if-exists append, truncate or drop");
@@ -129,7 +130,7 @@ static int refuse_wal_level(subscribe_state *state, pgconvoy_error *err)
     return logical ? 0 : -1;
 }
 
-static int refuse_missing(const subscribe_state *state, pgconvoy_error *err)
+int subscribe_refuse_missing(const subscribe_state *state, pgconvoy_error *err)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "there is no subscription %s on the target", state->name);
     pgconvoy_error_hint(err, "make it first, without --refresh");
@@ -140,10 +141,10 @@ int subscribe_read(subscribe_state *state, pgconvoy_error *err)
 {
     if (read_subscription(state, err))
         return -1;
-    if (state->options->drop)
+    if (state->options->drop || (state->options->to_pipeline && !state->has_subscription))
         return 0;
     if (state->options->refresh && !state->has_subscription)
-        return refuse_missing(state, err);
+        return subscribe_refuse_missing(state, err);
     if (read_publication(state, err) || refuse_wal_level(state, err) || read_tables(state, err) ||
         read_present(state, err) || refuse_present(state, err))
         return -1;

@@ -228,7 +228,7 @@ static int look(watch *watch, pgconvoy_error *err)
     return look_at_tables(watch, err) || look_at_failures(watch, err) || look_at_lag(watch, err) ? -1 : 0;
 }
 
-static int go_on(watch *watch, pgconvoy_error *err)
+static int go_on(watch *watch, bool until_caught_up, pgconvoy_error *err)
 {
     const pgc_subscribe_options *options = watch->state->options;
     bool told = false;
@@ -239,19 +239,20 @@ static int go_on(watch *watch, pgconvoy_error *err)
             if (!told && carry_sequences(watch, err))
                 return -1;
             told = true;
-            if (options->until_caught_up)
+            if (until_caught_up)
                 break;
         }
         report(watch, false);
         pgc_clock_sleep_ms(PAUSE_MS);
     }
     report(watch, true);
-    pgc_log_info(options->log, "%s; the servers go on replicating by themselves",
-                 is_caught_up(watch) ? "all tables are caught up" : "stopped watching");
+    if (!options->to_pipeline)
+        pgc_log_info(options->log, "%s; the servers go on replicating by themselves",
+                     is_caught_up(watch) ? "all tables are caught up" : "stopped watching");
     return 0;
 }
 
-int subscribe_watch(subscribe_state *state, pgconvoy_error *err)
+int subscribe_watch(subscribe_state *state, bool until_caught_up, pgconvoy_error *err)
 {
     int count = PQntuples(state->tables);
     watch watch = {.state = state, .begun_us = pgc_clock_monotonic_us(), .first_failures = -1};
@@ -266,7 +267,7 @@ int subscribe_watch(subscribe_state *state, pgconvoy_error *err)
                                                     .estimated_bytes = number(state->tables, i, 3)};
     watch.progress.tables = watch.tables;
     watch.progress.table_count = (size_t)count;
-    int failed = go_on(&watch, err);
+    int failed = go_on(&watch, until_caught_up, err);
     free(watch.tables);
     return failed;
 }

@@ -6,7 +6,7 @@
 
 #include "postgres/connection.h"
 #include "postgres/quote.h"
-#include "source/postgres/slot_health.h"
+#include "source/postgres/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,6 +2,7 @@
 #include "pipeline/look.h"
 
 #include "postgres/connection.h"
+#include "source/postgres/names.h"
 #include "source/postgres/slot_health.h"
 
 #include <stdio.h>

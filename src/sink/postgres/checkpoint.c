@@ -7,6 +7,7 @@
  * cannot both apply the same changes.
  */
 #include "sink/postgres/sink_internal.h"
+#include "sink/postgres/state_sql.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -108,28 +109,28 @@ static int read_tables(pgc_pgsink *sink, PGconn *conn, pgconvoy_checkpoint *chec
     return status;
 }
 
-int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
+int pgc_pgsink_checkpoint_read_in(pgc_pgsink *sink, PGconn *conn, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
 {
     memset(checkpoint, 0, sizeof *checkpoint);
+    bool exists;
+    /* the lock is waited for in a statement of its own, so that the next ones see what its holder committed */
+    if (take_lock(sink, conn, err) != 0 || state_exists(sink, conn, &exists, err) != 0)
+        return -1;
+    if (!exists)
+        return 0;
+    atomic_store(&sink->state_exists, true);
+    return read_position(sink, conn, checkpoint, err) != 0 ? -1 : read_tables(sink, conn, checkpoint, err);
+}
+
+int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
+{
     pgc_arena_reset(sink->checkpoint_arena);
     PGconn *conn = pgc_pgsink_borrow(sink, err);
     if (!conn)
         return -1;
-    bool exists;
-    int status = state_exists(sink, conn, &exists, err);
-    /* the lock is waited for in a statement of its own, so that the next ones see what its holder committed */
+    int status = pgc_pgsink_begin(conn, err);
     if (status == 0)
-        status = pgc_pgsink_begin(conn, err);
-    if (status == 0)
-        status = take_lock(sink, conn, err);
-    if (status == 0 && !exists)
-        status = state_exists(sink, conn, &exists, err);
-    if (status == 0 && exists) {
-        atomic_store(&sink->state_exists, true);
-        status = read_position(sink, conn, checkpoint, err);
-        if (status == 0)
-            status = read_tables(sink, conn, checkpoint, err);
-    }
+        status = pgc_pgsink_checkpoint_read_in(sink, conn, checkpoint, err);
     if (status == 0) {
         atomic_store(&sink->lsn, checkpoint->lsn);
         atomic_store(&sink->lsn_known, true);
@@ -138,25 +139,26 @@ int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint
     return status;
 }
 
+static const char create_sql[] =
+    /* IF NOT EXISTS alone does not hold two sessions apart */
+    "SELECT pg_advisory_xact_lock(hashtextextended('pgconvoy schema', 0));"
+    "CREATE TABLE IF NOT EXISTS pgconvoy.pipeline ("
+    " name text PRIMARY KEY, source_id text NOT NULL, lsn pg_lsn NOT NULL,"
+    " updated_at timestamptz NOT NULL DEFAULT now());"
+    "CREATE TABLE IF NOT EXISTS pgconvoy.table_state ("
+    " pipeline text NOT NULL, schema_name text NOT NULL, table_name text NOT NULL, state text NOT NULL,"
+    " copy_lsn pg_lsn NOT NULL, content text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(),"
+    " PRIMARY KEY (pipeline, schema_name, table_name))";
+
 int pgc_pgsink_checkpoint_create(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
 {
-    static const char sql[] =
-        /* IF NOT EXISTS alone does not hold two sessions apart */
-        "SELECT pg_advisory_xact_lock(hashtextextended('pgconvoy schema', 0));"
-        "CREATE TABLE IF NOT EXISTS pgconvoy.pipeline ("
-        " name text PRIMARY KEY, source_id text NOT NULL, lsn pg_lsn NOT NULL,"
-        " updated_at timestamptz NOT NULL DEFAULT now());"
-        "CREATE TABLE IF NOT EXISTS pgconvoy.table_state ("
-        " pipeline text NOT NULL, schema_name text NOT NULL, table_name text NOT NULL, state text NOT NULL,"
-        " copy_lsn pg_lsn NOT NULL, content text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(),"
-        " PRIMARY KEY (pipeline, schema_name, table_name))";
     static const char insert[] =
         "INSERT INTO pgconvoy.pipeline (name, source_id, lsn) VALUES ($1, $2, '0/0') ON CONFLICT DO NOTHING";
     bool exists;
     if (state_exists(sink, conn, &exists, err) != 0)
         return -1;
     if (!exists && (pgc_pgsink_create_schema(conn, "pgconvoy", err) != 0 ||
-                    pgc_pgsink_execute(conn, sql, "creating the checkpoint tables on the target", err) != 0))
+                    pgc_pgsink_execute(conn, create_sql, "creating the checkpoint tables on the target", err) != 0))
         return -1;
     const char *values[] = {sink->config->pipeline_name, sink->config->source_id ? sink->config->source_id : ""};
     PGresult *result = pgc_pgsink_query(conn, insert, 2, values, "creating the checkpoint on the target", err);
@@ -311,6 +313,17 @@ static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error
     return 0;
 }
 
+int pgc_pgsink_checkpoint_remove_in(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err)
+{
+    if (drop_rows(sink, conn, empty, err) != 0)
+        return -1;
+    return *empty ? pgc_pgsink_execute(conn,
+                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count;"
+                                       "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline",
+                                       "removing the checkpoint on the target", err)
+                  : 0;
+}
+
 int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err)
 {
     static const char doing[] = "removing the checkpoint on the target";
@@ -322,10 +335,7 @@ int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err)
     if (status == 0 && exists) {
         status = pgc_pgsink_begin(conn, err);
         if (status == 0)
-            status = drop_rows(sink, conn, &empty, err);
-        if (status == 0 && empty)
-            status = pgc_pgsink_execute(conn, "DROP TABLE IF EXISTS pgconvoy.conflict_count;"
-                                        "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline", doing, err);
+            status = pgc_pgsink_checkpoint_remove_in(sink, conn, &empty, err);
         if (status == 0)
             status = pgc_pgsink_execute(conn, "COMMIT", doing, err);
         if (status == 0 && empty) {
@@ -338,4 +348,29 @@ int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err)
         pgc_pgsink_origin_drop(sink, conn);
     pgc_pgsink_give_back(sink, conn);
     return status;
+}
+
+/* ---- as commands */
+
+void pgc_pgsink_append_pipeline(pgc_buffer *sql, const char *pipeline, const char *source_id)
+{
+    pgc_buffer_format(sql, "%s;INSERT INTO pgconvoy.pipeline (name, source_id, lsn) VALUES (", create_sql);
+    pgc_quote_literal(sql, pipeline);
+    pgc_buffer_text(sql, ", ");
+    pgc_quote_literal(sql, source_id ? source_id : "");
+    pgc_buffer_text(sql, ", '0/0') ON CONFLICT DO NOTHING;");
+}
+
+void pgc_pgsink_append_table_state(pgc_buffer *sql, const char *pipeline, const char *schema, const char *name,
+                                   pgconvoy_table_state state, const char *copy_lsn)
+{
+    const char *const words[] = {pipeline, schema, name, state_names[state]};
+    pgc_buffer_text(sql, "INSERT INTO pgconvoy.table_state AS t (pipeline, schema_name, table_name, state, copy_lsn, content) VALUES (");
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        pgc_quote_literal(sql, words[i]);
+        pgc_buffer_text(sql, ", ");
+    }
+    pgc_buffer_format(sql, "%s, '%s') ON CONFLICT (pipeline, schema_name, table_name) DO UPDATE SET state = excluded.state, "
+                      "copy_lsn = excluded.copy_lsn, content = excluded.content, updated_at = now();",
+                      copy_lsn, content_names[PGSINK_CONTENT_EMPTIED]);
 }

@@ -4,6 +4,7 @@
  *   sink.c        the descriptor; opening and closing, begin, commit, abort
  *   session.c     connections set up for writing, a pool of them for what happens beside the writers
  *   checkpoint.c  pgconvoy.pipeline and pgconvoy.table_state on the target
+ *   adopt.c       … given to a pipeline, or taken from it, by others
  *   types.c       which types exist on the target, and making those that do not
  *   columns.c     the columns of a target table, and whether the source's fit into them
  *   schema.c      check, prepare and finish a table
@@ -141,6 +142,9 @@ typedef enum pgc_pgsink_content {
 } pgc_pgsink_content;
 
 int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same in the open transaction of conn, which holds the pipeline's lock from then on. */
+int pgc_pgsink_checkpoint_read_in(pgc_pgsink *sink, PGconn *conn, pgconvoy_checkpoint *checkpoint,
+                                  pgconvoy_error *err) PGC_MUST_CHECK;
 /* Makes schema and tables of the checkpoint, in the open transaction of conn. */
 int pgc_pgsink_checkpoint_create(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Stores states (content UNKNOWN: as it was) in the open transaction of conn. */
@@ -156,6 +160,8 @@ int pgc_pgsink_checkpoint_content(pgc_pgsink *sink, PGconn *conn, const char *sc
 int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table,
                                  const pgconvoy_table *new_table, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Removes what is the pipeline's in the open transaction of conn; *empty: and the tables, as no other has any. */
+int pgc_pgsink_checkpoint_remove_in(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err) PGC_MUST_CHECK;
 /* SQL expression of the advisory lock that transactions of this pipeline's stream hold. */
 void pgc_pgsink_checkpoint_lock_sql(const pgc_pgsink *sink, pgc_buffer *out);
 

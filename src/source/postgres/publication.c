@@ -4,13 +4,9 @@
  * that were never copied. It carries a comment by which drop knows it again.
  */
 #include "source/postgres/publication.h"
+#include "source/postgres/names.h"
 
 #include <stdio.h>
-
-static void mark_text(const pgc_postgres_source *source, char *text, size_t size)
-{
-    snprintf(text, size, "made by pgconvoy for pipeline %s", source->config.pipeline_name);
-}
 
 int pgc_publication_read(pgc_postgres_source *source, pgconvoy_error *err)
 {
@@ -30,7 +26,7 @@ int pgc_publication_read(pgc_postgres_source *source, pgconvoy_error *err)
     *publication = (pgc_publication){0};
     if (PQntuples(result) == 1) {
         char mark[256];
-        mark_text(source, mark, sizeof mark);
+        pgc_publication_mark(source->config.pipeline_name, mark, sizeof mark);
         publication->exists = true;
         publication->all_tables = pgc_result_bool(result, 0, 0);
         publication->inserts = pgc_result_bool(result, 0, 1);
@@ -87,7 +83,7 @@ static int create_sql(const pgc_postgres_source *source, pgc_buffer *sql, pgconv
 static int create(const pgc_postgres_source *source, PGconn *conn, const char *sql, pgconvoy_error *err)
 {
     char mark[256];
-    mark_text(source, mark, sizeof mark);
+    pgc_publication_mark(source->config.pipeline_name, mark, sizeof mark);
     pgc_buffer comment;
     pgc_buffer_init(&comment, 4096);
     pgc_buffer_text(&comment, "COMMENT ON PUBLICATION ");

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define NAME_MAX_BYTES 63
-
 #define END_OF_WAL                                                                                                     \
     "CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn() "                               \
     "ELSE pg_catalog.pg_current_wal_flush_lsn() END"
@@ -54,24 +52,3 @@ int pgc_slot_health_read(PGconn *conn, const char *slot, pgc_source_health *heal
 
 /* Other characters than a slot may have become underscores, and a number made from the name keeps two such names apart.
  */
-void pgc_slot_name_derive(const char *pipeline, char *name)
-{
-    snprintf(name, NAME_MAX_BYTES + 1, "pgconvoy_%s", pipeline);
-    bool same = strlen(pipeline) + strlen("pgconvoy_") <= NAME_MAX_BYTES;
-    uint32_t hash = 2166136261u;
-    for (const char *c = pipeline; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 16777619u;
-    for (char *c = name; *c; c++) {
-        if (*c >= 'A' && *c <= 'Z')
-            *c = (char)(*c - 'A' + 'a');
-        else if ((*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || *c == '_')
-            continue;
-        else
-            *c = '_';
-        same = false;
-    }
-    if (!same) {
-        size_t keep = strlen(name) < NAME_MAX_BYTES - 9 ? strlen(name) : NAME_MAX_BYTES - 9;
-        snprintf(name + keep, (size_t)NAME_MAX_BYTES + 1 - keep, "_%08x", hash);
-    }
-}

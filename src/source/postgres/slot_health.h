@@ -8,9 +8,6 @@
 #include "postgres/connection.h"
 #include "source/source.h"
 
-/* pgconvoy_NAME, as a slot or publication of the pipeline is called when no other name is given; 64 bytes. */
-void pgc_slot_name_derive(const char *pipeline, char *name);
-
 int pgc_slot_health_read(PGconn *conn, const char *slot, pgc_source_health *health, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

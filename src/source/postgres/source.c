@@ -6,7 +6,7 @@
 #include "source/postgres/publication.h"
 #include "source/postgres/requirements.h"
 #include "source/postgres/slot.h"
-#include "source/postgres/slot_health.h"
+#include "source/postgres/names.h"
 #include "source/postgres/snapshot.h"
 #include "source/postgres/split.h"
 #include "source/postgres/stream_read.h"
@@ -191,6 +191,34 @@ static void end_snapshot(void *arg)
     pgc_snapshot_end(arg);
 }
 
+static const char *snapshot_name(void *arg)
+{
+    return ((const pgc_postgres_source *)arg)->snapshot_name;
+}
+
+static int is_whole(void *arg, const pgconvoy_table *table, bool *whole, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = arg;
+    const pgc_source_table *own = pgc_source_find_table(source, table->oid);
+    *whole = own && (!own->row_filter || source->publication.ours);
+    if (!*whole || !source->publication.exists || source->publication.ours)
+        return 0;
+    int sent = 0;
+    for (int i = 0; i < table->column_count; i++)
+        sent += !table->columns[i].generated;
+    PGconn *conn = pgc_source_conn(source, err);
+    PGresult *result =
+        conn ? pgc_query_oids(conn,
+                              "SELECT count(*) FROM pg_catalog.pg_attribute WHERE attrelid = ANY ($1::pg_catalog.oid[]) "
+                              "AND attnum > 0 AND NOT attisdropped AND attgenerated = ''",
+                              &table->oid, 1, err)
+             : NULL;
+    if (result)
+        *whole = pgc_result_int64(result, 0, 0) == sent;
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 static int split(void *arg, const pgconvoy_table *table, int64_t target_bytes, pgc_range **ranges, size_t *count,
                  pgconvoy_error *err)
 {
@@ -277,6 +305,8 @@ const pgc_source_ops pgc_source_postgres = {
     .create_position = create_position,
     .begin_snapshot = begin_snapshot,
     .end_snapshot = end_snapshot,
+    .snapshot_name = snapshot_name,
+    .is_whole = is_whole,
     .split = split,
     .open_reader = open_reader,
     .reader_begin = reader_begin,
