@@ -4,6 +4,7 @@ import resource
 import statistics
 import sys
 import tempfile
+import threading
 import time
 
 sys.dont_write_bytecode = True
@@ -46,6 +47,69 @@ class Table:
         print(f"  {what:<44}{seconds:>9.2f}{seconds / self.floor:>8.2f}{cpu:>8.2f}"
               f"{max(peaks) / 1048576 if peaks else 0:>9.0f}", flush=True)
         return seconds / self.floor
+
+
+class Processes:
+    """CPU seconds and private memory of a server's processes: of those that are there, and of those that have ended."""
+
+    def __init__(self, server):
+        with open(os.path.join(server.data, "postmaster.pid")) as file:
+            self.pid = int(file.readline())
+
+    def _children(self):
+        try:
+            with open(f"/proc/{self.pid}/task/{self.pid}/children") as file:
+                return [self.pid, *map(int, file.read().split())]
+        except OSError:
+            return []
+
+    def cpu(self):
+        ticks = 0
+        for pid in self._children():
+            try:
+                with open(f"/proc/{pid}/stat") as file:
+                    ticks += sum(map(int, file.read().rsplit(")", 1)[1].split()[11:15]))
+            except OSError:  # ended since; its parent has its time by now
+                pass
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def private_bytes(self):
+        total = 0
+        for pid in self._children():
+            try:
+                with open(f"/proc/{pid}/status") as file:
+                    total += sum(int(line.split()[1]) << 10 for line in file if line.startswith("RssAnon:"))
+            except OSError:
+                pass
+        return total
+
+
+class Watched:
+    """Measures function() with what it costs in both servers: CPU seconds of each, and how much private memory the target's processes gain."""
+
+    def __init__(self, function, source, target):
+        ends = {"source": Processes(source), "target": Processes(target)}
+        before = {name: processes.cpu() for name, processes in ends.items()}
+        least = peak = ends["target"].private_bytes()
+        over = threading.Event()
+
+        def look():
+            nonlocal peak
+            while not over.wait(0.1):
+                peak = max(peak, ends["target"].private_bytes())
+
+        thread = threading.Thread(target=look)
+        thread.start()
+        try:
+            measured = timed(function)
+        finally:
+            over.set()
+            thread.join()
+        self.seconds = measured.seconds
+        self.cpu = measured.cpu
+        self.source_cpu = ends["source"].cpu() - before["source"]
+        self.target_cpu = ends["target"].cpu() - before["target"]
+        self.peak_bytes = (measured.peak_bytes or 0) + peak - least
 
 
 def scratch():
