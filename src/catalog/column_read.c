@@ -97,6 +97,7 @@ static void fill(const pgc_catalog *catalog, pgc_relation *relation, pgc_column 
     *column = (pgc_column){
         .name = pgc_rows_text_or_empty(rows, row, at[NAME]),
         .type = type_name(catalog, rows, row, at),
+        .type_oid = pgc_rows_oid(rows, row, at[TYPE_OID]),
         .type_modifier = pgc_rows_int(rows, row, at[MODIFIER]),
         .number = pgc_rows_int(rows, row, at[NUMBER]),
         .statistics_target = pgc_rows_int(rows, row, at[STATISTICS]),

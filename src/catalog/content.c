@@ -47,6 +47,8 @@ int pgc_catalog_read(pgc_catalog *catalog, pgconvoy_error *err)
         return -1;
     second_session(catalog);
     int result = pgc_read(catalog, pgc_readers, true, err);
+    if (result == 0)
+        result = pgc_read(catalog, pgc_readers_last, true, err);
     end_second_session(catalog);
     if (result != 0 || pgc_columns_inherit(catalog, err) != 0 || pgc_indexes_inherit(catalog, err) != 0)
         return -1;

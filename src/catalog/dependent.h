@@ -25,7 +25,8 @@ struct pgc_index {
     pgc_object object;
     pgc_relation *relation;
     bool unique;
-    const char *definition; /* pg_get_indexdef(); NULL for one of plain columns by the defaults of btree, and for that of a constraint */
+    bool needs_definition;  /* cannot be written from its columns */
+    const char *definition; /* pg_get_indexdef(), read last; NULL for one of plain columns by the defaults of btree, and for that of a constraint */
     const char *tablespace;
     const char *options;
     const char *statistics_columns, *statistics_values;

@@ -1,8 +1,10 @@
 /* Indexes as they are read: with the constraint that an index may belong to, and, once all are there, the attachment of each partition's index to that of its parent. */
 #include "catalog/dependent_shared.h"
 
+#include <stdlib.h>
+
 typedef struct columns {
-    int oid, relation, name, file_node, options, unique, definition, keys, key_count, column_count, clustered, identity, nulls_not_distinct, tablespace, parent,
+    int oid, relation, name, file_node, options, unique, plain, classes, collations, flags, keys, key_count, column_count, clustered, identity, nulls_not_distinct, tablespace, parent,
         statistics_columns, statistics_targets;
     int constraint, type, constraint_name, deferrable, deferred, period, constraint_definition;
 } columns;
@@ -16,7 +18,10 @@ static columns find_columns(const pgc_rows *rows)
         .file_node = pgc_rows_column(rows, "relfilenode"),
         .options = pgc_rows_column(rows, "reloptions"),
         .unique = pgc_rows_column(rows, "indisunique"),
-        .definition = pgc_rows_column(rows, "definition"),
+        .plain = pgc_rows_column(rows, "plain"),
+        .classes = pgc_rows_column(rows, "indclass"),
+        .collations = pgc_rows_column(rows, "indcollation"),
+        .flags = pgc_rows_column(rows, "indoption"),
         .keys = pgc_rows_column(rows, "indkey"),
         .key_count = pgc_rows_column(rows, "indnkeyatts"),
         .column_count = pgc_rows_column(rows, "indnatts"),
@@ -56,6 +61,41 @@ static int take_constraint(pgc_catalog *catalog, const pgc_rows *rows, int row, 
     return 0;
 }
 
+/* The next number of "1 2 3"; 0 after the last. */
+static uint32_t next_number(const char **text)
+{
+    char *end = NULL;
+    unsigned long number = *text ? strtoul(*text, &end, 10) : 0;
+    if (end)
+        *text = end;
+    return (uint32_t)number;
+}
+
+/* Does a key have nothing said but its column: its type's default operator class (known here for the commonest types, by their fixed oids), its column's collation, ascending, nulls last? */
+static bool is_plain_key(const pgc_column *column, uint32_t operator_class, uint32_t collation, uint32_t flags)
+{
+    static const struct {
+        uint32_t type, operator_class, collation;
+    } defaults[] = {{20, 3124, 0},   {21, 1979, 0},   {23, 1978, 0},   {25, 3126, 100}, {26, 1981, 0},  {701, 3123, 0},
+                    {1043, 3126, 100}, {1082, 3122, 0}, {1114, 3128, 0}, {1184, 3127, 0}, {1700, 3125, 0}};
+    for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++)
+        if (defaults[i].type == column->type_oid)
+            return flags == 0 && operator_class == defaults[i].operator_class && collation == (column->collation ? column->collation : defaults[i].collation);
+    return false;
+}
+
+static bool has_plain_keys(const pgc_rows *rows, int row, const columns *c, const pgc_index *index)
+{
+    const pgc_relation *relation = index->relation;
+    const char *classes = pgc_rows_peek(rows, row, c->classes), *collations = pgc_rows_peek(rows, row, c->collations), *flags = pgc_rows_peek(rows, row, c->flags);
+    for (int i = 0; i < index->column_count; i++) {
+        uint32_t class = next_number(&classes), collation = next_number(&collations), flag = next_number(&flags), number = index->columns[i];
+        if (number < 1 || number > (uint32_t)relation->column_count || !is_plain_key(&relation->columns[number - 1], class, collation, flag))
+            return false;
+    }
+    return true;
+}
+
 static pgc_index *take_one(pgc_catalog *catalog, const pgc_rows *rows, int row, const columns *c, pgc_relation *relation, pgconvoy_error *err)
 {
     pgc_index *index = dependent_add(catalog, PGC_KIND_INDEX, sizeof *index, PGC_PG_CLASS, pgc_rows_oid(rows, row, c->oid),
@@ -65,7 +105,6 @@ static pgc_index *take_one(pgc_catalog *catalog, const pgc_rows *rows, int row, 
     index->object.wanted = relation->object.wanted;
     index->relation = relation;
     index->unique = pgc_rows_bool(rows, row, c->unique);
-    index->definition = pgc_rows_text(rows, row, c->definition);
     index->tablespace = pgc_rows_text_or_empty(rows, row, c->tablespace);
     index->options = pgc_rows_text_or_empty(rows, row, c->options);
     index->statistics_columns = pgc_rows_text(rows, row, c->statistics_columns);
@@ -77,6 +116,7 @@ static pgc_index *take_one(pgc_catalog *catalog, const pgc_rows *rows, int row, 
     index->replica_identity = pgc_rows_bool(rows, row, c->identity);
     index->nulls_not_distinct = pgc_rows_bool(rows, row, c->nulls_not_distinct);
     index->parent = pgc_rows_oid(rows, row, c->parent);
+    index->needs_definition = !pgc_rows_oid(rows, row, c->constraint) && !(pgc_rows_bool(rows, row, c->plain) && has_plain_keys(rows, row, c, index));
     if (pgc_rows_oid(rows, row, c->constraint) && take_constraint(catalog, rows, row, c, index, err) != 0)
         return NULL;
     return index;
@@ -103,6 +143,25 @@ int pgc_take_indexes(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error 
     return 0;
 }
 
+static pgc_index *find_index(const pgc_catalog *catalog, uint32_t oid)
+{
+    pgc_object *object = pgc_catalog_find(catalog, PGC_PG_CLASS, oid);
+    return object && object->kind == PGC_KIND_INDEX ? (pgc_index *)object : NULL;
+}
+
+int pgc_take_index_definitions(pgc_catalog *catalog, const pgc_rows *rows, pgconvoy_error *err)
+{
+    int oid = pgc_rows_column(rows, "oid"), definition = pgc_rows_column(rows, "definition");
+    for (int row = 0; row < rows->count; row++) {
+        pgc_index *index = find_index(catalog, pgc_rows_oid(rows, row, oid));
+        if (!index || !(index->definition = pgc_rows_text(rows, row, definition))) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "the index with OID %u has no definition", pgc_rows_oid(rows, row, oid));
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* ------------------------------------------------------------------ attachments */
 
 static int remember_attachment(pgc_catalog *catalog, pgc_index *parent, int id, pgconvoy_error *err)
@@ -119,12 +178,6 @@ static int remember_attachment(pgc_catalog *catalog, pgc_index *parent, int id, 
     }
     parent->attach_ids[parent->attach_count++] = id;
     return 0;
-}
-
-static pgc_index *find_index(const pgc_catalog *catalog, uint32_t oid)
-{
-    pgc_object *object = pgc_catalog_find(catalog, PGC_PG_CLASS, oid);
-    return object && object->kind == PGC_KIND_INDEX ? (pgc_index *)object : NULL;
 }
 
 /*

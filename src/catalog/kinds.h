@@ -44,7 +44,7 @@ PGC_TAKE(functions); PGC_TAKE(types); PGC_TAKE(type_details); PGC_TAKE(type_colu
 PGC_TAKE(operators); PGC_TAKE(access_methods); PGC_TAKE(operator_classes); PGC_TAKE(operator_class_items); PGC_TAKE(operator_families); PGC_TAKE(ts_parsers); PGC_TAKE(ts_templates); PGC_TAKE(ts_dictionaries);
 PGC_TAKE(ts_configurations); PGC_TAKE(ts_configuration_maps); PGC_TAKE(foreign_data_wrappers); PGC_TAKE(foreign_servers); PGC_TAKE(user_mappings); PGC_TAKE(default_acls); PGC_TAKE(collations); PGC_TAKE(conversions);
 PGC_TAKE(casts); PGC_TAKE(transforms); PGC_TAKE(event_triggers); PGC_TAKE(columns); PGC_TAKE(column_defaults); PGC_TAKE(checks); PGC_TAKE(sequences); PGC_TAKE(sequence_values); PGC_TAKE(relation_storage); PGC_TAKE(views); PGC_TAKE(column_acls); PGC_TAKE(partitioning); PGC_TAKE(foreign_tables);
-PGC_TAKE(indexes); PGC_TAKE(statistics); PGC_TAKE(relation_statistics); PGC_TAKE(foreign_keys); PGC_TAKE(triggers); PGC_TAKE(rules); PGC_TAKE(policies); PGC_TAKE(publications); PGC_TAKE(publication_schemas); PGC_TAKE(publication_tables);
+PGC_TAKE(indexes); PGC_TAKE(index_definitions); PGC_TAKE(statistics); PGC_TAKE(relation_statistics); PGC_TAKE(foreign_keys); PGC_TAKE(triggers); PGC_TAKE(rules); PGC_TAKE(policies); PGC_TAKE(publications); PGC_TAKE(publication_schemas); PGC_TAKE(publication_tables);
 PGC_TAKE(subscriptions); PGC_TAKE(subscription_count); PGC_TAKE(subscription_tables); PGC_TAKE(large_objects); PGC_TAKE(dependencies); PGC_TAKE(initial_acls); PGC_TAKE(comments); PGC_TAKE(security_labels); PGC_TAKE(database);
 
 /* ---- steps between reading and ordering, in this order (catalog.c calls them) */

@@ -1,6 +1,8 @@
 /* The rows of an answer, and the text of a query: what it is for this server, with the oids of the relations that it is about. How queries are run: read_run.c. */
 #include "catalog/read.h"
 
+#include "catalog/dependent.h"
+
 #include <stdlib.h>
 
 /* ------------------------------------------------------------------ rows */
@@ -172,13 +174,20 @@ static void append_oid(pgc_buffer *out, uint32_t oid)
     pgc_buffer_format(out, "%s%u", out->data[out->length - 1] == '{' ? "" : ",", oid);
 }
 
+/* The places in the list of relations between which a part is. */
+static void bounds(const pgc_catalog *catalog, const pgc_read_part *part, int *from, int *until)
+{
+    *from = (int)((int64_t)catalog->relation_count * part->number / part->count);
+    *until = (int)((int64_t)catalog->relation_count * (part->number + 1) / part->count);
+}
+
 /* Of all relations those between two places, so that a query that costs the server much for each can be sent in parts. */
 static void append_relations(const pgc_catalog *catalog, const pgc_read_part *part, bool chosen, pgc_buffer *out)
 {
-    int64_t from = (int64_t)catalog->relation_count * part->number / part->count;
-    int64_t until = (int64_t)catalog->relation_count * (part->number + 1) / part->count;
+    int from, until;
+    bounds(catalog, part, &from, &until);
     pgc_buffer_text(out, "'{");
-    for (int64_t i = from; i < until && !out->failed; i++) {
+    for (int i = from; i < until && !out->failed; i++) {
         const pgc_relation *relation = catalog->relations[i];
         if (relation->interesting && (!chosen || (relation->object.wanted & (PGC_PART_DEFINITION | PGC_PART_DATA | PGC_PART_POLICY))))
             append_oid(out, relation->object.oid);
@@ -208,6 +217,30 @@ static void append_schemas(const pgc_catalog *catalog, const pgc_read_part *part
     pgc_buffer_text(out, "}'::pg_catalog.oid[]");
 }
 
+static void append_indexes(const pgc_catalog *catalog, const pgc_read_part *part, pgc_buffer *out)
+{
+    int from, until;
+    bounds(catalog, part, &from, &until);
+    pgc_buffer_text(out, "'{");
+    for (int i = from; i < until && !out->failed; i++)
+        for (int k = 0; k < catalog->relations[i]->index_count; k++)
+            if (catalog->relations[i]->indexes[k]->needs_definition)
+                append_oid(out, catalog->relations[i]->indexes[k]->object.oid);
+    pgc_buffer_text(out, "}'::pg_catalog.oid[]");
+}
+
+static void append_part(const pgc_catalog *catalog, const pgc_read_part *part, pgc_buffer *out)
+{
+    (void)catalog;
+    pgc_buffer_format(out, "%d", part->number);
+}
+
+static void append_parts(const pgc_catalog *catalog, const pgc_read_part *part, pgc_buffer *out)
+{
+    (void)catalog;
+    pgc_buffer_format(out, "%d", part->count);
+}
+
 static void append_upgrade(const pgc_catalog *catalog, const pgc_read_part *part, pgc_buffer *out)
 {
     (void)part;
@@ -219,7 +252,7 @@ static void append_line(const pgc_catalog *catalog, const pgc_read_part *part, c
     static const struct {
         const char *word;
         void (*append)(const pgc_catalog *catalog, const pgc_read_part *part, pgc_buffer *out);
-    } places[] = {{":tables", append_tables}, {":chosen", append_chosen}, {":schemas", append_schemas}, {":upgrade", append_upgrade}};
+    } places[] = {{":tables", append_tables}, {":chosen", append_chosen}, {":schemas", append_schemas}, {":upgrade", append_upgrade}, {":indexes", append_indexes}, {":parts", append_parts}, {":part", append_part}};
     enum { PLACES = sizeof places / sizeof *places };
     for (size_t i = 0; i < length; i++) {
         size_t p = 0;

@@ -7,7 +7,8 @@
  *     , c.relispopulated           --@ 13+       version 13 and later
  *     , NULL AS attgenerated       --@ 12-       up to version 12
  *     , x                          --@ 14-16
- * ":tables" stands for the oids of the relations whose columns are read ('{…}'::oid[]); ":chosen" for those of them that are themselves to be dumped.
+ * ":tables" stands for the oids of the relations whose columns are read ('{…}'::oid[]); ":chosen" for those of them that are themselves to be dumped; ":indexes" for the indexes
+ * whose definitions are to be read. ":part" of ":parts" is the number of a part, for a query that is sent in parts but not about relations.
  */
 #ifndef PGC_CATALOG_READ_H
 #define PGC_CATALOG_READ_H
@@ -57,9 +58,11 @@ typedef struct pgc_read_part {
     int number, count;
 } pgc_read_part;
 
-/* readers.c; both end with a row whose what is NULL. pgc_readers_first are run one by one, before the relations are chosen and locked; the rest side by side. */
+/* readers.c; each ends with a row whose what is NULL. pgc_readers_first are run one by one, before the relations are chosen and locked; the rest side by side; pgc_readers_last
+ * ask about what those before them found. */
 extern const pgc_reader pgc_readers_first[];
 extern const pgc_reader pgc_readers[];
+extern const pgc_reader pgc_readers_last[];
 
 /* Runs a table of readers. parallel: side by side, over a second connection where one can be had. */
 int pgc_read(pgc_catalog *catalog, const pgc_reader *readers, bool parallel, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -11,7 +11,7 @@
 
 #define LANES        2
 #define AHEAD        6   /* answers that may wait for their turn */
-#define PARTS        4   /* of a query that is sent in parts */
+#define PARTS        2   /* of a query that is sent in parts */
 #define PART_AT_LEAST 100 /* relations */
 
 /* One query. */

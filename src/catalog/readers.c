@@ -2,6 +2,7 @@
  * The table of readers: which query reads what, in the order in which their rows are taken. A reader later in the table may look up what those before it added.
  */
 #include "catalog/catalog_sql.h"
+#include "catalog/dependent.h"
 #include "catalog/kinds.h"
 
 /* Extensions and what belongs to them come first, since membership decides what is wanted of everything else; then the relations, so that they are locked soon. */
@@ -80,6 +81,15 @@ static bool wants_definitions(const pgc_catalog *catalog)
     return !catalog->options->data_only;
 }
 
+static bool wants_index_definitions(const pgc_catalog *catalog)
+{
+    for (int i = 0; i < catalog->relation_count; i++)
+        for (int k = 0; k < catalog->relations[i]->index_count; k++)
+            if (catalog->relations[i]->indexes[k]->needs_definition)
+                return true;
+    return false;
+}
+
 static bool wants_binary_upgrade(const pgc_catalog *catalog)
 {
     return catalog->options->binary_upgrade;
@@ -146,11 +156,16 @@ const pgc_reader pgc_readers[] = {
     {"number of subscriptions", pgc_sql_subscription_count, 0, 0, wants_subscription_count, pgc_take_subscription_count, false},
     {"subscription membership of tables", pgc_sql_subscription_tables, 17, 0, wants_upgrade, pgc_take_subscription_tables, false},
     {"large objects", pgc_sql_large_objects, 0, 0, wants_large_objects, pgc_take_large_objects, false},
-    {"dependency data", pgc_sql_dependencies, 0, 0, NULL, pgc_take_dependencies, false},
+    {"dependency data", pgc_sql_dependencies, 0, 0, NULL, pgc_take_dependencies, true},
     {"privileges of columns", pgc_sql_column_acls, 0, 0, wants_acls, pgc_take_column_acls, false},
     {"initial privileges", pgc_sql_initial_acls, 0, 0, wants_acls, pgc_take_initial_acls, false},
     {"comments", pgc_sql_comments, 0, 0, wants_comments, pgc_take_comments, false},
     {"security labels", pgc_sql_security_labels, 0, 0, wants_security_labels, pgc_take_security_labels, false},
     {"the database's properties", pgc_sql_database, 0, 0, wants_database, pgc_take_database, false},
+    {0},
+};
+
+const pgc_reader pgc_readers_last[] = {
+    {"definitions of indexes", pgc_sql_index_definitions, 0, 0, wants_index_definitions, pgc_take_index_definitions, true},
     {0},
 };

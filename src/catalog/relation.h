@@ -30,6 +30,7 @@ typedef struct pgc_column_default {
 typedef struct pgc_column {
     const char *name;
     const char *type;      /* format_type(), with the modifier */
+    uint32_t type_oid;
     int type_modifier;
     int number;            /* attnum */
     int statistics_target; /* -1: the default */

@@ -2,16 +2,12 @@
 -- An index that is invalid is no use to anybody, but for those of partitioned tables, which are so until all their parts are attached.
 SELECT t.oid, i.indrelid, t.relname, t.relfilenode, t.reloptions
 , i.indisunique
--- The server works long for each definition. That of an index of columns alone, with nothing said but their names, is left NULL and written from what is known of the columns: where the operator
--- class is the default one of the column's type, which these pairs of fixed oids say for the commonest.
-, CASE WHEN c.oid IS NULL AND NOT (
-    t.relkind = 'i' AND t.relam = 403 AND t.reloptions IS NULL AND i.indexprs IS NULL AND i.indpred IS NULL AND i.indnatts = i.indnkeyatts
-    AND NOT i.indnullsnotdistinct                        --@ 15+
-    AND NOT EXISTS (SELECT FROM unnest(i.indkey::int2[], i.indclass::oid[], i.indcollation::oid[], i.indoption::int2[]) AS k(number, opclass, collated, options)
-                    WHERE k.options <> 0 OR COALESCE((SELECT k.collated <> a.attcollation OR (a.atttypid, k.opclass) NOT IN (
-                              (20, 3124), (21, 1979), (23, 1978), (25, 3126), (26, 1981), (701, 3123), (1043, 3126), (1082, 3122), (1114, 3128), (1184, 3127), (1700, 3125))
-                          FROM pg_attribute a WHERE a.attrelid = i.indrelid AND a.attnum = k.number), true)))
-  THEN pg_get_indexdef(i.indexrelid) END AS definition
+-- The server works long for each definition, so it is not asked for here. One of columns alone, in a btree, with nothing else said, is written from what is known of the columns; that of the others is
+-- read after (index_definitions.sql).
+, t.relkind = 'i' AND t.relam = 403 AND t.reloptions IS NULL AND i.indexprs IS NULL AND i.indpred IS NULL AND i.indnatts = i.indnkeyatts
+  AND NOT i.indnullsnotdistinct                          --@ 15+
+  AS plain
+, i.indclass, i.indcollation, i.indoption
 , i.indkey, i.indnkeyatts, i.indnatts, i.indisclustered, i.indisreplident
 , i.indnullsnotdistinct                                  --@ 15+
 , space.spcname, inh.inhparent, -- only expressions have statistics targets of their own
