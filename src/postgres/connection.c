@@ -142,7 +142,8 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
     const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
     const char *detail = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL) : NULL;
     const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
-    bool lost = !conn || PQstatus(conn) == CONNECTION_BAD;
+    /* An error without a code is libpq's own: a write failed, say, to a server that crashed; the connection looks well until it is used again. */
+    bool lost = !conn || PQstatus(conn) == CONNECTION_BAD || (result && PQresultStatus(result) == PGRES_FATAL_ERROR && !sqlstate);
     if (!primary) {
         primary = conn ? PQerrorMessage(conn) : "out of memory";
         if (!primary[0])

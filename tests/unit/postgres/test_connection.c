@@ -1,4 +1,4 @@
-/* What is shown and stored of a connection string: never its password. No server is needed. */
+/* What is shown and stored of a connection string: never its password; and what of an error may heal. A server is needed for the latter only (PGCONVOY_TEST_URI). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,6 +7,10 @@
 
 #include "postgres/connection.h"
 #include "postgres/quote.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
 
 static void a_stored_connection_string_has_no_password(void **state)
 {
@@ -89,6 +93,49 @@ static void names_and_values_are_quoted_whatever_is_in_them(void **state)
     pgc_buffer_free(&out);
 }
 
+/*
+ * A server that crashes sends a warning before it closes the connection. libpq then reports the failed write, and takes the connection for good until it is used again;
+ * here a notification stands for the warning, and a socket that is shut for writing for the crash.
+ */
+static void a_write_that_failed_may_heal(void **state)
+{
+    (void)state;
+    const char *uri = getenv("PGCONVOY_TEST_URI");
+    if (!uri)
+        skip();
+    PGconn *conn = PQconnectdb(uri), *other = PQconnectdb(uri);
+    PQclear(PQexec(conn, "LISTEN crash"));
+    PQclear(PQexec(other, "NOTIFY crash"));
+    struct pollfd socket = {.fd = PQsocket(conn), .events = POLLIN};
+    assert_int_equal(poll(&socket, 1, 30000), 1);
+    assert_int_equal(shutdown(PQsocket(conn), SHUT_WR), 0);
+    PGresult *result = PQexec(conn, "SELECT 1");
+    assert_int_equal(PQresultStatus(result), PGRES_FATAL_ERROR);
+    pgconvoy_error err = {0};
+    pgc_connection_error(conn, result, "writing", &err);
+    assert_int_equal(err.code, PGCONVOY_ERROR_CONNECTION);
+    assert_true(err.retriable);
+    PQclear(result);
+    PQfinish(conn);
+    PQfinish(other);
+}
+
+static void a_refused_statement_does_not_heal(void **state)
+{
+    (void)state;
+    const char *uri = getenv("PGCONVOY_TEST_URI");
+    if (!uri)
+        skip();
+    PGconn *conn = PQconnectdb(uri);
+    PGresult *result = PQexec(conn, "SELECT 1 / 0");
+    pgconvoy_error err = {0};
+    pgc_connection_error(conn, result, "dividing", &err);
+    assert_int_equal(err.code, PGCONVOY_ERROR_SOURCE);
+    assert_false(err.retriable);
+    PQclear(result);
+    PQfinish(conn);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +145,8 @@ int main(void)
         cmocka_unit_test(an_error_about_a_connection_string_does_not_show_its_password),
         cmocka_unit_test(what_is_no_connection_string_is_a_usage_error),
         cmocka_unit_test(names_and_values_are_quoted_whatever_is_in_them),
+        cmocka_unit_test(a_write_that_failed_may_heal),
+        cmocka_unit_test(a_refused_statement_does_not_heal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
