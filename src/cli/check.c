@@ -54,7 +54,7 @@ static int add_skip(asked *asked, const char *item, pgconvoy_error *err)
     return 0;
 }
 
-/* The items that --skip-check names; several at once by commas. */
+/* The items that --skip-check names, which comes once or several times; several at once by commas. */
 static int set_skips(asked *asked, const cli_arguments *arguments, pgconvoy_error *err)
 {
     for (size_t i = 0; i < arguments->setting_count; i++) {
@@ -71,6 +71,21 @@ static int set_skips(asked *asked, const cli_arguments *arguments, pgconvoy_erro
         free(rest);
     }
     return 0;
+}
+
+bool cli_skips_check(const cli_arguments *arguments, const char *item)
+{
+    size_t length = strlen(item);
+    for (size_t i = 0; i < arguments->setting_count; i++) {
+        if (strcmp(arguments->settings[i].option->name, "skip-check") != 0)
+            continue;
+        for (const char *word = arguments->settings[i].value; word; word = strchr(word, ',')) {
+            word += *word == ',';
+            if (strncmp(word, item, length) == 0 && (word[length] == '\0' || word[length] == ','))
+                return true;
+        }
+    }
+    return false;
 }
 
 static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job job, pgconvoy_error *err)

@@ -16,6 +16,9 @@ pgc_choice cli_choice(const pgc_options *settings);
  */
 int cli_check_at_start(const cli_arguments *arguments, pgc_check_job job, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* Whether --skip-check names this item, alone or among others. */
+bool cli_skips_check(const cli_arguments *arguments, const char *item);
+
 /* Colours are for a terminal, where NO_COLOR is not set. */
 bool cli_wants_colours(void);
 /* All of text to standard output. */

@@ -1,5 +1,6 @@
 /* See copy_options.h. Names of options are those of dump and of the pipelines; what means nothing to a copy is refused,
  * not passed over. */
+#include "cli/check.h"
 #include "cli/copy_options.h"
 
 #include "cli/pg_options.h"
@@ -167,8 +168,7 @@ int cli_copy_options_set(cli_copy_options *options, const cli_arguments *argumen
     options->clone.name = options->settings.name ? options->settings.name : options->name;
     options->clone.jobs = options->settings.jobs;
     options->clone.if_exists = options->settings.if_exists;
-    options->clone.skip_disk = cli_setting_value(arguments, "skip-check") &&
-                               strcmp(cli_setting_value(arguments, "skip-check"), "disk_space") == 0;
+    options->clone.skip_disk = cli_skips_check(arguments, "disk_space");
     options->clone.dry_run = options->settings.dry_run;
     options->clone.retry_for_us = options->settings.retry_for_us;
     options->clone.part_bytes = cli_setting_value(arguments, "split") ? options->settings.split_bytes : 0;

@@ -45,6 +45,16 @@ class Scenario:
         self.servers.append(server)
         return server
 
+    def standby(self, primary, settings=None):
+        """A standby of it, by a cold copy: the embedded servers have no pg_basebackup."""
+        primary.stop()
+        standby = primary.cold_copy({"primary_slot_name": "standby", "hot_standby_feedback": "on", "wal_receiver_status_interval": "1s", **(settings or {})})
+        primary.start()
+        primary.sql("SELECT pg_create_physical_replication_slot('standby')")
+        self.servers.append(standby)
+        standby.start()
+        return standby
+
     def target(self, kind=None, server=None, name="target"):
         """A fresh target of this kind (the scenario's case when none is given)."""
         kind = kind or self.case

@@ -121,6 +121,25 @@ class Server:
             raise RuntimeError(f"{program} failed: {done.stdout[-2000:]}{log}")
         return done
 
+    def cold_copy(self, settings):
+        """A standby of this server, which is stopped, by a copy of its folder. Not started."""
+        standby = object.__new__(Server)
+        standby.__dict__.update(self.__dict__)
+        standby.folder = self.folder + "-standby"
+        os.makedirs(standby.folder)
+        standby.data, standby.log, standby.port = os.path.join(standby.folder, "data"), os.path.join(standby.folder, "server.log"), free_port()
+        subprocess.run(["cp", "-a", self.data, standby.data], check=True)
+        with open(os.path.join(standby.data, "postgresql.conf"), "a") as conf:
+            conf.write(f"port = {standby.port}\nunix_socket_directories = '{standby.folder}'\n")
+            conf.write(f"primary_conninfo = 'host=127.0.0.1 port={self.port} user=postgres dbname=postgres'\n")
+            conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
+        signal_file = os.path.join(standby.data, "standby.signal")
+        open(signal_file, "w").close()
+        if os.geteuid() == 0:
+            shutil.chown(standby.folder, "postgres")
+            shutil.chown(signal_file, "postgres")
+        return standby
+
     def start(self):
         # pg_ctl hands its own output on to the server it starts: no pipe may hang on it.
         with open(os.devnull, "r+") as null:

@@ -82,7 +82,9 @@ int check_add_finding(check *check, pgc_check_result *result, pgc_check_status s
 int check_add_error(check *check, pgc_check_result *result, pgc_check_status status, const pgconvoy_error *what,
                     pgconvoy_error *err)
 {
-    return check_add_finding(check, result, status, what->message, what->hint, err);
+    static const char there[] = "on the target: "; /* which an item of the target need not say */
+    bool says = result->of_target && strncmp(what->hint, there, sizeof there - 1) == 0;
+    return check_add_finding(check, result, status, what->message, what->hint + (says ? sizeof there - 1 : 0), err);
 }
 
 int check_say(check *check, pgc_check_result *result, const char *says, pgconvoy_error *err)

@@ -112,8 +112,8 @@ const check_item pgc_check_table_items[] = {
      .passed = "the source's encoding says what its bytes are",
      .sql = "SELECT 'warned', 'the database is SQL_ASCII: its text may hold bytes of any encoding, and what is not "
             "UTF-8 will be refused or kept as bytes', "
-            "format('make a database with an encoding: CREATE DATABASE new ENCODING %L TEMPLATE template0; and load a "
-            "dump into it', 'UTF8') FROM pg_database WHERE datname = current_database() AND "
+            "'CREATE DATABASE new ENCODING ''UTF8'' TEMPLATE template0; -- and load a dump into it' "
+            "FROM pg_database WHERE datname = current_database() AND "
             "pg_encoding_to_char(encoding) = 'SQL_ASCII'"},
     {.name = NULL},
 };

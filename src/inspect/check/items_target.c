@@ -19,11 +19,13 @@ const check_item pgc_check_target_items[] = {
      .end = TARGET_END,
      .jobs = ALL_JOBS,
      .passed = "the target can be written",
+     .params = "s", /* what a cutover has made read-only is not for the pipeline that is its way back */
      .sql = "SELECT 'failed', CASE WHEN pg_is_in_recovery() THEN 'the target is a standby, which cannot be written' "
             "ELSE 'transactions of the target are read-only by default' END, "
             "CASE WHEN pg_is_in_recovery() THEN 'name its primary' ELSE format('SET default_transaction_read_only = "
             "off; ALTER ROLE %I IN DATABASE %I SET default_transaction_read_only = off;', current_user, "
-            "current_database()) END WHERE current_setting('transaction_read_only') = 'on'"},
+            "current_database()) END WHERE current_setting('transaction_read_only') = 'on' AND (pg_is_in_recovery() "
+            "OR 'pgconvoy_' || current_setting('pgconvoy.way_back', true) IS DISTINCT FROM $1::text)"},
     {.name = "target_privilege",
      .end = TARGET_END,
      .jobs = ALL_JOBS,
@@ -145,6 +147,11 @@ const check_item pgc_check_target_items[] = {
     "WHERE a.name IS NULL OR (a.installed_version IS NULL AND '" missing_status                                        \
     "' <> 'passed') OR a.installed_version <> s.version ORDER BY s.name"
 
+/* A database's locale: the names of its libc ones, and of another provider's when it has one (15, 17). */
+#define LOCALE_SQL                                                                                                     \
+    "datcollate || ' / ' || datctype || CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN ' / icu ' WHEN 'b' THEN "  \
+    "' / builtin ' ELSE '' END || coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '')"
+
 #define TABLE_NAMES_SQL                                                                                                \
     "SELECT coalesce(json_agg(json_build_object('schema', nspname, 'name', relname)), '[]') FROM pg_class c JOIN "     \
     "pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::oid[])"
@@ -207,7 +214,8 @@ const check_item pgc_check_pair_items[] = {
             "pg_char_to_encoding(target)) THEN 'warned' ELSE 'failed' END, "
             "format('the source is in %s and the target in %s: %s', source, target, CASE WHEN target = 'SQL_ASCII' "
             "THEN 'the target does not check what it is given' ELSE 'characters that it lacks are refused' END), "
-            "'make the target anew: CREATE DATABASE new ENCODING ''' || source || ''' TEMPLATE template0;' FROM "
+            "'CREATE DATABASE new ENCODING ''' || source || ''' LC_COLLATE ''C'' LC_CTYPE ''C'' TEMPLATE template0; "
+            "-- and name it as TARGET; with a locale of that encoding, if there is one' FROM "
             "(SELECT pg_encoding_to_char(encoding), $1::text FROM pg_database WHERE datname = current_database()) x "
             "(target, source) WHERE target <> source AND target <> 'UTF8'"},
     {.name = "collation",
@@ -215,12 +223,15 @@ const check_item pgc_check_pair_items[] = {
      .jobs = LOADS,
      .params = "f",
      .passed = "both databases sort text alike",
-     .facts_sql = "SELECT datcollate || ' / ' || datctype FROM pg_database WHERE datname = current_database()",
+     .facts_sql = "SELECT " LOCALE_SQL " FROM pg_database d WHERE datname = current_database()",
      .sql = "SELECT 'warned', format('the source sorts text by %s and the target by %s: ORDER BY and ranges of text "
-            "may differ', $1::text, datcollate || ' / ' || datctype), "
-            "format('make the target anew: CREATE DATABASE new LC_COLLATE %L LC_CTYPE %L TEMPLATE template0;', "
-            "split_part($1::text, ' / ', 1), split_part($1::text, ' / ', 2)) FROM pg_database WHERE datname = "
-            "current_database() AND datcollate || ' / ' || datctype <> $1::text"},
+            "may differ', $1::text, " LOCALE_SQL "), "
+            "format('CREATE DATABASE new LC_COLLATE %L LC_CTYPE %L%s TEMPLATE template0; -- and name it as TARGET', "
+            "split_part($1::text, ' / ', 1), split_part($1::text, ' / ', 2), "
+            "CASE split_part(split_part($1::text, ' / ', 3), ' ', 1) WHEN 'icu' THEN format(' LOCALE_PROVIDER icu "
+            "ICU_LOCALE %L', substr(split_part($1::text, ' / ', 3), 5)) WHEN 'builtin' THEN format(' LOCALE_PROVIDER "
+            "builtin BUILTIN_LOCALE %L', substr(split_part($1::text, ' / ', 3), 9)) ELSE '' END) FROM pg_database d "
+            "WHERE datname = current_database() AND " LOCALE_SQL " <> $1::text"},
     {.name = "column_collations",
      .end = TARGET_END,
      .jobs = MOVES | PGC_CHECK_LINK,

