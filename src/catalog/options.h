@@ -51,6 +51,9 @@ typedef struct pgc_dump_options {
     pgc_names include_extensions, exclude_extensions;      /* -e */
     pgc_names include_foreign_data;                        /* --include-foreign-data: servers */
     bool strict_names;
+    /* Of tables these alone, by oid, in order; of views and foreign tables none; all else as without a choice. NULL: no such choice. */
+    const uint32_t *only_tables;
+    int only_table_count;
 
     /* ---- which parts */
     bool schema_only, data_only;

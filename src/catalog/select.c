@@ -100,7 +100,10 @@ int pgc_select_relation(pgc_catalog *catalog, pgc_relation *relation, pgconvoy_e
         return -1;
     if (member)
         return 0;
-    if (chooses_tables(catalog->options))
+    const pgc_dump_options *o = catalog->options;
+    if (o->only_tables && relation->kind != PGC_RELKIND_SEQUENCE)
+        object->wanted = pgc_oids_have(&(pgc_oids){.items = (uint32_t *)o->only_tables, .count = o->only_table_count}, object->oid) ? PGC_PART_ALL : 0;
+    else if (chooses_tables(o))
         object->wanted = pgc_oids_have(&catalog->include_tables, object->oid) ? PGC_PART_ALL : 0;
     else
         object->wanted = object->schema ? object->schema->object.wanted_inside : 0;

@@ -206,7 +206,7 @@ static int check_extensions(pgc_clone *clone, pgconvoy_error *err)
 {
     for (int i = 0; i < clone->entries.count; i++) {
         const pgc_entry *entry = clone->entries.items[i];
-        if (!pgc_entry_is(entry, "EXTENSION"))
+        if (!pgc_entry_is(entry, "EXTENSION") || clone_is_present(clone, entry))
             continue;
         const char *values[] = {entry->tag};
         PGresult *result = pgc_query_params(clone->target, "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = $1", 1, values, err);
@@ -275,7 +275,7 @@ int clone_check(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     if (!clone->resumes) {
         warn_of_version(clone);
-        if (clone->options->if_exists == PGCONVOY_IF_EXISTS_ERROR && refuse_present(clone, err))
+        if (clone->options->if_exists == PGCONVOY_IF_EXISTS_ERROR && !clone->options->part && refuse_present(clone, err))
             return -1;
     }
     if (check_tables_for_rows(clone, err))
@@ -330,7 +330,7 @@ int clone_leave_out_present(pgc_clone *clone, pgconvoy_error *err)
     there.marks = pgc_arena_zalloc(clone->arena, (size_t)entries->max_id + 1);
     if (!there.marks)
         return pgc_error_out_of_memory(err);
-    bool rows_only = clone->options->if_exists == PGCONVOY_IF_EXISTS_APPEND || clone->options->if_exists == PGCONVOY_IF_EXISTS_TRUNCATE;
+    bool rows_only = clone->options->part || clone->options->if_exists == PGCONVOY_IF_EXISTS_APPEND || clone->options->if_exists == PGCONVOY_IF_EXISTS_TRUNCATE;
     for (int i = 0; i < entries->count; i++) {
         pgc_entry *entry = entries->items[i];
         if (entry->has_data || (!rows_only && !may_be_there(entry)) || pgc_entry_is(entry, "EXTENSION") || pgc_entry_is(entry, "PROCEDURAL LANGUAGE") ||

@@ -58,6 +58,8 @@ static pgconvoy_table_state state_of(const clone_table *table)
 void clone_report(pgc_clone *clone, bool done)
 {
     const pgc_clone_options *options = clone->options;
+    if (options->part)
+        clone_part_report(clone);
     pgconvoy_table_progress *tables = options->progress ? calloc((size_t)clone->table_count + 1, sizeof *tables) : NULL;
     if (!tables)
         return;
@@ -100,6 +102,8 @@ static void say_end(const pgc_clone *clone)
         rows += atomic_load(&clone->tables[i].rows_copied);
         bytes += atomic_load(&clone->tables[i].bytes_copied);
     }
+    if (clone->options->part)
+        return; /* the pipeline tells of its tables */
     char row_text[PGC_UNITS_TEXT_SIZE], byte_text[PGC_UNITS_TEXT_SIZE], time_text[PGC_UNITS_TEXT_SIZE];
     pgc_log_info(clone->options->log, "copied %d tables%s, %s rows, %s in %s", clone->table_count, clone->resumes ? " (some of them before)" : "", pgc_count_to_text(rows, row_text),
                  pgc_size_to_text(bytes, byte_text), pgc_duration_to_text(us, time_text));
@@ -131,6 +135,11 @@ static int set_up(pgc_clone *clone, pgconvoy_error *err)
     clone->dump.progress = on_say;
     clone->dump.warning = on_warning;
     clone->dump.arg = clone;
+    if (options->part) {
+        clone->dump.snapshot = options->part->snapshot;
+        clone->dump.no_publications = clone->dump.no_subscriptions = clone->dump.no_security_labels = true;
+        clone->dump.no_large_objects = clone->dump.no_unlogged_table_data = true;
+    }
     if (pgc_options_include_everything(&clone->dump) && !clone->dump.no_large_objects && !clone->dump.schema_only)
         clone->dump.large_objects = true;
     return connect_target(clone, err);
@@ -140,7 +149,8 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
 {
     if (set_up(clone, err))
         return -1;
-    if (!clone->options->dry_run && clone_state_lock(clone, err))
+    bool looks_only = clone->options->part && !clone->options->part->snapshot;
+    if (!clone->options->dry_run && !looks_only && clone_state_lock(clone, err))
         return -1;
     if (clone_plan_read(clone, err) || clone_state_read(clone, err) || clone_check(clone, err))
         return -1;
@@ -148,6 +158,8 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     if (clone_tables_read(clone, err) || clone_disk_check(clone, err) || clone_plan_make(clone, err))
         return -1;
+    if (looks_only)
+        return 0;
     if (clone->options->dry_run) {
         clone_say_left_out(clone);
         return clone_plan_say(clone, err);
@@ -189,7 +201,10 @@ static void clean_up(pgc_clone *clone)
     clone->tables = NULL;
     clone->left_out = NULL;
     clone->needing = NULL;
-    clone->role_sql = NULL;
+    clone->role_sql = clone->snapshot = NULL;
+    clone->part_oids = NULL;
+    clone->part_groups = NULL;
+    clone->part_count = 0;
     clone->item_count = clone->table_count = clone->left_out_count = clone->left_out_capacity = clone->needing_count = clone->needing_capacity = 0;
     clone->resumes = clone->other_snapshot = false;
     clone->large_builds = clone->large_rows = 0;

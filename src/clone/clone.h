@@ -9,6 +9,21 @@
 #include "base/log.h"
 #include "catalog/options.h"
 
+/*
+ * A copy that is the beginning of a stream: of some tables, with what they need and what hangs on them, in the snapshot from which the stream goes on. What else the target has of the same names stays as it is. The
+ * pipeline's checkpoint in the target says COPYING of the tables from the beginning on, and CATCHING_UP with its end.
+ */
+typedef struct pgc_clone_part {
+    const char *snapshot; /* exported; NULL: only look whether it can be done */
+    pgconvoy_lsn lsn;     /* its consistent point */
+    const char *source_id;
+    const pgconvoy_table *const *tables; /* the target has none of them, but for what this copy has made */
+    int table_count;
+    bool is_silent; /* triggers and foreign keys of the target do not fire on what the stream writes; else there are none */
+    void (*progress)(void *arg, int table, int64_t rows, int64_t bytes);
+    void *progress_arg;
+} pgc_clone_part;
+
 typedef struct pgc_clone_options {
     const char *source, *target; /* connection strings; may hold passwords */
     const char *name;            /* what the state on the target is kept under */
@@ -19,6 +34,7 @@ typedef struct pgc_clone_options {
     bool consistent; /* an interrupted copy that cannot see the same snapshot again copies all rows again */
     bool roles;      /* roles that the target lacks are made */
     bool skip_unavailable; /* what the target cannot have is left out, with what needs it, and listed */
+    const pgc_clone_part *part; /* NULL: a copy by itself */
     pgc_mapping *mapping;  /* other names, fewer columns and rows; may be NULL */
     int64_t part_bytes;    /* larger tables are cut in ranges of about this size; 0: where it pays */
     bool skip_disk; /* too little room on the target's disk is only warned of */
@@ -30,6 +46,9 @@ typedef struct pgc_clone_options {
     int progress_interval_ms;
     int (*plan_line)(void *arg, const char *line); /* of a dry run */
 } pgc_clone_options;
+
+/* What an item begins with that is left for when the stream has caught up: behind it stands the command. An SQL literal. */
+#define CLONE_LATER "'LATER '"
 
 typedef struct pgc_clone pgc_clone;
 

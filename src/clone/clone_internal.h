@@ -37,6 +37,7 @@ typedef struct clone_table {
     atomic_int parts_left;
     atomic_int_least64_t rows_copied, bytes_copied, begun_us, ended_us;
     int analyze_id; /* of the entry that gathers its statistics; 0: none does */
+    int group;      /* of a part: the table among part->tables that it is, or is a partition of */
 } clone_table;
 
 /* Not copied, and why. */
@@ -60,6 +61,7 @@ typedef struct clone_item {
     int64_t first_block, end_block; /* of rows; -1: open on that side */
     int64_t bytes;      /* about; of what is built on a table: the table's */
     bool pre_data, alone, done;
+    bool later; /* when the stream has caught up */
 } clone_item;
 
 struct pgc_clone {
@@ -85,7 +87,7 @@ struct pgc_clone {
     int item_count;
     clone_table *tables;
     int table_count;
-    char snapshot[256];       /* what it sees, as text that is the same when nothing was written in between */
+    const char *snapshot;     /* what it sees, as text that is the same when nothing was written in between */
     bool resumes;             /* an earlier run has left its state */
     bool other_snapshot;      /* and it saw another one */
     clone_names finished_items; /* by key */
@@ -94,6 +96,9 @@ struct pgc_clone {
     int left_out_count, left_out_capacity;
     const char *role_sql; /* makes the roles that the target lacks; or NULL */
     int role_count;
+    uint32_t *part_oids;      /* of a part: all tables that it takes, in order */
+    int *part_groups;         /* of each: the table among part->tables; -1: its definition alone */
+    int part_count;
     clone_needing *needing;
     int needing_count, needing_capacity;
 
@@ -121,11 +126,28 @@ typedef struct clone_session {
 
 /* ---- plan.c: from the catalog to items */
 int clone_plan_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* catalog and entries */
+int clone_plan_forget_roles(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* owners and privileges are left out from here on */
 int clone_plan_make(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;  /* items, when it is known what the target has and what is finished */
 int clone_plan_say(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* --dry-run */
 
 /* What the state calls it: the same from run to run, as long as the object is. NULL when out of memory. */
 const char *clone_entry_key(pgc_clone *clone, const pgc_entry *entry, const char *suffix);
+
+/* ---- part.c: a copy that is the beginning of a stream */
+int clone_part_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* which tables belong to it, before the catalog is read */
+int clone_part_choose(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* of the entries those that they need, and that hang on them */
+/* The place among part->tables of a table or of that which it is a partition of; -1: it is none, or its rows are not copied. */
+int clone_part_group(const pgc_clone *clone, const pgc_relation *relation);
+/* What was done before and what is done now are not of one snapshot: foreign keys may hold only when the stream has caught up. */
+bool clone_part_is_mixed(const pgc_clone *clone);
+/* An entry that looks at rows of two tables, and then waits for the stream. */
+bool clone_part_waits(const pgc_entry *entry);
+void clone_part_report(const pgc_clone *clone);
+/* Append what the pipeline's checkpoint is to say at the beginning, and at the end. */
+int clone_part_append_begin(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends what remembers the items that wait until the stream has caught up. */
+void clone_part_append_later(const pgc_clone *clone, pgc_buffer *sql);
+int clone_part_append_end(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- left_out.c: what is not copied. Keeps the entry and a copy of why; clone_leave_out_all then takes it off the entries, with all that needs it. */
 int clone_leave_out(pgc_clone *clone, const pgc_entry *entry, const char *why, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -315,7 +315,7 @@ int clone_keys_split(pgc_clone *clone, pgconvoy_error *err)
         if (pgc_entry_is(entry, "CONSTRAINT") && entry->object->kind == PGC_KIND_CONSTRAINT && is_large(clone, entry) &&
             (((const pgc_constraint *)entry->object)->type == 'p' || ((const pgc_constraint *)entry->object)->type == 'u'))
             result = split_key(clone, entry, err);
-        else if (pgc_entry_is(entry, "FK CONSTRAINT") && is_large(clone, entry))
+        else if (pgc_entry_is(entry, "FK CONSTRAINT") && (is_large(clone, entry) || clone_part_is_mixed(clone)))
             result = split_foreign_key(clone, entry, err);
         else if (pgc_entry_is(entry, "MATERIALIZED VIEW DATA"))
             result = analyze_view(clone, entry, err);

@@ -54,6 +54,15 @@ static bool is_written(void *arg, const pgc_entry *entry)
     return pgc_script_writes(((pgc_clone *)arg)->script, entry) != 0;
 }
 
+static void keep_written(pgc_clone *clone)
+{
+    int kept = 0;
+    for (int i = 0; i < clone->entries.count; i++)
+        if (is_written(clone, clone->entries.items[i]))
+            clone->entries.items[kept++] = clone->entries.items[i];
+    clone->entries.count = kept;
+}
+
 static int make_script(pgc_clone *clone, pgconvoy_error *err)
 {
     pgc_script_free(clone->script);
@@ -61,15 +70,29 @@ static int make_script(pgc_clone *clone, pgconvoy_error *err)
     return clone->script ? 0 : -1;
 }
 
+int clone_plan_forget_roles(pgc_clone *clone, pgconvoy_error *err)
+{
+    clone->dump.no_owner = clone->dump.no_acl = true;
+    clone->script_options = script_options_of(clone);
+    if (make_script(clone, err))
+        return -1;
+    keep_written(clone);
+    return make_script(clone, err);
+}
+
 static int take_snapshot(pgc_clone *clone, pgconvoy_error *err)
 {
+    char lsn[PGCONVOY_LSN_TEXT_SIZE];
+    const char *text = clone->options->part ? pgconvoy_lsn_to_text(clone->options->part->lsn, lsn) : NULL;
     PGconn *conn = pgc_catalog_connection(clone->catalog);
     PGresult *result = pgc_query(conn, pgc_catalog_server_version(clone->catalog) >= 130000 ? "SELECT pg_catalog.pg_current_snapshot()::text || ' ' || d.oid || ' ' || d.datname FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()"
                                                                                               : "SELECT pg_catalog.txid_current_snapshot()::text || ' ' || d.oid || ' ' || d.datname FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()", err);
     if (!result)
         return -1;
-    snprintf(clone->snapshot, sizeof clone->snapshot, "%s", PQntuples(result) ? PQgetvalue(result, 0, 0) : "");
+    clone->snapshot = pgc_arena_strdup(clone->arena, text ? text : PQntuples(result) ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
+    if (!clone->snapshot)
+        return pgc_error_out_of_memory(err);
     return pgc_catalog_share_snapshot(clone->catalog, err);
 }
 
@@ -92,7 +115,7 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
     }
     /* A standby has no rows of unlogged tables. */
     clone->dump.no_unlogged_table_data |= pgc_catalog_is_standby(clone->catalog);
-    if (take_snapshot(clone, err) || pgc_catalog_read(clone->catalog, err) || pgc_catalog_order(clone->catalog, err) || clone_map_catalog(clone, err) ||
+    if (take_snapshot(clone, err) || clone_part_read(clone, err) || pgc_catalog_read(clone->catalog, err) || pgc_catalog_order(clone->catalog, err) || clone_map_catalog(clone, err) ||
         pgc_entries_init(&clone->entries, err))
         return -1;
     clone->has_entries = true;
@@ -105,13 +128,8 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     if (pgc_catalog_entry_dependencies(clone->catalog, &clone->entries, is_written, clone, err))
         return -1;
-    pgc_entries *entries = &clone->entries;
-    int kept = 0;
-    for (int i = 0; i < entries->count; i++)
-        if (is_written(clone, entries->items[i]))
-            entries->items[kept++] = entries->items[i];
-    entries->count = kept;
-    if (clone_map_entries(clone, err) || clone_map_leave_out(clone, err) || clone_leave_out_all(clone, err))
+    keep_written(clone);
+    if (clone_part_choose(clone, err) || clone_map_entries(clone, err) || clone_map_leave_out(clone, err) || clone_leave_out_all(clone, err))
         return -1;
     return make_script(clone, err);
 }
@@ -254,6 +272,8 @@ static void mark(pgc_clone *clone)
             section = item->entry->section;
         item->pre_data = section == PGC_SECTION_PRE_DATA && pgc_entry_pass(item->entry) == PGC_PASS_MAIN && item->kind == CLONE_DEFINITION;
         item->done = is_special(item->entry) || clone_is_left_out(item->entry) || clone_names_have(&clone->finished_items, item->key);
+        item->later = !item->done && clone_part_is_mixed(clone) && clone_part_waits(item->entry);
+        item->done |= item->later;
         if (item->done && item->kind == CLONE_ROWS && item->table)
             atomic_fetch_sub(&item->table->parts_left, 1);
     }

@@ -60,7 +60,7 @@ static int compare_objects(const void *a, const void *b)
 static int need_granted(roles *roles, pgconvoy_error *err)
 {
     pgc_clone *clone = roles->clone;
-    bool all = pgc_options_include_everything(&clone->dump);
+    bool all = pgc_options_include_everything(&clone->dump) && !clone->options->part;
     uint32_t (*objects)[2] = calloc((size_t)clone->entries.count + 1, sizeof *objects);
     if (!objects)
         return pgc_error_out_of_memory(err);
@@ -163,13 +163,30 @@ static int make(const roles *roles, pgconvoy_error *err)
     return result;
 }
 
+/* A stream needs rows, whoever they belong to. */
+static int forget(const roles *roles, pgconvoy_error *err)
+{
+    pgc_clone *clone = roles->clone;
+    bool is_superuser = strcmp(PQparameterStatus(clone->target, "is_superuser"), "on") == 0;
+    if (clone->dump.no_owner || (roles->count == 0 && is_superuser))
+        return 0;
+    if (is_superuser)
+        pgc_log_warning(clone->options->log, "owners and privileges are left out: the target's server lacks %d role%s, such as %s", roles->count, roles->count == 1 ? "" : "s",
+                        roles->order[0]);
+    else
+        pgc_log_info(clone->options->log, "owners and privileges are left out: only a superuser of the target can give them");
+    return clone_plan_forget_roles(clone, err);
+}
+
 int clone_roles_check(pgc_clone *clone, pgconvoy_error *err)
 {
     roles roles = {.clone = clone};
     int result = read_there(&roles, err);
     if (result == 0)
         result = need_all(&roles, err);
-    if (result == 0 && roles.count > 0) {
+    if (result == 0 && clone->options->part) {
+        result = forget(&roles, err);
+    } else if (result == 0 && roles.count > 0) {
         if (!clone->options->roles)
             result = refuse(&roles, err);
         else

@@ -106,7 +106,7 @@ static int compare_snapshots(pgc_clone *clone, const char *before)
 {
     clone->other_snapshot = strcmp(before, clone->snapshot) != 0;
     pgc_log_info(clone->options->log, "going on with the copy \"%s\", of which %zu steps are done", clone->options->name, clone->finished_items.count);
-    if (clone->other_snapshot)
+    if (clone->other_snapshot && !clone->options->part)
         pgc_log_warning(clone->options->log, "the source may have changed since the copy began: the tables that are done are as of then, the others are as of now%s",
                         clone->options->consistent ? "; as --consistent asks, all rows are copied again" : " (--consistent copies all again)");
     return 0;
@@ -249,13 +249,29 @@ static void say_roles(const pgc_clone *clone)
         pgc_log_info(clone->options->log, "made %d role%s on the target", clone->role_count, clone->role_count == 1 ? "" : "s");
 }
 
+/* Of a part that goes on: tables may have come since. */
+static int begin_part(pgc_clone *clone, pgconvoy_error *err)
+{
+    if (!clone->options->part)
+        return 0;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, (size_t)1 << 28);
+    pgc_buffer_text(&sql, "SET client_min_messages = warning; BEGIN;");
+    int result = clone_part_append_begin(clone, &sql, err);
+    pgc_buffer_text(&sql, "COMMIT");
+    if (result == 0 && (result = pgc_buffer_check(&sql, err)) == 0)
+        result = pgc_execute(clone->target, sql.data, err);
+    pgc_buffer_free(&sql);
+    return result;
+}
+
 int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
 {
     if (clone->resumes) {
         if (clone->role_sql && pgc_execute(clone->target, clone->role_sql, err))
             return -1;
         say_roles(clone);
-        return 0;
+        return begin_part(clone, err);
     }
     pgc_buffer sql;
     pgc_buffer_init(&sql, (size_t)1 << 30);
@@ -266,7 +282,7 @@ int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
     append_truncates(clone, &sql);
     pgc_buffer_text(&sql, "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS pgconvoy;"
                           "CREATE TABLE IF NOT EXISTS pgconvoy.copy (name text PRIMARY KEY, snapshot text NOT NULL, choice text NOT NULL);"
-                          "CREATE TABLE IF NOT EXISTS pgconvoy.copy_item (name text, item text, PRIMARY KEY (name, item));"
+                          "CREATE TABLE IF NOT EXISTS pgconvoy.copy_item (name text, item text, lsn pg_lsn, PRIMARY KEY (name, item));"
                           "INSERT INTO pgconvoy.copy VALUES (");
     pgc_quote_literal(&sql, clone->options->name);
     pgc_buffer_text(&sql, ", ");
@@ -280,6 +296,8 @@ int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
     pgc_buffer_text(&sql, ");");
     if (result == 0)
         result = append_left_out(clone, &sql, err);
+    if (result == 0 && clone->options->part)
+        result = clone_part_append_begin(clone, &sql, err);
     pgc_buffer_text(&sql, "COMMIT");
     if (result == 0)
         result = pgc_buffer_check(&sql, err);
@@ -300,7 +318,10 @@ void clone_state_mark(const pgc_clone *clone, pgc_buffer *sql, const int *places
         pgc_quote_literal(sql, clone->options->name);
         pgc_buffer_byte(sql, ',');
         pgc_quote_literal(sql, clone->items[places[i]].key);
-        pgc_buffer_byte(sql, ')');
+        if (clone->options->part)
+            pgc_buffer_format(sql, ",'%s')", clone->snapshot);
+        else
+            pgc_buffer_byte(sql, ')');
     }
     if (count)
         pgc_buffer_text(sql, ";\n");
@@ -312,15 +333,18 @@ int clone_state_end(pgc_clone *clone, pgconvoy_error *err)
     pgc_buffer_init(&sql, 1 << 26);
     pgc_buffer_text(&sql, "SET synchronous_commit = on; ");
     clone_map_rename(clone, &sql);
+    int result = clone->options->part ? clone_part_append_end(clone, &sql, err) : 0;
     pgc_buffer_text(&sql, "DELETE FROM pgconvoy.copy_item WHERE name = ");
     pgc_quote_literal(&sql, clone->options->name);
+    if (clone->options->part)
+        clone_part_append_later(clone, &sql);
     pgc_buffer_text(&sql, "; DELETE FROM pgconvoy.copy WHERE name = ");
     pgc_quote_literal(&sql, clone->options->name);
-    int result = pgc_buffer_check(&sql, err);
+    result = result ? result : pgc_buffer_check(&sql, err);
     bool others = false;
     if (result == 0)
         result = pgc_execute(clone->target, "BEGIN; LOCK TABLE pgconvoy.copy IN ACCESS EXCLUSIVE MODE", err) || pgc_execute(clone->target, sql.data, err) ||
-                         ask_bool(clone->target, "SELECT EXISTS (SELECT FROM pgconvoy.copy)", &others, err)
+                         ask_bool(clone->target, "SELECT EXISTS (SELECT FROM pgconvoy.copy) OR EXISTS (SELECT FROM pgconvoy.copy_item)", &others, err)
                      ? -1
                      : 0;
     if (result == 0 && !others)
@@ -355,9 +379,14 @@ static void append_key(again *again, const char *key)
 
 static void do_again(again *again, clone_item *item)
 {
-    if (item->kind != CLONE_DEFINITION && item->table && item->table->is_ours && !item->table->through_root && strcmp(item->entry->description, "TABLE DATA") == 0) {
-        pgc_buffer_text(&again->tables, again->tables.length ? ", ONLY " : "TRUNCATE ONLY ");
-        pgc_quote_qualified(&again->tables, item->entry->schema, item->entry->tag);
+    if (item->kind != CLONE_DEFINITION && item->table && item->table->is_ours && strcmp(item->entry->description, "TABLE DATA") == 0) {
+        /* rows that went into the root may be in any of its partitions, which are all done again */
+        pgc_buffer_text(&again->tables, again->tables.length ? ", " : "TRUNCATE ");
+        pgc_buffer_text(&again->tables, item->table->through_root ? "" : "ONLY ");
+        if (item->table->through_root)
+            clone_map_append(again->clone, pgc_relation_load_target(true, item->table->relation), &again->tables);
+        else
+            pgc_quote_qualified(&again->tables, item->entry->schema, item->entry->tag);
     }
     append_key(again, item->key);
     if (item->kind == CLONE_ROWS && item->done)
@@ -372,6 +401,15 @@ static bool is_of_rows(const clone_item *item)
     return pgc_entry_is_one_of(item->entry, descriptions) || item->kind != CLONE_DEFINITION;
 }
 
+/* All partitions of a table that is streamed as one must be of one snapshot, too. */
+static void tear(pgc_clone *clone, clone_table *table)
+{
+    table->is_torn |= table->parts > 1;
+    const pgc_relation *relation = table->relation;
+    for (int i = 0; i < clone->table_count && table->group >= 0 && relation->object.oid != clone->options->part->tables[table->group]->oid; i++)
+        clone->tables[i].is_torn |= clone->tables[i].group == table->group;
+}
+
 /* Rows of a range are there, but the rest of the table is not, and comes from another snapshot or is cut otherwise: rows may have moved from one range to another. */
 static int find_torn(again *again, pgconvoy_error *err)
 {
@@ -381,8 +419,8 @@ static int find_torn(again *again, pgconvoy_error *err)
     for (int i = 0; i < clone->item_count && result == 0; i++) {
         const clone_item *item = &clone->items[i];
         result = clone_names_add(&planned, item->key, NULL, err);
-        if (item->kind == CLONE_ROWS && item->table->parts > 1 && !item->done)
-            item->table->is_torn = clone->other_snapshot;
+        if (item->kind == CLONE_ROWS && !item->done && clone->other_snapshot)
+            tear(clone, item->table);
     }
     for (size_t i = 0; i < clone->finished_items.capacity && result == 0; i++) {
         const char *key = clone->finished_items.slots[i];

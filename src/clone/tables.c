@@ -28,7 +28,7 @@ static const char table_query[] =
     "}'::pg_catalog.name[])) GROUP BY 1) "
     "SELECT c.oid, CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END, "
     "CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::pg_catalog.int8 ELSE 0 END, "
-    "coalesce(m.amname = 'heap', false), o.types "
+    "coalesce(m.amname = 'heap', false), o.types, c.relkind = 'r' AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid) "
     "FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam LEFT JOIN other o ON o.attrelid = c.oid "
     "WHERE c.oid = ANY ($1::pg_catalog.oid[])";
 
@@ -100,11 +100,21 @@ static int list(pgc_clone *clone, pgconvoy_error *err)
         clone_table *table = &clone->tables[clone->table_count++];
         table->relation = ((const pgc_table_data *)entry->object)->relation;
         table->parts = 1;
+        table->group = clone_part_group(clone, table->relation);
         if (set_condition(clone, table, ((const pgc_table_data *)entry->object)->filter, err))
             return -1;
     }
     qsort(clone->tables, (size_t)clone->table_count, sizeof *clone->tables, compare);
     return 0;
+}
+
+/* TRUNCATE and what rewrites a table are not held back by a snapshot: its rows are in a file that the snapshot does not see. */
+static int rewritten(const pgc_relation *relation, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "table %s.%s was truncated or rewritten after the copy's snapshot was taken", relation->object.schema->object.name, relation->object.name);
+    pgconvoy_error_hint(err, "run the copy again: it takes another snapshot");
+    pgconvoy_error_retriable(err, true);
+    return -1;
 }
 
 static int take(pgc_clone *clone, const PGresult *result, pgconvoy_error *err)
@@ -116,6 +126,8 @@ static int take(pgc_clone *clone, const PGresult *result, pgconvoy_error *err)
         table->bytes = strtoll(PQgetvalue(result, i, 1), NULL, 10);
         table->blocks = strtoll(PQgetvalue(result, i, 2), NULL, 10);
         table->is_heap = PQgetvalue(result, i, 3)[0] == 't';
+        if (PQgetvalue(result, i, 5)[0] == 't')
+            return rewritten(table->relation, err);
         if (!PQgetisnull(result, i, 4) && !(table->text_types = pgc_arena_strdup(clone->arena, PQgetvalue(result, i, 4))))
             return pgc_error_out_of_memory(err);
     }

@@ -389,3 +389,6 @@ int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
     pgc_queue_free(stream.queue);
     return result;
 }
+            bool done;
+            if (result == 0)
+                result = pgc_copier_complete(run, &done, err);

@@ -384,7 +384,7 @@ static int do_action(pgc_run *run, pgconvoy_action action, const pgc_position_st
     int result = action == PGCONVOY_SYNC ? do_copy(run, !status->exists, err) : do_prepare(run, status, err);
     if (result != 0 || pgc_run_stopped(run))
         return result;
-    return do_stream(run, err);
+    return run->lacks_partition && pgc_copier_follow(run, err) ? -1 : do_stream(run, err);
 }
 
 /* With the names of slot and publication where they were given, for commands that are given only the pipeline's name. */
@@ -497,6 +497,8 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         pgc_error_clear(err);
         int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
         retry.established |= attempt->established || (pipeline->options.spool_dir && pgc_state_dir_is_known(state_dir));
+        attempt->run.copier = action == PGCONVOY_SYNC ? pipeline->copier : NULL;
+        attempt->run.lacks_partition = strcmp(err->sqlstate, "23514") == 0;
         if (result == 0 && atomic_load(&attempt->run.tables_changed) && !atomic_load(&pipeline->stop)) {
             pgc_log_info(&pipeline->log, "the tables to be moved have changed: going on with those there are now");
             pgc_reporter_tables(reporter, NULL, NULL);

@@ -9,6 +9,7 @@
 struct pgconvoy_pipeline {
     char *source, *target;
     const pgconvoy_sink *sink_ops;
+    const struct pgc_copier *copier; /* NULL: all tables go through the sink */
     void *user_data;
     pgc_options options;
     char name[64];

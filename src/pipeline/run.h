@@ -32,6 +32,8 @@ typedef struct pgc_run {
     const pgconvoy_sink *sink_ops;
     pgconvoy_sink_config sink_config;
     void *sink;
+    const struct pgc_copier *copier; /* of a sync; or NULL */
+    bool lacks_partition; /* the attempt before ended by a row for which the target has none */
     pgc_table_states states;
     pgc_counters *counters;
     atomic_bool *stop;
@@ -53,6 +55,12 @@ static inline bool pgc_run_stopped(const pgc_run *run)
  * (for a stream without a copy) as of lsn. Tables are durably CATCHING_UP when they are done.
  */
 int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err) PGC_MUST_CHECK;
+/* ---- copier.c: the tables that the copier takes are CATCHING_UP after pgc_copier_copy. Nothing happens without one. */
+int pgc_copier_check(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_copier_copy(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_copier_follow(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+/* *done: nothing waits for the tables to be LIVE any more. */
+int pgc_copier_complete(pgc_run *run, bool *done, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_table_prepare_only(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*

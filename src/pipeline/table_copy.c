@@ -257,14 +257,18 @@ int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err)
     pthread_mutex_init(&copy.lock, NULL);
     atomic_store(&run->counters->phase, PGCONVOY_PHASE_COPYING);
     pgconvoy_lsn position;
-    int result = create_position ? run->source_ops->create_position(run->source, &position, err) : 0;
+    int result = create_position ? pgc_copier_check(run, err) : 0;
+    if (result == 0 && create_position)
+        result = run->source_ops->create_position(run->source, &position, err);
     if (result == 0)
         result = run->source_ops->begin_snapshot(run->source, &copy.lsn, err);
     if (result == 0) {
         char text[PGCONVOY_LSN_TEXT_SIZE];
         pgc_log_info(run->log, "copying %zu tables as of %s with %d jobs", pgc_table_states_unfinished(&run->states),
                      pgconvoy_lsn_to_text(copy.lsn, text), run->options->jobs);
-        result = prepare(&copy, err);
+        result = pgc_copier_copy(run, copy.lsn, err);
+        if (result == 0)
+            result = prepare(&copy, err);
         if (result == 0)
             result = run_workers(&copy, err);
         run->source_ops->end_snapshot(run->source);

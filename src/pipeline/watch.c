@@ -13,9 +13,10 @@
 #define TABLES_US INT64_C(2000000)
 /* Looking at the tables of a large catalog takes time at the source: at most one part in so many of all time. */
 #define TABLES_REST 50
+#define COMPLETION_US INT64_C(1000000)
 #define TICK_MS 50
 
-typedef enum task_kind { HEALTH, HEARTBEAT, SEQUENCES, TABLES, TASK_COUNT } task_kind;
+typedef enum task_kind { HEALTH, HEARTBEAT, SEQUENCES, TABLES, COMPLETION, TASK_COUNT } task_kind;
 
 struct pgc_watcher {
     pgc_run *run;
@@ -23,6 +24,7 @@ struct pgc_watcher {
     atomic_bool end;
     int64_t due_us[TASK_COUNT];
     bool complained[TASK_COUNT];
+    bool complete; /* nothing waits for the tables to be live */
 };
 
 static bool carries_sequences(const pgc_run *run)
@@ -89,6 +91,11 @@ static int carry_sequences(pgc_watcher *watcher, pgconvoy_error *err)
     return pgc_carry_sequences(watcher->run, err);
 }
 
+static int complete(pgc_watcher *watcher, pgconvoy_error *err)
+{
+    return pgc_copier_complete(watcher->run, &watcher->complete, err);
+}
+
 static int64_t interval_us(const pgc_run *run, task_kind kind)
 {
     switch (kind) {
@@ -100,6 +107,8 @@ static int64_t interval_us(const pgc_run *run, task_kind kind)
         return carries_sequences(run) ? run->options->sequences_us : 0;
     case TABLES:
         return run->source_ops->follow_tables ? TABLES_US : 0;
+    case COMPLETION:
+        return COMPLETION_US;
     default:
         return 0;
     }
@@ -108,9 +117,10 @@ static int64_t interval_us(const pgc_run *run, task_kind kind)
 static void do_task(pgc_watcher *watcher, task_kind kind)
 {
     static int (*const tasks[])(pgc_watcher * watcher, pgconvoy_error * err) = {look_at_health, send_heartbeat,
-                                                                                carry_sequences, look_at_tables};
+                                                                                carry_sequences, look_at_tables, complete};
     static const char *const names[] = {"asking for the state of the slot", "sending a heartbeat",
-                                        "carrying sequences over", "looking for tables that come and go"};
+                                        "carrying sequences over", "looking for tables that come and go",
+                                        "completing the tables"};
     pgc_run *run = watcher->run;
     pgconvoy_error err = {0};
     int64_t began = pgc_clock_monotonic_us();
@@ -130,7 +140,7 @@ static void *watch(void *arg)
     while (!atomic_load(&watcher->end)) {
         int64_t now = pgc_clock_monotonic_us();
         for (int kind = 0; kind < TASK_COUNT && !atomic_load(&watcher->end); kind++)
-            if (now >= watcher->due_us[kind] && interval_us(watcher->run, (task_kind)kind) > 0)
+            if (now >= watcher->due_us[kind] && !(kind == COMPLETION && watcher->complete) && interval_us(watcher->run, (task_kind)kind) > 0)
                 do_task(watcher, (task_kind)kind);
         pgc_clock_sleep_ms(TICK_MS);
     }

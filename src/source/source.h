@@ -135,6 +135,10 @@ typedef struct pgc_source_ops {
     void (*end_snapshot)(void *source);
 
     /*
+    /* Between the two: the name by which other sessions of the source's server can share it. */
+    const char *(*snapshot_name)(void *source);
+    /* *whole: a publication of somebody else's leaves out none of the table's rows and columns. After load_tables. */
+    int (*is_whole)(void *source, const pgconvoy_table *table, bool *whole, pgconvoy_error *err);
      * Cuts a table into ranges of about target_bytes; the first has no lower and the last no upper bound. *ranges is malloc'ed,
      * the caller's. At least one range.
      */

@@ -14,6 +14,10 @@ void pgc_pgsink_error(PGconn *conn, const PGresult *result, const char *doing, p
     pgc_connection_error(conn, result, doing, err);
     if (err->code == PGCONVOY_ERROR_SOURCE)
         err->code = PGCONVOY_ERROR_SINK;
+    /* a partition that the source has and the target does not yet: it is made when the stream begins again */
+    if (strcmp(err->sqlstate, "23514") == 0 && result && !PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME) &&
+        PQresultErrorField(result, PG_DIAG_TABLE_NAME))
+        pgconvoy_error_retriable(err, true);
     if (err->hint[0])
         return;
     if (strcmp(err->sqlstate, "55P03") == 0)

@@ -1,0 +1,278 @@
+/*
+ * Which of a pipeline's tables are cloned: those that the target does not have, and those that an interrupted run of
+ * this copy has made there. All others were somebody else's before, or were copied once and come back: their rows go
+ * through the sink, into the table as it is.
+ */
+#include "clone/copier.h"
+
+#include "base/clock.h"
+#include "clone/follow.h"
+#include "postgres/connection.h"
+#include "postgres/quote.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STOP_POLL_MS 50
+#define REPORT_MS 500
+
+typedef struct job {
+    const pgc_clone_options *options; /* of the user */
+    pgc_copier_work *work;
+    const pgconvoy_table **tables; /* that are taken */
+    size_t *places;                /* of each in work->tables */
+    int count;
+    pgc_clone *clone;
+    atomic_bool over;
+} job;
+
+/* ------------------------------------------------------------------ which tables */
+
+static PGconn *connect_target(const job *job, pgconvoy_error *err)
+{
+    char program[128];
+    snprintf(program, sizeof program, "pgconvoy %.60s copy", job->work->name);
+    return pgc_connect(job->work->target, PGC_CONNECTION_SQL, program, err);
+}
+
+/* "(0,'schema.name','TABLE 16384 schema.name'),…": a table's place, its name, and what the state calls it once this
+ * copy has made it. */
+static void append_tables(const job *job, pgc_buffer *sql)
+{
+    const pgc_copier_work *work = job->work;
+    const char *joint = "(VALUES ";
+    for (size_t i = 0; i < work->table_count; i++) {
+        const pgconvoy_table *table = work->tables[i].table;
+        const char *schema, *name;
+        if (!work->tables[i].may_be_taken)
+            continue;
+        char key[400];
+        snprintf(key, sizeof key, "TABLE %u %s.%s", table->oid, table->schema, table->name);
+        pgc_mapping_target(job->options->mapping, table->schema, table->name, &schema, &name);
+        const char *const words[] = {schema, name, key};
+        pgc_buffer_format(sql, "%s(%zu", joint, i);
+        for (int w = 0; w < 3; w++) {
+            pgc_buffer_byte(sql, ',');
+            pgc_quote_literal(sql, words[w]);
+        }
+        pgc_buffer_byte(sql, ')');
+        joint = ",";
+    }
+    pgc_buffer_text(sql, ") t (n, s, r, key)");
+}
+
+static int ask_bool(PGconn *target, const char *sql, bool *answer, pgconvoy_error *err)
+{
+    PGresult *result = pgc_query(target, sql, err);
+    if (!result)
+        return -1;
+    *answer = PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return 0;
+}
+
+static PGresult *find_tables(const job *job, PGconn *target, pgconvoy_error *err)
+{
+    bool has_state;
+    if (ask_bool(target, "SELECT pg_catalog.to_regclass('pgconvoy.copy_item') IS NOT NULL", &has_state, err))
+        return NULL;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, (size_t)1 << 28);
+    pgc_buffer_text(&sql, "SELECT t.n FROM ");
+    append_tables(job, &sql);
+    pgc_buffer_text(&sql, " WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON "
+                          "n.oid = c.relnamespace WHERE n.nspname = t.s AND c.relname = t.r)");
+    if (has_state) {
+        pgc_buffer_text(&sql, " OR EXISTS (SELECT FROM pgconvoy.copy_item i WHERE i.item = t.key AND i.name = ");
+        pgc_quote_literal(&sql, job->work->name);
+        pgc_buffer_byte(&sql, ')');
+    }
+    pgc_buffer_text(&sql, " ORDER BY 1");
+    PGresult *result = pgc_buffer_check(&sql, err) ? NULL : pgc_query(target, sql.data, err);
+    pgc_buffer_free(&sql);
+    return result;
+}
+
+static int choose(job *job, PGconn *target, pgconvoy_error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < job->work->table_count; i++)
+        any |= job->work->tables[i].may_be_taken;
+    job->tables = calloc(job->work->table_count + 1, sizeof(const pgconvoy_table *));
+    job->places = calloc(job->work->table_count + 1, sizeof *job->places);
+    if (!job->tables || !job->places)
+        return pgc_error_out_of_memory(err);
+    PGresult *result = any ? find_tables(job, target, err) : NULL;
+    for (int i = 0; result && i < PQntuples(result); i++) {
+        size_t place = (size_t)strtoul(PQgetvalue(result, i, 0), NULL, 10);
+        job->tables[job->count] = job->work->tables[place].table;
+        job->places[job->count++] = place;
+    }
+    PQclear(result);
+    return result || !any ? 0 : -1;
+}
+
+/* Tables that are to make room go at once, all in one command, since foreign keys may be between them. */
+static int drop_tables(const job *job, PGconn *target, pgconvoy_error *err)
+{
+    const pgc_copier_work *work = job->work;
+    bool has_state;
+    if (work->if_exists != PGCONVOY_IF_EXISTS_DROP)
+        return 0;
+    if (ask_bool(target, "SELECT pg_catalog.to_regclass('pgconvoy.table_state') IS NOT NULL", &has_state, err))
+        return -1;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, (size_t)1 << 28);
+    pgc_buffer_text(&sql, "SELECT pg_catalog.string_agg(pg_catalog.format('%I.%I', n.nspname, c.relname), ', ') FROM ");
+    append_tables(job, &sql);
+    pgc_buffer_text(&sql, " JOIN pg_catalog.pg_namespace n ON n.nspname = t.s JOIN pg_catalog.pg_class c ON "
+                          "c.relnamespace = n.oid AND c.relname = t.r WHERE c.relkind IN ('r', 'p')");
+    if (has_state) { /* what the pipeline had before is dealt with as its state says */
+        pgc_buffer_text(&sql, " AND NOT EXISTS (SELECT FROM pgconvoy.table_state s WHERE s.schema_name = t.s AND "
+                              "s.table_name = t.r AND s.pipeline = ");
+        pgc_quote_literal(&sql, work->name);
+        pgc_buffer_byte(&sql, ')');
+    }
+    PGresult *result = pgc_buffer_check(&sql, err) ? NULL : pgc_query(target, sql.data, err);
+    int status = result ? 0 : -1;
+    if (result && !PQgetisnull(result, 0, 0)) {
+        pgc_buffer_reset(&sql);
+        pgc_buffer_format(&sql, "DROP TABLE %s", PQgetvalue(result, 0, 0));
+        status = pgc_buffer_check(&sql, err) ? -1 : pgc_execute(target, sql.data, err);
+    }
+    PQclear(result);
+    pgc_buffer_free(&sql);
+    return status;
+}
+
+/* ------------------------------------------------------------------ the copy */
+
+static void on_progress(void *arg, int table, int64_t rows, int64_t bytes)
+{
+    const job *job = arg;
+    job->work->progress(job->work->progress_arg, job->places[table], rows, bytes);
+}
+
+/* A pipeline is asked to stop by a flag, which a signal handler may set. */
+static void *watch(void *arg)
+{
+    job *job = arg;
+    while (!atomic_load(&job->over) && !atomic_load(job->work->stop))
+        pgc_clock_sleep_ms(STOP_POLL_MS);
+    if (!atomic_load(&job->over))
+        pgc_clone_stop(job->clone);
+    return NULL;
+}
+
+static int run_clone(job *job, const pgc_clone_options *options, pgconvoy_error *err)
+{
+    pthread_t watcher;
+    job->clone = pgc_clone_new(options, err);
+    if (!job->clone)
+        return -1;
+    int result = -1;
+    if (pthread_create(&watcher, NULL, watch, job) == 0) {
+        result = pgc_clone_run(job->clone, err);
+        atomic_store(&job->over, true);
+        pthread_join(watcher, NULL);
+    } else {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not start a thread");
+    }
+    pgc_clone_free(job->clone);
+    if (result != 0 && atomic_load(job->work->stop))
+        pgconvoy_error_set(err, PGCONVOY_OK, "stopped");
+    return result;
+}
+
+static int copy_tables(job *job, bool is_silent, pgconvoy_error *err)
+{
+    const pgc_copier_work *work = job->work;
+    const pgc_clone_part part = {.snapshot = work->snapshot,
+                                 .lsn = work->lsn,
+                                 .source_id = work->source_id,
+                                 .tables = job->tables,
+                                 .table_count = job->count,
+                                 .is_silent = is_silent,
+                                 .progress = on_progress,
+                                 .progress_arg = job};
+    pgc_clone_options options = *job->options;
+    options.source = work->source;
+    options.target = work->target;
+    options.name = work->name;
+    options.jobs = work->jobs;
+    options.index_jobs = options.index_jobs ? options.index_jobs : work->jobs;
+    options.if_exists = PGCONVOY_IF_EXISTS_ERROR;
+    options.part = &part;
+    options.log = work->log;
+    options.retry_for_us = 0; /* the pipeline tries again */
+    options.progress_interval_ms = REPORT_MS;
+    return run_clone(job, &options, err);
+}
+
+/* The positions that the copy has stored with its end. */
+static int read_positions(const job *job, PGconn *target, pgconvoy_error *err)
+{
+    for (int i = 0; i < job->count; i++) {
+        pgc_copier_table *table = &job->work->tables[job->places[i]];
+        const char *values[] = {job->work->name, table->table->schema, table->table->name};
+        PGresult *result = pgc_query_params(
+            target,
+            "SELECT copy_lsn FROM pgconvoy.table_state WHERE pipeline = $1 AND schema_name = $2 AND table_name = $3", 3,
+            values, err);
+        if (!result)
+            return -1;
+        table->taken =
+            PQntuples(result) == 1 && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 0), &table->copy_lsn) == 0;
+        PQclear(result);
+        if (!table->taken) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the state of table %s.%s is gone from the target",
+                               table->table->schema, table->table->name);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int work_with(job *job, PGconn *target, pgconvoy_error *err)
+{
+    const pgc_copier_work *work = job->work;
+    PGresult *result = PQexec(target, "SET session_replication_role = replica");
+    bool is_silent = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    if ((work->snapshot && drop_tables(job, target, err)) || choose(job, target, err))
+        return -1;
+    if (job->count == 0)
+        return 0;
+    if (copy_tables(job, is_silent, err))
+        return -1;
+    return work->snapshot ? read_positions(job, target, err) : 0;
+}
+
+static int run(void *arg, pgc_copier_work *work, pgconvoy_error *err)
+{
+    job job = {.options = arg, .work = work};
+    PGconn *target = connect_target(&job, err);
+    int result = target ? work_with(&job, target, err) : -1;
+    PQfinish(target);
+    free(job.tables);
+    free(job.places);
+    return result;
+}
+
+static int follow(void *arg, pgc_copier_work *work, pgconvoy_error *err)
+{
+    return clone_follow_partitions(work, ((const pgc_clone_options *)arg)->mapping, err);
+}
+
+static int complete(void *arg, pgc_copier_work *work, bool *done, pgconvoy_error *err)
+{
+    (void)arg;
+    return clone_follow_complete(work, done, err);
+}
+
+void pgc_clone_copier_init(pgc_copier *copier, const pgc_clone_options *options)
+{
+    *copier = (pgc_copier){.arg = (void *)options, .check = run, .copy = run, .follow = follow, .complete = complete};
+}

@@ -1,0 +1,342 @@
+/*
+ * A copy that is the beginning of a stream: which tables belong to it (partitions come with the table that they are of,
+ * ancestors without rows), and which of the catalog's entries: what hangs on those tables, and what all that needs. The
+ * catalog is read whole, but for other tables, since what a table needs (types, functions, extensions) is known only by
+ * its dependencies.
+ */
+#include "clone/clone_internal.h"
+
+#include "catalog/dependent.h"
+#include "postgres/connection.h"
+#include "postgres/quote.h"
+#include "sink/postgres/state_sql.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Foreign partitions are left to those who can reach their servers. */
+static const char tables_query[] =
+    "WITH RECURSIVE down (oid, root) AS (SELECT t.oid, t.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) t (oid) "
+    "UNION "
+    "SELECT c.oid, d.root FROM down d JOIN pg_catalog.pg_class p ON p.oid = d.oid AND p.relkind = 'p' JOIN "
+    "pg_catalog.pg_inherits i ON i.inhparent = d.oid "
+    "JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('r', 'p')), "
+    "up (oid) AS (SELECT t.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) t (oid) UNION SELECT i.inhparent FROM up "
+    "JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.oid) "
+    "SELECT coalesce(d.oid, u.oid) AS oid, d.root FROM down d FULL JOIN up u USING (oid) ORDER BY 1";
+
+/* ------------------------------------------------------------------ tables */
+
+static int group_of(const pgc_clone_part *part, uint32_t oid)
+{
+    for (int i = 0; i < part->table_count; i++)
+        if (part->tables[i]->oid == oid)
+            return i;
+    return -1;
+}
+
+static int take_tables(pgc_clone *clone, const PGresult *result, pgconvoy_error *err)
+{
+    int count = PQntuples(result);
+    clone->part_oids = pgc_arena_alloc(clone->arena, sizeof *clone->part_oids * (size_t)(count + 1));
+    clone->part_groups = pgc_arena_alloc(clone->arena, sizeof *clone->part_groups * (size_t)(count + 1));
+    if (!clone->part_oids || !clone->part_groups)
+        return pgc_error_out_of_memory(err);
+    for (int i = 0; i < count; i++) {
+        uint32_t oid = (uint32_t)strtoul(PQgetvalue(result, i, 0), NULL, 10),
+                 root = (uint32_t)strtoul(PQgetvalue(result, i, 1), NULL, 10);
+        if (clone->part_count > 0 && clone->part_oids[clone->part_count - 1] == oid)
+            continue;
+        clone->part_oids[clone->part_count] = oid;
+        clone->part_groups[clone->part_count++] = root ? group_of(clone->options->part, root) : -1;
+    }
+    clone->dump.only_tables = clone->part_oids;
+    clone->dump.only_table_count = clone->part_count;
+    return 0;
+}
+
+int clone_part_read(pgc_clone *clone, pgconvoy_error *err)
+{
+    const pgc_clone_part *part = clone->options->part;
+    if (!part)
+        return 0;
+    pgc_buffer oids;
+    pgc_buffer_init(&oids, (size_t)part->table_count * 12 + 16);
+    for (int i = 0; i < part->table_count; i++)
+        pgc_buffer_format(&oids, "%s%u", i ? "," : "{", part->tables[i]->oid);
+    pgc_buffer_text(&oids, part->table_count ? "}" : "{}");
+    const char *values[] = {oids.data};
+    PGresult *result = pgc_buffer_check(&oids, err)
+                           ? NULL
+                           : pgc_query_params(pgc_catalog_connection(clone->catalog), tables_query, 1, values, err);
+    pgc_buffer_free(&oids);
+    int status = result ? take_tables(clone, result, err) : -1;
+    PQclear(result);
+    return status;
+}
+
+/* The place among part_oids; -1: none. */
+static int find(const pgc_clone *clone, uint32_t oid)
+{
+    int low = 0, high = clone->part_count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (clone->part_oids[middle] < oid)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < clone->part_count && clone->part_oids[low] == oid ? low : -1;
+}
+
+int clone_part_group(const pgc_clone *clone, const pgc_relation *relation)
+{
+    int place = find(clone, relation->object.oid);
+    return place < 0 ? -1 : clone->part_groups[place];
+}
+
+bool clone_part_is_mixed(const pgc_clone *clone)
+{
+    return clone->options->part && clone->resumes && clone->other_snapshot;
+}
+
+bool clone_part_waits(const pgc_entry *entry)
+{
+    return pgc_entry_is(entry, "FK VALIDATION") ||
+           (pgc_entry_is(entry, "FK CONSTRAINT") && !strstr(entry->create, " NOT VALID;\n"));
+}
+
+/* ------------------------------------------------------------------ entries */
+
+typedef struct choice {
+    pgc_clone *clone;
+    pgc_entry **by_id;
+    unsigned char *kept; /* by id */
+    int *pending, pending_count;
+    bool more;
+} choice;
+
+static bool is_kept(const choice *choice, const pgc_entry *entry)
+{
+    return choice->kept[entry->id];
+}
+
+/* With all that it needs. */
+static void keep(choice *choice, pgc_entry *entry)
+{
+    if (is_kept(choice, entry))
+        return;
+    choice->kept[entry->id] = 1;
+    choice->more = true;
+    choice->pending[choice->pending_count++] = entry->id;
+    while (choice->pending_count > 0) {
+        const pgc_entry *next = choice->by_id[choice->pending[--choice->pending_count]];
+        for (int i = 0; i < next->dependency_count; i++) {
+            int id = next->dependencies[i];
+            if (id <= 0 || id > choice->clone->entries.max_id || !choice->by_id[id] || choice->kept[id])
+                continue;
+            choice->kept[id] = 1;
+            choice->pending[choice->pending_count++] = id;
+        }
+    }
+}
+
+static bool needs_are_kept(const choice *choice, const pgc_entry *entry)
+{
+    for (int i = 0; i < entry->dependency_count; i++) {
+        int id = entry->dependencies[i];
+        if (id > 0 && id <= choice->clone->entries.max_id && choice->by_id[id] && !choice->kept[id])
+            return false;
+    }
+    return entry->dependency_count > 0;
+}
+
+/* A table, or a sequence that a column of one owns. */
+static bool is_first(const pgc_clone *clone, const pgc_entry *entry)
+{
+    static const char *const specials[] = {"ENCODING", "STDSTRINGS", "SEARCHPATH", NULL};
+    const pgc_object *object = entry->object;
+    if (pgc_entry_is_one_of(entry, specials))
+        return true;
+    if (!object || object->kind != PGC_KIND_RELATION)
+        return false;
+    return pgc_entry_is(entry, "TABLE")
+               ? find(clone, object->oid) >= 0
+               : pgc_entry_is(entry, "SEQUENCE") && find(clone, ((const pgc_relation *)object)->owning_table) >= 0;
+}
+
+/* Why what hangs on a table is not made; NULL: it is. */
+static const char *in_the_way(const pgc_clone *clone, const pgc_entry *entry)
+{
+    bool is_key = pgc_entry_is(entry, "FK CONSTRAINT");
+    if (is_key && find(clone, ((const pgc_constraint *)entry->object)->referenced) < 0)
+        return "it refers to a table that is not copied with it";
+    if (!clone->options->part->is_silent && (is_key || pgc_entry_is(entry, "TRIGGER")))
+        return "it would fire on what the stream writes: session_replication_role = replica is not allowed on the "
+               "target";
+    return NULL;
+}
+
+static bool hangs(const choice *choice, const pgc_entry *entry)
+{
+    static const char *const notes[] = {"COMMENT",      "ACL", "SEQUENCE SET", "SEQUENCE OWNED BY", "TABLE ATTACH",
+                                        "INDEX ATTACH", NULL};
+    const pgc_relation *relation = clone_entry_relation(entry);
+    if (relation)
+        return find(choice->clone, relation->object.oid) >= 0;
+    if (pgc_entry_is(entry, "TABLE DATA") && entry->object)
+        return clone_part_group(choice->clone, ((const pgc_table_data *)entry->object)->relation) >= 0;
+    return pgc_entry_is_one_of(entry, notes) && needs_are_kept(choice, entry);
+}
+
+static int keep_all(choice *choice, pgconvoy_error *err)
+{
+    pgc_clone *clone = choice->clone;
+    for (int i = 0; i < clone->entries.count; i++)
+        if (is_first(clone, clone->entries.items[i]))
+            keep(choice, clone->entries.items[i]);
+    for (choice->more = true; choice->more;) {
+        choice->more = false;
+        for (int i = 0; i < clone->entries.count; i++) {
+            pgc_entry *entry = clone->entries.items[i];
+            if (is_kept(choice, entry) || !hangs(choice, entry))
+                continue;
+            const char *why = in_the_way(clone, entry);
+            keep(choice, entry);
+            if (why && clone_leave_out(clone, entry, why, err))
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* Entries do not say that they need the schema that they are in. */
+static void keep_schemas(choice *choice)
+{
+    pgc_entries *entries = &choice->clone->entries;
+    for (int i = 0; i < entries->count; i++) {
+        if (!pgc_entry_is(entries->items[i], "SCHEMA"))
+            continue;
+        for (int n = 0; n < entries->count; n++)
+            if (is_kept(choice, entries->items[n]) && entries->items[n]->schema &&
+                strcmp(entries->items[n]->schema, entries->items[i]->tag) == 0) {
+                keep(choice, entries->items[i]);
+                break;
+            }
+    }
+}
+
+int clone_part_choose(pgc_clone *clone, pgconvoy_error *err)
+{
+    if (!clone->options->part)
+        return 0;
+    pgc_entries *entries = &clone->entries;
+    size_t ids = (size_t)entries->max_id + 1;
+    choice choice = {.clone = clone,
+                     .by_id = calloc(ids, sizeof *choice.by_id),
+                     .kept = calloc(ids, 1),
+                     .pending = calloc(ids, sizeof *choice.pending)};
+    int result = choice.by_id && choice.kept && choice.pending ? 0 : pgc_error_out_of_memory(err);
+    for (int i = 0; i < entries->count && result == 0; i++)
+        choice.by_id[entries->items[i]->id] = entries->items[i];
+    if (result == 0) {
+        result = keep_all(&choice, err);
+        keep_schemas(&choice);
+    }
+    if (result == 0)
+        result = keep_all(&choice, err); /* notes on schemas */
+    int kept = 0;
+    for (int i = 0; i < entries->count && result == 0; i++)
+        if (is_kept(&choice, entries->items[i]))
+            entries->items[kept++] = entries->items[i];
+    if (result == 0)
+        entries->count = kept;
+    free(choice.by_id);
+    free(choice.kept);
+    free(choice.pending);
+    return result;
+}
+
+/* ------------------------------------------------------------------ the pipeline's checkpoint */
+
+int clone_part_append_begin(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
+{
+    const pgc_clone_part *part = clone->options->part;
+    pgc_pgsink_append_pipeline(sql, clone->options->name, part->source_id);
+    for (int i = 0; i < part->table_count; i++)
+        pgc_pgsink_append_table_state(sql, clone->options->name, part->tables[i]->schema, part->tables[i]->name,
+                                      PGCONVOY_TABLE_COPYING, "'0/0'");
+    return pgc_buffer_check(sql, err);
+}
+
+/* Rows of a table are all of one snapshot: that of this run, or of the earlier one that has finished them. */
+static void append_lsn(const pgc_clone *clone, int group, pgc_buffer *lsn)
+{
+    int count = 0;
+    pgc_buffer_reset(lsn);
+    pgc_buffer_text(lsn, "coalesce((SELECT min(lsn) FROM pgconvoy.copy_item WHERE name = ");
+    pgc_quote_literal(lsn, clone->options->name);
+    for (int i = 0; i < clone->item_count; i++) {
+        if (clone->items[i].kind != CLONE_ROWS || !clone->items[i].table || clone->items[i].table->group != group)
+            continue;
+        pgc_buffer_text(lsn, count++ ? ", " : " AND item IN (");
+        pgc_quote_literal(lsn, clone->items[i].key);
+    }
+    pgc_buffer_format(lsn, "%s), '%s'::pg_lsn)", count ? ")" : " AND false", clone->snapshot);
+}
+
+int clone_part_append_end(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
+{
+    const pgc_clone_part *part = clone->options->part;
+    pgc_buffer lsn;
+    pgc_buffer_init(&lsn, 1 << 24);
+    for (int i = 0; i < part->table_count && !lsn.failed; i++) {
+        append_lsn(clone, i, &lsn);
+        pgc_pgsink_append_table_state(sql, clone->options->name, part->tables[i]->schema, part->tables[i]->name,
+                                      PGCONVOY_TABLE_CATCHING_UP, lsn.data);
+    }
+    int result = pgc_buffer_check(&lsn, err);
+    pgc_buffer_free(&lsn);
+    return result;
+}
+
+void clone_part_append_later(const pgc_clone *clone, pgc_buffer *sql)
+{
+    int count = 0;
+    for (int i = 0; i < clone->item_count; i++)
+        count += clone->items[i].later;
+    if (count)
+        pgc_log_info(clone->options->log,
+                     "foreign keys between tables that were copied at different times are checked when the stream has "
+                     "caught up: %d",
+                     count);
+    for (int i = 0; i < clone->item_count; i++) {
+        if (!clone->items[i].later)
+            continue;
+        pgc_buffer_text(sql, "; INSERT INTO pgconvoy.copy_item (name, item) VALUES (");
+        pgc_quote_literal(sql, clone->options->name);
+        pgc_buffer_text(sql, ", " CLONE_LATER " || ");
+        pgc_quote_literal(sql, clone->items[i].entry->create);
+        pgc_buffer_text(sql, ") ON CONFLICT DO NOTHING");
+    }
+}
+
+/* ------------------------------------------------------------------ progress */
+
+void clone_part_report(const pgc_clone *clone)
+{
+    const pgc_clone_part *part = clone->options->part;
+    int64_t *sums = part->progress ? calloc(2 * (size_t)part->table_count + 1, sizeof *sums) : NULL;
+    if (!sums)
+        return;
+    for (int i = 0; i < clone->table_count; i++) {
+        const clone_table *table = &clone->tables[i];
+        if (table->group < 0)
+            continue;
+        sums[2 * table->group] += atomic_load(&table->rows_copied);
+        sums[2 * table->group + 1] += atomic_load(&table->bytes_copied);
+    }
+    for (int i = 0; i < part->table_count; i++)
+        part->progress(part->progress_arg, i, sums[2 * i], sums[2 * i + 1]);
+    free(sums);
+}

@@ -1,0 +1,141 @@
+/* The tables that a copier takes, between the pipeline's states of them and its own list. See copier.h. */
+#include "pipeline/copier.h"
+
+#include "pipeline/pipeline_internal.h"
+
+#include "base/clock.h"
+#include "base/units.h"
+
+#include <stdlib.h>
+
+void pgc_pipeline_set_copier(pgconvoy_pipeline *pipeline, const pgc_copier *copier)
+{
+    pipeline->copier = copier;
+}
+
+/* What the copier's tables are among the run's. */
+typedef struct places {
+    pgc_run *run;
+    size_t *states;
+} places;
+
+static void on_progress(void *arg, size_t table, int64_t rows, int64_t bytes)
+{
+    const places *places = arg;
+    pgc_table_state *state = &places->run->states.items[places->states[table]];
+    long long not_started = 0;
+    if (rows > 0 || bytes > 0)
+        atomic_compare_exchange_strong(&state->started_us, &not_started, pgc_clock_monotonic_us());
+    atomic_fetch_add(&places->run->counters->rows_copied, rows - atomic_exchange(&state->rows_copied, rows));
+    atomic_fetch_add(&places->run->counters->bytes_copied, bytes - atomic_exchange(&state->bytes_copied, bytes));
+}
+
+static bool is_unfinished(const pgc_table_state *state)
+{
+    int is = atomic_load(&state->state);
+    return is == PGCONVOY_TABLE_WAITING || is == PGCONVOY_TABLE_COPYING;
+}
+
+static int list(pgc_run *run, bool all, pgc_copier_work *work, places *places, pgconvoy_error *err)
+{
+    size_t count = run->states.count + 1;
+    places->run = run;
+    places->states = calloc(count, sizeof *places->states);
+    work->tables = calloc(count, sizeof *work->tables);
+    if (!places->states || !work->tables)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < run->states.count; i++) {
+        if (!all && !is_unfinished(&run->states.items[i]))
+            continue;
+        pgc_copier_table *table = &work->tables[work->table_count];
+        table->table = atomic_load(&run->states.items[i].table);
+        if (!all && run->source_ops->is_whole(run->source, table->table, &table->may_be_taken, err) != 0)
+            return -1;
+        places->states[work->table_count++] = i;
+    }
+    return 0;
+}
+
+static void take_over(pgc_run *run, const pgc_copier_work *work, const places *places)
+{
+    for (size_t i = 0; i < work->table_count; i++) {
+        pgc_table_state *state = &run->states.items[places->states[i]];
+        if (!work->tables[i].taken)
+            continue;
+        state->copy_lsn = work->tables[i].copy_lsn;
+        atomic_store(&state->state, PGCONVOY_TABLE_CATCHING_UP);
+        atomic_store(&state->ended_us, pgc_clock_monotonic_us());
+        char rows[PGC_UNITS_TEXT_SIZE];
+        pgc_log_info(run->log, "copied %s.%s: %s rows", state->table->schema, state->table->name,
+                     pgc_count_to_text(atomic_load(&state->rows_copied), rows));
+    }
+}
+
+typedef enum step { CHECK, COPY, FOLLOW, COMPLETE } step;
+
+static int take_step(const pgc_copier *copier, step step, pgc_copier_work *work, bool *done, pgconvoy_error *err)
+{
+    switch (step) {
+    case CHECK:
+        return copier->check(copier->arg, work, err);
+    case COPY:
+        return copier->copy(copier->arg, work, err);
+    case FOLLOW:
+        return copier->follow(copier->arg, work, err);
+    default:
+        return copier->complete(copier->arg, work, done, err);
+    }
+}
+
+static int run_copier(pgc_run *run, step step, pgconvoy_lsn lsn, bool *done, pgconvoy_error *err)
+{
+    if (!run->copier)
+        return 0;
+    places places = {0};
+    pgc_copier_work work = {.source = run->source_config.uri,
+                            .target = run->sink_config.target,
+                            .name = run->sink_config.pipeline_name,
+                            .source_id = run->sink_config.source_id,
+                            .snapshot = step == COPY ? run->source_ops->snapshot_name(run->source) : NULL,
+                            .lsn = lsn,
+                            .jobs = run->options->jobs,
+                            .if_exists = run->options->if_exists,
+                            .log = run->log,
+                            .stop = run->stop,
+                            .progress = on_progress,
+                            .progress_arg = &places};
+    int result = list(run, step == FOLLOW || step == COMPLETE, &work, &places, err);
+    if (result == 0 && work.table_count > 0)
+        result = take_step(run->copier, step, &work, done, err);
+    if (result == 0 && step == COPY)
+        take_over(run, &work, &places);
+    free(places.states);
+    free(work.tables);
+    return result;
+}
+
+int pgc_copier_check(pgc_run *run, pgconvoy_error *err)
+{
+    return run_copier(run, CHECK, 0, NULL, err);
+}
+
+int pgc_copier_copy(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    return run_copier(run, COPY, lsn, NULL, err);
+}
+
+int pgc_copier_follow(pgc_run *run, pgconvoy_error *err)
+{
+    return run_copier(run, FOLLOW, 0, NULL, err);
+}
+
+int pgc_copier_complete(pgc_run *run, bool *done, pgconvoy_error *err)
+{
+    *done = !run->copier;
+    for (size_t i = 0; i < run->states.count && !*done; i++) {
+        int state = atomic_load(&run->states.items[i].state);
+        if (state < PGCONVOY_TABLE_LIVE)
+            return 0;
+    }
+    return *done ? 0 : run_copier(run, COMPLETE, 0, done, err);
+}

@@ -1,0 +1,121 @@
+#!/usr/bin/env python3
+"""`sync` into PostgreSQL makes the tables as they are at the source, with all that belongs to them: the stock pg_dump writes the same of both ends, also when it was killed on the way."""
+import os
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "../../lib"))
+import copying
+import scenario
+
+# Everything here is a table, hangs on one, or is needed by one; but what stands in UNRELATED.
+SCHEMA = '''
+CREATE SCHEMA shop; COMMENT ON SCHEMA shop IS 'of the shop';
+CREATE TYPE mood AS ENUM ('good', 'bad');
+CREATE DOMAIN price AS numeric(10,2) CHECK (VALUE >= 0);
+CREATE FUNCTION shop.next() RETURNS int LANGUAGE sql AS 'SELECT 7';
+CREATE FUNCTION shop.touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.touched := coalesce(NEW.touched, 0) + 1; RETURN NEW; END';
+CREATE SEQUENCE shop.numbers START 100000;
+CREATE TABLE shop.customer (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, mood mood DEFAULT 'good', touched int, long text GENERATED ALWAYS AS (name || '!') STORED);
+CREATE TABLE shop.sold (id int PRIMARY KEY DEFAULT nextval('shop.numbers'), customer bigint NOT NULL REFERENCES shop.customer, price price, n int DEFAULT shop.next(), other int CONSTRAINT itself REFERENCES shop.sold DEFERRABLE INITIALLY DEFERRED);
+CREATE INDEX ON shop.sold (customer, price); CREATE UNIQUE INDEX ON shop.sold (lower(n::text), id) WHERE n > 3;
+CREATE TRIGGER touch BEFORE INSERT OR UPDATE ON shop.customer FOR EACH ROW EXECUTE FUNCTION shop.touch();
+CREATE STATISTICS shop.some ON id, n FROM shop.sold;
+ALTER TABLE shop.sold ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON shop.sold USING (n > 0);
+COMMENT ON COLUMN shop.sold.n IS 'how many'; GRANT SELECT ON shop.sold TO PUBLIC;
+CREATE TABLE serial (id serial PRIMARY KEY, v text CHECK (v <> ''), u uuid UNIQUE);
+CREATE TABLE parts (id int, at date NOT NULL, v text, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);
+CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM ('2026-01-01') TO ('2026-02-01'); CREATE TABLE part_2 PARTITION OF parts DEFAULT;
+CREATE INDEX ON parts (v);
+CREATE TABLE base (id int PRIMARY KEY); CREATE TABLE child (more text, PRIMARY KEY (id)) INHERITS (base);
+CREATE TABLE keyless (a int, b text); ALTER TABLE keyless REPLICA IDENTITY FULL;
+INSERT INTO shop.customer (name) SELECT md5(i::text) FROM generate_series(1, 40000) i;
+INSERT INTO shop.sold SELECT i, i % 40000 + 1, i % 1000, i, CASE WHEN i > 1 THEN i - 1 END FROM generate_series(1, 60000) i;
+INSERT INTO serial (v, u) SELECT i, gen_random_uuid() FROM generate_series(1, 1000) i;
+INSERT INTO parts SELECT i, '2026-01-01'::date + i % 60, md5(i::text) FROM generate_series(1, 40000) i;
+INSERT INTO base VALUES (1), (2); INSERT INTO child VALUES (3, 'three');
+INSERT INTO keyless SELECT i, md5(i::text) FROM generate_series(1, 100) i;
+'''
+UNRELATED = """
+CREATE VIEW shop.names AS SELECT name FROM shop.customer;
+CREATE FUNCTION unrelated() RETURNS int LANGUAGE sql AS 'SELECT 1';
+CREATE TYPE unrelated AS (a int);
+"""
+# Each customer that is sold something is new: foreign keys hold in every snapshot, and in no mixture of two.
+LOAD = """
+BEGIN;
+INSERT INTO shop.customer (name) VALUES ('new');
+INSERT INTO shop.sold (customer, price) VALUES (currval('shop.customer_id_seq'), 1);
+UPDATE shop.sold SET n = n + 1 WHERE id = (random() * 60000)::int;
+UPDATE parts SET v = 'moved', at = at + 1 WHERE id = (random() * 40000)::int;
+UPDATE keyless SET b = md5(b) WHERE a = (random() * 100)::int;
+INSERT INTO serial (v) VALUES ('more');
+COMMIT;
+"""
+TABLES = [("shop", "customer"), ("shop", "sold"), ("public", "serial"), ("public", "parts"), ("public", "base"), ("public", "child"), ("public", "keyless")]
+
+
+def dump(server, database, *options):
+    """Without the event triggers by which a stream sees schema changes."""
+    lines = copying.dump(server, database, "--no-publications", "-N", "pgconvoy", *options)
+    kept, ours = [], False
+    for line in lines:
+        if line.startswith(b"-- Name: ") or b"dump complete" in line:
+            ours = line.startswith(b"-- Name: pgconvoy_ddl_")
+        if not ours and line not in (b"", b"--"):
+            kept.append(line)
+    return kept
+
+
+def same_schema(server, target):
+    copying.same("definitions", dump(server, "postgres", "-s"), dump(server, target.database, "-s"))
+
+
+def definitions(s):
+    source = s.server()
+    source.sql(SCHEMA)
+    target = s.target("postgres")
+    s.sync_until_caught_up(source.uri(), target, "--name", "whole", "-j", "2")
+    same_schema(source, target)
+    copying.same("rows", dump(source, "postgres", "-a"), dump(source, target.database, "-a"))
+    source.sql("INSERT INTO shop.customer (name) VALUES ('after'); UPDATE parts SET at = '2026-03-01' WHERE id = 1; DELETE FROM shop.sold WHERE id = 60000; INSERT INTO serial (v) VALUES ('after')")
+    source.sql(UNRELATED)
+    s.sync_until_caught_up(source.uri(), target, "--name", "whole")
+    s.equal(source, target, tables=TABLES)
+    assert target.query("SELECT count(*) FROM pg_proc WHERE proname = 'unrelated'") == "0"
+    assert target.query("SELECT count(*) FROM pg_stats WHERE tablename IN ('customer', 'part_1')") != "0", "it was not analyzed"
+    assert target.query("SELECT to_regclass('pgconvoy.copy_item') IS NULL") == "t", "the state of the copy was left"
+
+
+def killed(s):
+    """Foreign keys hold, though tables that were finished before the kill are older than the others until the stream has caught up."""
+    source = s.server()
+    source.sql(SCHEMA)
+    target = s.target("postgres")
+    load = s.load(source.pgbench("-c", 2, "-T", 3600, "-R", 300, script=LOAD))
+    kills, seen = int(os.environ.get("KILLS", "4")), 0
+    for _ in range(kills):
+        run = s.sync(source.uri(), target, "--name", "killed", "-j", "1")
+        scenario.wait_for(lambda: not run.running() or target.query("SELECT to_regclass('pgconvoy.copy_item') IS NOT NULL") == "t" or source.sql("SELECT bool_or(active) FROM pg_replication_slots") == "t",
+                          60, "it has begun")
+        assert run.running(), run.error_tail()
+        time.sleep(s.random.uniform(0, 0.5))
+        seen += target.query("SELECT to_regclass('pgconvoy.copy_item') IS NOT NULL") == "t"
+        run.kill()
+    print(f"{seen} of {kills} kills fell into the copy")
+    load.stop()
+    run = s.sync_until_caught_up(source.uri(), target, "--name", "killed", seconds=300)
+    print("foreign keys were checked later:", "checked when the stream has caught up" in run.stderr)
+    s.equal(source, target, tables=TABLES)
+    same_schema(source, target)
+
+
+CASES = {"definitions": definitions, "killed": killed}
+
+
+def main(s):
+    CASES[s.case](s)
+
+
+scenario.run(main, cases=list(CASES))
