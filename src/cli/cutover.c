@@ -82,6 +82,11 @@ static int set_options(cutover *cutover, const cli_arguments *arguments, pgconvo
         pgconvoy_error_hint(err, "give a number of seconds up to 86400");
         return -1;
     }
+    if (is_on(arguments, "reverse") && !is_on(arguments, "lock-source")) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--reverse goes with --lock-source");
+        pgconvoy_error_hint(err, "add it: the way back begins where the target stands while nobody writes");
+        return -1;
+    }
     cutover->log = (pgconvoy_log){.write = cli_console_log, .arg = cutover->console};
     cutover->options = (pgc_cutover_options){
         .source = cutover->source,
@@ -91,6 +96,7 @@ static int set_options(cutover *cutover, const cli_arguments *arguments, pgconvo
         .publication = cutover->settings.publication ? cutover->settings.publication : cutover->publication,
         .lock_source = is_on(arguments, "lock-source"),
         .verify = is_on(arguments, "verify"),
+        .reverse = is_on(arguments, "reverse"),
         .undo = is_on(arguments, "undo"),
         .dry_run = cutover->settings.dry_run,
         .wait_us = (int64_t)(seconds * 1e6),

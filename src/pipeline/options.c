@@ -106,8 +106,12 @@ static int set_until(pgc_options *options, const char *name, const char *value, 
         options->until = PGC_UNTIL_CAUGHT_UP;
         return 0;
     }
+    if (strcmp(value, "prepared") == 0) {
+        options->until = PGC_UNTIL_PREPARED;
+        return 0;
+    }
     if (pgconvoy_lsn_from_text(value, &options->until_lsn) != 0 || options->until_lsn == 0)
-        return bad_value(name, value, "caught-up, or an LSN such as 0/1A2B3C8", err);
+        return bad_value(name, value, "caught-up, prepared, or an LSN such as 0/1A2B3C8", err);
     options->until = PGC_UNTIL_LSN;
     return 0;
 }
@@ -247,8 +251,8 @@ static const pgconvoy_option rows[] = {
     {"publication", 0, "P", "pgconvoy_NAME", "use this publication; its tables are taken when it exists, else it is created"},
     {"slot", 0, "S", "pgconvoy_NAME", "use this replication slot; created when it does not exist"},
     {"jobs", 'j', "N", "number of cores", "parallel table copies"},
-    {"until", 0, "caught-up|LSN", "run on",
-     "stop once everything committed before now, or up to LSN, is durable in the target"},
+    {"until", 0, "caught-up|LSN|prepared", "run on",
+     "stop once everything committed before now, or up to LSN, is durable in the target; prepared: before the stream begins"},
     {"if-exists", 0, "error|append|truncate|drop", "error",
      "what to do with a target table that this pipeline did not make"},
     {"memory", 0, "SIZE", "256MB", "bound on pgconvoy's own resident memory"},

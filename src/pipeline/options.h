@@ -10,7 +10,7 @@ typedef struct pgc_string_list {
     size_t count;
 } pgc_string_list;
 
-typedef enum pgc_until { PGC_UNTIL_STOPPED, PGC_UNTIL_CAUGHT_UP, PGC_UNTIL_LSN } pgc_until;
+typedef enum pgc_until { PGC_UNTIL_STOPPED, PGC_UNTIL_CAUGHT_UP, PGC_UNTIL_LSN, PGC_UNTIL_PREPARED } pgc_until;
 
 typedef struct pgc_options {
     char *name; /* NULL: derived */

@@ -382,7 +382,7 @@ static int do_action(pgc_run *run, pgconvoy_action action, const pgc_position_st
     if (action == PGCONVOY_COPY)
         return do_copy(run, false, err);
     int result = action == PGCONVOY_SYNC ? do_copy(run, !status->exists, err) : do_prepare(run, status, err);
-    if (result != 0 || pgc_run_stopped(run))
+    if (result != 0 || pgc_run_stopped(run) || run->options->until == PGC_UNTIL_PREPARED)
         return result;
     return run->lacks_partition && pgc_copier_follow(run, err) ? -1 : do_stream(run, err);
 }

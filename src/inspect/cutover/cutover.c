@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define GONE_US INT64_C(3000000)  /* a stream that comes back by itself does so sooner */
 #define CLOSE_US INT64_C(1000000) /* a lag from which the rest drains at once */
 
 pgc_cutover *pgc_cutover_new(const pgc_cutover_options *options, pgconvoy_error *err)
@@ -26,6 +27,7 @@ pgc_cutover *pgc_cutover_new(const pgc_cutover_options *options, pgconvoy_error 
     snprintf(cutover->slot, sizeof cutover->slot, "%.79s", options->slot ? options->slot : derived);
     snprintf(cutover->publication, sizeof cutover->publication, "%.79s",
              options->publication ? options->publication : derived);
+    cutover_reverse_name(options->name, cutover->back);
     verify_flow_init(&cutover->flow);
     pthread_mutex_init(&cutover->lock, NULL);
     return cutover;
@@ -62,7 +64,7 @@ int cutover_stopped(pgc_cutover *cutover, pgconvoy_error *err)
     return -1;
 }
 
-static PGconn *open_end(const pgc_cutover *cutover, const char *uri, const char *which, pgconvoy_error *err)
+PGconn *cutover_connect(const pgc_cutover *cutover, const char *uri, const char *which, pgconvoy_error *err)
 {
     char program[96];
     snprintf(program, sizeof program, "pgconvoy %.60s cutover", cutover->options->name);
@@ -78,7 +80,7 @@ static PGconn *open_end(const pgc_cutover *cutover, const char *uri, const char 
 
 /* ------------------------------------------------------------------ the stream */
 
-static void on_log(void *arg, pgconvoy_log_level level, const char *line)
+void cutover_on_log(void *arg, pgconvoy_log_level level, const char *line)
 {
     const pgc_cutover *cutover = arg;
     pgconvoy_log_write(cutover->options->log, level, "%s", line);
@@ -94,11 +96,11 @@ static int set_pipeline(pgc_cutover *cutover, pgconvoy_pipeline *pipeline, const
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (pgconvoy_pipeline_set(pipeline, settings[i][0], settings[i][1], err))
             return -1;
-    pgconvoy_pipeline_on_log(pipeline, on_log, cutover);
+    pgconvoy_pipeline_on_log(pipeline, cutover_on_log, cutover);
     return 0;
 }
 
-static void set_running(pgc_cutover *cutover, pgconvoy_pipeline *pipeline)
+void cutover_set_running(pgc_cutover *cutover, pgconvoy_pipeline *pipeline)
 {
     pthread_mutex_lock(&cutover->lock);
     cutover->pipeline = pipeline;
@@ -113,29 +115,34 @@ static int run_stretch(pgc_cutover *cutover, pgconvoy_lsn lsn, pgconvoy_error *e
     if (!pipeline)
         return -1;
     int status = set_pipeline(cutover, pipeline, pgconvoy_lsn_to_text(lsn, until), err);
-    set_running(cutover, pipeline);
+    cutover_set_running(cutover, pipeline);
     if (status == 0 && cutover_stopped(cutover, err) == 0)
         status = pgconvoy_pipeline_run(pipeline, PGCONVOY_SYNC, err);
     else
         status = -1;
-    set_running(cutover, NULL);
+    cutover_set_running(cutover, NULL);
     pgconvoy_pipeline_free(pipeline);
     return status ? -1 : cutover_stopped(cutover, err);
 }
 
-static int poll_until_passed(pgc_cutover *cutover, pgconvoy_lsn lsn, pgconvoy_error *err)
+/* *passed false: whoever streamed has been gone for a while. */
+static int poll_until_passed(pgc_cutover *cutover, pgconvoy_lsn lsn, bool *passed, pgconvoy_error *err)
 {
-    int64_t begun = pgc_clock_monotonic_us();
+    int64_t begun = pgc_clock_monotonic_us(), seen = begun;
     char text[PGCONVOY_LSN_TEXT_SIZE];
     for (;;) {
         verify_passed how;
         if (cutover_stopped(cutover, err) || verify_flow_passed(&cutover->flow, cutover->source, lsn, &how, err))
             return -1;
-        if (how == VERIFY_HAS_PASSED)
+        *passed = how == VERIFY_HAS_PASSED;
+        int64_t now = pgc_clock_monotonic_us();
+        if (how != VERIFY_NOBODY_STREAMS)
+            seen = now;
+        if (*passed || now - seen > GONE_US)
             return 0;
-        if (pgc_clock_monotonic_us() - begun > cutover->options->wait_us) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the target has not reached %s in time%s",
-                               pgconvoy_lsn_to_text(lsn, text), how == VERIFY_NOBODY_STREAMS ? ": nobody streams" : "");
+        if (now - begun > cutover->options->wait_us) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the target has not reached %s in time",
+                               pgconvoy_lsn_to_text(lsn, text));
             pgconvoy_error_hint(err, "let the lag fall first (pgconvoy status), or give it longer with --wait");
             return -1;
         }
@@ -146,9 +153,16 @@ static int poll_until_passed(pgc_cutover *cutover, pgconvoy_lsn lsn, pgconvoy_er
 /* Everything that is committed now is at the target when this returns. */
 static int drain(pgc_cutover *cutover, pgconvoy_error *err)
 {
-    if (verify_flow_mark(cutover->source, &cutover->lsn, err))
+    bool passed = false;
+    if (verify_flow_mark(cutover->source, &cutover->lsn, err) ||
+        (cutover->streams && poll_until_passed(cutover, cutover->lsn, &passed, err)))
         return -1;
-    return cutover->streams ? poll_until_passed(cutover, cutover->lsn, err) : run_stretch(cutover, cutover->lsn, err);
+    if (passed)
+        return 0;
+    if (cutover->streams)
+        pgc_log_info(cutover->options->log, "nobody streams any more: the last stretch is run here");
+    cutover->streams = false;
+    return run_stretch(cutover, cutover->lsn, err);
 }
 
 static int wait_for_lag(pgc_cutover *cutover, pgconvoy_error *err)
@@ -245,10 +259,21 @@ static void say_plan(const pgc_cutover *cutover, pgc_buffer *report)
     pgc_buffer_text(report, options->lock_source
                                 ? "would make the source's database read-only and end its other sessions\n"
                                 : "would not hold writes at the source: stop them yourself, or give --lock-source\n");
+    if (options->reverse)
+        pgc_buffer_format(report, "would have the opposite pipeline %s ready before that\n", cutover->back);
     pgc_buffer_text(report, "would drain the stream to the last position and set the target's sequences\n");
     if (options->verify)
         pgc_buffer_text(report, "would compare sequences and rows\n");
     pgc_buffer_text(report, "nothing was changed\n");
+}
+
+static void say_way_back(const pgc_cutover *cutover, pgc_buffer *report)
+{
+    pgc_buffer_format(
+        report,
+        "the way back is ready: pgconvoy stream --name %s with the ends swapped keeps the source current, "
+        "pgconvoy cutover %s --lock-source goes back\n",
+        cutover->back, cutover->back);
 }
 
 static void say_end(pgc_cutover *cutover, pgc_buffer *report)
@@ -268,16 +293,21 @@ static void say_end(pgc_cutover *cutover, pgc_buffer *report)
     pgc_buffer_text(report, "point the applications at ");
     pgc_connection_describe(options->target, report);
     pgc_buffer_byte(report, '\n');
+    if (options->reverse)
+        say_way_back(cutover, report);
 }
 
 static int switch_over(pgc_cutover *cutover, pgc_buffer *report, int64_t *differences, pgconvoy_error *err)
 {
     if (wait_for_lag(cutover, err))
         return -1;
+    if (cutover->options->reverse && cutover_reverse_prepare(cutover, err))
+        return -1;
     if (cutover->options->lock_source && cutover_hold(cutover, err))
         return -1;
     if (drain(cutover, err) || set_sequences(cutover, err))
         return -1;
+    pgc_log_info(cutover->options->log, "the stream is drained, and the target's sequences are set");
     if (cutover->options->verify && verify(cutover, report, differences, err))
         return -1;
     if (*differences) {
@@ -285,15 +315,20 @@ static int switch_over(pgc_cutover *cutover, pgc_buffer *report, int64_t *differ
         pgconvoy_error_hint(err, "mend what differs (pgconvoy verify --repair sql), then run cutover again");
         return -1;
     }
-    return cutover->holds ? cutover_hold_check(cutover, err) : 0;
+    if (cutover->holds && cutover_hold_check(cutover, err))
+        return -1;
+    if (cutover_stopped(cutover, err) || (cutover->options->reverse && cutover_reverse_begin_here(cutover, err)))
+        return -1;
+    return cutover_open_target(cutover, err);
 }
 
 static void give_up(pgc_cutover *cutover)
 {
     pgconvoy_error err = {0};
+    cutover_reverse_give_up(cutover);
     if (cutover->holds && PQstatus(cutover->source) != CONNECTION_OK) {
         PQfinish(cutover->source);
-        cutover->source = open_end(cutover, cutover->options->source, "source", &err);
+        cutover->source = cutover_connect(cutover, cutover->options->source, "source", &err);
     }
     if (cutover->holds && (!cutover->source || cutover_release(cutover, &err)))
         pgc_log_error(cutover->options->log, "the source is still read-only: %s; run pgconvoy cutover %s --undo",
@@ -304,14 +339,14 @@ int pgc_cutover_run(pgc_cutover *cutover, pgc_buffer *report, int64_t *differenc
 {
     const pgc_cutover_options *options = cutover->options;
     *differences = 0;
-    if (!(cutover->source = open_end(cutover, options->source, "source", err)))
+    if (!(cutover->source = cutover_connect(cutover, options->source, "source", err)))
         return -1;
     if (options->undo)
         return cutover_release(cutover, err);
-    if (!(cutover->target = open_end(cutover, options->target, "target", err)))
+    if (!(cutover->target = cutover_connect(cutover, options->target, "target", err)))
         return -1;
     if (verify_flow_find(&cutover->flow, cutover->source, cutover->target, cutover->slot, cutover->publication, err) ||
-        cutover_check(cutover, err))
+        cutover_check(cutover, err) || (options->reverse && cutover_reverse_check(cutover, err)))
         return -1;
     if (options->dry_run) {
         say_plan(cutover, report);

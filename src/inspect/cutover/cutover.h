@@ -15,6 +15,7 @@ typedef struct pgc_cutover_options {
     const char *slot, *publication; /* NULL: the pipeline's */
     bool lock_source;               /* make it read-only, and end the sessions that might still write */
     bool verify;                    /* compare sequences and rows, while writes are held */
+    bool reverse;                   /* have the opposite pipeline ready; needs lock_source */
     bool dry_run, undo;             /* undo: only make the source writable again */
     int64_t wait_us;                /* how long to wait for the lag to fall, and for the stream to drain */
     int jobs;

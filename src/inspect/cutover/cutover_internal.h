@@ -17,6 +17,9 @@ struct pgc_cutover {
     bool streams;    /* another process does; else the last stretch is run here */
     char *hold_path; /* DIR/NAME/cutover: the source is held, and how it was before */
     bool holds;
+    char back[64];    /* the opposite pipeline's name */
+    bool back_begun;  /* an interrupted run has set where it begins, and the source has been held since */
+    bool back_made;   /* by this run: removed when the switch is given up */
     int64_t held_us;  /* monotonic, since when */
     pgconvoy_lsn lsn; /* up to here everything is at the target */
     size_t sequences_set;
@@ -25,6 +28,13 @@ struct pgc_cutover {
     pgconvoy_pipeline *pipeline;
     struct pgc_verify *verify;
 };
+
+/* A session for the cutover, which may write where others may not any more. */
+PGconn *cutover_connect(const pgc_cutover *cutover, const char *uri, const char *which,
+                        pgconvoy_error *err) PGC_MUST_CHECK;
+/* Which pipeline is under way, so that a stop reaches it; NULL when it is done. */
+void cutover_set_running(pgc_cutover *cutover, pgconvoy_pipeline *pipeline);
+void cutover_on_log(void *cutover, pgconvoy_log_level level, const char *line);
 
 int cutover_stopped(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
 
@@ -37,5 +47,21 @@ int cutover_hold(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
 int cutover_hold_check(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Does nothing when it is not held. */
 int cutover_release(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether the database is read-only but for that pipeline, by an earlier cutover. */
+int cutover_held_for(PGconn *conn, const char *pipeline, bool *held, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The target is one that an earlier cutover of the opposite direction has left read-only: made writable. */
+int cutover_open_target(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- reverse.c: the opposite pipeline, ready before the switch */
+
+/* NAME_back; of NAME_back it is NAME. */
+void cutover_reverse_name(const char *name, char back[64]);
+int cutover_reverse_check(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Before writes are held: publication, slot and checkpoint are there. */
+int cutover_reverse_prepare(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
+/* While nobody writes at either end: it begins here. */
+int cutover_reverse_begin_here(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
+/* What prepare has made is removed. */
+void cutover_reverse_give_up(pgc_cutover *cutover);
 
 #endif

@@ -19,6 +19,8 @@
 #define END_WITHIN_US INT64_C(15000000) /* sessions that do not go within this are named */
 
 static const char setting[] = "default_transaction_read_only";
+/* Which pipeline may write all the same; of a database that is held. */
+static const char way_back[] = "pgconvoy.way_back";
 
 static int file_error(const char *path, pgconvoy_error *err)
 {
@@ -28,13 +30,13 @@ static int file_error(const char *path, pgconvoy_error *err)
 }
 
 /* The value that the database's own settings give, "" for none. */
-static int read_setting(PGconn *conn, pgc_buffer *value, pgconvoy_error *err)
+static int read_setting(PGconn *conn, const char *name, pgc_buffer *value, pgconvoy_error *err)
 {
-    static const char sql[] = "SELECT pg_catalog.split_part(c, '=', 2) FROM pg_catalog.pg_db_role_setting s JOIN "
-                              "pg_catalog.pg_database d ON d.oid = s.setdatabase, pg_catalog.unnest(s.setconfig) AS c "
-                              "WHERE d.datname = pg_catalog.current_database() AND s.setrole = 0 AND c LIKE "
-                              "'default_transaction_read_only=%'";
-    PGresult *result = pgc_query(conn, sql, err);
+    static const char sql[] = "SELECT pg_catalog.substr(c, pg_catalog.length($1) + 2) FROM "
+                              "pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase, "
+                              "pg_catalog.unnest(s.setconfig) AS c WHERE d.datname = pg_catalog.current_database() AND "
+                              "s.setrole = 0 AND pg_catalog.starts_with(c, $1 || '=')";
+    PGresult *result = pgc_query_params(conn, sql, 1, &name, err);
     if (!result)
         return -1;
     pgc_buffer_reset(value);
@@ -43,17 +45,28 @@ static int read_setting(PGconn *conn, pgc_buffer *value, pgconvoy_error *err)
     return pgc_buffer_check(value, err);
 }
 
-static int alter(PGconn *conn, const char *value, pgconvoy_error *err)
+static int setting_is(PGconn *conn, const char *name, const char *wanted, bool *is, pgconvoy_error *err)
+{
+    pgc_buffer value;
+    pgc_buffer_init(&value, 1 << 16);
+    int status = read_setting(conn, name, &value, err);
+    *is = status == 0 && strcmp(value.data, wanted) == 0;
+    pgc_buffer_free(&value);
+    return status;
+}
+
+/* value "": back to what the server has. */
+static int alter(PGconn *conn, const char *name, const char *value, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
     pgc_buffer_text(&sql, "ALTER DATABASE ");
     pgc_quote_identifier(&sql, PQdb(conn));
     if (value[0]) {
-        pgc_buffer_format(&sql, " SET %s = ", setting);
+        pgc_buffer_format(&sql, " SET %s = ", name);
         pgc_quote_literal(&sql, value);
     } else {
-        pgc_buffer_format(&sql, " RESET %s", setting);
+        pgc_buffer_format(&sql, " RESET %s", name);
     }
     int status = pgc_buffer_check(&sql, err) ? -1 : pgc_execute(conn, sql.data, err);
     pgc_buffer_free(&sql);
@@ -82,7 +95,7 @@ static int write_note(pgc_cutover *cutover, pgconvoy_error *err)
         return file_error(cutover->hold_path, err);
     pgc_buffer value;
     pgc_buffer_init(&value, 1 << 16);
-    int status = read_setting(cutover->source, &value, err);
+    int status = read_setting(cutover->source, setting, &value, err);
     FILE *file = status == 0 ? fopen(cutover->hold_path, "we") : NULL;
     if (status == 0 && (!file || fprintf(file, "%s\n", value.data) < 0 || fflush(file) || fsync(fileno(file))))
         status = file_error(cutover->hold_path, err);
@@ -158,7 +171,8 @@ int cutover_hold(pgc_cutover *cutover, pgconvoy_error *err)
         return -1;
     cutover->holds = true;
     cutover->held_us = pgc_clock_monotonic_us();
-    if (alter(cutover->source, "on", err) || end_sessions(cutover, err))
+    if ((cutover->options->reverse && alter(cutover->source, way_back, cutover->back, err)) ||
+        alter(cutover->source, setting, "on", err) || end_sessions(cutover, err))
         return -1;
     pgc_log_info(cutover->options->log, "the source is read-only: writes are held");
     return 0;
@@ -166,32 +180,71 @@ int cutover_hold(pgc_cutover *cutover, pgconvoy_error *err)
 
 int cutover_hold_check(pgc_cutover *cutover, pgconvoy_error *err)
 {
-    pgc_buffer value;
-    pgc_buffer_init(&value, 1 << 16);
-    int status = read_setting(cutover->source, &value, err);
-    if (status == 0 && strcmp(value.data, "on") != 0) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "somebody has made the source writable again");
-        pgconvoy_error_hint(err, "run cutover again");
-        status = -1;
-    }
-    pgc_buffer_free(&value);
-    return status;
+    bool held;
+    if (setting_is(cutover->source, setting, "on", &held, err))
+        return -1;
+    if (held)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "somebody has made the source writable again");
+    pgconvoy_error_hint(err, "run cutover again");
+    return -1;
+}
+
+int cutover_held_for(PGconn *conn, const char *pipeline, bool *held, pgconvoy_error *err)
+{
+    bool read_only;
+    if (setting_is(conn, setting, "on", &read_only, err) || setting_is(conn, way_back, pipeline, held, err))
+        return -1;
+    *held = *held && read_only;
+    return 0;
+}
+
+/* How the database was before it was held, and that this is noted; "" too when nobody had set anything. */
+static bool read_note(const char *path, char *value, size_t room)
+{
+    FILE *file = fopen(path, "re");
+    value[0] = '\0';
+    if (!file)
+        return false;
+    if (fgets(value, (int)room, file))
+        value[strcspn(value, "\n")] = '\0';
+    fclose(file);
+    return true;
+}
+
+static int release(PGconn *conn, const char *path, const char *value, pgconvoy_error *err)
+{
+    if (alter(conn, setting, value, err) || alter(conn, way_back, "", err))
+        return -1;
+    return unlink(path) && errno != ENOENT ? file_error(path, err) : 0;
 }
 
 int cutover_release(pgc_cutover *cutover, pgconvoy_error *err)
 {
-    char value[64] = "";
-    FILE *file = fopen(cutover->hold_path, "re");
-    if (!file)
+    char value[64];
+    if (!read_note(cutover->hold_path, value, sizeof value))
         return 0;
-    if (fgets(value, sizeof value, file))
-        value[strcspn(value, "\n")] = '\0';
-    fclose(file);
-    if (alter(cutover->source, value, err))
+    if (release(cutover->source, cutover->hold_path, value, err))
         return -1;
     cutover->holds = false;
-    if (unlink(cutover->hold_path) && errno != ENOENT)
-        return file_error(cutover->hold_path, err);
     pgc_log_info(cutover->options->log, "the source is writable again, as it was");
     return 0;
+}
+
+int cutover_open_target(pgc_cutover *cutover, pgconvoy_error *err)
+{
+    bool held;
+    if (cutover_held_for(cutover->target, cutover->options->name, &held, err))
+        return -1;
+    if (!held)
+        return 0;
+    char value[64], *path = NULL;
+    if (asprintf(&path, "%s/%s/cutover", cutover->options->state_dir, cutover->back) < 0)
+        return pgc_error_out_of_memory(err);
+    (void)read_note(path, value, sizeof value); /* not this machine's: as if nobody had set anything */
+    int status = release(cutover->target, path, value, err);
+    free(path);
+    if (status == 0)
+        pgc_log_info(cutover->options->log, "the target, which was held, is writable again");
+    return status;
 }

@@ -72,6 +72,17 @@ static void note(void *arg, const char *message)
     pgc_log_debug(sink->config->log, "the target says: %s", message);
 }
 
+/* A database that a cutover has made read-only may be written by the pipeline that is its way back. */
+static int set_way_back(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
+{
+    static const char sql[] = "SELECT set_config('default_transaction_read_only', 'off', false) "
+                              "WHERE current_setting('pgconvoy.way_back', true) = $1";
+    const char *values[] = {sink->config->pipeline_name};
+    PGresult *result = pgc_pgsink_query(conn, sql, 1, values, "setting up a session on the target", err);
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error *err)
 {
     /* settings that a server is too old for are passed over by set_config's absence from pg_settings */
@@ -88,6 +99,7 @@ PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error
         return NULL;
     PQsetNoticeProcessor(conn, note, sink);
     if (pgc_pgsink_execute(conn, settings, "setting up a session on the target", err) != 0 ||
+        set_way_back(sink, conn, err) != 0 ||
         (sink->replica_role && pgc_pgsink_execute(conn, "SET session_replication_role = replica",
                                                   "silencing triggers on the target", err) != 0)) {
         PQfinish(conn);

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""`cutover` under load: what the source has acknowledged is at the target, sequences give out no value twice, and what fails or is killed leaves a source that can be written to.
+"""`cutover` under load: what the source has acknowledged is at the target, sequences give out no value twice, and what fails or is killed leaves a source that can be written to; the way
+back loses no write either.
 
-CUTOVER_RUNS=20 makes it that many runs long, with kills too (make check: one, without).
+CUTOVER_RUNS=20 makes it that many runs long, with kills too, in each phase in turn (make check: one, without).
 """
 import os
 import subprocess
@@ -22,7 +23,7 @@ LOAD = "INSERT INTO log (v) VALUES ('x'); UPDATE counter SET n = n + 1 WHERE id 
 
 
 def begin(s):
-    server, other = s.server(), s.server()
+    server, other = s.server(), s.server()  # wal_level = logical at both
     server.sql("CREATE DATABASE shop")
     server.sql(TABLES, "shop")
     other.sql("CREATE DATABASE shop")
@@ -57,45 +58,108 @@ def writable(server):
     return server.sql("SHOW default_transaction_read_only", "shop") == "off"
 
 
+# What the command says as it goes: each begins a phase.
+PHASES = ["the target follows within", "the way back is prepared", "writes are held", "the stream is drained", "the way back begins at", "point the applications"]
+SWITCH = ("cutover", "shop", "--lock-source", "--reverse", "--verify")
+
+
+def said(run, phase):
+    return phase in run.stderr or phase in run.stdout or not run.running()
+
+
+def back_and_forth(s, server, other, backs):
+    """After the switch: writes at the target come to the old source, which takes none from others, and the switch back makes it what it was."""
+    sync = s.pgconvoy("stream", other.uri("shop"), server.uri("shop"), "--name", "shop_back")
+    for _ in range(backs):
+        before = int(other.sql("SELECT count(*) FROM log", "shop"))
+        other.sql("INSERT INTO log (v) SELECT 'new' FROM generate_series(1, 40); UPDATE counter SET n = n + 1; DELETE FROM log WHERE v = 'new' AND id % 4 = 0", "shop")
+        assert int(other.sql("SELECT count(*) FROM log", "shop")) > before
+    scenario.wait_for(lambda: server.sql("SELECT count(*) FROM log", "shop") == other.sql("SELECT count(*) FROM log", "shop"), 60, "the writes have come back")
+    assert not writable(server) and server.sql("INSERT INTO log (v) VALUES ('late')", "shop", check=False) == ""
+    load = writers(s, other)
+    used = other.sql("SELECT max(id) FROM log", "shop")
+    scenario.wait_for(lambda: other.sql("SELECT max(id) FROM log", "shop") != used, 60, "there are writes at the target")
+    run = s.pgconvoy("cutover", "shop_back", "--lock-source", "--verify").ok()
+    for process in load:
+        assert process.wait(30) != 0, "the load's sessions were not ended"
+    assert "is writable again" in run.stderr and sync.wait(30) == 0, run.stderr
+    assert writable(server) and not writable(other)
+    equal(other, server)
+    server.sql("INSERT INTO log (v) VALUES ('home again')", "shop")
+
+
+def gone(s, server, other):
+    """Nothing is left of a way back."""
+    assert "pgconvoy_shop_back" not in other.slots() and "pgconvoy_shop_back" not in other.publications("shop"), other.slots()
+    assert server.sql("SELECT to_regclass('pgconvoy.pipeline') IS NULL", "shop") == "t"
+
+
 def one(s):
     server, other, sync = begin(s)
     load = writers(s, server)
     scenario.wait_for(lambda: int(server.sql("SELECT count(*) FROM log", "shop")) > 200, 60, "there are writes")
     dry = s.pgconvoy("cutover", "shop", "--lock-source", "--dry-run").ok()
     assert "nothing was changed" in dry.stdout and writable(server)
-    run = s.pgconvoy("cutover", "shop", "--lock-source", "--verify").ok()
+    s.pgconvoy("cutover", "shop", "--reverse").fails(2, "--lock-source")
+    run = s.pgconvoy(*SWITCH).ok()
     for process in load:
         assert process.wait(30) != 0, "the load's sessions were not ended"
     assert "writes were held for" in run.stdout and "the pipeline is stopped" in run.stdout, run.stdout
     assert sync.wait(30) == 0
     assert not writable(server) and server.sql("INSERT INTO log (v) VALUES ('late')", "shop", check=False) == ""
     equal(server, other)
-    other.sql("INSERT INTO log (v) VALUES ('new')", "shop")
     print([line for line in run.stdout.split("\n") if "held" in line][0])
-    s.pgconvoy("cutover", "shop", "--undo").ok()
-    assert writable(server)
+    assert "the way back is ready" in run.stdout
+    back_and_forth(s, server, other, 2)
 
 
 def killed(s):
-    """Killed at some moment and run again; and the way back."""
+    """Killed at the beginning of each phase, and a moment after it, and run again; and the way back."""
     server, other, sync = begin(s)
     load = writers(s, server)
     scenario.wait_for(lambda: int(server.sql("SELECT count(*) FROM log", "shop")) > 100, 60, "there are writes")
-    run = s.pgconvoy("cutover", "shop", "--lock-source")
-    time.sleep(s.random.uniform(0, 0.6))
-    run.kill()
-    s.pgconvoy("cutover", "shop", "--lock-source").ok()
+    for phase in PHASES:
+        run = s.pgconvoy(*SWITCH)
+        scenario.wait_for(lambda: said(run, phase), 60, f"it has said: {phase}")
+        time.sleep(s.random.choice([0, s.random.uniform(0, 0.1)]))
+        status = run.kill()
+        print(f"{phase}: {status}" + ("" if status in (0, -9) else "\n" + run.error_tail()))
+    s.pgconvoy(*SWITCH).ok()
     for process in load:
         process.kill()
         process.wait()
     equal(server, other)
     assert not writable(server)
-    # nobody streams any more: what was written meanwhile is brought by the cutover itself
+    # the last run, which was not killed, has stopped the pipeline; what was written meanwhile is brought by the cutover itself
     s.pgconvoy("cutover", "shop", "--undo").ok()
     assert writable(server)
     server.sql("INSERT INTO log (v) SELECT 'more' FROM generate_series(1, 50)", "shop")
-    s.pgconvoy("cutover", "shop", "--lock-source", "--verify").ok()
+    s.pgconvoy(*SWITCH).ok()
     equal(server, other)
+    back_and_forth(s, server, other, 1)
+
+
+def given_up(s):
+    """Asked to stop in each phase: the source is as it was, no way back is left, and the same command does it later."""
+    server, other, sync = begin(s)
+    load = writers(s, server)
+    scenario.wait_for(lambda: int(server.sql("SELECT count(*) FROM log", "shop")) > 100, 60, "there are writes")
+    for phase in PHASES[:-2]:
+        run = s.pgconvoy(*SWITCH)
+        scenario.wait_for(lambda: said(run, phase), 60, f"it has said: {phase}")
+        status = run.stop()
+        print(f"{phase}: {status}")
+        if status == 0:
+            return
+        assert status == 1 and "given up" in run.stderr and writable(server), run.error_tail()
+        gone(s, server, other)
+        assert sync.running()
+    s.pgconvoy(*SWITCH).ok()
+    for process in load:
+        process.kill()
+        process.wait()
+    equal(server, other)
+    back_and_forth(s, server, other, 1)
 
 
 def refused(s):
@@ -123,10 +187,10 @@ def main(s):
     if s.case == "refused":
         return refused(s)
     for _ in range(RUNS):
-        {"load": one, "killed": killed}[s.case](s)
+        {"load": one, "killed": killed, "given_up": given_up}[s.case](s)
         if RUNS > 1:
             s.close(False)
             s.__init__(s.case)
 
 
-scenario.run(main, ["load", "refused", *(["killed"] if "CUTOVER_RUNS" in os.environ else [])])
+scenario.run(main, ["load", "refused", *(["killed", "given_up"] if "CUTOVER_RUNS" in os.environ else [])])
