@@ -100,11 +100,11 @@ static int take_list(cli_copy_options *options, const cli_setting *setting, pgco
     return 0;
 }
 
-static int take_mapping(cli_copy_options *options, const cli_setting *setting, pgconvoy_error *err)
+int cli_mapping_take(pgc_mapping *mapping, const cli_setting *setting, pgconvoy_error *err)
 {
     for (size_t i = 0; i < COUNT(mappings); i++)
         if (strcmp(mappings[i].name, setting->option->name) == 0)
-            return pgc_mapping_add(options->clone.mapping, mappings[i].kind, setting->value, err);
+            return pgc_mapping_add(mapping, mappings[i].kind, setting->value, err);
     return 0;
 }
 
@@ -114,7 +114,7 @@ static int take_setting(cli_copy_options *options, const cli_setting *setting, p
         return -1;
     if (strcmp(setting->option->name, "filter") == 0)
         return cli_pg_read_filter(filters, &options->clone, setting->value, err);
-    return take_list(options, setting, err) || take_mapping(options, setting, err) ? -1 : 0;
+    return take_list(options, setting, err) || cli_mapping_take(options->clone.mapping, setting, err) ? -1 : 0;
 }
 
 /* ------------------------------------------------------------------ all of them */

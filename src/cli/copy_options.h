@@ -16,4 +16,7 @@ typedef struct cli_copy_options {
 int cli_copy_options_set(cli_copy_options *options, const cli_arguments *arguments, pgconvoy_error *err) PGC_MUST_CHECK;
 void cli_copy_options_free(cli_copy_options *options);
 
+/* Takes a setting that says of another name, or of fewer columns or rows; any other is left alone. */
+int cli_mapping_take(pgc_mapping *mapping, const cli_setting *setting, pgconvoy_error *err) PGC_MUST_CHECK;
+
 #endif

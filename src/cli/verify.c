@@ -2,6 +2,7 @@
 #include "cli/check.h"
 #include "cli/cli.h"
 #include "cli/console.h"
+#include "cli/copy_options.h"
 #include "cli/stop_signals.h"
 
 #include "base/log.h"
@@ -25,6 +26,7 @@ typedef struct verify {
     char name[64];
     char *state_dir;
     char **where;
+    pgc_mapping *mapping;
 } verify;
 
 static bool is_on(const cli_arguments *arguments, const char *name)
@@ -50,9 +52,12 @@ static int read_number(const cli_arguments *arguments, const char *name, double 
     return -1;
 }
 
-/* --where may be given for many tables. */
-static int take_conditions(verify *verify, const cli_arguments *arguments, pgconvoy_error *err)
+/* --where may be given for many tables; so may other names, as for a copy. */
+static int take_names(verify *verify, const cli_arguments *arguments, pgconvoy_error *err)
 {
+    verify->options.mapping = verify->mapping = pgc_mapping_new(err);
+    if (!verify->mapping)
+        return -1;
     verify->where = calloc(arguments->setting_count + 1, sizeof *verify->where);
     if (!verify->where)
         return pgc_error_out_of_memory(err);
@@ -61,7 +66,13 @@ static int take_conditions(verify *verify, const cli_arguments *arguments, pgcon
     for (size_t i = 0; i < arguments->setting_count; i++)
         if (strcmp(arguments->settings[i].option->name, "where") == 0)
             where->items[where->count++] = arguments->settings[i].value;
-    return 0;
+        else if (cli_mapping_take(verify->mapping, &arguments->settings[i], err))
+            return -1;
+    if (pgc_mapping_is_empty(verify->mapping) || pgc_connection_is_uri(arguments->operands[1]))
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "other names are for PostgreSQL targets");
+    pgconvoy_error_hint(err, "leave out --map-schema, --map-table, --map-column and --columns");
+    return -1;
 }
 
 static int take_numbers(verify *verify, const cli_arguments *arguments, pgconvoy_error *err)
@@ -113,7 +124,7 @@ static int set_options(verify *verify, const cli_arguments *arguments, pgconvoy_
                  .no_tablespaces = is_on(arguments, "no-tablespaces"),
                  .no_policies = is_on(arguments, "no-policies")},
     };
-    return take_conditions(verify, arguments, err) || take_numbers(verify, arguments, err) ? -1 : 0;
+    return take_names(verify, arguments, err) || take_numbers(verify, arguments, err) ? -1 : 0;
 }
 
 static void on_signal(void *arg)
@@ -189,6 +200,7 @@ int cli_run_verify(const cli_command *command, cli_arguments *arguments, pgconvo
     pgc_options_free(&verify.settings);
     free(verify.state_dir);
     free(verify.where);
+    pgc_mapping_free(verify.mapping);
     cli_console_free(verify.console);
     if (result == 0)
         return differences ? CLI_EXIT_DIFFERS : CLI_EXIT_OK;

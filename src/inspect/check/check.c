@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "postgres/query_batch.h"
 #include "sink/registry.h"
+#include "source/postgres/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -449,8 +450,8 @@ int pgc_check_run(const pgc_check_options *options, pgc_check_report *report, pg
     *report = (pgc_check_report){.job = options->job, .arena = pgc_arena_new(64 << 10)};
     if (!report->arena)
         return pgc_error_out_of_memory(err);
-    char name[80];
-    snprintf(name, sizeof name, "pgconvoy_%.60s", options->name ? options->name : "");
+    char name[64];
+    pgc_slot_name_derive(options->name ? options->name : "", name);
     check check = {.options = options,
                    .report = report,
                    .arena = report->arena,

@@ -10,10 +10,10 @@ static void row_sql(verify_session *session, const verify_table *table, int side
     pgc_buffer *sql = &session->sql[side];
     pgc_buffer_reset(sql);
     pgc_buffer_text(sql, table->key_count ? "SELECT " : "SELECT DISTINCT ON (1) ");
-    verify_sql_keys(session->verify, table, sql);
+    verify_sql_keys(session->verify, table, side, sql);
     for (int i = 0; i < table->column_count; i++) {
         pgc_buffer_text(sql, ", t.");
-        pgc_quote_identifier(sql, table->columns[i].name);
+        pgc_quote_identifier(sql, table->columns[i].at[side]);
     }
     verify_sql_from(session->verify, table, side, sql);
     verify_sql_key_is_in(session->verify, table, side, keys, count, sql);
@@ -102,12 +102,12 @@ static void insert(const verify_table *table, const verify_rowset *source, int r
 {
     int parts = 0;
     pgc_buffer_text(out, "INSERT INTO ");
-    verify_sql_name(table, out);
+    verify_sql_name(table, VERIFY_TARGET, out);
     pgc_buffer_text(out, " (");
     for (int i = 0; i < table->column_count; i++)
         if (!table->columns[i].generated) {
             pgc_buffer_text(out, parts++ ? ", " : "");
-            pgc_quote_identifier(out, table->columns[i].name);
+            pgc_quote_identifier(out, table->columns[i].at[VERIFY_TARGET]);
         }
     if (parts == 0) {
         out->length -= 2; /* no column: " (" goes */
@@ -128,7 +128,7 @@ static void where_key(const verify_table *table, const char *const *key, pgc_buf
 {
     for (int i = 0; i < table->key_count; i++) {
         pgc_buffer_text(out, i ? " AND " : " WHERE ");
-        pgc_quote_identifier(out, table->columns[table->keys[i]].name);
+        pgc_quote_identifier(out, table->columns[table->keys[i]].at[VERIFY_TARGET]);
         pgc_buffer_text(out, " = ");
         pgc_quote_literal(out, key[i]);
     }
@@ -140,15 +140,15 @@ static void delete (const pgc_verify *verify, const verify_table *table, const v
 {
     const char *only = table->only[VERIFY_TARGET] ? "ONLY " : "";
     pgc_buffer_format(out, "DELETE FROM %s", only);
-    verify_sql_name(table, out);
+    verify_sql_name(table, VERIFY_TARGET, out);
     if (table->key_count) {
         where_key(table, difference->key, out);
         return;
     }
     pgc_buffer_format(out, " WHERE (tableoid, ctid) IN (SELECT t.tableoid, t.ctid FROM %s", only);
-    verify_sql_name(table, out);
+    verify_sql_name(table, VERIFY_TARGET, out);
     pgc_buffer_text(out, " AS t WHERE ");
-    verify_sql_hash(verify, table, out);
+    verify_sql_hash(verify, table, VERIFY_TARGET, out);
     pgc_buffer_format(out, " = %s LIMIT %d);\n", difference->key[0],
                       difference->copies[VERIFY_TARGET] - difference->copies[VERIFY_SOURCE]);
 }
@@ -159,14 +159,14 @@ static void update(const verify_table *table, const verify_difference *differenc
     int parts = 0;
     size_t begun = out->length;
     pgc_buffer_format(out, "UPDATE %s", table->only[VERIFY_TARGET] ? "ONLY " : "");
-    verify_sql_name(table, out);
+    verify_sql_name(table, VERIFY_TARGET, out);
     pgc_buffer_text(out, " SET ");
     for (int i = 0; i < table->column_count; i++) {
         const char *here = value_at(&rows[0], at[0], i), *there = value_at(&rows[1], at[1], i);
         if (equal(here, there) || table->columns[i].generated)
             continue;
         pgc_buffer_text(out, parts++ ? ", " : "");
-        pgc_quote_identifier(out, table->columns[i].name);
+        pgc_quote_identifier(out, table->columns[i].at[VERIFY_TARGET]);
         pgc_buffer_text(out, " = ");
         literal(out, here);
     }

@@ -7,6 +7,7 @@
 #include "inspect/verify/verify_internal.h"
 
 #include "sink/duckdb/library.h"
+#include "source/postgres/names.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -323,8 +324,8 @@ static void remove_scratch(const pgc_verify *verify, const char *folder)
 int verify_duckdb(pgc_verify *verify, pgconvoy_error *err)
 {
     const pgc_verify_options *options = verify->options;
-    char derived[80], *folder = NULL, *scratch = NULL, *target = strdup(options->target + strlen("duckdb:"));
-    snprintf(derived, sizeof derived, "pgconvoy_%.60s", options->name);
+    char derived[64], *folder = NULL, *scratch = NULL, *target = strdup(options->target + strlen("duckdb:"));
+    pgc_slot_name_derive(options->name, derived);
     int status = target ? check_options(options, err) : pgc_error_out_of_memory(err);
     if (target)
         target[strcspn(target, "?")] = '\0';

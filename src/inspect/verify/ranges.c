@@ -42,18 +42,19 @@ static const char *const *key_of_row(const PGresult *result, int row, int parts,
 }
 
 /* Keys that cut the rows of a query, numbered n of c in the order of keys, in so many pieces. */
-static void cut_sql(const pgc_verify *verify, const verify_table *table, const char *from, int pieces, pgc_buffer *sql)
+static void cut_sql(const pgc_verify *verify, const verify_table *table, int side, const char *from, int pieces,
+                    pgc_buffer *sql)
 {
     pgc_buffer_text(sql, "SELECT ");
     for (int part = 0; part < verify_key_parts(table); part++)
         pgc_buffer_format(sql, "k%d, ", part);
     pgc_buffer_text(sql, "n FROM (SELECT ");
     for (int part = 0; part < verify_key_parts(table); part++) {
-        verify_sql_key_part(verify, table, part, sql);
+        verify_sql_key_part(verify, table, side, part, sql);
         pgc_buffer_format(sql, " AS k%d, ", part);
     }
     pgc_buffer_text(sql, "row_number() OVER (ORDER BY ");
-    verify_sql_keys(verify, table, sql);
+    verify_sql_keys(verify, table, side, sql);
     pgc_buffer_format(sql, ") AS n, count(*) OVER () AS c%s) q WHERE n %% greatest(c / %d, 1) = 0 ORDER BY n", from,
                       pieces);
 }
@@ -86,12 +87,13 @@ static int cut_table(pgc_verify *verify, verify_table *table, pgconvoy_error *er
     pgc_buffer_init(&from, VERIFY_SQL_LIMIT);
     pgc_buffer_init(&sql, VERIFY_SQL_LIMIT);
     pgc_buffer_format(&from, " FROM %s", table->only[VERIFY_SOURCE] ? "ONLY " : "");
-    verify_sql_name(table, &from);
+    verify_sql_name(table, VERIFY_SOURCE, &from);
     pgc_buffer_format(&from, " AS t TABLESAMPLE SYSTEM (%.6f)",
                       percent > 100      ? 100
                       : percent < 0.0001 ? 0.0001
                                          : percent);
-    cut_sql(verify, table, from.failed ? "" : from.data, pieces > MOST_RANGES ? MOST_RANGES : pieces, &sql);
+    cut_sql(verify, table, VERIFY_SOURCE, from.failed ? "" : from.data, pieces > MOST_RANGES ? MOST_RANGES : pieces,
+            &sql);
     PGresult *cuts = pgc_buffer_check(&from, err) || pgc_buffer_check(&sql, err)
                          ? NULL
                          : pgc_query(verify->conn[VERIFY_SOURCE], sql.data, err);
@@ -140,9 +142,9 @@ static int compare_leaf(verify_session *session, verify_table *table, const char
         pgc_buffer *sql = &session->sql[side];
         pgc_buffer_reset(sql);
         pgc_buffer_text(sql, "SELECT ");
-        verify_sql_keys(verify, table, sql);
+        verify_sql_keys(verify, table, side, sql);
         pgc_buffer_text(sql, ", ");
-        verify_sql_value(verify, table, sql);
+        verify_sql_value(verify, table, side, sql);
         verify_sql_from(verify, table, side, sql);
         pgc_buffer_text(sql, conditions[side]);
         verify_sql_group(table, sql);
@@ -230,11 +232,11 @@ static int sum_buckets(verify_session *session, verify_table *table, const verif
         if (table->key_count) {
             verify_sql_bucket(session->verify, table, side, cuts, count, sql);
         } else {
-            verify_sql_hash(session->verify, table, sql);
+            verify_sql_hash(session->verify, table, side, sql);
             pgc_buffer_format(sql, " >> %d", shift);
         }
         pgc_buffer_text(sql, ", count(*), sum(");
-        verify_sql_hash(session->verify, table, sql);
+        verify_sql_hash(session->verify, table, side, sql);
         pgc_buffer_byte(sql, ')');
         verify_sql_from(session->verify, table, side, sql);
         verify_sql_range(session->verify, table, side, range, sql);
@@ -254,7 +256,7 @@ static int find_cuts(verify_session *session, verify_table *table, const verify_
     pgc_buffer_reset(sql);
     int status = pgc_buffer_check(&from, err);
     if (status == 0)
-        cut_sql(session->verify, table, from.data, pieces, sql);
+        cut_sql(session->verify, table, side, from.data, pieces, sql);
     pgc_buffer_free(&from);
     PGresult *result = status == 0 ? verify_query(session, side, err) : NULL;
     if (!result)
@@ -305,15 +307,20 @@ static int drill(verify_session *session, verify_table *table, const verify_rang
 static int fetch_buckets(verify_session *session, verify_table *table, const pgc_buffer *list, int shift,
                          pgconvoy_error *err)
 {
-    pgc_buffer condition;
-    pgc_buffer_init(&condition, VERIFY_SQL_LIMIT);
-    pgc_buffer_text(&condition, " AND ");
-    verify_sql_hash(session->verify, table, &condition);
-    pgc_buffer_format(&condition, " >> %d IN (%s)", shift, list->data);
-    int status = pgc_buffer_check(&condition, err);
+    pgc_buffer conditions[2];
+    int status = 0;
+    for (int side = 0; side < 2; side++) {
+        pgc_buffer_init(&conditions[side], VERIFY_SQL_LIMIT);
+        pgc_buffer_text(&conditions[side], " AND ");
+        verify_sql_hash(session->verify, table, side, &conditions[side]);
+        pgc_buffer_format(&conditions[side], " >> %d IN (%s)", shift, list->data);
+        if (pgc_buffer_check(&conditions[side], err))
+            status = -1;
+    }
     if (status == 0)
-        status = compare_leaf(session, table, (const char *const[]){condition.data, condition.data}, err);
-    pgc_buffer_free(&condition);
+        status = compare_leaf(session, table, (const char *const[]){conditions[0].data, conditions[1].data}, err);
+    pgc_buffer_free(&conditions[0]);
+    pgc_buffer_free(&conditions[1]);
     return status;
 }
 
@@ -357,7 +364,7 @@ int verify_range_compare(verify_session *session, verify_table *table, const ver
         pgc_buffer *sql = &session->sql[side];
         pgc_buffer_reset(sql);
         pgc_buffer_text(sql, "SELECT count(*), sum(");
-        verify_sql_hash(session->verify, table, sql);
+        verify_sql_hash(session->verify, table, side, sql);
         pgc_buffer_byte(sql, ')');
         verify_sql_from(session->verify, table, side, sql);
         verify_sql_range(session->verify, table, side, range, sql);

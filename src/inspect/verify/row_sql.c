@@ -21,39 +21,39 @@ static void hash_of(const pgc_verify *verify, const char *before, pgc_buffer *ou
         out->failed = true;
 }
 
-static void column(const verify_column *column, pgc_buffer *out)
+static void column(const verify_column *column, int side, pgc_buffer *out)
 {
     pgc_buffer_text(out, "t.");
-    pgc_quote_identifier(out, column->name);
+    pgc_quote_identifier(out, column->at[side]);
 }
 
-void verify_sql_hash(const pgc_verify *verify, const verify_table *table, pgc_buffer *out)
+void verify_sql_hash(const pgc_verify *verify, const verify_table *table, int side, pgc_buffer *out)
 {
     pgc_buffer row;
     pgc_buffer_init(&row, VERIFY_SQL_LIMIT);
     pgc_buffer_text(&row, "ROW(");
     for (int i = 0; i < table->column_count; i++) {
         pgc_buffer_text(&row, i ? ", " : "");
-        column(&table->columns[i], &row);
+        column(&table->columns[i], side, &row);
     }
     pgc_buffer_text(&row, ")::text");
     hash_of(verify, "", out, &row);
     pgc_buffer_free(&row);
 }
 
-void verify_sql_key_part(const pgc_verify *verify, const verify_table *table, int part, pgc_buffer *out)
+void verify_sql_key_part(const pgc_verify *verify, const verify_table *table, int side, int part, pgc_buffer *out)
 {
     if (table->key_count)
-        column(&table->columns[table->keys[part]], out);
+        column(&table->columns[table->keys[part]], side, out);
     else
-        verify_sql_hash(verify, table, out);
+        verify_sql_hash(verify, table, side, out);
 }
 
-void verify_sql_keys(const pgc_verify *verify, const verify_table *table, pgc_buffer *out)
+void verify_sql_keys(const pgc_verify *verify, const verify_table *table, int side, pgc_buffer *out)
 {
     for (int part = 0; part < verify_key_parts(table); part++) {
         pgc_buffer_text(out, part ? ", " : "");
-        verify_sql_key_part(verify, table, part, out);
+        verify_sql_key_part(verify, table, side, part, out);
     }
 }
 
@@ -72,18 +72,18 @@ static void literals(const verify_table *table, int side, const char *const *key
     }
 }
 
-void verify_sql_name(const verify_table *table, pgc_buffer *out)
+void verify_sql_name(const verify_table *table, int side, pgc_buffer *out)
 {
-    pgc_quote_qualified(out, table->schema, table->name);
+    pgc_quote_qualified(out, table->at[side].schema, table->at[side].name);
 }
 
 /* A sample is chosen by a hash of the key, so that both ends choose the same rows. */
-static void sample(const pgc_verify *verify, const verify_table *table, pgc_buffer *out)
+static void sample(const pgc_verify *verify, const verify_table *table, int side, pgc_buffer *out)
 {
     pgc_buffer keys;
     pgc_buffer_init(&keys, VERIFY_SQL_LIMIT);
     pgc_buffer_text(&keys, "ROW(");
-    verify_sql_keys(verify, table, &keys);
+    verify_sql_keys(verify, table, side, &keys);
     pgc_buffer_text(&keys, ", 'sample')::text");
     hash_of(verify, " AND abs(", out, &keys);
     pgc_buffer_format(out, " %% 100000) < %d", (int)(verify->options->sample * 1000));
@@ -93,14 +93,14 @@ static void sample(const pgc_verify *verify, const verify_table *table, pgc_buff
 void verify_sql_from(const pgc_verify *verify, const verify_table *table, int side, pgc_buffer *out)
 {
     pgc_buffer_format(out, " FROM %s", table->only[side] ? "ONLY " : "");
-    verify_sql_name(table, out);
+    verify_sql_name(table, side, out);
     pgc_buffer_text(out, " AS t WHERE true");
     if (side == VERIFY_SOURCE && table->filter)
         pgc_buffer_format(out, " AND (%s)", table->filter);
-    if (table->where)
+    if (table->where && (side == VERIFY_SOURCE || !table->mapped)) /* it speaks of the source's names */
         pgc_buffer_format(out, " AND (%s\n)", table->where);
     if (verify->options->sample < 100)
-        sample(verify, table, out);
+        sample(verify, table, side, out);
 }
 
 static void bound(const pgc_verify *verify, const verify_table *table, int side, const char *comparison,
@@ -108,7 +108,7 @@ static void bound(const pgc_verify *verify, const verify_table *table, int side,
 {
     bool many = verify_key_parts(table) > 1;
     pgc_buffer_text(out, many ? " AND (" : " AND ");
-    verify_sql_keys(verify, table, out);
+    verify_sql_keys(verify, table, side, out);
     pgc_buffer_format(out, "%s %s %s", many ? ")" : "", comparison, many ? "(" : "");
     literals(table, side, key, out);
     pgc_buffer_text(out, many ? ")" : "");
@@ -129,11 +129,11 @@ void verify_sql_bucket(const pgc_verify *verify, const verify_table *table, int 
     bool many = verify_key_parts(table) > 1;
     pgc_buffer_format(out, "width_bucket(%s", many ? "ROW(" : "");
     if (many) {
-        verify_sql_keys(verify, table, out);
+        verify_sql_keys(verify, table, side, out);
         pgc_buffer_byte(out, ')');
     } else {
         pgc_buffer_byte(out, '(');
-        verify_sql_key_part(verify, table, 0, out);
+        verify_sql_key_part(verify, table, side, 0, out);
         pgc_buffer_format(out, ")::%s", type_of(table, side, 0));
     }
     pgc_buffer_text(out, ", ARRAY[");
@@ -151,7 +151,7 @@ void verify_sql_key_is_in(const pgc_verify *verify, const verify_table *table, i
 {
     bool many = verify_key_parts(table) > 1;
     pgc_buffer_text(out, many ? " AND (" : " AND ");
-    verify_sql_keys(verify, table, out);
+    verify_sql_keys(verify, table, side, out);
     pgc_buffer_text(out, many ? ") IN (VALUES " : " IN (");
     for (int i = 0; i < count; i++) {
         pgc_buffer_text(out, i ? ", " : "");
@@ -162,13 +162,13 @@ void verify_sql_key_is_in(const pgc_verify *verify, const verify_table *table, i
     pgc_buffer_byte(out, ')');
 }
 
-void verify_sql_value(const pgc_verify *verify, const verify_table *table, pgc_buffer *out)
+void verify_sql_value(const pgc_verify *verify, const verify_table *table, int side, pgc_buffer *out)
 {
     pgc_buffer_text(out, "count(*)");
     if (!table->key_count)
         return; /* the key is the hash */
     pgc_buffer_text(out, " || ' ' || sum(");
-    verify_sql_hash(verify, table, out);
+    verify_sql_hash(verify, table, side, out);
     pgc_buffer_byte(out, ')');
 }
 

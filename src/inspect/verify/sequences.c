@@ -43,11 +43,26 @@ static int read_target(pgc_verify *verify, pgc_sequence_values *values, pgconvoy
     return pgc_sequence_values_read(verify->conn[VERIFY_TARGET], "n.nspname !~ '^pg_'", verify->arena, values, err);
 }
 
-static bool any_is_behind(const pgc_sequence_values *source, const pgc_sequence_values *target)
+/* At the target, under its schema's new name, or where a table that has moved has taken its own sequences along. */
+static const pgc_sequence_value *find(const pgc_verify *verify, const pgc_sequence_values *target,
+                                      const pgc_sequence_value *here)
+{
+    const pgc_mapping *mapping = verify->options->mapping;
+    const pgc_sequence_value *there =
+        pgc_sequence_values_find(target, pgc_mapping_schema(mapping, here->schema), here->name);
+    const pgc_mapped_table *tables = NULL;
+    int count = mapping ? pgc_mapping_tables(mapping, &tables) : 0;
+    for (int i = 0; i < count && !there; i++)
+        if (tables[i].to_schema && strcmp(tables[i].schema, here->schema) == 0)
+            there = pgc_sequence_values_find(target, tables[i].to_schema, here->name);
+    return there;
+}
+
+static bool any_is_behind(const pgc_verify *verify, const pgc_sequence_values *source,
+                          const pgc_sequence_values *target)
 {
     for (size_t i = 0; i < source->count; i++) {
-        const pgc_sequence_value *there =
-            pgc_sequence_values_find(target, source->items[i].schema, source->items[i].name);
+        const pgc_sequence_value *there = find(verify, target, &source->items[i]);
         if (there && pgc_sequence_is_behind(there, &source->items[i]))
             return true;
     }
@@ -68,11 +83,14 @@ static int note(pgc_verify *verify, const pgc_sequence_value *source, const pgc_
     return verify_detail_add(finding, verify->arena, "next value", here, target ? there : NULL, err);
 }
 
-static void mend(pgc_verify *verify, const pgc_sequence_value *source)
+static void mend(pgc_verify *verify, const pgc_sequence_value *source, const pgc_sequence_value *target)
 {
+    pgc_sequence_value mended = *source;
+    if (target)
+        mended.schema = target->schema;
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
-    pgc_sequence_set_sql(source, &sql);
+    pgc_sequence_set_sql(&mended, &sql);
     verify_repair(verify, verify->repair_sequence, sql.failed ? "" : sql.data);
     pgc_buffer_free(&sql);
 }
@@ -83,7 +101,7 @@ static int wait_for_carrying(pgc_verify *verify, const pgc_sequence_values *sour
 {
     int64_t begun = pgc_clock_monotonic_us();
     verify_passed how = VERIFY_NOBODY_STREAMS;
-    while (verify->flow.slot_count && any_is_behind(source, target)) {
+    while (verify->flow.slot_count && any_is_behind(verify, source, target)) {
         if (verify_stopped(verify, err) ||
             verify_flow_passed(&verify->flow, verify->conn[VERIFY_SOURCE], UINT64_MAX, &how, err))
             return -1;
@@ -103,12 +121,11 @@ int verify_sequences(pgc_verify *verify, pgconvoy_error *err)
         wait_for_carrying(verify, &source, &target, err))
         return -1;
     for (size_t i = 0; i < source.count; i++) {
-        const pgc_sequence_value *here = &source.items[i],
-                                 *there = pgc_sequence_values_find(&target, here->schema, here->name);
+        const pgc_sequence_value *here = &source.items[i], *there = find(verify, &target, here);
         if (there && !pgc_sequence_is_behind(there, here))
             continue;
-        mend(verify, here);
-        if ((there || verify->options->no_schema) &&
+        mend(verify, here, there);
+        if ((there || !verify_compares_schema(verify)) &&
             note(verify, here, there, err)) /* one that is not there is among the objects */
             return -1;
     }

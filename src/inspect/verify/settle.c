@@ -97,9 +97,9 @@ static int select_rows(verify_session *session, verify_table *table, int side, c
             keys[left++] = looks[i].key;
     pgc_buffer_reset(sql);
     pgc_buffer_text(sql, "SELECT ");
-    verify_sql_keys(session->verify, table, sql);
+    verify_sql_keys(session->verify, table, side, sql);
     pgc_buffer_text(sql, ", ");
-    verify_sql_value(session->verify, table, sql);
+    verify_sql_value(session->verify, table, side, sql);
     verify_sql_from(session->verify, table, side, sql);
     verify_sql_key_is_in(session->verify, table, side, keys, left, sql);
     verify_sql_group(table, sql);

@@ -28,6 +28,12 @@ static int compose_path(pgc_verify *verify, pgconvoy_error *err)
         hash = add(hash, texts[i]);
     for (int i = 0; i < options->where.count; i++)
         hash = add(hash, options->where.items[i]);
+    pgc_buffer mapping;
+    pgc_buffer_init(&mapping, 1 << 20);
+    if (options->mapping)
+        pgc_mapping_describe(options->mapping, &mapping);
+    hash = add(hash, mapping.length ? mapping.data : NULL);
+    pgc_buffer_free(&mapping);
     for (int side = 0; side < 2; side++) {
         pgc_buffer place;
         pgc_buffer_init(&place, 1 << 16);

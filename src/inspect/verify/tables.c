@@ -80,10 +80,13 @@ static PGresult *target_columns(pgc_verify *verify, const PGresult *source, pgco
             strcmp(PQgetvalue(source, row, VERIFY_AT_TABLE), PQgetvalue(source, row - 1, VERIFY_AT_TABLE)) == 0 &&
             strcmp(PQgetvalue(source, row, VERIFY_AT_SCHEMA), PQgetvalue(source, row - 1, VERIFY_AT_SCHEMA)) == 0)
             continue;
+        const char *schema, *name;
+        pgc_mapping_target(verify->options->mapping, PQgetvalue(source, row, VERIFY_AT_SCHEMA),
+                           PQgetvalue(source, row, VERIFY_AT_TABLE), &schema, &name);
         pgc_buffer_text(&sql, ", (");
-        pgc_quote_literal(&sql, PQgetvalue(source, row, VERIFY_AT_SCHEMA));
+        pgc_quote_literal(&sql, schema);
         pgc_buffer_text(&sql, ", ");
-        pgc_quote_literal(&sql, PQgetvalue(source, row, VERIFY_AT_TABLE));
+        pgc_quote_literal(&sql, name);
         pgc_buffer_byte(&sql, ')');
     }
     pgc_buffer_format(&sql, ")%s", VERIFY_COLUMNS_ORDER);
@@ -100,18 +103,33 @@ typedef struct block {
     int first, end;
 } block;
 
-static int compare_tables(const PGresult *a, int row_a, const PGresult *b, int row_b)
+static int compare_table(const PGresult *result, int row, const char *schema, const char *name)
 {
-    int order = strcmp(PQgetvalue(a, row_a, VERIFY_AT_SCHEMA), PQgetvalue(b, row_b, VERIFY_AT_SCHEMA));
-    return order ? order : strcmp(PQgetvalue(a, row_a, VERIFY_AT_TABLE), PQgetvalue(b, row_b, VERIFY_AT_TABLE));
+    int order = strcmp(PQgetvalue(result, row, VERIFY_AT_SCHEMA), schema);
+    return order ? order : strcmp(PQgetvalue(result, row, VERIFY_AT_TABLE), name);
 }
 
-static block block_at(const PGresult *result, int first)
+/* The rows of that table from row first on, where they would stand if there are none. */
+static block block_at(const PGresult *result, int first, const char *schema, const char *name)
 {
     block block = {result, first, first};
-    while (block.end < PQntuples(result) && compare_tables(result, block.end, result, first) == 0)
+    while (block.end < PQntuples(result) && compare_table(result, block.end, schema, name) == 0)
         block.end++;
     return block;
+}
+
+/* Rows are in the order of schemas and tables, as bytes. */
+static block block_of(const PGresult *result, const char *schema, const char *name)
+{
+    int low = 0, high = PQntuples(result);
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (compare_table(result, middle, schema, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return block_at(result, low, schema, name);
 }
 
 static bool is_true(const block *block, int row, int field)
@@ -134,6 +152,16 @@ static int find_column(const block *block, const char *name)
     return -1;
 }
 
+/* A column that the target lacks: the schema's comparison says so, where schemas can be compared. */
+static int note_absent(pgc_verify *verify, const verify_table *table, const char *column, pgconvoy_error *err)
+{
+    if (verify_compares_schema(verify) || verify->options->no_schema)
+        return 0;
+    char what[400];
+    snprintf(what, sizeof what, "COLUMN %s.%s.%s", table->schema, table->name, column);
+    return verify_finding_add(&verify->schema, verify->arena, VERIFY_MISSING, what) ? 0 : pgc_error_out_of_memory(err);
+}
+
 static int add_columns(pgc_verify *verify, verify_table *table, const block *source, const block *target,
                        pgconvoy_error *err)
 {
@@ -144,16 +172,23 @@ static int add_columns(pgc_verify *verify, verify_table *table, const block *sou
     for (int row = source->first; row < source->end; row++) {
         if (PQgetisnull(source->result, row, VERIFY_AT_COLUMN))
             continue;
-        int there = find_column(target, PQgetvalue(source->result, row, VERIFY_AT_COLUMN));
+        const char *name = PQgetvalue(source->result, row, VERIFY_AT_COLUMN);
+        if (!pgc_mapped_has(table->mapped, name))
+            continue;
+        int there = find_column(target, pgc_mapped_column(table->mapped, name));
+        if (there < 0 && note_absent(verify, table, name, err))
+            return -1;
         if (there < 0)
-            continue; /* the schema's comparison says so */
+            continue;
         verify_column *column = &table->columns[table->column_count++];
-        column->name = pgc_arena_strdup(verify->arena, PQgetvalue(source->result, row, VERIFY_AT_COLUMN));
+        column->name = column->at[VERIFY_SOURCE] = pgc_arena_strdup(verify->arena, name);
+        column->at[VERIFY_TARGET] =
+            pgc_arena_strdup(verify->arena, PQgetvalue(target->result, there, VERIFY_AT_COLUMN));
         column->type[VERIFY_SOURCE] = pgc_arena_strdup(verify->arena, PQgetvalue(source->result, row, VERIFY_AT_TYPE));
         column->type[VERIFY_TARGET] =
             pgc_arena_strdup(verify->arena, PQgetvalue(target->result, there, VERIFY_AT_TYPE));
         column->generated = is_true(target, there, VERIFY_AT_GENERATED);
-        if (!column->name || !column->type[0] || !column->type[1])
+        if (!column->name || !column->at[VERIFY_TARGET] || !column->type[0] || !column->type[1])
             return pgc_error_out_of_memory(err);
     }
     return 0;
@@ -170,7 +205,8 @@ static int add_key(pgc_verify *verify, verify_table *table, const block *source,
         return pgc_error_out_of_memory(err);
     bool same = count > 0 && number(target, target->first, VERIFY_AT_KEY_COUNT) == count;
     for (int i = 0; i < table->column_count; i++) {
-        int here = find_column(source, table->columns[i].name), there = find_column(target, table->columns[i].name);
+        int here = find_column(source, table->columns[i].at[VERIFY_SOURCE]),
+            there = find_column(target, table->columns[i].at[VERIFY_TARGET]);
         int place = number(source, here, VERIFY_AT_KEY_PLACE);
         if (PQgetisnull(source->result, here, VERIFY_AT_KEY_PLACE) || place < 0 || place >= count ||
             !is_true(target, there, VERIFY_AT_NOT_NULL))
@@ -197,6 +233,11 @@ static int add_table(pgc_verify *verify, const block *source, const block *targe
     table->name = pgc_arena_strdup(verify->arena, PQgetvalue(result, row, VERIFY_AT_TABLE));
     if (!table->schema || !table->name)
         return pgc_error_out_of_memory(err);
+    table->at[VERIFY_SOURCE].schema = table->schema;
+    table->at[VERIFY_SOURCE].name = table->name;
+    pgc_mapping_target(verify->options->mapping, table->schema, table->name, &table->at[VERIFY_TARGET].schema,
+                       &table->at[VERIFY_TARGET].name);
+    table->mapped = pgc_mapping_table(verify->options->mapping, table->schema, table->name);
     table->rows = atof(PQgetvalue(result, row, VERIFY_AT_ROWS));
     table->pages = atof(PQgetvalue(result, row, VERIFY_AT_PAGES));
     table->only[VERIFY_SOURCE] = PQgetvalue(result, row, VERIFY_AT_KIND)[0] == 'r';
@@ -212,13 +253,12 @@ static int add_tables(pgc_verify *verify, const PGresult *source, const PGresult
     verify->tables = pgc_arena_zalloc(verify->arena, sizeof *verify->tables * (size_t)(PQntuples(source) + 1));
     if (!verify->tables)
         return pgc_error_out_of_memory(err);
-    int there = 0, status = 0;
+    int status = 0;
     for (int here = 0; here < PQntuples(source) && status == 0;) {
-        while (there < PQntuples(target) && compare_tables(target, there, source, here) < 0)
-            there++;
-        block of_source = block_at(source, here), of_target = {target, there, there};
-        if (there < PQntuples(target) && compare_tables(target, there, source, here) == 0)
-            of_target = block_at(target, there);
+        const char *schema = PQgetvalue(source, here, VERIFY_AT_SCHEMA),
+                   *name = PQgetvalue(source, here, VERIFY_AT_TABLE), *to_schema, *to_name;
+        pgc_mapping_target(verify->options->mapping, schema, name, &to_schema, &to_name);
+        block of_source = block_at(source, here, schema, name), of_target = block_of(target, to_schema, to_name);
         status = add_table(verify, &of_source, &of_target, err);
         here = of_source.end;
     }

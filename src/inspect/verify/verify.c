@@ -2,6 +2,7 @@
 #include "inspect/verify/verify_internal.h"
 
 #include "base/clock.h"
+#include "source/postgres/names.h"
 
 #include <stdlib.h>
 
@@ -124,8 +125,8 @@ static int look_at_source(pgc_verify *verify, pgconvoy_error *err)
 static int find_stream(pgc_verify *verify, pgconvoy_error *err)
 {
     const pgc_verify_options *options = verify->options;
-    char derived[80];
-    snprintf(derived, sizeof derived, "pgconvoy_%.60s", options->name);
+    char derived[64];
+    pgc_slot_name_derive(options->name, derived);
     if (verify_flow_find(&verify->flow, verify->conn[VERIFY_SOURCE], verify->conn[VERIFY_TARGET],
                          options->slot ? options->slot : derived, options->publication ? options->publication : derived,
                          err))
@@ -183,7 +184,9 @@ static int compare(pgc_verify *verify, pgconvoy_error *err)
         return open_end(verify, VERIFY_SOURCE, err) || verify_duckdb(verify, err) ? -1 : 0;
     if (open_postgres(verify, err) || verify_repair_begin(verify, err))
         return -1;
-    if (!options->no_schema && verify_schema(verify, err))
+    if (!options->no_schema && !verify_compares_schema(verify))
+        pgc_log_info(options->log, "names are others at the target: the schema is not compared");
+    if (verify_compares_schema(verify) && verify_schema(verify, err))
         return -1;
     if (!options->no_rows && compare_rows(verify, err))
         return -1;

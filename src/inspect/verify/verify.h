@@ -6,6 +6,7 @@
 #ifndef PGC_INSPECT_VERIFY_VERIFY_H
 #define PGC_INSPECT_VERIFY_VERIFY_H
 
+#include "apply/mapping.h"
 #include "base/log.h"
 #include "catalog/options.h"
 #include "postgres/choice.h"
@@ -20,6 +21,7 @@ typedef struct pgc_verify_options {
     bool no_schema, no_sequences, no_rows;
     int jobs;
     double sample;         /* percent of the rows; 100: all */
+    pgc_mapping *mapping;  /* other names at the target; NULL or empty: none */
     pgc_names where;       /* "SCHEMA.TABLE=CONDITION": only these rows of a table, at both ends */
     int64_t wait_us;       /* how long to wait for the stream, and to look again at rows that change */
     int show;              /* differing rows of a table that are shown with their values */

@@ -52,14 +52,19 @@ int verify_detail_add(verify_finding *finding, pgc_arena *arena, const char *nam
 /* ---- tables */
 
 typedef struct verify_column {
-    const char *name;
+    const char *name;    /* at the source */
+    const char *at[2];   /* at either end: a mapping may give another name */
     const char *type[2]; /* the base type's name, without a modifier */
     bool generated;      /* at the target */
 } verify_column;
 
 typedef struct verify_table {
-    const char *schema, *name;
-    verify_column *columns; /* those of both ends, by name */
+    const char *schema, *name; /* at the source */
+    struct {
+        const char *schema, *name;
+    } at[2];
+    const pgc_mapped_table *mapped; /* or NULL */
+    verify_column *columns;         /* those of both ends, by name */
     int column_count;
     int *keys;          /* indexes of columns */
     int key_count;      /* 0: rows are told apart by their hash, and counted */
@@ -160,9 +165,10 @@ static inline int verify_key_parts(const verify_table *table)
 {
     return table->key_count ? table->key_count : 1;
 }
-void verify_sql_hash(const pgc_verify *verify, const verify_table *table, pgc_buffer *out);
-void verify_sql_key_part(const pgc_verify *verify, const verify_table *table, int part, pgc_buffer *out);
-void verify_sql_keys(const pgc_verify *verify, const verify_table *table, pgc_buffer *out); /* comma separated */
+void verify_sql_hash(const pgc_verify *verify, const verify_table *table, int side, pgc_buffer *out);
+void verify_sql_key_part(const pgc_verify *verify, const verify_table *table, int side, int part, pgc_buffer *out);
+void verify_sql_keys(const pgc_verify *verify, const verify_table *table, int side,
+                     pgc_buffer *out); /* comma separated */
 void verify_sql_from(const pgc_verify *verify, const verify_table *table, int side,
                      pgc_buffer *out); /* FROM … WHERE …, filters included */
 void verify_sql_range(const pgc_verify *verify, const verify_table *table, int side, const verify_range *range,
@@ -174,9 +180,9 @@ void verify_sql_key_is_in(const pgc_verify *verify, const verify_table *table, i
                           int count, pgc_buffer *out);
 /* What a key's row is compared by, after verify_sql_keys in a query with GROUP BY: how often it is there, and its hash.
  */
-void verify_sql_value(const pgc_verify *verify, const verify_table *table, pgc_buffer *out);
+void verify_sql_value(const pgc_verify *verify, const verify_table *table, int side, pgc_buffer *out);
 void verify_sql_group(const verify_table *table, pgc_buffer *out);
-void verify_sql_name(const verify_table *table, pgc_buffer *out);
+void verify_sql_name(const verify_table *table, int side, pgc_buffer *out);
 
 /* ---- ranges.c */
 int verify_items_make(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -214,6 +220,12 @@ int verify_differing(verify_session *session, verify_table *table, const verify_
 
 /* ---- workers.c: all items, by some sessions at a time */
 int verify_work(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Not where names are others at the target: then definitions are written otherwise. */
+static inline bool verify_compares_schema(const pgc_verify *verify)
+{
+    return !verify->options->no_schema && (!verify->options->mapping || pgc_mapping_is_empty(verify->options->mapping));
+}
 
 /* ---- schema.c, schema_columns.c, sequences.c */
 int verify_schema(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;

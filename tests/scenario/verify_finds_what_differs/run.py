@@ -162,6 +162,68 @@ def chosen(s):
     s.pgconvoy("verify", source, server.socket_conninfo("target", "nobody"), "--no-schema").fails(1, ["permission denied", "public."])
 
 
+def mapped(s):
+    """What `copy` has given other names, or left out, is compared by the same options."""
+    server = s.server()
+    source, target = copies(s, server, []), server.socket_conninfo("target")
+    server.sql("CREATE SCHEMA far; CREATE TABLE far.away (id serial PRIMARY KEY, v text); INSERT INTO far.away (v) SELECT i::text FROM generate_series(1, 300) i", "source")
+    server.create_database("target")
+    options = ["--map-schema", "public=app", "--map-table", "public.child=kind", "--map-table", "far.away=app.near", "--map-column", "public.child.u=unit", "--columns", "public.t=id,s",
+               "--map-column", "public.t.s=label"]
+    kept = ["-T", "w", "-T", "public.no_columns"]
+    s.pgconvoy("copy", source, target, *options, *kept, "--where", "public.t=id <= 29900").ok()
+    ends = [source, target, *options, *kept, "--where", "public.t=id <= 29900"]
+    found = verify(s, *ends, status=0)
+    assert found["equal"] and {table["table"]: table["target_rows"] for table in found["tables"]} == {"t": 29900, "pair": 20000, "keyless": 10000, "parts": 500, "child": 100, "away": 300}, found
+    server.sql("""DELETE FROM app.near WHERE id = 7; UPDATE app.t SET label = '' WHERE id = 200; INSERT INTO app.t (id) VALUES (99999); UPDATE app.kind SET unit = unit + 1000 WHERE unit = 9;
+        DELETE FROM app.keyless WHERE ctid = (SELECT ctid FROM app.keyless WHERE a = 7 AND v IS NULL LIMIT 1); SELECT setval('app.q', 2); SELECT setval('app.away_id_seq', 3)""", "target")
+    repair = os.path.join(s.folder, "repair.sql")
+    found = verify(s, *ends, "--repair", "sql", "--repair-file", repair, status=3)
+    assert summary(found) == {"missing away (id)=(7)", "changed t (id)=(200) s", "extra t (id)=(99999)", "changed child (id)=(9) u", "missing keyless (a, v)=(7, NULL) copies", "changed SEQUENCE public.q",
+                              "changed SEQUENCE far.away_id_seq"}, summary(found)
+    mend(server, repair)
+    assert verify(s, *ends, status=0)["equal"]
+    server.sql("ALTER TABLE app.kind DROP COLUMN unit", "target")
+    assert summary(verify(s, *ends, status=3)) == {"missing COLUMN public.child.u"}
+    s.pgconvoy("verify", source, "duckdb:x", *options).fails(2, "other names")
+
+
+def published(s):
+    """Of a native subscription what its publication lets through is compared: its tables, its rows, its columns."""
+    server = s.server({"wal_receiver_status_interval": "1s"})
+    source, target = copies(s, server, ["target"]), server.socket_conninfo("target")
+    server.sql("CREATE PUBLICATION few FOR TABLE t (id, s) WHERE (id > 100), pair; CREATE PUBLICATION more FOR TABLE parts WITH (publish_via_partition_root = true)", "source")
+    server.sql("TRUNCATE t, pair, parts CASCADE; DELETE FROM keyless", "target")
+    for name in ("few", "more"):
+        server.sql(f"SELECT pg_create_logical_replication_slot('{name}', 'pgoutput')", "source")
+        server.sql(f"CREATE SUBSCRIPTION {name} CONNECTION 'host={server.folder} port={server.port} dbname=source user=postgres' PUBLICATION {name} WITH (create_slot = false)", "target")
+    scenario.wait_for(lambda: server.sql("SELECT bool_and(srsubstate = 'r') AND count(*) = 3 FROM pg_subscription_rel", "target") == "t", 60, "all tables are ready")
+    load = s.load(server.pgbench("-T", "600", "-c", "1", database="source", script="\\set i random(101, 30000)\nUPDATE t SET s = s || 'x' WHERE id = :i;\nUPDATE parts SET v = md5(v) WHERE id = 1 + :i % 500;\n"))
+    found = verify(s, source, target, "--no-schema", "--no-sequences", status=0)
+    assert {table["table"]: table["source_rows"] for table in found["tables"]} == {"t": 29900, "pair": 20000, "parts": 500}, found
+    server.sql("INSERT INTO t (id) VALUES (5); DELETE FROM t WHERE id = 29999; UPDATE part_1 SET v = '' WHERE id = 50", "target")
+    server.sql("UPDATE pair SET v = 0 WHERE a = 'k7' AND b = '2026-01-08'", "target")
+    load.stop()
+    expected = {"extra t (id)=(5)", "missing t (id)=(29999)", "changed parts (id)=(50) v", "changed pair (a, b)=(k7, 2026-01-08) v"}
+    assert summary(verify(s, source, target, "--no-schema", "--no-sequences", status=3)) == expected
+    for name in ("few", "more"):
+        server.sql(f"ALTER SUBSCRIPTION {name} DISABLE; ALTER SUBSCRIPTION {name} SET (slot_name = NONE); DROP SUBSCRIPTION {name}", "target")
+
+
+def standby(s):
+    """A standby is a source too: its rows are compared, without the unlogged ones, which it does not have."""
+    primary = s.server()
+    copies(s, primary, ["target"])
+    primary.sql("CREATE UNLOGGED TABLE fast (id int PRIMARY KEY); INSERT INTO fast VALUES (1)", "source")
+    there = s.standby(primary)
+    source, target = there.socket_conninfo("source"), primary.socket_conninfo("target")
+    found = verify(s, source, target, "--no-schema", status=0)
+    assert "fast" not in [table["table"] for table in found["tables"]], found
+    primary.sql("DELETE FROM t WHERE id = 777", "target")
+    assert summary(verify(s, source, target, "--no-schema", status=3)) == {"missing t (id)=(777)"}
+    assert summary(verify(s, source, target, status=3)) == {"missing t (id)=(777)", "missing TABLE public.fast", "missing CONSTRAINT public.fast fast_pkey"}
+
+
 def under_load(s):
     """While changes flow nothing is made up, and what really differs is found."""
     server = s.server()
@@ -218,5 +280,7 @@ def resumed(s):
     assert again.wait(60) == 3 and "29999" in again.stdout
 
 
-CASES = {"resumed": resumed, "under_load": under_load, "duckdb": duckdb, "differs": differs, "chosen": chosen}
-scenario.run(lambda s: CASES[s.case](s), list(CASES))
+CASES = {"resumed": resumed, "under_load": under_load, "duckdb": duckdb, "differs": differs, "chosen": chosen, "mapped": mapped, "published": published, "standby": standby}
+LONG = ["standby"]  # by name, or in make check-full
+FULL = os.environ.get("SCENARIO_FULL")
+scenario.run(lambda s: CASES[s.case](s), [case for case in CASES if FULL or case not in LONG or case in sys.argv[1:]])
