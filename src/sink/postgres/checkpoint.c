@@ -13,7 +13,7 @@
 #include <string.h>
 
 static const char *const state_names[] = {"waiting", "copying", "catching_up", "live", "failed"};
-static const char *const content_names[] = {NULL, "created", "emptied", "appended"};
+static const char *const content_names[] = {NULL, "created", "emptied", "appended", "followed"};
 #define STATE_COUNT (sizeof state_names / sizeof *state_names)
 #define CONTENT_COUNT (sizeof content_names / sizeof *content_names)
 
@@ -292,10 +292,32 @@ static int drop_counts(PGconn *conn, const char *const *values, const char *doin
     return result ? 0 : -1;
 }
 
+/* Of a table copy that was interrupted (src/clone): what it has finished. */
+static int drop_copy(PGconn *conn, const char *const *values, const char *doing, pgconvoy_error *err)
+{
+    static const char *const statements[] = {"DELETE FROM pgconvoy.copy_item WHERE name = $1", "DELETE FROM pgconvoy.copy WHERE name = $1"};
+    static const char away[] = "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pgconvoy.copy) AND NOT EXISTS (SELECT FROM pgconvoy.copy_item) THEN "
+                               "DROP TABLE pgconvoy.copy_item, pgconvoy.copy; END IF; END $$";
+    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.copy_item') IS NOT NULL", 0, NULL, doing, err);
+    bool there = result && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    for (size_t i = 0; i < 2 && there; i++) {
+        result = pgc_pgsink_query(conn, statements[i], 1, values, doing, err);
+        if (!result)
+            return -1;
+        PQclear(result);
+    }
+    if (there)
+        return pgc_pgsink_execute(conn, away, doing, err);
+    return result ? 0 : -1;
+}
+
 static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err)
 {
     const char *values[] = {sink->config->pipeline_name};
     if (drop_counts(conn, values, "removing the counts of conflicts on the target", err) != 0)
+        return -1;
+    if (drop_copy(conn, values, "removing the state of the copy on the target", err) != 0)
         return -1;
     static const char is_empty[] = "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
                                    " AND NOT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline <> $1)";
@@ -318,7 +340,7 @@ int pgc_pgsink_checkpoint_remove_in(pgc_pgsink *sink, PGconn *conn, bool *empty,
     if (drop_rows(sink, conn, empty, err) != 0)
         return -1;
     return *empty ? pgc_pgsink_execute(conn,
-                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count;"
+                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count, pgconvoy.ddl_skipped;"
                                        "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline",
                                        "removing the checkpoint on the target", err)
                   : 0;

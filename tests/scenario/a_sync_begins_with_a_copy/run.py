@@ -111,7 +111,23 @@ def killed(s):
     same_schema(source, target)
 
 
-CASES = {"definitions": definitions, "killed": killed}
+def partitions(s):
+    """A partition that is new at the source is made when a row asks for it, without a word of the definition in the stream."""
+    source = s.server()
+    source.sql("CREATE TABLE months (id int, at date, PRIMARY KEY (id, at)) PARTITION BY RANGE (at);"
+               "CREATE TABLE first PARTITION OF months FOR VALUES FROM ('2026-01-01') TO ('2026-02-01'); INSERT INTO months SELECT i, '2026-01-05' FROM generate_series(1, 100) i")
+    target = s.target("postgres")
+    run = s.sync(source.uri(), target, "--name", "months", "--ddl", "off")
+    scenario.wait_for(lambda: source.sql("SELECT bool_or(active) FROM pg_replication_slots WHERE slot_name = 'pgconvoy_months'") == "t", 60, "it streams")
+    source.sql("CREATE TABLE second PARTITION OF months FOR VALUES FROM ('2026-02-01') TO ('2026-03-01') PARTITION BY LIST (id);"
+               "CREATE TABLE second_all PARTITION OF second DEFAULT; INSERT INTO months VALUES (7, '2026-02-02'), (8, '2026-01-02')")
+    scenario.wait_for(lambda: target.query("SELECT to_regclass('second_all') IS NOT NULL AND (SELECT count(*) FROM months) = 102") == "t", 60, "the new partition has its row")
+    assert run.stop() == 0, run.error_tail()
+    s.equal(source, target, tables=[("public", "months"), ("public", "second_all"), ("public", "first")])
+    s.pgconvoy("drop", "months", "--state-dir", s.state).ok()
+
+
+CASES = {"definitions": definitions, "killed": killed, "partitions": partitions}
 
 
 def main(s):
