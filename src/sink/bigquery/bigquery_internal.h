@@ -1,0 +1,361 @@
+/*
+ * The BigQuery sink from the inside: what its files share. sink.c has the operations, the other files one part each:
+ *
+ *   target.c      TARGET and its options            checkpoint.c  position and table states
+ *   service.c     requests and their errors         schema.c      tables made, checked, filled from their copy
+ *   job.c         jobs: queries, loads, waiting     alter.c       tables changed
+ *   types.c       the type map                      stage.c       rows into a file, the file into a staging table
+ *   encode.c      values as JSON                    stream.c      changes gathered, and committed by one script
+ *   layout.c      a table as BigQuery has it        merge.c       the SQL of that script
+ *
+ * How nothing is lost and nothing comes twice: rows only ever go into staging tables of a name of their own, by load
+ * jobs. One script, a transaction, brings them to where they belong, and the checkpoint with them. It begins by looking
+ * whether the checkpoint still stands where this process left it (`step`), so that what is left of a process that was
+ * killed cannot apply anything after its successor has begun.
+ */
+#ifndef PGC_SINK_BIGQUERY_INTERNAL_H
+#define PGC_SINK_BIGQUERY_INTERNAL_H
+
+#include "apply/compact.h"
+#include "base/log.h"
+#include "format/json_read.h"
+#include "net/http.h"
+#include "net/token.h"
+
+#include <pthread.h>
+
+#define PGC_BQ_SQL_MAX ((size_t)1 << 20) /* a query's longest text */
+
+/* ---- target.c */
+
+typedef enum pgc_bq_unmappable { PGC_BQ_ERROR, PGC_BQ_TEXT, PGC_BQ_NULL } pgc_bq_unmappable;
+
+typedef struct pgc_bq_type_options {
+    pgc_bq_unmappable unmappable;
+    bool numeric_text, numeric_big; /* numeric without precision: STRING (both false too), or BIGNUMERIC */
+    bool arrays_text, json_text;
+} pgc_bq_type_options;
+
+typedef struct pgc_bq_target {
+    char *text; /* what the others point into */
+    const char *project, *dataset, *location, *endpoint, *credentials, *token_file;
+    bool history; /* mode=history */
+    pgc_bq_type_options types;
+} pgc_bq_target;
+
+/* Reads "bigquery://PROJECT/DATASET?option=value&…"; a usage error names what is wrong. */
+int pgc_bq_target_parse(const char *text, pgc_bq_target *target, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_bq_target_free(pgc_bq_target *target);
+
+/* ---- types.c */
+
+typedef enum pgc_bq_kind {
+    PGC_BQ_BOOL,
+    PGC_BQ_INT64,
+    PGC_BQ_FLOAT64,
+    PGC_BQ_NUMERIC,
+    PGC_BQ_BIGNUMERIC,
+    PGC_BQ_CHARACTERS, /* STRING: the characters themselves */
+    PGC_BQ_AS_TEXT,    /* STRING: PostgreSQL's text form */
+    PGC_BQ_BYTES,
+    PGC_BQ_DATE,
+    PGC_BQ_TIME,
+    PGC_BQ_DATETIME,
+    PGC_BQ_TIMESTAMP,
+    PGC_BQ_JSON,
+    PGC_BQ_VECTOR /* pgvector's, whose text is a JSON array of numbers */
+} pgc_bq_kind;
+
+typedef struct pgc_bq_type {
+    pgc_bq_kind kind;
+    bool repeated;
+    const pgconvoy_type *source;  /* domains taken off */
+    const pgconvoy_type *element; /* of a repeated one, likewise */
+} pgc_bq_type;
+
+/* Never fails: what has no type of its own is text. key: the column is compared with others. */
+pgc_bq_type pgc_bq_type_of(const pgconvoy_type *type, int32_t typmod, bool key, const pgc_bq_type_options *options);
+/* "INT64", "STRING" …, as the API and SQL both call it. */
+const char *pgc_bq_type_name(const pgc_bq_type *type);
+bool pgc_bq_type_clusters(const pgc_bq_type *type);
+
+/* ---- encode.c */
+
+typedef struct pgc_bq_encoder {
+    pgc_arena *arena; /* of the value at hand */
+    pgc_buffer text, scratch;
+} pgc_bq_encoder;
+
+int pgc_bq_encoder_init(pgc_bq_encoder *encoder, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_bq_encoder_free(pgc_bq_encoder *encoder);
+/*
+ * Appends the value as JSON. 0; or 1 with why (static) when BigQuery's type cannot hold it, and nothing is appended; or
+ * -1. Not for NULL and unchanged.
+ */
+int pgc_bq_encode(pgc_bq_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                  const char **why, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- layout.c */
+
+/* Columns that history has in front. The first is also that of a table without columns, as a table must have one. */
+#define PGC_BQ_OPERATION "_operation"
+#define PGC_BQ_LSN "_lsn"
+#define PGC_BQ_SEQUENCE "_sequence"
+#define PGC_BQ_COMMIT_TIME "_commit_time"
+
+/* A table and what it is in BigQuery. The columns that history has in front are not counted here. */
+typedef struct pgc_bq_layout {
+    const pgconvoy_table *table;
+    pgc_arena *arena;
+    const char *name; /* of the table in the dataset */
+    int column_count;
+    const char **names; /* of the columns */
+    pgc_bq_type *types;
+} pgc_bq_layout;
+
+typedef struct pgc_bq_sink pgc_bq_sink;
+/* Refuses two columns that would get the same name. */
+pgc_bq_layout *pgc_bq_layout_new(const pgc_bq_sink *sink, const pgconvoy_table *table,
+                                 pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_bq_layout_free(pgc_bq_layout *layout);
+/* Appends {"name":…,"type":…} objects of the table's columns, with commas. */
+void pgc_bq_layout_fields(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out);
+/* Appends ,"clustering":{…} where the key allows it. */
+void pgc_bq_layout_clustering(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out);
+/* Appends the quoted names of all columns, with commas; prefix stands before each ("T."). */
+void pgc_bq_layout_columns(const pgc_bq_layout *layout, const char *prefix, pgc_buffer *out);
+
+/* ---- the sink */
+
+typedef struct pgc_bq_seen {
+    char *name, *table;
+} pgc_bq_seen;
+
+/* An HTTP client that no thread is using. */
+typedef struct pgc_bq_client {
+    struct pgc_bq_client *next;
+    pgc_http *http;
+} pgc_bq_client;
+
+struct pgc_bq_sink {
+    const pgconvoy_sink_config *config;
+    pgc_bq_target target;
+    pgc_token_source *tokens;
+    pthread_mutex_t pool_lock; /* guards pool */
+    pgc_bq_client *pool;
+    char location[64]; /* of the dataset; "" while it is not there and none was asked for */
+    char prefix[40];   /* of the names of this pipeline's jobs and staging tables */
+    char process[20];  /* of this process among them */
+    bool dataset_exists;
+
+    pthread_mutex_t lock; /* guards what follows */
+    bool checkpoint_ready;
+    int64_t step;         /* commits of the checkpoint so far, as this process knows it */
+    char incarnation[40]; /* of the checkpoint: another one after a drop */
+    uint64_t counter;     /* the last number given to a staging table */
+    pgc_arena *checkpoint_arena;
+    pgc_bq_seen *seen;
+    size_t seen_count;
+};
+
+/* ---- service.c */
+
+/* What a request came to. */
+typedef struct pgc_bq_answer {
+    int status;           /* 200 to 299, or one of those that the caller said it takes */
+    const pgc_json *body; /* NULL: none */
+    char session[1024];   /* Location of an upload that was begun */
+    char range[64];       /* Range of a 308 */
+} pgc_bq_answer;
+
+typedef struct pgc_bq_request {
+    const char *method, *path; /* path: below the endpoint, or a whole URL */
+    const char *body;          /* JSON, or bytes of an upload; NULL: none */
+    size_t length;
+    const char *content_range; /* of an upload; NULL: the body is JSON */
+    const char *doing;         /* for errors: "creating table shop.users" */
+    int accepts;               /* a status besides 2xx that is no error (404, 409, 308), or 0 */
+    bool once;                 /* is not sent again after a lost connection: the caller looks what became of it */
+} pgc_bq_request;
+
+/*
+ * Sends the request until it has an answer that is not "later" (429, 5xx, lost connections; with pauses), with a token.
+ * Everything of the answer lives in the arena. An error names what was being done, and what to do about it.
+ */
+int pgc_bq_call(pgc_bq_sink *sink, const pgc_bq_request *request, pgc_arena *arena, pgc_bq_answer *answer,
+                pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends `project.dataset.name` in back-quotes. */
+void pgc_bq_quote_table(const pgc_bq_sink *sink, const char *name, pgc_buffer *out);
+void pgc_bq_quote_column(pgc_buffer *out, const char *name);
+/* Appends a string literal of GoogleSQL. */
+void pgc_bq_quote_text(pgc_buffer *out, const char *text);
+/* Whether what failed for this reason may be better in a while; and what to do about it. */
+bool pgc_bq_reason_passes(const char *reason);
+void pgc_bq_reason_hint(const char *reason, pgconvoy_error *err);
+int pgc_bq_tokens_open(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_bq_clients_free(pgc_bq_sink *sink);
+/* The paths of the dataset and of its tables. */
+void pgc_bq_dataset_path(const pgc_bq_sink *sink, pgc_buffer *out);
+void pgc_bq_tables_path(const pgc_bq_sink *sink, pgc_buffer *out);
+
+/* ---- job.c */
+
+/*
+ * Runs a script under a job id made of key, and waits for its end. When that job is there already it is the one that is
+ * waited for; one that failed is followed by another attempt where that may help.
+ */
+int pgc_bq_run_script(pgc_bq_sink *sink, const char *key, const pgc_buffer *sql, const char *doing,
+                      pgconvoy_error *err) PGC_MUST_CHECK;
+/* A query that changes nothing, with its rows in the arena: rows[i * columns + j], NULL for NULL. *missing says that a
+ * table of it is not there. */
+int pgc_bq_select(pgc_bq_sink *sink, const pgc_buffer *sql, const char *doing, int columns, pgc_arena *arena,
+                  const char ***rows, size_t *count, bool *missing, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Uploads size bytes from fd as rows of a staging table, and begins to load them. */
+int pgc_bq_load_begin(pgc_bq_sink *sink, int fd, int64_t size, const char *table, const char *fields,
+                      const char *job_id, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Waits for a load to end. */
+int pgc_bq_load_wait(pgc_bq_sink *sink, const char *job_id, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- stage.c */
+
+/* Rows on their way into a staging table: a compressed file without a name, and after pgc_bq_stage_send a load job. */
+typedef struct pgc_bq_stage pgc_bq_stage;
+
+pgc_bq_stage *pgc_bq_stage_new(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_bq_stage_free(pgc_bq_stage *stage);
+/* What a row is for, in column `op`. */
+#define PGC_BQ_OP_ROW "U"     /* complete: updates or inserts */
+#define PGC_BQ_OP_PARTIAL "P" /* some values stay as they are */
+#define PGC_BQ_OP_MOVE "M"    /* the same, from the row that has the old key */
+#define PGC_BQ_OP_DELETE "D"
+/* A row of a stream: values of all columns (those of the key only for a DELETE by key), and the old key of a MOVE.
+ * NULLs where there are none. */
+typedef struct pgc_bq_stage_row {
+    const char *op;
+    const pgconvoy_value *row;
+    const pgconvoy_value *key;
+    size_t copies;
+    pgconvoy_lsn lsn; /* history */
+    uint32_t sequence;
+    int64_t time;
+} pgc_bq_stage_row;
+int pgc_bq_stage_add(pgc_bq_stage *stage, const pgc_bq_stage_row *row, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Uploads what was added and begins to load it into a table of its own, or into the one given (of a table copy). */
+int pgc_bq_stage_send(pgc_bq_stage *stage, const char *into, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Waits until it is loaded. */
+int pgc_bq_stage_wait(pgc_bq_stage *stage, pgconvoy_error *err) PGC_MUST_CHECK;
+int64_t pgc_bq_stage_bytes(const pgc_bq_stage *stage);
+const char *pgc_bq_stage_table(const pgc_bq_stage *stage);
+const pgc_bq_layout *pgc_bq_stage_layout(const pgc_bq_stage *stage);
+/* Whether a row was added in which the column is unchanged, or one with this op. */
+bool pgc_bq_stage_unchanged(const pgc_bq_stage *stage, int column);
+bool pgc_bq_stage_has(const pgc_bq_stage *stage, const char *op);
+/* The fields of such a table as the API writes them. */
+void pgc_bq_stage_fields(const pgc_bq_stage *stage, pgc_buffer *out);
+/* Makes a table of these fields that goes by itself after some days. */
+int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, int days,
+                      pgconvoy_error *err) PGC_MUST_CHECK;
+/* Removes the table; that it cannot be removed is only logged: it expires. */
+void pgc_bq_stage_drop(pgc_bq_sink *sink, const char *table);
+
+/* ---- merge.c */
+
+/* Appends statements that bring a stage's rows to their table. number tells temporary tables of one script apart. */
+void pgc_bq_merge_sql(const pgc_bq_sink *sink, const pgc_bq_stage *stage, int number, pgc_buffer *sql);
+/* Appends INSERT INTO target SELECT … FROM a copy. */
+void pgc_bq_fill_sql(const pgc_bq_sink *sink, const pgc_bq_layout *layout, const char *copy, pgconvoy_lsn lsn,
+                     pgc_buffer *sql);
+
+/* ---- checkpoint.c */
+
+#define PGC_BQ_PIPELINES "_pgconvoy_pipelines"
+#define PGC_BQ_TABLES "_pgconvoy_tables"
+/* How a table came to be this pipeline's. */
+#define PGC_BQ_MADE "made"
+#define PGC_BQ_EMPTIED "emptied"
+#define PGC_BQ_APPENDED "appended"
+
+/* Looks whether the dataset is there, and where. (sink.c) */
+int pgc_bq_find_dataset(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_bq_checkpoint_ensure(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_bq_read_checkpoint(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
+/* What the checkpoint says of a table: how it came (NULL: not this pipeline's) and the table its copy goes into. In the
+ * arena. */
+int pgc_bq_checkpoint_owned(pgc_bq_sink *sink, const pgconvoy_table *table, pgc_arena *arena, const char **how,
+                            const char **copy, pgconvoy_error *err) PGC_MUST_CHECK;
+/* What changes with the statements of a commit. */
+typedef struct pgc_bq_commit {
+    const pgc_buffer *statements; /* NULL: none */
+    pgconvoy_lsn lsn;             /* 0: stays */
+    const pgconvoy_table_status *tables;
+    size_t table_count;
+    const char *how, *copy; /* of tables[0]; NULL: stay */
+    const char *pending;    /* statements that follow the commit; NULL: none */
+    const pgconvoy_table *renamed_from, *renamed_to;
+    const char *doing;
+} pgc_bq_commit;
+/* Runs the statements and stores what is new in the checkpoint, in one transaction. */
+int pgc_bq_checkpoint_commit(pgc_bq_sink *sink, const pgc_bq_commit *commit, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Runs what followed the last commit (columns that go), if a process was killed before it could. */
+int pgc_bq_checkpoint_pending(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_bq_drop(void *sink, pgconvoy_error *err);
+
+/* ---- schema.c */
+
+int pgc_bq_check_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+int pgc_bq_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+int pgc_bq_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                        pgconvoy_error *err);
+/* Compares the target's columns with those of the layout. *there says whether there is such a table. */
+int pgc_bq_match_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, bool *there, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- stream.c, alter.c */
+
+typedef struct pgc_bq_stream_table {
+    const pgconvoy_table *table;
+    pgc_bq_layout *layout;
+    pgc_compact *compact;
+    pgc_bq_stage *history; /* mode=history: being written */
+} pgc_bq_stream_table;
+
+/* A part of a commit, in order: a stage to be merged, or a statement. */
+typedef struct pgc_bq_part {
+    pgc_bq_stage *stage;
+    bool truncate;
+    const pgc_bq_layout *layout; /* of the table to be truncated */
+    char *sql;
+} pgc_bq_part;
+
+typedef struct pgc_bq_writer {
+    pgc_bq_sink *sink;
+    pgc_bq_layout *copy_layout; /* table copy */
+    pgc_bq_stage *copy_stage;
+    char *copy_table;
+
+    pgc_bq_stream_table **tables;
+    size_t table_count, table_capacity;
+    size_t gathered_bytes;
+    pgc_bq_part *parts;
+    size_t part_count, part_capacity;
+    pgc_bq_layout **layouts; /* that parts refer to */
+    size_t layout_count, layout_capacity;
+    pgc_buffer pending; /* statements that follow the commit */
+    const pgconvoy_table *renamed_from, *renamed_to;
+    bool schema_changed;
+    bool begun; /* what a killed process may have left to be done is done */
+} pgc_bq_writer;
+
+int pgc_bq_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
+int pgc_bq_stream_table_of(pgc_bq_writer *writer, const pgconvoy_table *table, pgc_bq_stream_table **found,
+                           pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends what is gathered of a table into staging. */
+int pgc_bq_stream_flush(pgc_bq_writer *writer, pgc_bq_stream_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_bq_stream_statement(pgc_bq_writer *writer, const pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_bq_stream_commit(pgc_bq_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+                         size_t table_count, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Forgets everything since begin. */
+void pgc_bq_stream_forget(pgc_bq_writer *writer, bool forget_tables);
+int pgc_bq_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                         pgconvoy_error *err);
+
+#endif

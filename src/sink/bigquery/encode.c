@@ -1,0 +1,359 @@
+/*
+ * Values as JSON of a load job (docs: "Loading JSON data", "Data types"). What BigQuery's type cannot hold as it is
+ * gets a reason instead: there is no rounding and no clipping here, and none is left to the service.
+ */
+#include "sink/bigquery/bigquery_internal.h"
+
+#include "format/json_text.h"
+#include "postgres/value.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define VALUE_MAX ((size_t)1 << 30)
+
+/* 0001-01-01 to 9999-12-31, from 2000-01-01 on. */
+#define FIRST_DAY (-730119)
+#define LAST_DAY 2921939
+#define DAY_US INT64_C(86400000000)
+
+int pgc_bq_encoder_init(pgc_bq_encoder *encoder, pgconvoy_error *err)
+{
+    encoder->arena = pgc_arena_new(16384);
+    pgc_buffer_init(&encoder->text, VALUE_MAX);
+    pgc_buffer_init(&encoder->scratch, VALUE_MAX);
+    return encoder->arena ? 0 : pgc_error_out_of_memory(err);
+}
+
+void pgc_bq_encoder_free(pgc_bq_encoder *encoder)
+{
+    pgc_arena_free(encoder->arena);
+    pgc_buffer_free(&encoder->text);
+    pgc_buffer_free(&encoder->scratch);
+}
+
+/* PostgreSQL's text form in encoder->text. */
+static int to_text(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgconvoy_error *err)
+{
+    pgc_buffer_reset(&encoder->text);
+    if (pgc_value_to_text(type, value, &encoder->text, err) != 0)
+        return -1;
+    pgc_buffer_append(&encoder->text, "", 0);
+    return pgc_buffer_check(&encoder->text, err);
+}
+
+static int refuse(const char **why, const char *reason)
+{
+    *why = reason;
+    return 1;
+}
+
+static int put_string(const char *text, size_t length, pgc_buffer *out, const char **why)
+{
+    if (!pgc_json_is_plain_text(text, length))
+        return refuse(why, "it is not UTF-8");
+    pgc_json_string_n(out, text, length);
+    return 0;
+}
+
+static int put_characters(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                          pgc_buffer *out, const char **why, pgconvoy_error *err)
+{
+    (void)encoder;
+    const char *text;
+    size_t length;
+    if (pgc_value_characters(type, value, &text, &length, err) != 0)
+        return -1;
+    return put_string(text, length, out, why);
+}
+
+static int put_text(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                    const char **why, pgconvoy_error *err)
+{
+    if (to_text(encoder, type, value, err) != 0)
+        return -1;
+    return put_string(encoder->text.data, encoder->text.length, out, why);
+}
+
+static int put_bool(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                    const char **why, pgconvoy_error *err)
+{
+    (void)encoder, (void)type, (void)why;
+    bool truth;
+    if (pgc_value_bool(value, &truth, err) != 0)
+        return -1;
+    pgc_buffer_text(out, truth ? "true" : "false");
+    return 0;
+}
+
+/* As a string: a number that is more than 2^53 might be read as a double on the way. */
+static int put_integer(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                       const char **why, pgconvoy_error *err)
+{
+    (void)encoder, (void)why;
+    int64_t number;
+    if (pgc_value_int64(type, value, &number, err) != 0)
+        return -1;
+    pgc_buffer_format(out, "\"%lld\"", (long long)number);
+    return 0;
+}
+
+static int put_float(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                     const char **why, pgconvoy_error *err)
+{
+    (void)why;
+    if (to_text(encoder, type, value, err) != 0)
+        return -1;
+    bool number = pgc_json_is_number(encoder->text.data, encoder->text.length);
+    pgc_buffer_format(out, number ? "%s" : "\"%s\"", encoder->text.data);
+    return 0;
+}
+
+/* 29 digits before the point and 9 behind it, or 38 and 38: BIGNUMERIC has some of 39 before, which are not made use
+ * of. */
+static int put_decimal(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, size_t before,
+                       size_t behind, pgc_buffer *out, const char **why, pgconvoy_error *err)
+{
+    if (to_text(encoder, type, value, err) != 0)
+        return -1;
+    const char *text = encoder->text.data, *digits = text + (*text == '-');
+    size_t whole = strspn(digits, "0123456789");
+    if (whole == 0)
+        return refuse(why, "it is not a finite number");
+    const char *point = digits[whole] == '.' ? digits + whole + 1 : "";
+    size_t fraction = strlen(point);
+    while (fraction > 0 && point[fraction - 1] == '0')
+        fraction--;
+    if (whole > before || fraction > behind)
+        return refuse(why, "it has more digits");
+    pgc_buffer_format(out, "\"%s\"", text);
+    return 0;
+}
+
+static int put_numeric(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                       const char **why, pgconvoy_error *err)
+{
+    return put_decimal(encoder, type, value, 29, 9, out, why, err);
+}
+
+static int put_bignumeric(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                          pgc_buffer *out, const char **why, pgconvoy_error *err)
+{
+    return put_decimal(encoder, type, value, 38, 38, out, why, err);
+}
+
+static int put_bytes(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                     const char **why, pgconvoy_error *err)
+{
+    (void)type, (void)why;
+    const uint8_t *bytes;
+    size_t length;
+    if (pgc_value_bytea(value, &encoder->scratch, &bytes, &length, err) != 0)
+        return -1;
+    pgc_json_base64(out, bytes, length);
+    return 0;
+}
+
+static int put_date(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                    const char **why, pgconvoy_error *err)
+{
+    int32_t days;
+    if (pgc_value_date(value, &days, err) != 0)
+        return -1;
+    if (days < FIRST_DAY || days > LAST_DAY)
+        return refuse(why, "it is not between 0001-01-01 and 9999-12-31");
+    return put_text(encoder, type, value, out, why, err);
+}
+
+static int put_time(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                    const char **why, pgconvoy_error *err)
+{
+    int64_t us;
+    if (pgc_value_time(value, &us, err) != 0)
+        return -1;
+    return us >= DAY_US ? refuse(why, "it is 24:00:00") : put_text(encoder, type, value, out, why, err);
+}
+
+static int put_moment(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, bool zone,
+                      pgc_buffer *out, const char **why, pgconvoy_error *err)
+{
+    int64_t us;
+    if (pgc_value_timestamp(value, &us, err) != 0)
+        return -1;
+    if (us < (int64_t)FIRST_DAY * DAY_US || us >= ((int64_t)LAST_DAY + 1) * DAY_US)
+        return refuse(why, "it is not between the years 1 and 9999");
+    if (to_text(encoder, type, value, err) != 0)
+        return -1;
+    pgc_buffer_format(out, "\"%s%s\"", encoder->text.data, zone ? ":00" : ""); /* +00 as +00:00 */
+    return 0;
+}
+
+static int put_datetime(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                        pgc_buffer *out, const char **why, pgconvoy_error *err)
+{
+    return put_moment(encoder, type, value, false, out, why, err);
+}
+
+static int put_timestamp(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                         pgc_buffer *out, const char **why, pgconvoy_error *err)
+{
+    return put_moment(encoder, type, value, true, out, why, err);
+}
+
+/* ---- JSON */
+
+/* The digits of a number without its point and the zeros around them, and the power of ten of the last one. */
+static size_t significant(const char *text, size_t length, char *digits, size_t size, long *power)
+{
+    size_t count = 0, i = 0;
+    long scale = 0;
+    bool behind = false;
+    for (; i < length && text[i] != 'e' && text[i] != 'E'; i++) {
+        if (text[i] == '.') {
+            behind = true;
+        } else if (text[i] >= '0' && text[i] <= '9') {
+            scale -= behind;
+            if ((count == 0 && text[i] == '0'))
+                continue;
+            if (count < size)
+                digits[count] = text[i];
+            count++;
+        }
+    }
+    if (i < length)
+        scale += strtol(text + i + 1, NULL, 10);
+    while (count > 0 && count <= size && digits[count - 1] == '0')
+        count--, scale++;
+    *power = count == 0 ? 0 : scale;
+    return count;
+}
+
+/* Numbers of BigQuery's JSON are 64-bit integers or doubles: others would come back different. text is NUL-terminated
+ * where it ends or later. */
+static bool number_survives(const char *text, size_t length)
+{
+    char digits[40], again[40], copy[64], printed[40];
+    long power, power_again;
+    size_t count = significant(text, length, digits, sizeof digits, &power);
+    if (count == 0 || (count <= 15 && power > -290 && power + (long)count < 290))
+        return true;
+    if (count > 20 || length >= sizeof copy)
+        return false;
+    memcpy(copy, text, length);
+    copy[length] = '\0';
+    if (strspn(copy, "-0123456789") == length) {
+        char *end;
+        unsigned long long whole = strtoull(copy + (copy[0] == '-'), &end, 10);
+        if (copy[0] == '-' ? whole <= (unsigned long long)INT64_MAX + 1 && length <= 20
+                           : length < 20 || (length == 20 && copy[0] == '1'))
+            return true;
+    }
+    double value = strtod(copy, NULL);
+    for (int precision = 15; precision <= 17; precision++) {
+        int printed_length = snprintf(printed, sizeof printed, "%.*e", precision - 1, value);
+        size_t count_again = significant(printed, (size_t)printed_length, again, sizeof again, &power_again);
+        if (strtod(printed, NULL) == value && count_again == count && power_again == power &&
+            memcmp(again, digits, count) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool numbers_survive(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '"') {
+            for (i++; i < length && text[i] != '"'; i++)
+                i += text[i] == '\\';
+        } else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
+            size_t end = i;
+            while (end < length && (strchr("+-.eE", text[end]) || (text[end] >= '0' && text[end] <= '9')) && text[end])
+                end++;
+            if (!number_survives(text + i, end - i))
+                return false;
+            i = end - 1;
+        }
+    }
+    return true;
+}
+
+static int put_json(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                    const char **why, pgconvoy_error *err)
+{
+    (void)encoder;
+    const char *text;
+    size_t length, start = 0;
+    if (pgc_value_characters(type, value, &text, &length, err) != 0)
+        return -1;
+    while (start < length && strchr(" \t\r\n", text[start]) && text[start])
+        start++;
+    if (length - start >= 4 && memcmp(text + start, "null", 4) == 0)
+        return refuse(why, "it is JSON's null, which would become NULL");
+    if (!pgc_json_is_plain_text(text, length))
+        return refuse(why, "it is not UTF-8");
+    if (!numbers_survive(text, length))
+        return refuse(why, "it has a number that is neither a 64-bit integer nor a double");
+    pgc_json_verbatim(out, text, length);
+    return 0;
+}
+
+static int put_vector(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                      const char **why, pgconvoy_error *err)
+{
+    (void)why;
+    if (to_text(encoder, type, value, err) != 0)
+        return -1;
+    pgc_buffer_append(out, encoder->text.data, encoder->text.length); /* [1,2.5] is how it is written anyway */
+    return 0;
+}
+
+/* ---- all */
+
+typedef int put_function(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                         pgc_buffer *out, const char **why, pgconvoy_error *err);
+
+static put_function *const put[] = {
+    [PGC_BQ_BOOL] = put_bool,       [PGC_BQ_INT64] = put_integer,         [PGC_BQ_FLOAT64] = put_float,
+    [PGC_BQ_NUMERIC] = put_numeric, [PGC_BQ_BIGNUMERIC] = put_bignumeric, [PGC_BQ_CHARACTERS] = put_characters,
+    [PGC_BQ_AS_TEXT] = put_text,    [PGC_BQ_BYTES] = put_bytes,           [PGC_BQ_DATE] = put_date,
+    [PGC_BQ_TIME] = put_time,       [PGC_BQ_DATETIME] = put_datetime,     [PGC_BQ_TIMESTAMP] = put_timestamp,
+    [PGC_BQ_JSON] = put_json,       [PGC_BQ_VECTOR] = put_vector,
+};
+
+static int put_elements(pgc_bq_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                        const char **why, pgconvoy_error *err)
+{
+    pgc_array array;
+    pgc_arena_reset(encoder->arena);
+    if (pgc_value_array(type->source, value, encoder->arena, &array, err) != 0)
+        return -1;
+    if (array.dimensions > 1)
+        return refuse(why, "it is an array of more than one dimension");
+    if (array.dimensions == 1 && array.lower_bound[0] != 1)
+        return refuse(why, "it is an array that does not begin with 1");
+    pgc_buffer_byte(out, '[');
+    for (int64_t i = 0; i < array.count; i++) {
+        if (array.elements[i].length < 0)
+            return refuse(why, "it is an array with a NULL in it");
+        if (i > 0)
+            pgc_buffer_byte(out, ',');
+        int result = put[type->kind](encoder, type->element, &array.elements[i], out, why, err);
+        if (result != 0)
+            return result;
+    }
+    pgc_buffer_byte(out, ']');
+    return 0;
+}
+
+int pgc_bq_encode(pgc_bq_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                  const char **why, pgconvoy_error *err)
+{
+    size_t start = out->length;
+    int result = type->element ? put_elements(encoder, type, value, out, why, err)
+                               : put[type->kind](encoder, type->source, value, out, why, err);
+    if (result != 0 && out->data) {
+        out->length = start;
+        out->data[start] = '\0';
+    }
+    return result;
+}
