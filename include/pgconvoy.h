@@ -241,6 +241,7 @@ typedef struct pgconvoy_ddl_object {
     uint32_t oid;
     uint32_t table_oid;     /* of the table that it is, or is part of; else 0 */
     bool dropped;
+    bool original;          /* named by the command; of what was dropped, others went with it (CASCADE) */
 } pgconvoy_ddl_object;
 
 /* A command that changed the source's schema, as an event trigger there saw it, in its place among the changes. */
@@ -254,6 +255,8 @@ typedef struct pgconvoy_ddl {
     /* Tables whose rows the command gave values that only the source knows (a volatile default): they are copied anew. */
     const uint32_t *recopied;
     size_t recopied_count;
+    const pgconvoy_table *const *tables; /* of the pipeline, as the command leaves them: the change_schema of each comes next */
+    size_t table_count;
     bool copied;            /* a table of it was copied after the command, and has it already */
 } pgconvoy_ddl;
 
@@ -368,6 +371,7 @@ typedef struct pgconvoy_sink_config {
 #define PGCONVOY_SINK_SEQUENCES       32u /* has write_sequences */
 #define PGCONVOY_SINK_CONFLICTS       64u /* knows of rows that are not what they should be: on_conflict, conflict_table */
 #define PGCONVOY_SINK_DDL            128u /* has apply_ddl */
+#define PGCONVOY_SINK_DDL_TEXT       256u /* … and does what a command's text says: an ALTER with USING gives its rows the source's values */
 
 /*
  * A sink: one struct of functions. Call order:

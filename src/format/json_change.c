@@ -141,6 +141,7 @@ static const struct {
     [PGCONVOY_MESSAGE] = OPENING("message"),
     [PGCONVOY_SCHEMA] = OPENING("schema"),
     [PGCONVOY_COMMIT] = OPENING("commit"),
+    [PGCONVOY_DDL] = OPENING("ddl"),
 };
 
 /* {"op":…,"lsn":… and, with a transaction, its part; with sequence >= 0 that too. */
@@ -397,6 +398,31 @@ static void write_message(const pgconvoy_change *change, pgc_buffer *out)
     pgc_buffer_text(out, transactional ? ",\"transactional\":true}\n" : ",\"transactional\":false}\n");
 }
 
+static void write_text(const char *key, const char *text, pgc_buffer *out)
+{
+    pgc_buffer_text(out, key);
+    if (text)
+        pgc_json_string(out, text);
+    else
+        pgc_buffer_text(out, "null");
+}
+
+static void write_ddl(const pgconvoy_ddl *ddl, pgc_buffer *out)
+{
+    write_text(",\"tag\":", ddl->tag, out);
+    write_text(",\"command\":", ddl->command, out);
+    write_text(",\"search_path\":", ddl->search_path, out);
+    pgc_buffer_text(out, ",\"objects\":[");
+    for (size_t i = 0; i < ddl->object_count; i++) {
+        const pgconvoy_ddl_object *object = &ddl->objects[i];
+        pgc_buffer_text(out, i ? "," : "");
+        write_text("{\"type\":", object->type, out);
+        write_text(",\"identity\":", object->identity, out);
+        pgc_buffer_text(out, object->dropped ? ",\"dropped\":true}" : "}");
+    }
+    pgc_buffer_text(out, "]}\n");
+}
+
 /* The end of a BEGIN or COMMIT line. */
 static void write_boundary(const pgconvoy_change *change, pgc_buffer *out)
 {
@@ -422,8 +448,8 @@ int pgc_json_write_change(pgc_json_writer *writer, const pgconvoy_change *change
     if (change->table && !(table = pgc_json_tables_get(&writer->tables, change->table, err)))
         return -1;
     bool is_boundary = operation == PGCONVOY_BEGIN || operation == PGCONVOY_COMMIT;
-    if (operation < PGCONVOY_BEGIN || operation > PGCONVOY_COMMIT ||
-        (!table && !is_boundary && operation != PGCONVOY_MESSAGE)) {
+    if (operation < PGCONVOY_BEGIN || operation > PGCONVOY_DDL ||
+        (!table && !is_boundary && operation != PGCONVOY_MESSAGE && operation != PGCONVOY_DDL)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "a change of kind %d came without a table", operation);
         return -1;
     }
@@ -441,6 +467,9 @@ int pgc_json_write_change(pgc_json_writer *writer, const pgconvoy_change *change
         break;
     case PGCONVOY_MESSAGE:
         write_message(change, out);
+        break;
+    case PGCONVOY_DDL:
+        write_ddl(change->ddl, out);
         break;
     case PGCONVOY_SCHEMA:
         write_columns(change->table, out);

@@ -37,6 +37,9 @@ typedef struct stream {
     int64_t pending_changes, pending_transactions;
     int64_t last_commit_us; /* commit time of the last transaction handed to the sink */
     int64_t last_idle_commit_us;
+    bool changes_schema;        /* a command of DDL is in the open sink transaction */
+    pgc_table_state **recopied; /* to be copied anew, told to the sink with the next commit */
+    size_t recopied_count;
 } stream;
 
 /* ---- the reading thread */
@@ -94,17 +97,32 @@ static int begin_if_needed(stream *stream, pgconvoy_error *err)
     return 0;
 }
 
+static bool is_recopied(const stream *stream, const pgc_table_state *state)
+{
+    for (size_t i = 0; i < stream->recopied_count; i++)
+        if (stream->recopied[i] == state)
+            return true;
+    return false;
+}
+
 /* Tables whose copy the stream has now passed are live; told to the sink with the commit that carries the position. */
 static size_t collect_live(stream *stream, pgconvoy_table_status **statuses)
 {
     pgc_table_states *states = &stream->run->states;
     size_t count = 0;
     *statuses = NULL;
+    for (size_t i = 0; i < stream->recopied_count; i++) {
+        if (!*statuses && !(*statuses = calloc(states->count + stream->recopied_count, sizeof **statuses)))
+            return 0;
+        (*statuses)[count] = pgc_table_state_status(stream->recopied[i]);
+        (*statuses)[count].copy_lsn = 0;
+        (*statuses)[count++].state = PGCONVOY_TABLE_WAITING;
+    }
     for (size_t i = 0; i < states->count; i++) {
         pgc_table_state *state = &states->items[i];
-        if (atomic_load(&state->state) != PGCONVOY_TABLE_CATCHING_UP || state->copy_lsn > stream->position)
+        if (atomic_load(&state->state) != PGCONVOY_TABLE_CATCHING_UP || state->copy_lsn > stream->position || is_recopied(stream, state))
             continue;
-        if (!*statuses && !(*statuses = calloc(states->count, sizeof **statuses)))
+        if (!*statuses && !(*statuses = calloc(states->count + stream->recopied_count, sizeof **statuses)))
             return 0; /* not lost: the next commit tries again */
         (*statuses)[count] = pgc_table_state_status(state);
         (*statuses)[count++].state = PGCONVOY_TABLE_LIVE;
@@ -148,12 +166,17 @@ static int commit(stream *stream, pgconvoy_error *err)
     pgconvoy_table_status *statuses;
     size_t count = collect_live(stream, &statuses);
     int result = run->sink_ops->commit(stream->writer, stream->position, statuses, count, err);
+    bool all_told = count >= stream->recopied_count;
     free(statuses);
     if (result != 0)
         return -1;
+    if (stream->recopied_count > 0 && all_told) { /* the next attempt begins with their copy */
+        stream->recopied_count = 0;
+        atomic_store(&run->tables_changed, true);
+    }
     if (count > 0)
         mark_live(stream);
-    stream->open = false;
+    stream->open = stream->changes_schema = false;
     stream->gathered_bytes = 0;
     run->lsn = stream->position;
     run->source_ops->stream_confirm(run->source, stream->position);
@@ -189,10 +212,52 @@ static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_e
     return 0;
 }
 
+/* Tables whose rows are to be copied anew: durably so with the commit that carries the command. */
+static int mark_recopied(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error *err)
+{
+    pgc_run *run = stream->run;
+    for (size_t i = 0; i < ddl->recopied_count; i++) {
+        pgc_table_state *state = pgc_table_states_find(&run->states, ddl->recopied[i]);
+        if (!state || atomic_load(&state->state) == PGCONVOY_TABLE_FAILED)
+            continue;
+        pgc_log_info(run->log, "%s gave rows of %s.%s values that only the source knows: it is copied anew", ddl->tag, state->table->schema,
+                     state->table->name);
+        pgc_table_state **grown = realloc(stream->recopied, (stream->recopied_count + 1) * sizeof(pgc_table_state *));
+        if (!grown)
+            return pgc_error_out_of_memory(err);
+        stream->recopied = grown;
+        grown[stream->recopied_count++] = state;
+    }
+    return 0;
+}
+
+static int follow_ddl(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error *err)
+{
+    const pgconvoy_sink *sink_ops = stream->run->sink_ops;
+    if (sink_ops->capabilities & PGCONVOY_SINK_DDL) {
+        stream->changes_schema = true;
+        if (sink_ops->apply_ddl(stream->writer, ddl, err) != 0)
+            return -1;
+    }
+    return mark_recopied(stream, ddl, err);
+}
+
 static bool is_event(const pgconvoy_change *change)
 {
-    return change->operation == PGCONVOY_BEGIN || change->operation == PGCONVOY_COMMIT ||
+    return change->operation == PGCONVOY_DDL || change->operation == PGCONVOY_BEGIN || change->operation == PGCONVOY_COMMIT ||
            change->operation == PGCONVOY_MESSAGE;
+}
+
+/*
+ * A transaction of the source with DDL ends the sink's: what it locks is free soon, and what comes later may use what only committed definitions
+ * allow (a new label of an enum).
+ */
+static int commit_schema(stream *stream, const pgconvoy_change *change, pgconvoy_error *err)
+{
+    stream->at_boundary = true;
+    if (change->transaction->end_lsn > stream->position)
+        stream->position = change->transaction->end_lsn;
+    return commit(stream, err) != 0 ? -1 : begin_if_needed(stream, err);
 }
 
 /*
@@ -214,10 +279,22 @@ static int write_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *
             if (write_run(stream, items + start, kept - start, err) != 0 || follow_schema(stream, change->table, err) != 0)
                 return -1;
             start = kept;
-        } else if (keeps_events || !is_event(change)) {
+            continue;
+        }
+        if (change->operation == PGCONVOY_DDL) {
+            if (write_run(stream, items + start, kept - start, err) != 0 || follow_ddl(stream, change->ddl, err) != 0)
+                return -1;
+            start = kept;
+        }
+        if (keeps_events || !is_event(change)) {
             if (kept != i)
                 items[kept] = items[i];
             kept++;
+        }
+        if (change->operation == PGCONVOY_COMMIT && stream->changes_schema) {
+            if (write_run(stream, items + start, kept - start, err) != 0 || commit_schema(stream, &items[i], err) != 0)
+                return -1;
+            start = kept;
         }
     }
     return write_run(stream, items + start, kept - start, err);
@@ -227,11 +304,11 @@ static int take_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *e
 {
     int result = 0;
     if (batch->changes.count > 0) {
+        stream->gathered_bytes += batch->bytes;
+        stream->pending_changes += batch->row_changes;
         result = begin_if_needed(stream, err);
         if (result == 0)
             result = write_batch(stream, batch, err);
-        stream->gathered_bytes += batch->bytes;
-        stream->pending_changes += batch->row_changes;
     }
     stream->at_boundary = batch->at_boundary;
     if (batch->at_boundary && batch->position > stream->position)
@@ -338,6 +415,9 @@ static int stream_with_threads(stream *stream, pgconvoy_error *err)
     pgc_queue_close(stream->queue);
     pthread_join(reader, NULL);
     pgc_watcher_end(watcher);
+    free(stream->recopied);
+    stream->recopied = NULL;
+    stream->recopied_count = 0;
     /* what was not committed comes again */
     if (stream->open)
         stream->run->sink_ops->abort(stream->writer);

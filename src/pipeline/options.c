@@ -233,6 +233,32 @@ static int set_failover(pgc_options *options, const char *name, const char *valu
     return 0;
 }
 
+static int set_ddl(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    bool skip = strcmp(value, "skip") == 0;
+    if (!skip && strcmp(value, "on") != 0 && strcmp(value, "off") != 0)
+        return bad_value(name, value, "on, skip or off", err);
+    options->ddl = strcmp(value, "off") != 0;
+    options->ddl_skip = skip;
+    return 0;
+}
+
+/* The rows of the options and the kinds have the same names. */
+static int set_mapping(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    static const struct {
+        const char *name;
+        pgc_mapping_kind kind;
+    } kinds[] = {{"map-schema", PGC_MAPPING_SCHEMA}, {"map-table", PGC_MAPPING_TABLE}, {"map-column", PGC_MAPPING_COLUMN},
+                 {"columns", PGC_MAPPING_COLUMNS},   {"where", PGC_MAPPING_WHERE}};
+    if (!options->mapping && !(options->mapping = pgc_mapping_new(err)))
+        return -1;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i].name, name) == 0)
+            return pgc_mapping_add(options->mapping, kinds[i].kind, value, err);
+    return bad_value(name, value, "another option", err);
+}
+
 static int set_dry_run(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
 {
     if (value && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
@@ -268,6 +294,14 @@ static const pgconvoy_option rows[] = {
     {"on-conflict", 0, "source|target|error", "source",
      "whose row stands when the target is not what the source was: a row is missing, there already or another one; error ends the pipeline"},
     {"conflict-table", 0, "[SCHEMA.]TABLE", "none", "a table on the target, made where it is missing, that keeps each conflict with both rows"},
+    {"ddl", 0, "on|skip|off", "on",
+     "follow changed definitions by event triggers on the source: on ends the pipeline before a command that cannot be carried over, skip leaves "
+     "it out and lists it; off knows no more than what rows show"},
+    {"map-schema", 0, "SCHEMA=NEW", "none", "what is in this schema comes into another"},
+    {"map-table", 0, "SCHEMA.TABLE=NEW", "none", "another name for a table, or SCHEMA.NAME in another schema"},
+    {"map-column", 0, "SCHEMA.TABLE.COLUMN=NEW", "none", "another name for a column"},
+    {"columns", 0, "SCHEMA.TABLE=A,B,…", "all", "only these columns of a table, without what needs the others"},
+    {"where", 0, "SCHEMA.TABLE=CONDITION", "all", "only these rows of a table"},
     {"dry-run", 0, NULL, "off", "say what would be done, change nothing"},
     {NULL, 0, NULL, NULL, NULL},
 };
@@ -276,7 +310,7 @@ static const pgconvoy_option rows[] = {
 static const setter setters[] = {set_name,    set_include_table, set_exclude_table, set_include_schema, set_exclude_schema, set_publication,
                                  set_slot,    set_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
                                  set_partitions, set_split,      set_retry_for,     set_failover, set_spool, set_heartbeat, set_sequences,
-                                 set_on_conflict, set_conflict_table, set_dry_run};
+                                 set_on_conflict, set_conflict_table, set_ddl, set_mapping, set_mapping, set_mapping, set_mapping, set_mapping, set_dry_run};
 
 _Static_assert(sizeof setters / sizeof *setters == sizeof rows / sizeof *rows - 1, "a setter for each option");
 
@@ -310,6 +344,7 @@ void pgc_options_init(pgc_options *options)
     options->retry_for_us = INT64_C(3600) * 1000000;
     options->split_bytes = INT64_C(128) << 20;
     options->failover = true;
+    options->ddl = true;
     options->heartbeat_us = INT64_C(30000000);
     options->sequences_us = INT64_C(10000000);
 }

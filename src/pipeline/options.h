@@ -29,6 +29,7 @@ typedef struct pgc_options {
     bool failover;
     char *spool_dir; /* NULL: none */
     int64_t spool_bytes; /* 0: no limit */
+    bool ddl, ddl_skip; /* --ddl=on: only the first; skip: both */
     char *on_conflict, *conflict_table; /* NULL: not given */
     int64_t heartbeat_us, sequences_us; /* 0: off */
 } pgc_options;

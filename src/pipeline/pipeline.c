@@ -144,6 +144,8 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .failover = options->failover,
         .spool_path = pipeline->spool_path,
         .spool_bytes = options->spool_bytes,
+        .ddl = options->ddl,
+        .ddl_as_text = !pgc_mapping_renames(options->mapping) && (pipeline->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0,
         .jobs = options->jobs,
         .memory_bytes = options->memory_bytes / 8,
         .state_dir = state_dir->path,
@@ -172,6 +174,7 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         .conflict_table = pipeline->options.conflict_table,
     };
     run->sink_ops = pipeline->sink_ops;
+        .ddl_skip = pipeline->options.ddl_skip,
     run->sink = NULL;
     if ((pipeline->options.on_conflict || pipeline->options.conflict_table) && !(run->sink_ops->capabilities & PGCONVOY_SINK_CONFLICTS)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--on-conflict and --conflict-table cannot be had with the target %s",

@@ -35,6 +35,8 @@ typedef struct pgc_source_config {
     bool streaming;            /* the pipeline will stream: check for that too */
     bool failover;             /* a slot that is made is one that standbys keep in step (17) */
     int jobs;
+    bool ddl;                  /* follow changed definitions by event triggers */
+    bool ddl_as_text;          /* the sink does what a command's text says, values included */
     size_t memory_bytes;       /* the source's share of the memory budget */
     const char *spool_path;    /* file for changes while the target is away, or NULL */
     int64_t spool_bytes;       /* at most; 0: no limit */

@@ -2,9 +2,9 @@
  * A schema change carried over. The old definition is compared with the new, and the target is brought to the new one
  * step by step, each step only where the target is not there yet: somebody may have made the change there by hand.
  *
- * Definitions name columns but do not number them, so a renamed column looks like one dropped and one added. New
- * columns of a table always come last: a new name with an old column behind it is a rename for sure. At the end of the
- * table it may be either, and guessing wrong would lose or keep the wrong values: that is refused.
+ * A column's number tells whether it was renamed. Where a definition has no numbers a renamed column looks like one dropped and
+ * one added. New columns of a table always come last: a new name with an old column behind it is a rename for sure. At the end of
+ * the table it may be either, and guessing wrong would lose or keep the wrong values: that is refused.
  */
 #include "sink/postgres/types.h"
 
@@ -17,6 +17,7 @@ typedef struct alteration {
     PGconn *conn;
     pgc_arena *arena;
     const pgconvoy_table *old_table, *new_table; /* old_table NULL: not known */
+    bool followed, empty;                        /* see pgc_pgsink_alter, pgc_pgsink_alter_empty */
     pgc_pgsink_relation relation;
     pgc_pgsink_content content;
 } alteration;
@@ -119,6 +120,19 @@ static int refuse_ambiguous(const alteration *alter, const gap *gap, pgconvoy_er
     return -1;
 }
 
+static int rename_column(alteration *alter, const char *from, const char *to, pgconvoy_error *err)
+{
+    if (!on_target(alter, from) || on_target(alter, to))
+        return 0;
+    pgc_buffer name;
+    pgc_buffer_init(&name, 4096);
+    pgc_buffer_text(&name, "TO ");
+    pgc_quote_identifier(&name, to);
+    int status = pgc_buffer_check(&name, err) == 0 ? alter_table(alter, "RENAME COLUMN", from, name.data, err) : -1;
+    pgc_buffer_free(&name);
+    return status;
+}
+
 static int rename_in_gap(alteration *alter, const gap *gap, bool last, pgconvoy_error *err)
 {
     const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
@@ -136,28 +150,50 @@ static int rename_in_gap(alteration *alter, const gap *gap, bool last, pgconvoy_
         same_types = new_->columns[gap->news[i]].type->oid == old->columns[gap->olds[i]].type->oid;
     if (last || !same_types)
         return refuse_ambiguous(alter, gap, err);
-    for (int i = 0; i < gap->new_count; i++) {
-        pgc_buffer name;
-        const char *from = old->columns[gap->olds[i]].name, *to = new_->columns[gap->news[i]].name;
-        if (!on_target(alter, from) || on_target(alter, to))
-            continue;
-        pgc_buffer_init(&name, 4096);
-        pgc_buffer_text(&name, "TO ");
-        pgc_quote_identifier(&name, to);
-        int status = pgc_buffer_check(&name, err) == 0 ? alter_table(alter, "RENAME COLUMN", from, name.data, err) : -1;
-        pgc_buffer_free(&name);
-        if (status != 0)
+    for (int i = 0; i < gap->new_count; i++)
+        if (rename_column(alter, old->columns[gap->olds[i]].name, new_->columns[gap->news[i]].name, err) != 0)
             return -1;
-    }
     return reload(alter, err);
+}
+
+static bool is_numbered(const pgconvoy_table *table)
+{
+    for (int i = 0; i < table->column_count; i++)
+        if (table->columns[i].number == 0)
+            return false;
+    return true;
+}
+
+/* A column may take the name of one that is renamed itself: that one goes first, as long as there is one that can. */
+static int rename_by_number(alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
+    for (int rounds = 0; rounds <= new_->column_count; rounds++) {
+        bool renamed = false;
+        for (int n = 0; n < new_->column_count; n++)
+            for (int o = 0; o < old->column_count; o++) {
+                const char *from = old->columns[o].name, *to = new_->columns[n].name;
+                if (old->columns[o].number != new_->columns[n].number || strcmp(from, to) == 0 || !on_target(alter, from) ||
+                    on_target(alter, to))
+                    continue;
+                if (rename_column(alter, from, to, err) != 0 || reload(alter, err) != 0)
+                    return -1;
+                renamed = true;
+            }
+        if (!renamed)
+            return 0;
+    }
+    return 0;
 }
 
 /* Walks both definitions side by side, from one column that both have to the next. */
 static int rename_columns(alteration *alter, pgconvoy_error *err)
 {
     const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
-    if (!old)
+    if (!old || alter->followed)
         return 0;
+    if (is_numbered(old) && is_numbered(new_))
+        return rename_by_number(alter, err);
     gap gap;
     gap.olds = pgc_arena_alloc(alter->arena, sizeof(int) * ((size_t)old->column_count + 1));
     gap.news = pgc_arena_alloc(alter->arena, sizeof(int) * ((size_t)new_->column_count + 1));
@@ -197,16 +233,13 @@ static int table_has_rows(alteration *alter, bool *rows, pgconvoy_error *err)
     return 0;
 }
 
-/*
- * The default that rows from before got on the source is not known here. A column that takes NULL is added with NULL in
- * them, and that is said; one that does not take it must have had a default.
- */
-static int add_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
+/* Rows from before have what the source's catalog keeps for them, where it tells. A column that takes NULL is otherwise added with NULL
+ * in them, and that is said; one that does not take it must have had a default. */
+static int check_missing(alteration *alter, const pgconvoy_column *column, const char *what, pgconvoy_error *err)
 {
-    const pgconvoy_table *table = alter->new_table;
     bool rows;
-    char what[300];
-    snprintf(what, sizeof what, "column \"%s\" of %s.%s", column->name, table->schema, table->name);
+    if (column->missing || alter->empty)
+        return 0;
     if (table_has_rows(alter, &rows, err) != 0)
         return -1;
     if (rows && column->not_null) {
@@ -217,19 +250,33 @@ static int add_column(alteration *alter, const pgconvoy_column *column, pgconvoy
         return -1;
     }
     if (rows)
-        pgc_log_warning(
-            alter->sink->config->log,
-            "%s was added: rows from before have NULL there on the target, whatever its default on the source", what);
-    if (pgc_pgsink_type_create(alter->sink, alter->conn, column->type, what, err) != 0)
+        pgc_log_info(alter->sink->config->log, "%s was added: rows from before have NULL there", what);
+    return 0;
+}
+
+static int add_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
+{
+    const pgconvoy_table *table = alter->new_table;
+    char what[300];
+    snprintf(what, sizeof what, "column \"%s\" of %s.%s", column->name, table->schema, table->name);
+    if (check_missing(alter, column, what, err) != 0 ||
+        pgc_pgsink_type_create(alter->sink, alter->conn, column->type, what, err) != 0)
         return -1;
     pgc_buffer definition;
-    pgc_buffer_init(&definition, 65536);
+    pgc_buffer_init(&definition, PGSINK_SQL_LIMIT);
     pgc_buffer_text(&definition, column->type_sql);
     pgc_buffer_text(&definition, column->not_null ? " NOT NULL" : "");
+    if (column->missing) {
+        pgc_buffer_text(&definition, " DEFAULT ");
+        pgc_quote_literal(&definition, column->missing);
+        pgc_buffer_format(&definition, "::%s", column->type_sql);
+    }
     int status = pgc_buffer_check(&definition, err) == 0
                      ? alter_table(alter, "ADD COLUMN", column->name, definition.data, err)
                      : -1;
     pgc_buffer_free(&definition);
+    if (status == 0 && column->missing)
+        status = alter_table(alter, "ALTER COLUMN", column->name, "DROP DEFAULT", err);
     return status;
 }
 
@@ -278,12 +325,16 @@ static int drop_columns(alteration *alter, pgconvoy_error *err)
 }
 
 /* Without the old definition a column that the source does not have may be the old name of one that is missing. */
-static int check_unknown(const alteration *alter, pgconvoy_error *err)
+static int check_unknown(alteration *alter, pgconvoy_error *err)
 {
     for (int i = 0; !alter->old_table && i < alter->relation.column_count; i++) {
         const char *name = alter->relation.columns[i].name;
         if (find(alter->new_table, name) >= 0)
             continue;
+        if (alter->empty && alter_table(alter, "DROP COLUMN", name, "", err) == 0)
+            continue;
+        if (alter->empty)
+            return -1;
         pgconvoy_error_set(
             err, PGCONVOY_ERROR_STATE,
             "table %s.%s has changed while no pipeline ran: column \"%s\" of the target is not on the source",
@@ -325,7 +376,7 @@ static int follow(alteration *alter, pgconvoy_error *err)
             0 ||
         rename_columns(alter, err) != 0)
         return -1;
-    bool new_keys = alter->content == PGSINK_CONTENT_CREATED && alter->old_table && !same_keys(alter->old_table, table);
+    bool new_keys = alter->content == PGSINK_CONTENT_CREATED && alter->old_table && !alter->followed && !same_keys(alter->old_table, table);
     if (new_keys && pgc_pgsink_drop_keys(alter->conn, alter->relation.oid, table, err) != 0)
         return -1;
     if (drop_columns(alter, err) != 0)
@@ -336,14 +387,25 @@ static int follow(alteration *alter, pgconvoy_error *err)
     return new_keys ? pgc_pgsink_build_keys(alter->conn, alter->relation.oid, table, err) : 0;
 }
 
-int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
-                     pgconvoy_error *err)
+static int alter_with(alteration *alter, pgconvoy_error *err)
 {
-    alteration alter = {.sink = sink, .conn = conn, .old_table = old_table, .new_table = new_table};
-    alter.arena = pgc_arena_new(16384);
-    if (!alter.arena)
+    alter->arena = pgc_arena_new(16384);
+    if (!alter->arena)
         return pgc_error_out_of_memory(err);
-    int status = follow(&alter, err);
-    pgc_arena_free(alter.arena);
+    int status = follow(alter, err);
+    pgc_arena_free(alter->arena);
     return status;
+}
+
+int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                     bool followed, pgconvoy_error *err)
+{
+    alteration alter = {.sink = sink, .conn = conn, .old_table = old_table, .new_table = new_table, .followed = followed};
+    return alter_with(&alter, err);
+}
+
+int pgc_pgsink_alter_empty(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    alteration alter = {.sink = sink, .conn = conn, .new_table = table, .empty = true};
+    return alter_with(&alter, err);
 }

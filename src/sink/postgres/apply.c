@@ -287,5 +287,7 @@ int pgc_pgsink_apply_schema(pgc_pgsink_writer *writer, const pgconvoy_table *old
     for (int i = 0; i < new_table->column_count; i++)
         if (pgc_pgsink_enum_extend(writer->sink, new_table->columns[i].type, err) != 0)
             return -1;
-    return pgc_pgsink_alter(writer->sink, writer->conn, old_table, new_table, err);
+    bool followed = writer->followed > 0;
+    writer->followed -= followed;
+    return pgc_pgsink_alter(writer->sink, writer->conn, old_table, new_table, followed, err);
 }

@@ -260,6 +260,8 @@ static int start_again(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *tab
         return on_table(conn, "DROP TABLE", table, "", err) != 0 ? -1 : create_table(sink, conn, table, err);
     if (empty_table(conn, table, relation, err) != 0)
         return -1;
+    if (content == PGSINK_CONTENT_FOLLOWED && !pgc_pgsink_relation_equals(relation, table))
+        return pgc_pgsink_alter_empty(sink, conn, table, err);
     if (content == PGSINK_CONTENT_CREATED)
         return pgc_pgsink_drop_keys(conn, relation->oid, table, err);
     return pgc_pgsink_relation_check(sink, relation, table, err) != 0 ? -1 : check_generated(relation, table, err);
@@ -283,7 +285,7 @@ static int prepare_with(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *ta
                on_table(conn, "LOCK TABLE", table, " IN ACCESS EXCLUSIVE MODE", err) != 0 ||
                pgc_pgsink_relation_load(conn, table->schema, table->name, arena, &relation, err) != 0) {
         status = -1;
-    } else if (content == PGSINK_CONTENT_CREATED || content == PGSINK_CONTENT_EMPTIED) {
+    } else if (content == PGSINK_CONTENT_CREATED || content == PGSINK_CONTENT_EMPTIED || content == PGSINK_CONTENT_FOLLOWED) {
         status = start_again(sink, conn, table, &relation, content, err);
     } else {
         status = take_over(sink, conn, table, &relation, if_exists, &content, err);

@@ -2,6 +2,7 @@
  * The PostgreSQL sink: its descriptor, and the life of sink and writer. What a table copy and a change stream do in
  * between is in copy_write.c and apply.c; sink_internal.h has the map of the folder.
  */
+#include "sink/postgres/ddl.h"
 #include "sink/postgres/types.h"
 
 #include <stdio.h>
@@ -322,7 +323,7 @@ const pgconvoy_sink pgc_sink_postgres = {
     .schemes = schemes,
     .target_help = "postgres://USER@HOST/DATABASE or \"host=… dbname=…\"",
     .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS |
-                    PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS,
+                    PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TEXT,
     .open = sink_open,
     .read_checkpoint = sink_read_checkpoint,
     .column_format = sink_column_format,
@@ -341,4 +342,5 @@ const pgconvoy_sink pgc_sink_postgres = {
     .close = sink_close,
     .write_sequences = pgc_pgsink_write_sequences,
     .drop_by_hand = "DELETE FROM pgconvoy.table_state WHERE pipeline = %s; DELETE FROM pgconvoy.pipeline WHERE name = %s",
+    .apply_ddl = pgc_pgsink_apply_ddl,
 };

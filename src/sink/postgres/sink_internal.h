@@ -10,6 +10,7 @@
  *   schema.c      check, prepare and finish a table
  *   keys.c        primary keys and unique indexes of tables that we made
  *   alter.c       a schema change carried over
+ *   ddl.c         … that came with the command that made it
  *   copy_write.c  the table copy: COPY FROM STDIN
  *   gather.c      the change stream: changes that wait, and when they are applied
  *   bulk.c        … in bulk, table by table
@@ -138,7 +139,8 @@ typedef enum pgc_pgsink_content {
     PGSINK_CONTENT_UNKNOWN = 0, /* no row of this pipeline */
     PGSINK_CONTENT_CREATED,     /* the pipeline made the table */
     PGSINK_CONTENT_EMPTIED,     /* somebody else's table, empty when the pipeline began: all rows are ours */
-    PGSINK_CONTENT_APPENDED     /* somebody else's rows are among ours */
+    PGSINK_CONTENT_APPENDED,    /* somebody else's rows are among ours */
+    PGSINK_CONTENT_FOLLOWED     /* made by a command of the source's; all rows are ours, keys and the rest are its own */
 } pgc_pgsink_content;
 
 int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -188,10 +190,13 @@ int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *
 
 /*
  * Gives the table on the target the columns of new_table, in the open transaction of conn. old_table NULL: it is not
- * known what the table was like (it changed while nobody looked); then columns are added but none is dropped.
+ * known what the table was like (it changed while nobody looked); then columns are added but none is dropped. followed: a
+ * command has done it, with names and keys, and only what it left is to be done.
  */
 int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
-                     pgconvoy_error *err) PGC_MUST_CHECK;
+                     bool followed, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same for a table that has no rows, whatever columns it has. */
+int pgc_pgsink_alter_empty(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- writers */
 
@@ -305,6 +310,7 @@ typedef struct pgc_pgsink_writer {
     bool origin_tried;
     bool conflicts_ready;
     pgc_pgsink_tally *tallies; /* conflicts by table */
+    size_t followed; /* tables whose change_schema comes next, and that a command has brought to it already */
 } pgc_pgsink_writer;
 
 /* copy_write.c */

@@ -127,7 +127,7 @@ static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
     }
     /* columns that came while no pipeline ran */
     if (lacks_columns(&target->relation, table) &&
-        (pgc_pgsink_alter(writer->sink, writer->conn, NULL, table, err) != 0 ||
+        (pgc_pgsink_alter(writer->sink, writer->conn, NULL, table, false, err) != 0 ||
          pgc_pgsink_relation_load(writer->conn, table->schema, table->name, target->arena, &target->relation, err) !=
              0))
         return -1;

@@ -266,6 +266,40 @@ static bool is_our_own(const char *prefix)
     return strncmp(prefix, own, sizeof own - 1) == 0 && (prefix[sizeof own - 1] == '\0' || prefix[sizeof own - 1] == '.');
 }
 
+static bool is_of_event_trigger(const char *prefix)
+{
+    return strcmp(prefix, "pgconvoy.ddl") == 0;
+}
+
+/* The command itself, and then the tables that have another definition by it. */
+static int apply_ddl(pgc_assembler *a, pgconvoy_lsn lsn, const pgc_pgoutput_logical_message *sent, pgconvoy_error *err)
+{
+    pgc_ddl_message message = {sent->content, sent->content_length, a->open.facts.commit_lsn};
+    pgc_ddl_seen seen = {0};
+    if (!a->config.read_ddl)
+        return 0;
+    if (a->config.read_ddl(a->config.read_ddl_arg, &message, &seen, err))
+        return -1;
+    if (seen.ddl) {
+        pgconvoy_change *change = add_counted(a, PGCONVOY_DDL, lsn, err);
+        if (!change)
+            return -1;
+        change->ddl = pgc_ddl_copy(a->builder.batch->arena, seen.ddl);
+        if (!change->ddl)
+            return pgc_error_out_of_memory(err);
+    }
+    for (size_t i = 0; i < seen.table_count; i++) {
+        pgc_relation_entry *entry = pgc_relation_entry_get(a->relations, seen.tables[i]->oid, err);
+        pgconvoy_change *change = !entry || ensure_begun(a, lsn, err) ? NULL : add_change(a, PGCONVOY_SCHEMA, lsn, err);
+        if (!change)
+            return -1;
+        change->table = seen.tables[i];
+        if (pgc_relation_redefine(entry, seen.tables[i], err))
+            return -1;
+    }
+    return 0;
+}
+
 /* A message outside of any transaction: one change that stands alone. Its LSN is the end of its record. */
 static pgconvoy_change *add_lone_message(pgc_assembler *a, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
@@ -298,6 +332,8 @@ int pgc_assembler_apply_message(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput
         return pgc_assembler_unexpected(err, 'M', "it belongs to a transaction, and none is open");
     if (!message.transactional && !inside)
         pgc_assembler_move_position(a, message.lsn);
+    if (message.transactional && is_of_event_trigger(message.prefix))
+        return apply_ddl(a, lsn, &message, err);
     if (is_our_own(message.prefix) || (!message.transactional && message.lsn <= a->config.skip_before))
         return 0;
 

@@ -24,7 +24,8 @@
  *  - SCHEMA comes right before the first change of a table that needs it, never for a transaction that was skipped or rolled back.
  *  - A message outside of any transaction has a transaction of its own, with xid 0 and commit_lsn as described at
  *    pgc_assembler_feed; neither BEGIN nor COMMIT stand around it.
- *  - Logical messages whose prefix is "pgconvoy" or starts with "pgconvoy." are our own and do not come out.
+ *  - Logical messages whose prefix is "pgconvoy" or starts with "pgconvoy." are our own and do not come out. Those of our event triggers
+ *    become DDL, and a SCHEMA for each table that has another definition from there on.
  *  - Prepared transactions (two-phase) are refused by name: their content would have to be kept past positions that were confirmed.
  *
  * Formats: PostgreSQL manual, "Logical Replication Message Formats", protocol versions 1 to 4.
@@ -68,6 +69,23 @@ typedef int (*pgc_resolve_table)(void *arg, const pgc_stream_relation *relation,
 typedef int (*pgc_relabel_table)(void *arg, const pgconvoy_table *table, const pgc_unknown_label *unknown,
                                  const pgconvoy_table **relabelled, pgconvoy_error *err);
 
+/* A message of our event triggers (ddl.h), with where its transaction commits. */
+typedef struct pgc_ddl_message {
+    const char *content;
+    size_t length;
+    pgconvoy_lsn commit_lsn;
+} pgc_ddl_message;
+
+/* What it comes to. */
+typedef struct pgc_ddl_seen {
+    const pgconvoy_ddl *ddl;      /* NULL: nothing (yet) for the sink to see */
+    const pgconvoy_table **tables; /* tables of the pipeline as they are from here on */
+    size_t table_count;
+} pgc_ddl_seen;
+
+/* ddl and tables are the callee's until the next call. NULL in the config: such messages are left out. */
+typedef int (*pgc_read_ddl)(void *arg, const pgc_ddl_message *message, pgc_ddl_seen *seen, pgconvoy_error *err);
+
 typedef struct pgc_assembler_config {
     int protocol_version;    /* proto_version that START_REPLICATION asked for, 1 to 4 */
     bool streaming_parallel; /* streaming 'parallel' was asked for: Stream Abort then carries LSN and time */
@@ -80,6 +98,8 @@ typedef struct pgc_assembler_config {
     pgc_resolve_table resolve;
     pgc_relabel_table relabel; /* may be NULL */
     void *resolve_arg;         /* of both */
+    pgc_read_ddl read_ddl;     /* may be NULL */
+    void *read_ddl_arg;
     pgconvoy_log *log; /* may be NULL */
 } pgc_assembler_config;
 

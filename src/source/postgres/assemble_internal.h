@@ -51,6 +51,9 @@ int pgc_assembler_apply(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_pgoutput
 int pgc_assembler_apply_message(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
     PGC_MUST_CHECK;
 
+/* ddl_copy.c: all of it, in arena. NULL when out of memory. */
+const pgconvoy_ddl *pgc_ddl_copy(pgc_arena *arena, const pgconvoy_ddl *ddl);
+
 /* The error for a message that cannot stand where it does; returns -1. */
 int pgc_assembler_unexpected(pgconvoy_error *err, uint8_t type, const char *what);
 

@@ -189,6 +189,25 @@ int pgc_relation_set_table(pgc_relation_entry *entry, const pgconvoy_table *tabl
     return table ? pgc_labels_new(table, &entry->labels, err) : 0;
 }
 
+static bool same_names(const pgconvoy_table *a, const pgconvoy_table *b)
+{
+    if (a->column_count != b->column_count)
+        return false;
+    for (int i = 0; i < a->column_count; i++)
+        if (strcmp(a->columns[i].name, b->columns[i].name) != 0)
+            return false;
+    return true;
+}
+
+int pgc_relation_redefine(pgc_relation_entry *entry, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    entry->told = table;
+    free(entry->fingerprint);
+    entry->fingerprint = NULL;
+    entry->fingerprint_length = 0;
+    return entry->table && same_names(entry->table, table) ? pgc_relation_set_table(entry, table, err) : 0;
+}
+
 int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader, pgconvoy_error *err)
 {
     const uint8_t *start = reader->at;
@@ -200,7 +219,7 @@ int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader
     if (!entry)
         return -1;
     /* the server repeats the message after every invalidation, mostly with nothing new in it */
-    if (entry->described && entry->fingerprint_length == length && memcmp(entry->fingerprint, start, length) == 0)
+    if (entry->described && entry->fingerprint && entry->fingerprint_length == length && memcmp(entry->fingerprint, start, length) == 0)
         return 0;
 
     char *fingerprint = malloc(length + 1);

@@ -34,6 +34,12 @@ pgc_relation_entry *pgc_relation_find(pgc_relation_cache *cache, uint32_t oid);
 /* The same, made where it is missing. NULL and err when out of memory. */
 pgc_relation_entry *pgc_relation_entry_get(pgc_relation_cache *cache, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/*
+ * The table has another definition from here on in the stream, as was told before any Relation message: told becomes it, and what rows are decoded
+ * into as soon as such a message comes, or at once where the columns have the same names in the same order.
+ */
+int pgc_relation_redefine(pgc_relation_entry *entry, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* Another version of the entry's table, with the same columns, takes its place. */
 int pgc_relation_set_table(pgc_relation_entry *entry, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -4,6 +4,7 @@
  * the copy is done.
  */
 #include "source/postgres/snapshot.h"
+#include "source/postgres/ddl.h"
 #include "source/postgres/publication.h"
 #include "source/postgres/slot.h"
 
@@ -44,7 +45,7 @@ int pgc_position_create(pgc_postgres_source *source, pgconvoy_lsn *consistent_ls
             return -1;
         made_publication = true;
     }
-    if (begin_with_slot(source, source->slot_name, false, err) != 0) {
+    if (pgc_ddl_install(source, err) != 0 || begin_with_slot(source, source->slot_name, false, err) != 0) {
         pgconvoy_error unused = {0};
         /* the slot may be there though its answer was lost; one that was there before us is somebody else's */
         if (strcmp(err->sqlstate, "42710") != 0 && pgc_slot_drop(source, &unused) != 0)
@@ -52,6 +53,8 @@ int pgc_position_create(pgc_postgres_source *source, pgconvoy_lsn *consistent_ls
         if (made_publication && pgc_publication_drop(source, &unused) != 0)
             pgc_log_warning(source->config.log, "publication %s stays behind: %s", source->publication_name,
                             unused.message);
+        if (pgc_ddl_drop(source, &unused) != 0)
+            pgc_log_warning(source->config.log, "event triggers may stay behind: %s", unused.message);
         return -1;
     }
     *consistent_lsn = source->snapshot_lsn;

@@ -1,6 +1,7 @@
 /* The PostgreSQL source: opening it, its table of operations, and what is too small for a file of its own. */
 #include "source/postgres/postgres_internal.h"
 #include "source/postgres/copy_read.h"
+#include "source/postgres/ddl.h"
 #include "source/postgres/follow.h"
 #include "source/postgres/history.h"
 #include "source/postgres/publication.h"
@@ -291,9 +292,9 @@ static int drop(void *arg, pgconvoy_error *err)
     pgc_postgres_source *source = arg;
     pgc_stream_end(source);
     pgc_snapshot_end(source);
-    if (pgc_slot_drop(source, err) != 0)
+    if (pgc_slot_drop(source, err) != 0 || pgc_publication_drop(source, err) != 0)
         return -1;
-    return pgc_publication_drop(source, err);
+    return pgc_ddl_drop(source, err);
 }
 
 const pgc_source_ops pgc_source_postgres = {

@@ -6,6 +6,7 @@
  * A batch is handed over as soon as nothing more is on its way, so that a quiet stream has no delay; only in the midst
  * of a transaction, whose rest must be about to come, is a short moment waited for it.
  */
+#include "source/postgres/ddl.h"
 #include "source/postgres/stream_read.h"
 #include "base/clock.h"
 #include "source/postgres/slot.h"
@@ -44,6 +45,7 @@ struct pgc_stream {
     PGconn *conn;
     pgc_assembler *assembler;
     pgc_stream_tables tables;
+    pgc_ddl_reader *ddl; /* NULL: no event triggers are there */
     pgconvoy_lsn received;
     pgconvoy_lsn sent_confirmed;
     int64_t feedback_us; /* when the last was sent */
@@ -262,6 +264,8 @@ static int make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pg
         .resolve = pgc_stream_tables_resolve,
         .relabel = pgc_stream_tables_relabel,
         .resolve_arg = &stream->tables,
+        .read_ddl = stream->ddl ? pgc_ddl_reader_read : NULL,
+        .read_ddl_arg = stream->ddl,
         .log = source->config.log,
     };
     stream->assembler = pgc_assembler_new(&config, err);
@@ -285,6 +289,7 @@ static void free_stream(pgc_postgres_source *source)
     PQfinish(stream->conn);
     pgc_spool_close(stream->replay);
     pgc_assembler_free(stream->assembler);
+    pgc_ddl_reader_free(stream->ddl);
     pgc_stream_tables_free(&stream->tables);
     free(stream);
 }
@@ -311,6 +316,17 @@ static int open_replay(pgc_postgres_source *source, pgconvoy_error *err)
     return stream->replay ? 0 : -1;
 }
 
+static int open_ddl(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    const char *key;
+    if (pgc_ddl_install(source, err) != 0 || pgc_ddl_read_key(source, &key, err) != 0)
+        return -1;
+    if (!key)
+        return 0;
+    source->stream->ddl = pgc_ddl_reader_new(&source->stream->tables, key);
+    return source->stream->ddl ? 0 : pgc_error_out_of_memory(err);
+}
+
 int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
 {
     pgc_stream_end(source);
@@ -322,7 +338,7 @@ int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool bi
     raise_to(&source->confirmed_lsn, from_lsn);
     source->stream->binary = binary;
     source->stream->from = from_lsn;
-    int failed = open_replay(source, err) || make_assembler(source, from_lsn, err);
+    int failed = open_ddl(source, err) || open_replay(source, err) || make_assembler(source, from_lsn, err);
     if (!failed && !source->stream->replay)
         failed = start(source, from_lsn, binary, err);
     if (failed) {

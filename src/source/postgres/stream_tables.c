@@ -56,7 +56,7 @@ static const pgconvoy_column *find_column(const pgc_source_table *table, const p
     return NULL;
 }
 
-static PGconn *catalog(pgc_stream_tables *tables, pgconvoy_error *err)
+PGconn *pgc_stream_tables_catalog(pgc_stream_tables *tables, pgconvoy_error *err)
 {
     if (tables->conn && PQconsumeInput(tables->conn) && PQstatus(tables->conn) == CONNECTION_OK)
         return tables->conn;
@@ -70,7 +70,7 @@ static int column_from_message(pgc_stream_tables *tables, const pgc_relation_col
                                pgconvoy_error *err)
 {
     pgc_postgres_source *source = tables->source;
-    PGconn *conn = catalog(tables, err);
+    PGconn *conn = pgc_stream_tables_catalog(tables, err);
     if (!conn || pgc_types_load(source->types, conn, &sent->type_oid, 1, err) != 0)
         return -1;
     char oid[16], typmod[16];
@@ -202,7 +202,7 @@ static int is_partition_of_ours(pgc_stream_tables *tables, uint32_t oid, pgconvo
 {
     if (!tables->source->publication.via_root)
         return 0;
-    PGconn *conn = catalog(tables, err);
+    PGconn *conn = pgc_stream_tables_catalog(tables, err);
     if (!conn)
         return -1;
     PGresult *result =
@@ -248,7 +248,7 @@ int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, co
         *table = &before->table;
         return 0;
     }
-    PGconn *conn = catalog(tables, err);
+    PGconn *conn = pgc_stream_tables_catalog(tables, err);
     size_t found = 0;
     if (!conn || pgc_tables_describe(source, conn, &relation->oid, 1, &now, &found, err) != 0)
         return -1;
@@ -269,7 +269,7 @@ int pgc_stream_tables_relabel(void *arg, const pgconvoy_table *table, const pgc_
     pgc_stream_tables *tables = arg;
     pgc_postgres_source *source = tables->source;
     const pgc_source_table *before = current(source, table->oid);
-    PGconn *conn = catalog(tables, err);
+    PGconn *conn = pgc_stream_tables_catalog(tables, err);
     if (!conn)
         return -1;
     pthread_mutex_lock(&source->catalog_lock);

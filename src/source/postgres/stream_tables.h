@@ -16,6 +16,9 @@ void pgc_stream_tables_free(pgc_stream_tables *tables);
 /* The version of a table that the stream is at: the last that it gave, else that of load_tables. */
 const pgconvoy_table *pgc_stream_tables_current(const pgc_postgres_source *source, const pgconvoy_table *loaded);
 
+/* The connection to the catalog, made when it is missing. */
+PGconn *pgc_stream_tables_catalog(pgc_stream_tables *tables, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* A pgc_resolve_table; arg is a pgc_stream_tables. */
 int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table,
                               pgconvoy_error *err);

@@ -107,7 +107,7 @@ static void columns_sql(const pgc_postgres_source *source, pgc_buffer *sql)
         sql,
         "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, "
         "a.atttypmod), "
-        "a.attnotnull%s, a.attgenerated <> '' FROM pg_catalog.pg_attribute a "
+        "a.attnotnull%s, a.attgenerated <> '', (a.attmissingval::pg_catalog.text::pg_catalog.text[])[1] FROM pg_catalog.pg_attribute a "
         "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
         from_18 ? " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND "
                   "k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated)"
@@ -152,7 +152,9 @@ static int read_column_run(description *d, const PGresult *result, int row, int 
         columns[i].type_sql = keep(d, result, row, 5);
         columns[i].not_null = pgc_result_bool(result, row, 6);
         columns[i].generated = pgc_result_bool(result, row, 7);
-        if (!columns[i].name || !columns[i].type_sql)
+        columns[i].number = attnums[i];
+        columns[i].missing = PQgetisnull(result, row, 8) ? NULL : keep(d, result, row, 8);
+        if (!columns[i].name || !columns[i].type_sql || (!columns[i].missing && !PQgetisnull(result, row, 8)))
             return pgc_error_out_of_memory(d->err);
     }
     table->table.columns = columns;

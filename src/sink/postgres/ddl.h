@@ -1,0 +1,14 @@
+/* Commands of the source's DDL on the target. */
+#ifndef PGC_SINK_POSTGRES_DDL_H
+#define PGC_SINK_POSTGRES_DDL_H
+
+#include "sink/postgres/sink_internal.h"
+
+/* The sink's apply_ddl. */
+int pgc_pgsink_apply_ddl(void *writer, const pgconvoy_ddl *ddl, pgconvoy_error *err);
+
+/* Says that a command was left out and keeps it in pgconvoy.ddl_skipped, in the open transaction of conn. */
+int pgc_pgsink_ddl_skip(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, const char *reason,
+                        pgconvoy_error *err) PGC_MUST_CHECK;
+
+#endif

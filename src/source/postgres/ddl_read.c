@@ -1,0 +1,405 @@
+/*
+ * What the event triggers write comes in up to three messages for a command: what it dropped, which tables it rewrote,
+ * and at its end what it made or changed. Of a query with several commands each is found by its tag, from the one
+ * before on: they come in their order. The same goes for what PL/pgSQL ran, where it may also run again from the start.
+ */
+#include "source/postgres/ddl.h"
+#include "apply/sql_text.h"
+#include "source/postgres/ddl_table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REWROTE_FOR_DEFAULT 2 /* pg_event_trigger_table_rewrite_reason(), in event_trigger.h */
+#define REWROTE_FOR_TYPE 4
+
+/* A text of commands, and how far they have come. */
+typedef struct script {
+    const char *text, *at;
+} script;
+
+typedef struct rewrite {
+    struct rewrite *next;
+    uint32_t oid;
+    int reason;
+} rewrite;
+
+struct pgc_ddl_reader {
+    pgc_stream_tables *tables;
+    const char *key;
+    bool warned;
+    pgc_arena *arena; /* of one transaction, but for what is found */
+    pgconvoy_lsn commit_lsn;
+    script query, nested;
+    const pgc_json *dropped; /* since the last command's end */
+    rewrite *rewrites;
+    pgconvoy_ddl ddl; /* the last that was read */
+};
+
+pgc_ddl_reader *pgc_ddl_reader_new(pgc_stream_tables *tables, const char *key)
+{
+    pgc_ddl_reader *reader = calloc(1, sizeof *reader);
+    if (!reader)
+        return NULL;
+    reader->tables = tables;
+    reader->key = key;
+    reader->arena = pgc_arena_new(1 << 14);
+    if (reader->arena)
+        return reader;
+    free(reader);
+    return NULL;
+}
+
+void pgc_ddl_reader_free(pgc_ddl_reader *reader)
+{
+    if (!reader)
+        return;
+    pgc_arena_free(reader->arena);
+    free(reader);
+}
+
+static void begin_transaction(pgc_ddl_reader *reader, pgconvoy_lsn commit_lsn)
+{
+    if (reader->commit_lsn == commit_lsn)
+        return;
+    pgc_arena_reset(reader->arena);
+    reader->commit_lsn = commit_lsn;
+    reader->query = reader->nested = (script){0};
+    reader->dropped = NULL;
+    reader->rewrites = NULL;
+}
+
+/* ---- the command's text */
+
+static bool find_command(script *script, const char *tag, const char **command, size_t *length)
+{
+    const char *end = script->text ? script->text + strlen(script->text) : NULL;
+    while (script->text && pgc_sql_next_command(&script->at, end, command, length))
+        if (pgc_sql_is_of_tag(*command, *length, tag))
+            return true;
+    return false;
+}
+
+/* NULL where it is not known. */
+static int command_of(pgc_ddl_reader *reader, const pgc_json *end, const char *tag, const char **out,
+                      pgconvoy_error *err)
+{
+    bool nested = pgc_json_truth(end, "nested");
+    const char *text = pgc_json_text(end, "text"), *command;
+    script *script = nested ? &reader->nested : &reader->query;
+    size_t length;
+    *out = NULL;
+    if (!text && !pgc_json_truth(end, "again"))
+        return 0;
+    if (text && (!script->text || strcmp(script->text, text) != 0))
+        script->text = script->at = text;
+    bool found = find_command(script, tag, &command, &length);
+    if (!found) { /* the same text once more: a loop, or a client that sends it again in the transaction */
+        script->at = script->text;
+        found = find_command(script, tag, &command, &length);
+    }
+    if (found && !(*out = pgc_arena_strndup(reader->arena, command, length)))
+        return pgc_error_out_of_memory(err);
+    return 0;
+}
+
+/* ---- tables of ours */
+
+static const pgc_source_table *ours(const pgc_ddl_reader *reader, uint32_t oid)
+{
+    const pgc_postgres_source *source = reader->tables->source;
+    const pgc_source_table *loaded = oid ? pgc_source_find_table(source, oid) : NULL;
+    return loaded ? (const pgc_source_table *)pgc_stream_tables_current(source, &loaded->table) : NULL;
+}
+
+/* Its rows came in a copy that was made after the command. */
+static bool copied_since(const pgc_ddl_reader *reader, uint32_t oid)
+{
+    const pgc_source_table *loaded = pgc_source_find_table(reader->tables->source, oid);
+    return loaded && reader->commit_lsn < loaded->copy_lsn;
+}
+
+/* All tables of the database are the pipeline's, those to come too. */
+static bool takes_all(const pgc_postgres_source *source)
+{
+    const pgc_source_config *config = &source->config;
+    const char *const *const lists[] = {config->include_tables, config->exclude_tables, config->include_schemas,
+                                        config->exclude_schemas};
+    for (size_t i = 0; i < 4; i++)
+        if (lists[i] && lists[i][0])
+            return false;
+    return source->publication.ours || source->publication.all_tables;
+}
+
+static bool is_table(const pgconvoy_ddl_object *object)
+{
+    return strcmp(object->type, "table") == 0;
+}
+
+/* With all tables everything is carried over, else what is part of tables of ours. */
+static bool is_wanted(const pgc_ddl_reader *reader, const pgconvoy_ddl_object *object)
+{
+    return takes_all(reader->tables->source) || ours(reader, object->table_oid);
+}
+
+static int read_objects(pgc_ddl_reader *reader, const pgc_json *list, bool dropped, pgconvoy_error *err)
+{
+    pgconvoy_ddl *ddl = &reader->ddl;
+    pgconvoy_ddl_object *objects =
+        pgc_arena_zalloc(reader->arena, ((list ? (size_t)list->count : 0) + 1) * sizeof *objects);
+    if (!objects)
+        return pgc_error_out_of_memory(err);
+    bool unwanted = false;
+    for (const pgc_json *item = list ? list->first : NULL; item; item = item->next) {
+        pgconvoy_ddl_object *object = &objects[ddl->object_count];
+        *object = (pgconvoy_ddl_object){.type = pgc_json_text(item, "type"),
+                                        .schema = pgc_json_text(item, "schema"),
+                                        .name = pgc_json_text(item, "name"),
+                                        .identity = pgc_json_text(item, "identity"),
+                                        .definition = pgc_json_text(item, "definition"),
+                                        .oid = (uint32_t)pgc_json_number(item, "oid", 0),
+                                        .table_oid = (uint32_t)pgc_json_number(item, "table", 0),
+                                        .dropped = dropped,
+                                        .original = !dropped || pgc_json_truth(item, "original")};
+        if (!object->type || (!object->identity && dropped))
+            continue;
+        if (dropped && !is_table(object) && strcmp(object->type, "table column") != 0)
+            object->table_oid = 0;
+        if (is_wanted(reader, object))
+            ddl->object_count++;
+        else
+            unwanted = true;
+        ddl->copied |= !dropped && copied_since(reader, object->table_oid);
+    }
+    /* a command is done as a whole or not at all; what was dropped is named one by one */
+    if (unwanted && !dropped)
+        ddl->object_count = 0;
+    ddl->objects = objects;
+    return 0;
+}
+
+static int add_recopied(pgc_ddl_reader *reader, uint32_t oid, size_t room, pgconvoy_error *err)
+{
+    pgconvoy_ddl *ddl = &reader->ddl;
+    if (!ddl->recopied && !(ddl->recopied = pgc_arena_alloc(reader->arena, (room + 1) * sizeof *ddl->recopied)))
+        return pgc_error_out_of_memory(err);
+    ((uint32_t *)ddl->recopied)[ddl->recopied_count++] = oid;
+    return 0;
+}
+
+static int rewrite_reasons(const pgc_ddl_reader *reader, uint32_t oid, bool partitioned)
+{
+    int reasons = 0;
+    for (const rewrite *r = reader->rewrites; r; r = r->next)
+        if (r->oid == oid || partitioned) /* of a partitioned table its leaves are rewritten */
+            reasons |= r->reason;
+    return reasons;
+}
+
+/* ---- whether the command gives values that another server would not give */
+
+static bool is_of_the_moment(const pgc_sql_token *word)
+{
+    static const char *const names[] = {"CURRENT_DATE",
+                                        "CURRENT_TIME",
+                                        "CURRENT_TIMESTAMP",
+                                        "LOCALTIME",
+                                        "LOCALTIMESTAMP",
+                                        "CURRENT_USER",
+                                        "SESSION_USER",
+                                        "USER",
+                                        "CURRENT_ROLE",
+                                        "NOW",
+                                        "TRANSACTION_TIMESTAMP",
+                                        "STATEMENT_TIMESTAMP",
+                                        "AGE"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (pgc_sql_token_is(word, names[i]))
+            return true;
+    return false;
+}
+
+/* The names in it that a parenthesis follows, as a text array's literal. */
+static bool functions_of(const char *command, pgc_buffer *names)
+{
+    const char *at = command, *end = command + strlen(command);
+    pgc_sql_token before = {0};
+    pgc_buffer_byte(names, '{');
+    for (pgc_sql_token token; (token = pgc_sql_next_token(&at, end)).kind != PGC_SQL_END; before = token) {
+        if (is_of_the_moment(&token))
+            return false;
+        if (token.kind == PGC_SQL_QUOTED_WORD) /* seldom enough to be taken for volatile */
+            return false;
+        if (token.kind != PGC_SQL_OTHER || *token.start != '(' || before.kind != PGC_SQL_WORD)
+            continue;
+        pgc_buffer_text(names, names->length > 1 ? "," : "");
+        for (size_t i = 0; i < before.length; i++)
+            pgc_buffer_byte(names, (char)(before.start[i] >= 'A' && before.start[i] <= 'Z' ? before.start[i] + 32
+                                                                                           : before.start[i]));
+    }
+    pgc_buffer_byte(names, '}');
+    return true;
+}
+
+static int is_volatile(pgc_ddl_reader *reader, const char *command, bool *found, pgconvoy_error *err)
+{
+    pgc_buffer names;
+    pgc_buffer_init(&names, (size_t)1 << 26);
+    *found = true;
+    int failed = 0;
+    if (functions_of(command, &names)) {
+        PGconn *conn = pgc_stream_tables_catalog(reader->tables, err);
+        const char *values[] = {names.data};
+        PGresult *result =
+            !conn || pgc_buffer_check(&names, err) != 0
+                ? NULL
+                : pgc_query_params(conn,
+                                   "SELECT EXISTS (SELECT FROM pg_catalog.pg_proc WHERE provolatile = 'v' AND "
+                                   "proname = ANY ($1::pg_catalog.text[]))",
+                                   1, values, err);
+        failed = result ? 0 : -1;
+        *found = result && pgc_result_bool(result, 0, 0);
+        PQclear(result);
+    }
+    pgc_buffer_free(&names);
+    return failed;
+}
+
+static int gives_unknown_values(pgc_ddl_reader *reader, const pgc_json *table, const pgc_source_table *before,
+                                bool *unknown, pgconvoy_error *err)
+{
+    const char *kind = pgc_json_text(table, "kind"), *command = reader->ddl.command;
+    int reasons = rewrite_reasons(reader, before->table.oid, kind && kind[0] == 'p');
+    *unknown = (reasons & REWROTE_FOR_DEFAULT) && pgc_ddl_table_has_unknown(table, before);
+    if (*unknown || !(reasons & REWROTE_FOR_TYPE))
+        return 0;
+    bool by_expression = !command || pgc_sql_has_word(command, strlen(command), "USING");
+    if (!command || (by_expression && !reader->tables->source->config.ddl_as_text)) {
+        *unknown = true;
+        return 0;
+    }
+    return is_volatile(reader, command, unknown, err);
+}
+
+/* ---- the tables as they are after the command */
+
+static int read_tables(pgc_ddl_reader *reader, const pgc_json *list, pgconvoy_error *err)
+{
+    pgconvoy_ddl *ddl = &reader->ddl;
+    size_t room = (list ? (size_t)list->count : 0) + 1;
+    const pgconvoy_table **tables = pgc_arena_alloc(reader->arena, room * sizeof(pgconvoy_table *));
+    if (!tables)
+        return pgc_error_out_of_memory(err);
+    ddl->tables = tables;
+    bool made = strncmp(ddl->tag, "CREATE TABLE", 12) == 0;
+    for (const pgc_json *item = list ? list->first : NULL; item; item = item->next) {
+        uint32_t oid = (uint32_t)pgc_json_number(item, "oid", 0);
+        const pgc_source_table *before = ours(reader, oid);
+        pgc_source_table *built = NULL;
+        bool unknown = false;
+        if (!before || copied_since(reader, oid))
+            continue;
+        if (gives_unknown_values(reader, item, before, &unknown, err) != 0 ||
+            pgc_ddl_table_build(reader->tables, item, before, &built, err) != 0)
+            return -1;
+        /* one that was made anew under the name of a table that was dropped while nobody looked */
+        if ((unknown || made) && add_recopied(reader, oid, room, err) != 0)
+            return -1;
+        if (!built)
+            continue;
+        if (pgc_oid_map_put(&reader->tables->source->streamed, oid, built, err) != 0)
+            return -1;
+        tables[ddl->table_count++] = &built->table;
+    }
+    return 0;
+}
+
+static int read_settings(pgc_ddl_reader *reader, const pgc_json *settings, pgconvoy_error *err)
+{
+    size_t count = settings ? (size_t)settings->count : 0, at = 0;
+    const char **list = pgc_arena_alloc(reader->arena, (2 * count + 1) * sizeof *list);
+    if (!list)
+        return pgc_error_out_of_memory(err);
+    for (const pgc_json *item = settings ? settings->first : NULL; item; item = item->next)
+        if (item->type == PGC_JSON_TEXT) {
+            list[at++] = item->name;
+            list[at++] = item->text;
+        }
+    list[at] = NULL;
+    reader->ddl.settings = list;
+    return 0;
+}
+
+/* ---- the messages */
+
+static int read_end(pgc_ddl_reader *reader, const pgc_json *end, pgc_ddl_seen *seen, pgconvoy_error *err)
+{
+    pgconvoy_ddl *ddl = &reader->ddl;
+    const char *tag = pgc_json_text(end, "tag"), *failure = pgc_json_text(end, "failure");
+    const pgc_json *objects = pgc_json_member(end, "objects"), *dropped = reader->dropped;
+    *ddl = (pgconvoy_ddl){.tag = tag, .search_path = pgc_json_text(end, "path")};
+    if (failure) {
+        pgc_log_warning(reader->tables->source->config.log, "the source could not tell what a command %s did: %s", tag,
+                        failure);
+        seen->ddl = ddl;
+        return 0;
+    }
+    reader->dropped = NULL;
+    bool drops = strncmp(tag, "DROP ", 5) == 0;
+    if (command_of(reader, end, tag, &ddl->command, err) != 0)
+        return -1;
+    if (drops ? !dropped : !objects || objects->type != PGC_JSON_ARRAY)
+        return 0; /* of temporary objects, or nothing was there to be done */
+    if (read_settings(reader, pgc_json_member(end, "settings"), err) != 0 ||
+        read_objects(reader, drops ? dropped : objects, drops, err) != 0 ||
+        read_tables(reader, pgc_json_member(end, "tables"), err) != 0)
+        return -1;
+    reader->rewrites = NULL;
+    seen->ddl = ddl->object_count > 0 || ddl->recopied_count > 0 ? ddl : NULL;
+    seen->tables = (const pgconvoy_table **)ddl->tables;
+    seen->table_count = ddl->table_count;
+    if (!drops && strncmp(tag, "CREATE TABLE", 12) == 0 && ddl->object_count > 0)
+        atomic_store(&reader->tables->source->saw_unknown, true); /* time to look at the tables */
+    return 0;
+}
+
+static int read_rewrite(pgc_ddl_reader *reader, const pgc_json *message, pgconvoy_error *err)
+{
+    rewrite *seen = pgc_arena_alloc(reader->arena, sizeof *seen);
+    if (!seen)
+        return pgc_error_out_of_memory(err);
+    *seen = (rewrite){reader->rewrites, (uint32_t)pgc_json_number(message, "oid", 0),
+                      (int)pgc_json_number(message, "reason", 0)};
+    reader->rewrites = seen;
+    return 0;
+}
+
+int pgc_ddl_reader_read(void *arg, const pgc_ddl_message *sent, pgc_ddl_seen *seen, pgconvoy_error *err)
+{
+    pgc_ddl_reader *reader = arg;
+    begin_transaction(reader, sent->commit_lsn);
+    const pgc_json *root = pgc_json_read(reader->arena, sent->content, sent->length, err);
+    if (!root) {
+        if (err->code != PGCONVOY_ERROR_DATA)
+            return -1;
+        pgc_error_clear(err); /* not written by our triggers */
+    }
+    const char *key = pgc_json_text(root, "key");
+    const pgc_json *message = pgc_json_member(root, "ddl");
+    const char *event = pgc_json_text(message, "event");
+    if (!key || strcmp(key, reader->key) != 0 || !event) {
+        if (!reader->warned)
+            pgc_log_warning(
+                reader->tables->source->config.log,
+                "a message of a changed definition has not the key of the source's event triggers, and is left out");
+        reader->warned = true;
+        return 0;
+    }
+    if (strcmp(event, "sql_drop") == 0)
+        reader->dropped = pgc_json_member(message, "objects");
+    else if (strcmp(event, "table_rewrite") == 0)
+        return read_rewrite(reader, message, err);
+    else if (pgc_json_text(message, "tag"))
+        return read_end(reader, message, seen, err);
+    return 0;
+}

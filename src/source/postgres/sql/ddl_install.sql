@@ -1,0 +1,183 @@
+-- Event triggers that tell of each change of a definition, in its place in the WAL. What everybody may call captures the session's
+-- settings and nothing more; what runs with the owner's rights has a search_path of its own. The key keeps messages apart from those
+-- that any role may write with pg_logical_emit_message.
+CREATE SCHEMA IF NOT EXISTS pgconvoy;
+GRANT USAGE ON SCHEMA pgconvoy TO PUBLIC;
+CREATE TABLE IF NOT EXISTS pgconvoy.ddl_key (key text NOT NULL);
+CREATE TABLE IF NOT EXISTS pgconvoy.ddl_pipeline (name text PRIMARY KEY);
+REVOKE ALL ON pgconvoy.ddl_key, pgconvoy.ddl_pipeline FROM PUBLIC;
+INSERT INTO pgconvoy.ddl_key SELECT pg_catalog.md5(pg_catalog.random()::text || pg_catalog.clock_timestamp()::text || pg_catalog.random()::text || pg_catalog.pg_backend_pid()::text)
+  WHERE NOT EXISTS (SELECT FROM pgconvoy.ddl_key);
+
+-- A table as a reader of its rows must know it.
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_table(relation oid) RETURNS json LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp SET DateStyle = 'ISO, MDY' SET IntervalStyle = postgres SET TimeZone = 'UTC'
+  SET bytea_output = hex SET extra_float_digits = 1 AS $f$
+SELECT json_build_object('oid', c.oid::bigint, 'schema', n.nspname, 'name', c.relname, 'kind', c.relkind, 'partition', c.relispartition,
+  'identity', c.relreplident,
+  'columns', (SELECT json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', a.atttypid::bigint, 'typmod', a.atttypmod,
+      'sql', format_type(a.atttypid, a.atttypmod), 'not_null', a.attnotnull, 'default', pg_get_expr(d.adbin, d.adrelid),
+      'generated', a.attgenerated <> '', 'counted', a.attidentity <> '',
+      'missing', CASE WHEN c.relkind = 'p' THEN (SELECT (l.attmissingval::text::text[])[1] FROM pg_partition_tree(c.oid) t JOIN pg_attribute l ON l.attrelid = t.relid
+        AND l.attname = a.attname AND l.atthasmissing WHERE t.isleaf LIMIT 1) ELSE (a.attmissingval::text::text[])[1] END) ORDER BY a.attnum)
+    FROM pg_attribute a LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+    WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped),
+  'primary', (SELECT json_agg(k.n ORDER BY k.place) FROM pg_index i, unnest(i.indkey::smallint[]) WITH ORDINALITY k (n, place)
+    WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid AND k.place <= i.indnkeyatts),
+  'immediate', (SELECT i.indimmediate FROM pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indisvalid),
+  'replica', (SELECT json_agg(k.n ORDER BY k.place) FROM pg_index i, unnest(i.indkey::smallint[]) WITH ORDINALITY k (n, place)
+    WHERE i.indrelid = c.oid AND i.indisreplident AND i.indisvalid AND k.place <= i.indnkeyatts))
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation
+$f$;
+
+-- SQL that makes the object, for commands whose own text cannot be known.
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_definition(class oid, object oid, identity text) RETURNS text LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp AS $f$
+SELECT CASE class
+  WHEN 'pg_class'::regclass THEN (SELECT CASE
+      WHEN relkind IN ('i', 'I') THEN pg_get_indexdef(object)
+      WHEN relkind = 'v' THEN 'CREATE OR REPLACE VIEW ' || identity || ' AS ' || rtrim(pg_get_viewdef(object), ';')
+      WHEN relkind = 'm' THEN 'CREATE MATERIALIZED VIEW ' || identity || ' AS ' || rtrim(pg_get_viewdef(object), ';')
+      WHEN relkind = 'S' THEN 'CREATE SEQUENCE ' || identity
+      WHEN relkind = 'r' AND NOT relispartition THEN 'CREATE TABLE ' || identity || ' (' || coalesce((SELECT string_agg(
+        quote_ident(attname) || ' ' || format_type(atttypid, atttypmod) || CASE WHEN attnotnull THEN ' NOT NULL' ELSE '' END, ', ' ORDER BY attnum)
+        FROM pg_attribute WHERE attrelid = object AND attnum > 0 AND NOT attisdropped), '') || ')' END
+    FROM pg_class WHERE oid = object)
+  WHEN 'pg_proc'::regclass THEN (SELECT pg_get_functiondef(object) FROM pg_proc WHERE oid = object AND prokind IN ('f', 'p', 'w'))
+  WHEN 'pg_trigger'::regclass THEN pg_get_triggerdef(object)
+  WHEN 'pg_rewrite'::regclass THEN (SELECT rtrim(pg_get_ruledef(object), ';') WHERE identity NOT LIKE '"\_RETURN"%')
+  WHEN 'pg_constraint'::regclass THEN (SELECT 'ALTER TABLE ' || conrelid::regclass || ' ADD CONSTRAINT ' || quote_ident(conname) || ' ' || pg_get_constraintdef(oid)
+    FROM pg_constraint WHERE oid = object AND conrelid <> 0)
+  WHEN 'pg_namespace'::regclass THEN 'CREATE SCHEMA ' || identity
+  END
+$f$;
+
+-- Decoding takes the end of a message's record for its place, which is where the next record starts: of the two, when they are of
+-- different subtransactions, either may come first. So a second message, that says nothing, stands between them.
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_write(message json) RETURNS void LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $f$
+BEGIN
+  PERFORM pg_logical_emit_message(true, 'pgconvoy.ddl', (SELECT json_build_object('key', key, 'ddl', message)::text FROM pgconvoy.ddl_key));
+  PERFORM pg_logical_emit_message(true, 'pgconvoy', '');
+END
+$f$;
+
+-- The command's text: the whole query where it was sent by a client, and what PL/pgSQL ran where the stack names it.
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_text(stack text, query text, OUT body text, OUT nested boolean) LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $f$
+DECLARE
+  at int := position(E'\n' in stack);
+  stop int;
+BEGIN
+  nested := at > 0;
+  body := CASE WHEN NOT nested THEN query END;
+  IF nested AND substr(stack, at + 1, 15) = 'SQL statement "' THEN
+    body := substr(stack, at + 16);
+    stop := position(E'"\nPL/pgSQL ' in body || E'\nPL/pgSQL ');
+    stop := least(stop, nullif(position(E'"\nSQL ' in body || E'\nSQL '), 0));
+    body := substr(body, 1, stop - 1);
+  END IF;
+END
+$f$;
+
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_send(event text, tag text, stack text, query text, path text, settings json) RETURNS void
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
+DECLARE
+  text record;
+  objects json;
+  tables json;
+  seen bigint;
+  kept bigint;
+  had text;
+BEGIN
+  IF event = 'table_rewrite' THEN
+    PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'oid', pg_event_trigger_table_rewrite_oid()::bigint,
+      'reason', pg_event_trigger_table_rewrite_reason()));
+    RETURN;
+  END IF;
+  IF event = 'sql_drop' THEN
+    SELECT json_agg(json_build_object('type', object_type, 'schema', schema_name, 'name', object_name, 'identity', object_identity,
+        'oid', objid::bigint, 'original', original, 'table', CASE WHEN classid = 'pg_class'::regclass THEN objid::bigint END))
+      INTO objects FROM pg_event_trigger_dropped_objects()
+      WHERE NOT is_temporary AND schema_name IS DISTINCT FROM 'pgconvoy' AND (original OR object_type IN ('table', 'table column', 'partitioned table'));
+    IF objects IS NOT NULL THEN
+      PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'objects', objects));
+    END IF;
+    RETURN;
+  END IF;
+  IF tag ~ '(SERVER|USER MAPPING|SUBSCRIPTION|PUBLICATION|EVENT TRIGGER)$' THEN
+    RETURN; -- their texts may hold a password, and they are of this server alone
+  END IF;
+  text := pgconvoy.ddl_text(stack, query);
+  SELECT count(*), count(*) FILTER (WHERE mine), json_agg(json_build_object('type', object_type, 'schema', schema_name,
+      'identity', object_identity, 'oid', objid::bigint, 'table', relation,
+      'name', CASE WHEN classid = 'pg_class'::regclass THEN (SELECT relname FROM pg_class WHERE oid = objid) END,
+      'definition', CASE WHEN text.body IS NULL OR tag IN ('CREATE TABLE AS', 'SELECT INTO') THEN pgconvoy.ddl_definition(classid, objid, object_identity) END)) FILTER (WHERE mine)
+    INTO seen, kept, objects
+    FROM (SELECT *, NOT in_extension AND schema_name IS DISTINCT FROM 'pg_temp' AND schema_name IS DISTINCT FROM 'pgconvoy' AS mine,
+      pgconvoy.ddl_table_of(classid, objid)::bigint AS relation FROM pg_event_trigger_ddl_commands()) c;
+  IF kept = 0 AND (text.nested OR tag NOT LIKE 'DROP %' AND position(';' in rtrim(query, E'; \n\t')) = 0) THEN
+    RETURN;
+  END IF;
+  IF NOT text.nested AND length(text.body) > 2000 THEN
+    had := md5(text.body);
+    IF current_setting('pgconvoy.ddl_query', true) = had THEN
+      text.body := NULL;
+    ELSE
+      PERFORM set_config('pgconvoy.ddl_query', had, true);
+    END IF;
+  END IF;
+  IF kept > 0 AND tag <> 'COMMENT' AND tag NOT LIKE 'GRANT%' THEN
+    WITH RECURSIVE relations (oid) AS (
+      SELECT DISTINCT pgconvoy.ddl_table_of(classid, objid) FROM pg_event_trigger_ddl_commands()
+        WHERE NOT in_extension AND schema_name IS DISTINCT FROM 'pg_temp' AND schema_name IS DISTINCT FROM 'pgconvoy'
+      UNION SELECT inhrelid FROM pg_inherits JOIN relations ON inhparent = relations.oid WHERE tag = 'ALTER TABLE')
+    SELECT json_agg(pgconvoy.ddl_table(c.oid)) INTO tables FROM relations r JOIN pg_class c ON c.oid = r.oid
+      WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't';
+  END IF;
+  PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'nested', text.nested, 'text', text.body,
+    'again', had IS NOT NULL AND text.body IS NULL, 'path', path, 'settings', settings, 'objects', objects, 'tables', tables));
+EXCEPTION WHEN OTHERS THEN
+  RAISE WARNING 'pgconvoy: %', SQLERRM;
+  PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'failure', SQLERRM));
+END
+$f$;
+
+-- The table that an object is, or is part of.
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_table_of(class oid, object oid) RETURNS oid LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp AS $f$
+SELECT CASE class
+  WHEN 'pg_class'::regclass THEN (SELECT CASE WHEN relkind IN ('r', 'p', 'f') THEN oid ELSE (SELECT indrelid FROM pg_index WHERE indexrelid = object) END FROM pg_class WHERE oid = object)
+  WHEN 'pg_constraint'::regclass THEN (SELECT nullif(conrelid, 0) FROM pg_constraint WHERE oid = object)
+  WHEN 'pg_trigger'::regclass THEN (SELECT tgrelid FROM pg_trigger WHERE oid = object)
+  WHEN 'pg_policy'::regclass THEN (SELECT polrelid FROM pg_policy WHERE oid = object)
+  WHEN 'pg_rewrite'::regclass THEN (SELECT ev_class FROM pg_rewrite WHERE oid = object)
+  WHEN 'pg_attrdef'::regclass THEN (SELECT adrelid FROM pg_attrdef WHERE oid = object)
+  WHEN 'pg_statistic_ext'::regclass THEN (SELECT stxrelid FROM pg_statistic_ext WHERE oid = object)
+  END
+$f$;
+
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_seen() RETURNS event_trigger LANGUAGE plpgsql AS $f$
+DECLARE
+  stack pg_catalog.text;
+BEGIN
+  GET DIAGNOSTICS stack = PG_CONTEXT;
+  PERFORM pgconvoy.ddl_send(TG_EVENT, TG_TAG, stack, pg_catalog.current_query(),
+    (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s::pg_catalog.text), ', ') FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) s),
+    pg_catalog.json_build_object('DateStyle', pg_catalog.current_setting('DateStyle'), 'IntervalStyle', pg_catalog.current_setting('IntervalStyle'),
+      'TimeZone', pg_catalog.current_setting('TimeZone'), 'bytea_output', pg_catalog.current_setting('bytea_output'),
+      'extra_float_digits', pg_catalog.current_setting('extra_float_digits'), 'xmloption', pg_catalog.current_setting('xmloption')));
+END
+$f$;
+REVOKE ALL ON FUNCTION pgconvoy.ddl_write(json) FROM PUBLIC;
+COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 1';
+
+DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
+DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;
+DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_end;
+CREATE EVENT TRIGGER pgconvoy_ddl_drop ON sql_drop EXECUTE FUNCTION pgconvoy.ddl_seen();
+CREATE EVENT TRIGGER pgconvoy_ddl_rewrite ON table_rewrite EXECUTE FUNCTION pgconvoy.ddl_seen();
+CREATE EVENT TRIGGER pgconvoy_ddl_end ON ddl_command_end EXECUTE FUNCTION pgconvoy.ddl_seen();
+ALTER EVENT TRIGGER pgconvoy_ddl_drop ENABLE ALWAYS;
+ALTER EVENT TRIGGER pgconvoy_ddl_rewrite ENABLE ALWAYS;
+ALTER EVENT TRIGGER pgconvoy_ddl_end ENABLE ALWAYS;

@@ -1,0 +1,13 @@
+-- All of it, once no pipeline needs it. The schema may hold what is somebody else's, a target's checkpoint say, and stays then.
+DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_end;
+DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
+DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;
+DROP FUNCTION IF EXISTS pgconvoy.ddl_seen();
+DROP FUNCTION IF EXISTS pgconvoy.ddl_send(text, text, text, text, text, json);
+DROP FUNCTION IF EXISTS pgconvoy.ddl_text(text, text);
+DROP FUNCTION IF EXISTS pgconvoy.ddl_write(json);
+DROP FUNCTION IF EXISTS pgconvoy.ddl_definition(oid, oid, text);
+DROP FUNCTION IF EXISTS pgconvoy.ddl_table(oid);
+DROP FUNCTION IF EXISTS pgconvoy.ddl_table_of(oid, oid);
+DROP TABLE IF EXISTS pgconvoy.ddl_key, pgconvoy.ddl_pipeline;
+DO $$ BEGIN DROP SCHEMA IF EXISTS pgconvoy; EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN NULL; END $$;
