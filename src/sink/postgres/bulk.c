@@ -11,15 +11,17 @@
 
 #include <stdio.h>
 
-#define FEW_ROWS 8               /* so few go one by one, by statements that are prepared */
-#define CHUNK_ROWS 20000         /* of one statement */
-#define CHUNK_BYTES (3u << 20)   /* so that it stays in the work_mem of a server that nobody tuned */
-#define COPY_ROWS 64             /* COPY cannot be sent ahead of results: not for less */
+#define FEW_ROWS 8             /* so few go one by one, by statements that are prepared */
+#define CHUNK_ROWS 20000       /* of one statement */
+#define CHUNK_BYTES (3u << 20) /* so that it stays in the work_mem of a server that nobody tuned */
+#define RANGE_ROWS 64          /* not for less is a range of the key's index read */
+#define RANGE_SPREAD 4         /* … which has at most so many keys for each row */
+#define COPY_ROWS 64           /* COPY cannot be sent ahead of results: not for less */
 #define COPY_PIECE_BYTES (1u << 18)
 
 typedef struct bulk {
     pgc_pgsink_writer *writer;
-    pgc_pgsink_gathered *gathered;
+    const pgc_pgsink_part *part;
     pgc_pgsink_target *target;
     const pgconvoy_table *table;
     pgc_arena *arena;
@@ -27,6 +29,10 @@ typedef struct bulk {
     pgc_pgsink_array_form *forms;
     uint32_t *types;
     int place_count;
+    const int64_t *keys; /* of the items to be sent, which are in their order; NULL: not known */
+    int64_t least, most; /* a range that holds the statement's keys and few others, when in_range */
+    bool in_range;
+    bool by_range; /* the session reads ranges */
     pgc_buffer sql;
 } bulk;
 
@@ -72,6 +78,11 @@ static void append_where_key(bulk *b)
         pgc_buffer_text(&b->sql, b->target->columns[b->table->key[i]]->equals);
         pgc_buffer_format(&b->sql, "s.c%d", i);
         append_cast(b, i);
+    }
+    if (b->in_range) {
+        pgc_buffer_text(&b->sql, " AND t.");
+        append_name(b, b->table->key[0]);
+        pgc_buffer_format(&b->sql, " BETWEEN %lld AND %lld", (long long)b->least, (long long)b->most);
     }
 }
 
@@ -136,6 +147,33 @@ static size_t chunk_of(const bulk *b, const pgc_compact_item *items, size_t coun
     return rows;
 }
 
+/* Keys that lie close together are met by reading the index from the first to the last of them, which must not be done
+ * once for each row. Elsewhere the session looks each one up (sink.c). With a savepoint that is undone this is undone
+ * too. */
+static int choose_reading(bulk *b, bool by_range, pgconvoy_error *err)
+{
+    static const char range[] = "SELECT set_config('enable_nestloop', 'off', true), "
+                                "set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)";
+    static const char lookup[] =
+        "SELECT set_config('enable_nestloop', 'on', true), "
+        "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
+    if (b->by_range == by_range)
+        return 0;
+    b->by_range = by_range;
+    return pgc_pgsink_fly_sql(b->writer, by_range ? range : lookup, NULL, 0, err);
+}
+
+static int choose_range(bulk *b, size_t count, pgconvoy_error *err)
+{
+    b->in_range = false;
+    if (b->keys && count >= RANGE_ROWS) {
+        b->least = b->keys[0];
+        b->most = b->keys[count - 1];
+        b->in_range = (uint64_t)b->most - (uint64_t)b->least < (uint64_t)RANGE_SPREAD * count;
+    }
+    return choose_reading(b, b->in_range, err);
+}
+
 static int send_chunk(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
                       pgconvoy_error *err)
 {
@@ -169,10 +207,25 @@ static int send_all(bulk *b, const pgc_compact_item *items, size_t count, sql_of
 {
     for (size_t chunk; count > 0; items += chunk, count -= chunk) {
         chunk = chunk_of(b, items, count);
-        if (send_chunk(b, items, chunk, make, operation, err) != 0)
+        if (choose_range(b, chunk, err) != 0 || send_chunk(b, items, chunk, make, operation, err) != 0)
             return -1;
+        if (b->keys)
+            b->keys += chunk;
     }
-    return 0;
+    b->in_range = false;
+    return choose_reading(b, false, err);
+}
+
+/* The same of rows that are found by their key, the first place. */
+static int send_found(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
+                      pgconvoy_error *err)
+{
+    if (pgc_pgsink_key_is_number(b->target) &&
+        pgc_pgsink_key_order(&items, count, b->places[0], b->arena, &b->keys, err) != 0)
+        return -1;
+    int status = send_all(b, items, count, make, operation, err);
+    b->keys = NULL;
+    return status;
 }
 
 /* ---- a few rows: as changes, each by its statement */
@@ -221,7 +274,7 @@ static int send_deletes(bulk *b, const pgc_compact_item *items, size_t count, pg
         return -1;
     for (int i = 0; i < b->table->key_count; i++)
         add_place(b, b->table->key[i], i);
-    return send_all(b, items, count, delete_sql, PGCONVOY_DELETE, err);
+    return send_found(b, items, count, delete_sql, PGCONVOY_DELETE, err);
 }
 
 /* All items have the same values unchanged. */
@@ -242,7 +295,7 @@ static int send_updates(bulk *b, const pgc_compact_item *items, size_t count, pg
             return 0;
         add_place(b, b->table->key[0], -1);
     }
-    return send_all(b, items, count, update_sql, PGCONVOY_UPDATE, err);
+    return send_found(b, items, count, update_sql, PGCONVOY_UPDATE, err);
 }
 
 static bool can_copy(const bulk *b, const pgc_compact_item *items, size_t count)
@@ -328,7 +381,7 @@ static int apply_result(bulk *b, const pgc_compact_result *result, pgconvoy_erro
     for (size_t first = 0, end; first < update_count; first = end) {
         end = first + 1;
         while (end < update_count &&
-               pgc_compact_same_columns(b->gathered->compact, &updates[first], &updates[end]))
+               pgc_compact_same_columns(b->part->gathered->compact, &updates[first], &updates[end]))
             end++;
         if (send_updates(b, updates + first, end - first, err) != 0)
             return -1;
@@ -338,11 +391,10 @@ static int apply_result(bulk *b, const pgc_compact_result *result, pgconvoy_erro
 
 static int apply_keyed(bulk *b, pgconvoy_error *err)
 {
-    pgc_compact *compact = b->gathered->compact;
+    pgc_compact *compact = b->part->gathered->compact;
     pgc_compact_result result;
     int status = 0;
-    for (const pgc_pgsink_waiting *waiting = b->gathered->first; waiting && status == 0;
-         waiting = waiting->next_of_table) {
+    for (const pgc_pgsink_waiting *waiting = b->part->first; waiting && status == 0; waiting = waiting->next_of_table) {
         pgconvoy_change change = {.operation = waiting->operation,
                                   .old_kind = waiting->old_kind,
                                   .table = b->table,
@@ -354,7 +406,7 @@ static int apply_keyed(bulk *b, pgconvoy_error *err)
         status = pgc_compact_take(compact, &result, err);
     /* a row that moves with values which only the target knows: its own order is the simplest */
     if (status == 0 && result.count[PGC_COMPACT_MOVE] > 0)
-        status = pgc_pgsink_replay_table(b->writer, b->gathered, err);
+        status = pgc_pgsink_replay_part(b->writer, b->part, err);
     else if (status == 0)
         status = apply_result(b, &result, err);
     pgc_compact_reset(compact);
@@ -364,21 +416,21 @@ static int apply_keyed(bulk *b, pgconvoy_error *err)
 static int apply_inserts(bulk *b, pgconvoy_error *err)
 {
     size_t count = 0;
-    pgc_compact_item *items = pgc_arena_zalloc(b->arena, sizeof *items * b->gathered->count);
+    pgc_compact_item *items = pgc_arena_zalloc(b->arena, sizeof *items * b->part->count);
     if (!items)
         return pgc_error_out_of_memory(err);
-    for (const pgc_pgsink_waiting *waiting = b->gathered->first; waiting; waiting = waiting->next_of_table)
+    for (const pgc_pgsink_waiting *waiting = b->part->first; waiting; waiting = waiting->next_of_table)
         items[count++] = (pgc_compact_item){.row = waiting->new_, .copies = 1, .complete = true};
     return send_inserts(b, items, count, err);
 }
 
-int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_gathered *gathered, pgc_arena *arena,
-                          pgconvoy_error *err)
+int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_arena *arena, pgconvoy_error *err)
 {
-    size_t most = 2 * (size_t)gathered->table->column_count + 1;
-    bulk b = {.writer = writer, .gathered = gathered, .table = gathered->table, .arena = arena};
-    b.target = pgc_pgsink_target_get(writer, gathered->table, err);
-    if (!b.target || pgc_pgsink_apply_room(writer, gathered->table, err) != 0)
+    const pgconvoy_table *table = part->gathered->table;
+    size_t most = 2 * (size_t)table->column_count + 1;
+    bulk b = {.writer = writer, .part = part, .table = table, .arena = arena};
+    b.target = pgc_pgsink_target_get(writer, table, err);
+    if (!b.target || pgc_pgsink_apply_room(writer, table, err) != 0)
         return -1;
     b.places = pgc_arena_alloc(arena, most * sizeof *b.places);
     b.forms = pgc_arena_alloc(arena, most * sizeof *b.forms);
@@ -387,7 +439,7 @@ int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_gathered *gather
         return pgc_error_out_of_memory(err);
     pgc_buffer_init(&b.sql, PGSINK_SQL_LIMIT);
     /* new rows have different keys, or the target would refuse them: nothing to compact */
-    int status = gathered->inserts_only ? apply_inserts(&b, err) : apply_keyed(&b, err);
+    int status = part->inserts_only ? apply_inserts(&b, err) : apply_keyed(&b, err);
     pgc_buffer_free(&b.sql);
     return status;
 }

@@ -1,11 +1,14 @@
 /*
  * Changes that wait, and their application in bulk. While work is waiting, changes of whole transactions are gathered
- * (gather.c); then what they come to by key (apply/compact.h) is written table by table in a few large statements
- * (bulk.c), whose parameters are arrays of values (array.c).
+ * in a pile (gather.c); then what they come to by key (apply/compact.h) is written table by table in a few large
+ * statements (bulk.c), whose parameters are arrays of values (array.c), in the order of their keys (key_order.c).
  *
- * All of it happens behind a savepoint. What does not go well in bulk (a constraint that only holds in commit order, a
- * row that is not where it should be, a value that is refused) is undone, and the same changes are applied again one by
- * one in commit order, by apply.c.
+ * All of a pile happens behind a savepoint (pile.c). What does not go well in bulk (a constraint that only holds in
+ * commit order, a row that is not where it should be, a value that is refused) is undone, and the same changes are
+ * applied again one by one in commit order, by apply.c.
+ *
+ * There are two piles, so that a thread can apply one (background.c) while changes are gathered in the other. While it
+ * does, the connection, the targets and their statements, and what of a pgc_pgsink_gathered is marked so, are its own.
  */
 #ifndef PGC_SINK_POSTGRES_BULK_H
 #define PGC_SINK_POSTGRES_BULK_H
@@ -14,37 +17,76 @@
 
 #include "apply/compact.h"
 
-/* A change that waits; its values are the gather's. */
+#define PGSINK_PILES 2
+
+/* A table of the stream. */
+typedef struct pgc_pgsink_gathered {
+    struct pgc_pgsink_gathered *next; /* in its slot */
+    const pgconvoy_table *table;
+    pgc_pgsink_way way;
+    struct pgc_pgsink_part *parts[PGSINK_PILES]; /* its changes in each pile, NULL for none; of who has the pile */
+    bool warned;                                 /* of what a table without a key costs */
+    /* of the one who applies */
+    pgc_compact *compact;     /* NULL without a key */
+    unsigned failures, pause; /* bulk failed so often in a row; so many more times it is not tried */
+    bool told;                /* why it failed was logged */
+} pgc_pgsink_gathered;
+
+/* A change that waits; its values are the pile's. */
 typedef struct pgc_pgsink_waiting {
     struct pgc_pgsink_waiting *next, *next_of_table;
-    struct pgc_pgsink_gathered *gathered;
+    const pgconvoy_table *table;
     const pgconvoy_value *old, *new_;
     uint8_t operation;
     char old_kind;
 } pgc_pgsink_waiting;
 
-/* A table of the stream, and its changes that wait. */
-typedef struct pgc_pgsink_gathered {
-    struct pgc_pgsink_gathered *next;         /* in its slot */
-    struct pgc_pgsink_gathered *next_touched; /* of the tables with changes that wait */
-    const pgconvoy_table *table;
-    pgc_pgsink_way way;
-    pgc_compact *compact; /* NULL without a key */
+/* The changes of one table in a pile. */
+typedef struct pgc_pgsink_part {
+    struct pgc_pgsink_part *next;
+    pgc_pgsink_gathered *gathered;
     pgc_pgsink_waiting *first, *last;
     size_t count;
-    bool inserts_only; /* all that waits are new rows */
-    unsigned failures, pause; /* bulk failed so often in a row; so many more times it is not tried */
-    bool told;                /* why it failed was logged */
-    bool warned;              /* of what a table without a key costs */
-} pgc_pgsink_gathered;
+    bool inserts_only; /* all of them are new rows */
+} pgc_pgsink_part;
+
+typedef struct pgc_pgsink_pile {
+    int number;
+    pgc_arena *arena;
+    pgc_pgsink_waiting *first, *last; /* in commit order */
+    size_t count;
+    pgc_pgsink_part *parts;
+} pgc_pgsink_pile;
+
+/* ---- pile.c */
+
+/* Copies the change into the pile. */
+int pgc_pgsink_pile_keep(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, const pgconvoy_change *change, size_t bytes,
+                         pgconvoy_error *err) PGC_MUST_CHECK;
+/* Applies what is in the pile, and empties it. After a failure it is as it was. */
+int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile);
+/* Applies the changes of one table one by one. */
+int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- background.c: a thread that applies piles, one at a time */
+
+typedef struct pgc_pgsink_background pgc_pgsink_background;
+/* NULL when there can be none. */
+pgc_pgsink_background *pgc_pgsink_background_new(pgc_pgsink_writer *writer);
+/* Waits for the end of what it does. */
+void pgc_pgsink_background_free(pgc_pgsink_background *background);
+bool pgc_pgsink_background_is_busy(const pgc_pgsink_background *background);
+/* Gives it a pile, which is its own until finish. It is not busy, and did not fail. */
+void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile);
+/* Waits until the last pile is applied; fails when that failed, once. */
+int pgc_pgsink_background_finish(pgc_pgsink_background *background, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- bulk.c */
 
 /* Applies what the changes of one table come to. Failures may come to light only when the statements have landed. */
-int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_gathered *gathered, pgc_arena *arena,
+int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_arena *arena,
                           pgconvoy_error *err) PGC_MUST_CHECK;
-
-/* Applies the changes of one table one by one. */
-int pgc_pgsink_replay_table(pgc_pgsink_writer *writer, pgc_pgsink_gathered *gathered,
-                            pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- array.c: the values of one column in many rows as one parameter */
 
@@ -75,5 +117,16 @@ int pgc_pgsink_array_append(const pgc_pgsink_target *target, const pgc_compact_i
                             pgconvoy_error *err) PGC_MUST_CHECK;
 /* True when the value's bytes are what the type's binary input takes. */
 bool pgc_pgsink_value_passes(const pgc_pgsink_target *target, int column, const pgconvoy_value *value);
+
+/* ---- key_order.c: rows in the order of their keys, where these are whole numbers */
+
+/* Whether the table's rows can be ordered so. */
+bool pgc_pgsink_key_is_number(const pgc_pgsink_target *target);
+/*
+ * Orders items by the place of their key, and gives their keys; both in arena. NULL for *numbers when a key is not to
+ * be read: then the items are as they were.
+ */
+int pgc_pgsink_key_order(const pgc_compact_item **items, size_t count, pgc_pgsink_place place, pgc_arena *arena,
+                         const int64_t **numbers, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

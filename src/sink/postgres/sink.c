@@ -159,6 +159,7 @@ static void writer_close(void *state)
     pgc_pgsink_writer *writer = state;
     if (!writer)
         return;
+    pgc_pgsink_gather_free(writer->gather); /* before what its thread uses */
     pgc_pgsink_targets_clear(writer);
     PQfinish(writer->conn);
     free(writer->values);
@@ -168,7 +169,6 @@ static void writer_close(void *state)
     free(writer->sent);
     pgc_buffer_free(&writer->scratch);
     pgc_buffer_free(&writer->truncate);
-    pgc_pgsink_gather_free(writer->gather);
     pgc_pgsink_conflicts_free(writer);
     free(writer);
 }
@@ -277,7 +277,7 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
                          pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
-    if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_gather_flush(writer, err) != 0 ||
+    if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_gather_end(writer, err) != 0 ||
         pgc_pgsink_apply_flush(writer, err) != 0 ||
         pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, tables, table_count, err) != 0 ||
         pgc_pgsink_execute(writer->conn, "COMMIT", "committing on the target", err) != 0)
@@ -295,6 +295,7 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
 static void writer_abort(void *state)
 {
     pgc_pgsink_writer *writer = state;
+    pgc_pgsink_gather_halt(writer);
     if (!writer->in_transaction)
         return;
     pgc_pgsink_copy_give_up(writer);

@@ -13,7 +13,10 @@
  *   ddl.c         … that came with the command that made it
  *   copy_write.c  the table copy: COPY FROM STDIN
  *   gather.c      the change stream: changes that wait, and when they are applied
+ *   pile.c        … those that are applied together
+ *   background.c  … by a thread, while more are gathered
  *   bulk.c        … in bulk, table by table
+ *   key_order.c   … in the order of their keys
  *   array.c       values of many rows as one parameter
  *   apply.c       … one by one: changes to parameters of statements
  *   statement.c   the statements' cache, and the tables of the target
@@ -328,8 +331,11 @@ void pgc_pgsink_gather_free(pgc_pgsink_gather *gather);
 int pgc_pgsink_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
 int pgc_pgsink_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                              pgconvoy_error *err);
-/* Applies all that waits. */
+/* Applies all that waits; after it the connection is the caller's until more changes are written. At a transaction's end. */
 int pgc_pgsink_gather_flush(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_gather_end(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Waits until nothing is being applied, before what waits is given up. */
+void pgc_pgsink_gather_halt(pgc_pgsink_writer *writer);
 /* Forgets a table of which nothing waits; forgets everything. */
 void pgc_pgsink_gather_forget(pgc_pgsink_gather *gather, uint32_t oid);
 void pgc_pgsink_gather_clear(pgc_pgsink_gather *gather);

@@ -43,7 +43,7 @@ typedef struct step {
     int id, place, note, amount;
 } step;
 
-#define STEPS_MAX 20000
+#define STEPS_MAX 40000
 static step steps[STEPS_MAX];
 static int step_count;
 static bool binary; /* a stream has one format for each column */
@@ -350,6 +350,70 @@ static void rows_that_are_missing_are_said_and_come_back_when_inserted(void **st
     assert_asked("SELECT count(*) || ' ' || count(*) FILTER (WHERE id = 5) FROM public.\"in bulk\"", "499 1");
 }
 
+/* So many that pieces of the transaction are applied while the rest is still being handed over. */
+static void a_large_transaction_is_applied_while_more_of_it_comes(void **state)
+{
+    (void)state;
+    pgconvoy_lsn lsn = 10;
+    make_tables(false);
+    choose_seed();
+    make_steps(STEPS_MAX, true, false);
+    write_steps(&single, 99, &lsn);
+    write_steps(&bulk, STEPS_MAX + 1, &lsn);
+    assert_asked(differences, "0");
+    assert_int_equal(fallbacks, 0);
+}
+
+/* Keys close together, of both signs, in any order, beside a row that is not meant; then keys far apart. */
+static void rows_are_found_by_a_range_of_their_keys(void **state)
+{
+    (void)state;
+    pgconvoy_lsn lsn = 10;
+    make_tables(false);
+    for (int round = 0; round < 4; round++) {
+        int apart = round < 2 ? 1 : 1000003;
+        binary = round % 2;
+        sql("TRUNCATE public.\"in bulk\", public.\"one by one\"");
+        step_count = 0;
+        for (int i = 0; i < 1000; i++)
+            add_step(PGCONVOY_INSERT, -1, (i - 500) * apart, i, 1);
+        write_steps(&single, 50, &lsn);
+        write_steps(&bulk, 1001, &lsn);
+        step_count = 0;
+        for (int i = 0; i < 1000; i++)
+            if (i != 250)
+                add_step(PGCONVOY_UPDATE, -1, (i * 7 % 1000 - 500) * apart, i + 1, UNCHANGED_NOTE);
+        for (int i = 499; i > 0; i--)
+            add_step(PGCONVOY_DELETE, i * apart, i * apart, 0, -1);
+        write_steps(&single, 50, &lsn);
+        write_steps(&bulk, 2000, &lsn);
+        assert_asked(differences, "0");
+        assert_asked("SELECT count(*) FROM public.\"in bulk\"", "501");
+    }
+    assert_int_equal(fallbacks, 0);
+}
+
+static void a_failure_of_what_is_applied_meanwhile_is_reported(void **state)
+{
+    (void)state;
+    make_tables(false);
+    sql("ALTER TABLE public.\"in bulk\" ADD CHECK (place <> 300)");
+    make_inserts(STEPS_MAX);
+    stream_begin();
+    int status = 0, written = 0;
+    while (status == 0 && written < step_count)
+        status = write_step(&bulk, &steps[written++]);
+    assert_int_not_equal(status, 0);
+    assert_message("public.in bulk");
+    assert_string_equal(err.sqlstate, "23514");
+    pgc_sink_postgres.abort(writer);
+    assert_asked("SELECT count(*) FROM public.\"in bulk\"", "0");
+    sql("ALTER TABLE public.\"in bulk\" DROP CONSTRAINT \"in bulk_place_check\"");
+    pgconvoy_lsn lsn = 20;
+    write_steps(&bulk, STEPS_MAX + 1, &lsn);
+    assert_asked("SELECT count(*) FROM public.\"in bulk\"", "40000");
+}
+
 static void inserts_without_a_key_go_in_bulk_too(void **state)
 {
     (void)state;
@@ -436,6 +500,9 @@ int main(void)
                                        TEST(values_swapped_among_many_updates_are_swapped),
                                        TEST(rows_that_are_there_already_are_replaced),
                                        TEST(rows_that_are_missing_are_said_and_come_back_when_inserted),
+                                       TEST(a_large_transaction_is_applied_while_more_of_it_comes),
+                                       TEST(rows_are_found_by_a_range_of_their_keys),
+                                       TEST(a_failure_of_what_is_applied_meanwhile_is_reported),
                                        TEST(inserts_without_a_key_go_in_bulk_too),
                                        TEST(triggers_that_fire_see_each_change),
                                        TEST(a_value_that_the_target_refuses_is_named),

@@ -1,0 +1,206 @@
+/*
+ * A pile of changes: in commit order, and by table. Few are applied as they came; more of them in bulk, table by table,
+ * behind a savepoint (bulk.h).
+ */
+#include "sink/postgres/bulk.h"
+
+#define BULK_CHANGES 100 /* fewer are not worth a savepoint */
+#define PAUSE_DOUBLINGS 10
+
+/* ---- keeping a change */
+
+/* Lays out the values at *to, their bytes at *bytes; both move on. */
+static const pgconvoy_value *lay_out(const pgconvoy_value *values, int count, pgconvoy_value **to, char **bytes)
+{
+    pgconvoy_value *copy = *to;
+    if (!values)
+        return NULL;
+    for (int i = 0; i < count; i++) {
+        copy[i] = values[i];
+        if (values[i].length <= 0)
+            continue;
+        memcpy(*bytes, values[i].data, (size_t)values[i].length);
+        copy[i].data = *bytes;
+        *bytes += values[i].length;
+    }
+    *to += count;
+    return copy;
+}
+
+static pgc_pgsink_part *part_of(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table)
+{
+    if (table->parts[pile->number])
+        return table->parts[pile->number];
+    pgc_pgsink_part *part = pgc_arena_zalloc(pile->arena, sizeof *part);
+    if (!part)
+        return NULL;
+    part->gathered = table;
+    part->inserts_only = true;
+    part->next = pile->parts;
+    return pile->parts = table->parts[pile->number] = part;
+}
+
+int pgc_pgsink_pile_keep(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, const pgconvoy_change *change, size_t bytes,
+                         pgconvoy_error *err)
+{
+    int count = table->table->column_count;
+    size_t rows = (size_t)(change->old != NULL) + (size_t)(change->new_ != NULL);
+    pgc_pgsink_part *part = part_of(pile, table);
+    pgc_pgsink_waiting *waiting =
+        pgc_arena_alloc(pile->arena, sizeof *waiting + rows * (size_t)count * sizeof(pgconvoy_value) + bytes);
+    if (!part || !waiting)
+        return pgc_error_out_of_memory(err);
+    *waiting =
+        (pgc_pgsink_waiting){.table = table->table, .operation = change->operation, .old_kind = change->old_kind};
+    pgconvoy_value *values = (pgconvoy_value *)(waiting + 1);
+    char *data = (char *)(values + rows * (size_t)count);
+    waiting->old = lay_out(change->old, count, &values, &data);
+    waiting->new_ = lay_out(change->new_, count, &values, &data);
+    if (pile->last)
+        pile->last->next = waiting;
+    else
+        pile->first = waiting;
+    pile->last = waiting;
+    if (part->last)
+        part->last->next_of_table = waiting;
+    else
+        part->first = waiting;
+    part->last = waiting;
+    part->inserts_only = part->inserts_only && change->operation == PGCONVOY_INSERT;
+    part->count++;
+    pile->count++;
+    return 0;
+}
+
+void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile)
+{
+    for (pgc_pgsink_part *part = pile->parts; part; part = part->next)
+        part->gathered->parts[pile->number] = NULL;
+    pile->parts = NULL;
+    pile->first = pile->last = NULL;
+    pile->count = 0;
+    pgc_arena_reset(pile->arena);
+}
+
+/* ---- applying */
+
+static int replay(pgc_pgsink_writer *writer, const pgc_pgsink_waiting *waiting, pgconvoy_error *err)
+{
+    pgconvoy_change change = {.operation = waiting->operation,
+                              .old_kind = waiting->old_kind,
+                              .table = waiting->table,
+                              .old = waiting->old,
+                              .new_ = waiting->new_};
+    return pgc_pgsink_apply_change(writer, &change, err);
+}
+
+static int replay_all(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgconvoy_error *err)
+{
+    for (const pgc_pgsink_waiting *waiting = pile->first; waiting; waiting = waiting->next)
+        if (replay(writer, waiting, err) != 0)
+            return -1;
+    return 0;
+}
+
+int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgconvoy_error *err)
+{
+    for (const pgc_pgsink_waiting *waiting = part->first; waiting; waiting = waiting->next_of_table)
+        if (replay(writer, waiting, err) != 0)
+            return -1;
+    return 0;
+}
+
+static int apply_in_bulk(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, const pgc_pgsink_part **at,
+                         pgconvoy_error *err)
+{
+    *at = NULL;
+    writer->failed_oid = 0;
+    pgc_pgsink_conflicts_keep(writer);
+    if (pgc_pgsink_fly_sql(writer, "SAVEPOINT pgconvoy_bulk", NULL, 0, err) != 0)
+        return -1;
+    for (const pgc_pgsink_part *part = pile->parts; part; part = part->next) {
+        *at = part;
+        int status = part->gathered->pause > 0 ? pgc_pgsink_replay_part(writer, part, err)
+                                               : pgc_pgsink_bulk_table(writer, part, pile->arena, err);
+        if (status != 0)
+            return -1;
+    }
+    *at = NULL;
+    /* until all have landed nothing is known for sure */
+    return pgc_pgsink_land(writer, err) != 0
+               ? -1
+               : pgc_pgsink_fly_sql(writer, "RELEASE SAVEPOINT pgconvoy_bulk", NULL, 0, err);
+}
+
+static void count_outcome(const pgc_pgsink_pile *pile, const pgc_pgsink_gathered *failed, bool any_failed)
+{
+    for (const pgc_pgsink_part *part = pile->parts; part; part = part->next) {
+        pgc_pgsink_gathered *table = part->gathered;
+        if (table == failed) {
+            table->failures += table->failures < PAUSE_DOUBLINGS;
+            table->pause = (1u << table->failures) - 1;
+        } else if (table->pause > 0) {
+            table->pause--;
+        } else if (!any_failed) {
+            table->failures = 0;
+        }
+    }
+}
+
+/* The failure's own table, or where it came to light. */
+static pgc_pgsink_gathered *failed_table(const pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile,
+                                         const pgc_pgsink_part *at)
+{
+    for (const pgc_pgsink_part *part = pile->parts; part && writer->failed_oid; part = part->next)
+        if (part->gathered->table->oid == writer->failed_oid)
+            return part->gathered;
+    return at ? at->gathered : NULL;
+}
+
+static int undo_and_replay(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgc_pgsink_gathered *table,
+                           pgconvoy_error *err)
+{
+    char why[sizeof err->message];
+    snprintf(why, sizeof why, "%s", err->message);
+    pgc_pgsink_copy_give_up(writer);
+    pgc_pgsink_crash_land(writer);
+    /* statements may have been prepared, or not, when the failure came */
+    if (writer->flying || PQstatus(writer->conn) != CONNECTION_OK ||
+        pgc_pgsink_execute(writer->conn, "ROLLBACK TO SAVEPOINT pgconvoy_bulk; RELEASE SAVEPOINT pgconvoy_bulk",
+                           "undoing a batch on the target", err) != 0 ||
+        pgc_pgsink_execute(writer->conn, "DEALLOCATE ALL", "forgetting statements on the target", err) != 0)
+        return -1;
+    pgc_pgsink_targets_clear(writer);
+    pgc_pgsink_conflicts_back(writer);
+    if (!table || !table->told)
+        pgc_log_info(writer->sink->config->log,
+                     "%s%s%s: changes are applied one by one in commit order where they cannot be applied in bulk (%s)",
+                     table ? table->table->schema : "the target", table ? "." : "", table ? table->table->name : "",
+                     why);
+    if (table)
+        table->told = true;
+    pgc_error_clear(err);
+    return replay_all(writer, pile, err);
+}
+
+int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvoy_error *err)
+{
+    const pgc_pgsink_part *at;
+    int status;
+    if (pile->count == 0)
+        return 0;
+    if (pile->count < BULK_CHANGES) {
+        status = replay_all(writer, pile, err);
+    } else if (pgc_pgsink_land(writer, err) != 0) { /* what was sent before, and is not behind the savepoint */
+        return -1;
+    } else if ((status = apply_in_bulk(writer, pile, &at, err)) == 0) {
+        count_outcome(pile, NULL, false);
+    } else if (!pgconvoy_error_is_retriable(err)) {
+        pgc_pgsink_gathered *failed = failed_table(writer, pile, at);
+        count_outcome(pile, failed, true);
+        status = undo_and_replay(writer, pile, failed, err);
+    }
+    if (status == 0)
+        pgc_pgsink_pile_clear(pile);
+    return status;
+}
