@@ -342,6 +342,6 @@ const pgconvoy_sink pgc_sink_postgres = {
     .drop = sink_drop,
     .close = sink_close,
     .write_sequences = pgc_pgsink_write_sequences,
-    .drop_by_hand = "DELETE FROM pgconvoy.table_state WHERE pipeline = %s; DELETE FROM pgconvoy.pipeline WHERE name = %s",
     .apply_ddl = pgc_pgsink_apply_ddl,
+    .drop_by_hand = "DELETE FROM pgconvoy.table_state WHERE pipeline = %s; DELETE FROM pgconvoy.pipeline WHERE name = %s",
 };

@@ -310,10 +310,10 @@ typedef struct pgc_pgsink_writer {
     uint8_t truncate_flags;
     pgc_pgsink_target *truncate_target;
     pgc_pgsink_gather *gather;
+    size_t followed; /* tables whose change_schema comes next, and that a command has brought to it already */
     bool origin_tried;
     bool conflicts_ready;
     pgc_pgsink_tally *tallies; /* conflicts by table */
-    size_t followed; /* tables whose change_schema comes next, and that a command has brought to it already */
 } pgc_pgsink_writer;
 
 /* copy_write.c */
