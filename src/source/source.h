@@ -20,6 +20,7 @@
 #ifndef PGC_SOURCE_SOURCE_H
 #define PGC_SOURCE_SOURCE_H
 
+#include "apply/mapping.h"
 #include "base/arena.h"
 #include "base/log.h"
 
@@ -32,11 +33,12 @@ typedef struct pgc_source_config {
     const char *const *include_tables, *const *exclude_tables;
     const char *const *include_schemas, *const *exclude_schemas;
     bool partitions_as_leaves; /* publish leaf partitions instead of their root (where we make the publication) */
+    const pgc_mapping *mapping; /* which columns and rows of tables are moved; may be NULL */
     bool streaming;            /* the pipeline will stream: check for that too */
-    bool failover;             /* a slot that is made is one that standbys keep in step (17) */
-    int jobs;
     bool ddl;                  /* follow changed definitions by event triggers */
     bool ddl_as_text;          /* the sink does what a command's text says, values included */
+    bool failover;             /* a slot that is made is one that standbys keep in step (17) */
+    int jobs;
     size_t memory_bytes;       /* the source's share of the memory budget */
     const char *spool_path;    /* file for changes while the target is away, or NULL */
     int64_t spool_bytes;       /* at most; 0: no limit */
@@ -135,12 +137,12 @@ typedef struct pgc_source_ops {
      */
     int (*begin_snapshot)(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err);
     void (*end_snapshot)(void *source);
-
-    /*
     /* Between the two: the name by which other sessions of the source's server can share it. */
     const char *(*snapshot_name)(void *source);
     /* *whole: a publication of somebody else's leaves out none of the table's rows and columns. After load_tables. */
     int (*is_whole)(void *source, const pgconvoy_table *table, bool *whole, pgconvoy_error *err);
+
+    /*
      * Cuts a table into ranges of about target_bytes; the first has no lower and the last no upper bound. *ranges is malloc'ed,
      * the caller's. At least one range.
      */
