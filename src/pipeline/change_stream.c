@@ -463,12 +463,12 @@ int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
             run->source_ops->stream_end(run->source);
             if (result == 0)
                 result = pgc_carry_sequences(run, err);
+            bool done;
+            if (result == 0)
+                result = pgc_copier_complete(run, &done, err);
         }
         run->sink_ops->close_writer(stream.writer);
     }
     pgc_queue_free(stream.queue);
     return result;
 }
-            bool done;
-            if (result == 0)
-                result = pgc_copier_complete(run, &done, err);
