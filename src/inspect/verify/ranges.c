@@ -132,8 +132,7 @@ int verify_items_make(pgc_verify *verify, pgconvoy_error *err)
 
 /* ------------------------------------------------------------------ down to rows */
 
-/* Keys and values of the rows that meet the conditions, from both ends; what differs is looked at again. */
-static int compare_leaf(verify_session *session, verify_table *table, const char *const conditions[2],
+int verify_leaf_compare(verify_session *session, verify_table *table, const char *const conditions[2],
                         pgconvoy_error *err)
 {
     pgc_verify *verify = session->verify;
@@ -178,20 +177,14 @@ static int compare_leaf_range(verify_session *session, verify_table *table, cons
             status = -1;
     }
     if (status == 0)
-        status = compare_leaf(session, table, (const char *const[]){conditions[0].data, conditions[1].data}, err);
+        status =
+            verify_leaf_compare(session, table, (const char *const[]){conditions[0].data, conditions[1].data}, err);
     pgc_buffer_free(&conditions[0]);
     pgc_buffer_free(&conditions[1]);
     return status;
 }
 
-/* Counts and sums by a number; buckets that neither end has are left out. */
-typedef struct sums {
-    const PGresult *results[2];
-    int at[2];
-} sums;
-
-/* The next bucket that differs; false at the end. The lines of both are in order. */
-static bool next_difference(sums *sums, long *bucket, double *rows)
+bool verify_sums_next(verify_sums *sums, long *bucket, double *rows)
 {
     for (;;) {
         bool left[2];
@@ -223,18 +216,13 @@ static bool next_difference(sums *sums, long *bucket, double *rows)
 
 /* SELECT bucket, count, sum … GROUP BY bucket at both ends. */
 static int sum_buckets(verify_session *session, verify_table *table, const verify_range *range,
-                       const char *const *const *cuts, int count, int shift, PGresult *results[2], pgconvoy_error *err)
+                       const char *const *const *cuts, int count, PGresult *results[2], pgconvoy_error *err)
 {
     for (int side = 0; side < 2; side++) {
         pgc_buffer *sql = &session->sql[side];
         pgc_buffer_reset(sql);
         pgc_buffer_text(sql, "SELECT ");
-        if (table->key_count) {
-            verify_sql_bucket(session->verify, table, side, cuts, count, sql);
-        } else {
-            verify_sql_hash(session->verify, table, side, sql);
-            pgc_buffer_format(sql, " >> %d", shift);
-        }
+        verify_sql_bucket(session->verify, table, side, cuts, count, sql);
         pgc_buffer_text(sql, ", count(*), sum(");
         verify_sql_hash(session->verify, table, side, sql);
         pgc_buffer_byte(sql, ')');
@@ -282,13 +270,13 @@ static int drill(verify_session *session, verify_table *table, const verify_rang
     if (count == 0)
         return compare_leaf_range(session, table, range, err);
     PGresult *results[2];
-    if (sum_buckets(session, table, range, cuts, count, 0, results, err))
+    if (sum_buckets(session, table, range, cuts, count, results, err))
         return -1;
-    sums sums = {.results = {results[0], results[1]}};
+    verify_sums sums = {.results = {results[0], results[1]}};
     long bucket;
     double within;
     int status = 0;
-    while (status == 0 && next_difference(&sums, &bucket, &within)) {
+    while (status == 0 && verify_sums_next(&sums, &bucket, &within)) {
         verify_range piece = {.low = bucket > 0 ? cuts[bucket - 1] : range->low,
                               .high = bucket < count ? cuts[bucket] : range->high};
         status = drill(session, table, &piece, larger, within, depth + 1, err);
@@ -298,68 +286,11 @@ static int drill(verify_session *session, verify_table *table, const verify_rang
     return status;
 }
 
-/* ------------------------------------------------------------------ without a key */
-
-#define BATCH_ROWS 50000
-
-/* Rows are in buckets by the upper bits of their hash; each batch of buckets that differ costs one pass over the table.
- */
-static int fetch_buckets(verify_session *session, verify_table *table, const pgc_buffer *list, int shift,
-                         pgconvoy_error *err)
-{
-    pgc_buffer conditions[2];
-    int status = 0;
-    for (int side = 0; side < 2; side++) {
-        pgc_buffer_init(&conditions[side], VERIFY_SQL_LIMIT);
-        pgc_buffer_text(&conditions[side], " AND ");
-        verify_sql_hash(session->verify, table, side, &conditions[side]);
-        pgc_buffer_format(&conditions[side], " >> %d IN (%s)", shift, list->data);
-        if (pgc_buffer_check(&conditions[side], err))
-            status = -1;
-    }
-    if (status == 0)
-        status = compare_leaf(session, table, (const char *const[]){conditions[0].data, conditions[1].data}, err);
-    pgc_buffer_free(&conditions[0]);
-    pgc_buffer_free(&conditions[1]);
-    return status;
-}
-
-static int drill_hashes(verify_session *session, verify_table *table, double rows, pgconvoy_error *err)
-{
-    int bits = 2;
-    while (bits < 14 && rows / (double)(1 << bits) > 2000)
-        bits++;
-    PGresult *results[2];
-    if (sum_buckets(session, table, &(verify_range){0}, NULL, 0, 64 - bits, results, err))
-        return -1;
-    sums sums = {.results = {results[0], results[1]}};
-    pgc_buffer list;
-    pgc_buffer_init(&list, 1 << 20);
-    long bucket;
-    double within, gathered = 0;
-    int status = 0;
-    while (status == 0 && next_difference(&sums, &bucket, &within)) {
-        pgc_buffer_format(&list, "%s%ld", list.length ? ", " : "", bucket);
-        gathered += within;
-        if (gathered < BATCH_ROWS)
-            continue;
-        status = fetch_buckets(session, table, &list, 64 - bits, err);
-        pgc_buffer_reset(&list);
-        gathered = 0;
-    }
-    if (status == 0 && list.length)
-        status = fetch_buckets(session, table, &list, 64 - bits, err);
-    pgc_buffer_free(&list);
-    PQclear(results[0]);
-    PQclear(results[1]);
-    return status;
-}
-
 /* ------------------------------------------------------------------ a range */
 
-int verify_range_compare(verify_session *session, verify_table *table, const verify_range *range, pgconvoy_error *err)
+static int compare_keys(verify_session *session, verify_table *table, const verify_range *range, double count[2],
+                        pgconvoy_error *err)
 {
-    pgc_arena_reset(session->arena);
     for (int side = 0; side < 2; side++) {
         pgc_buffer *sql = &session->sql[side];
         pgc_buffer_reset(sql);
@@ -372,7 +303,6 @@ int verify_range_compare(verify_session *session, verify_table *table, const ver
     PGresult *results[2];
     if (verify_query_both(session, results, err))
         return -1;
-    double count[2];
     bool same = true;
     for (int side = 0; side < 2; side++)
         count[side] = atof(PQgetvalue(results[side], 0, 0));
@@ -380,14 +310,20 @@ int verify_range_compare(verify_session *session, verify_table *table, const ver
         same = same && strcmp(PQgetvalue(results[0], 0, field), PQgetvalue(results[1], 0, field)) == 0;
     PQclear(results[0]);
     PQclear(results[1]);
-    int larger = count[VERIFY_TARGET] > count[VERIFY_SOURCE] ? VERIFY_TARGET : VERIFY_SOURCE, status = 0;
-    if (!same && table->key_count)
-        status = drill(session, table, range, larger, count[larger], 0, err);
-    else if (!same)
-        status = drill_hashes(session, table, count[larger], err);
+    int larger = count[VERIFY_TARGET] > count[VERIFY_SOURCE] ? VERIFY_TARGET : VERIFY_SOURCE;
+    return same ? 0 : drill(session, table, range, larger, count[larger], 0, err);
+}
+
+int verify_range_compare(verify_session *session, verify_table *table, const verify_range *range, pgconvoy_error *err)
+{
+    double count[2];
+    pgc_arena_reset(session->arena);
+    if (table->key_count ? compare_keys(session, table, range, count, err)
+                         : verify_keyless_compare(session, table, count, err))
+        return -1;
     pthread_mutex_lock(&session->verify->lock);
-    table->row_count[0] += status ? 0 : (int64_t)count[0];
-    table->row_count[1] += status ? 0 : (int64_t)count[1];
+    table->row_count[0] += (int64_t)count[0];
+    table->row_count[1] += (int64_t)count[1];
     pthread_mutex_unlock(&session->verify->lock);
-    return status;
+    return 0;
 }

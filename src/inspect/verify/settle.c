@@ -28,15 +28,19 @@ typedef struct look {
     verify_difference found;
 } look;
 
-typedef struct view {
-    verify_rowset rows[3]; /* source, target, source again */
-    int count;
-} view;
+/* What an end showed of the rows. */
+typedef struct shown {
+    pgc_arena *arena; /* of the rowset, as there may be many rounds; NULL: nothing was looked at */
+    verify_rowset rows;
+} shown;
 
-static void free_view(view *view)
+static void forget(shown *shown)
 {
-    while (view->count > 0)
-        verify_rowset_free(&view->rows[--view->count]);
+    if (!shown->arena)
+        return;
+    verify_rowset_free(&shown->rows);
+    pgc_arena_free(shown->arena);
+    shown->arena = NULL;
 }
 
 static uint64_t hash_text(const char *text)
@@ -107,21 +111,36 @@ static int select_rows(verify_session *session, verify_table *table, int side, c
     return 0;
 }
 
-/* The rowsets' order arrays live in an arena of the call, as there may be many rounds. */
-static int take(view *view, PGresult *result, verify_table *table, pgc_arena *arena, pgconvoy_error *err)
+static int take(shown *shown, PGresult *result, const verify_table *table, pgconvoy_error *err)
 {
-    int status = verify_rowset_init(&view->rows[view->count], result, verify_key_parts(table), arena, err);
-    view->count++;
-    return status;
+    shown->arena = pgc_arena_new(64 << 10);
+    if (shown->arena)
+        return verify_rowset_init(&shown->rows, result, verify_key_parts(table), shown->arena, err);
+    PQclear(result);
+    return pgc_error_out_of_memory(err);
 }
 
-static int look_at(verify_session *session, verify_table *table, int side, const look *looks, int count, view *view,
-                   pgc_arena *arena, pgconvoy_error *err)
+static int look_at(verify_session *session, verify_table *table, int side, const look *looks, int count, shown *shown,
+                   pgconvoy_error *err)
 {
     if (select_rows(session, table, side, looks, count, err))
         return -1;
     PGresult *result = verify_query(session, side, err);
-    return result ? take(view, result, table, arena, err) : -1;
+    return result ? take(shown, result, table, err) : -1;
+}
+
+static int look_at_both(verify_session *session, verify_table *table, const look *looks, int count, shown *source,
+                        shown *target, pgconvoy_error *err)
+{
+    PGresult *results[2];
+    if (select_rows(session, table, VERIFY_SOURCE, looks, count, err) ||
+        select_rows(session, table, VERIFY_TARGET, looks, count, err) || verify_query_both(session, results, err))
+        return -1;
+    if (take(source, results[VERIFY_SOURCE], table, err)) {
+        PQclear(results[VERIFY_TARGET]);
+        return -1;
+    }
+    return take(target, results[VERIFY_TARGET], table, err);
 }
 
 /* ------------------------------------------------------------------ waiting */
@@ -200,12 +219,13 @@ static void conclude(look *look, const verify_table *table, const int copies[2],
 }
 
 /* One look at one row; sets done when it is known to be the same, or confirmed. */
-static int judge(look *look, const verify_table *table, const view *view, pgc_arena *arena, pgconvoy_error *err)
+static int judge(look *look, const verify_table *table, const shown *first, const shown *target, const shown *last,
+                 pgc_arena *arena, pgconvoy_error *err)
 {
     int copies[2];
-    uint64_t before = value_of(&view->rows[0], look->key, NULL),
-             there = value_of(&view->rows[1], look->key, &copies[VERIFY_TARGET]),
-             after = value_of(&view->rows[2], look->key, &copies[VERIFY_SOURCE]);
+    uint64_t before = value_of(&first->rows, look->key, NULL),
+             there = value_of(&target->rows, look->key, &copies[VERIFY_TARGET]),
+             after = value_of(&last->rows, look->key, &copies[VERIFY_SOURCE]);
     if (there == before || there == after || was_seen(look, there)) {
         /* what was seen once may be what a row that is now lost showed then: only while the source moves does it prove
          * anything */
@@ -226,26 +246,27 @@ static int judge(look *look, const verify_table *table, const view *view, pgc_ar
     return remember(look, before, arena, err);
 }
 
-static int one_round(verify_session *session, verify_table *table, look *looks, int count, int round, bool *passed,
-                     pgconvoy_error *err)
+/* source: what it showed at the end of the round before, and then at the end of this one. Where nothing streams both
+ * ends are looked at together, as a look may be a pass over the table. */
+static int one_round(verify_session *session, verify_table *table, look *looks, int count, int round, shown *source,
+                     bool *passed, pgconvoy_error *err)
 {
-    view view = {0};
-    pgc_arena *arena = pgc_arena_new(64 << 10);
-    int status = arena ? 0 : pgc_error_out_of_memory(err);
-    if (status == 0)
-        status = look_at(session, table, VERIFY_SOURCE, looks, count, &view, arena, err);
+    shown target = {0}, after = {0};
+    int status = source->arena ? 0 : look_at(session, table, VERIFY_SOURCE, looks, count, source, err);
     if (status == 0)
         status = wait_for_stream(session, round, passed, err);
-    if (status == 0)
-        status = look_at(session, table, VERIFY_TARGET, looks, count, &view, arena, err);
-    if (status == 0)
-        status = look_at(session, table, VERIFY_SOURCE, looks, count, &view, arena, err);
+    if (status == 0 && is_still(session->verify))
+        status = look_at_both(session, table, looks, count, &after, &target, err);
+    else if (status == 0)
+        status = look_at(session, table, VERIFY_TARGET, looks, count, &target, err) ||
+                 look_at(session, table, VERIFY_SOURCE, looks, count, &after, err);
     for (int i = 0; i < count && status == 0; i++)
         if (!looks[i].done)
-            status = judge(&looks[i], table, &view, session->leaf, err);
-    free_view(&view);
-    pgc_arena_free(arena);
-    return status;
+            status = judge(&looks[i], table, source, &target, &after, session->leaf, err);
+    forget(&target);
+    forget(source);
+    *source = after;
+    return status ? -1 : 0;
 }
 
 /* How many are neither the same nor confirmed; all_move: and none of them ever stood still. */
@@ -271,28 +292,20 @@ static int chase(verify_session *session, verify_table *table, look *looks, int 
         bool all_move;
         if (open_looks(looks, count, 1, &all_move) == 0)
             break;
-        view view = {0};
-        pgc_arena *arena = pgc_arena_new(64 << 10);
-        PGresult *results[2];
-        int status = !arena ? pgc_error_out_of_memory(err)
-                            : select_rows(session, table, VERIFY_SOURCE, looks, count, err) ||
-                                  select_rows(session, table, VERIFY_TARGET, looks, count, err);
-        if (status == 0)
-            status = verify_query_both(session, results, err);
-        for (int side = 0; side < 2 && status == 0; side++)
-            status = take(&view, results[side], table, arena, err);
+        shown source = {0}, target = {0};
+        int status = look_at_both(session, table, looks, count, &source, &target, err);
         for (int i = 0; i < count && status == 0; i++) {
             if (looks[i].done)
                 continue;
-            uint64_t here = value_of(&view.rows[0], looks[i].key, NULL),
-                     there = value_of(&view.rows[1], looks[i].key, NULL);
+            uint64_t here = value_of(&source.rows, looks[i].key, NULL),
+                     there = value_of(&target.rows, looks[i].key, NULL);
             if (here == there || (was_seen(&looks[i], there) && here != looks[i].seen[looks[i].seen_count - 1]))
                 looks[i].done = true;
             else
                 status = remember(&looks[i], here, session->leaf, err);
         }
-        free_view(&view);
-        pgc_arena_free(arena);
+        forget(&source);
+        forget(&target);
         if (status)
             return -1;
     }
@@ -319,6 +332,26 @@ static int report(verify_session *session, verify_table *table, look *looks, int
     return found ? verify_differing(session, table, rows, found, err) : 0;
 }
 
+static int look_again(verify_session *session, verify_table *table, look *looks, int count, shown *source,
+                      pgconvoy_error *err)
+{
+    int64_t begun = pgc_clock_monotonic_us();
+    bool all_move = true;
+    for (int round = 0;; round++) {
+        bool passed = false;
+        if (open_looks(looks, count, MOST_CONFIRMED, &all_move) == 0)
+            return 0; /* the chase has caught them all */
+        if (one_round(session, table, looks, count, round, source, &passed, err))
+            return -1;
+        /* a stream that has passed twice leaves no doubt; without one only time can tell */
+        if (open_looks(looks, count, passed ? 2 : 3, &all_move) == 0 ||
+            pgc_clock_monotonic_us() - begun > session->verify->options->wait_us)
+            return 0;
+        if (all_move && round > 1 && table->key_count && chase(session, table, looks, count, err))
+            return -1;
+    }
+}
+
 static int settle_some(verify_session *session, verify_table *table, const char *const *const *keys, int count,
                        pgconvoy_error *err)
 {
@@ -327,23 +360,10 @@ static int settle_some(verify_session *session, verify_table *table, const char 
         return pgc_error_out_of_memory(err);
     for (int i = 0; i < count; i++)
         looks[i].key = keys[i];
-    int64_t begun = pgc_clock_monotonic_us();
-    bool all_move = true;
-    for (int round = 0;; round++) {
-        bool passed = false;
-        if (open_looks(looks, count, MOST_CONFIRMED, &all_move) == 0)
-            break; /* the chase has caught them all */
-        if (one_round(session, table, looks, count, round, &passed, err))
-            return -1;
-        /* a stream that has passed twice leaves no doubt; without one only time can tell */
-        if (open_looks(looks, count, passed ? 2 : 3, &all_move) == 0)
-            break;
-        if (pgc_clock_monotonic_us() - begun > session->verify->options->wait_us)
-            break;
-        if (all_move && round > 1 && table->key_count && chase(session, table, looks, count, err))
-            return -1;
-    }
-    return report(session, table, looks, count, err);
+    shown source = {0};
+    int status = look_again(session, table, looks, count, &source, err);
+    forget(&source);
+    return status ? -1 : report(session, table, looks, count, err);
 }
 
 int verify_settle(verify_session *session, verify_table *table, const char *const *const *keys, int count,

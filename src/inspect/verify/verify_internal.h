@@ -188,6 +188,20 @@ void verify_sql_name(const verify_table *table, int side, pgc_buffer *out);
 int verify_items_make(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 int verify_range_compare(verify_session *session, verify_table *table, const verify_range *range,
                          pgconvoy_error *err) PGC_MUST_CHECK;
+/* Keys and values of the rows that meet the conditions, from both ends; what differs is looked at again. */
+int verify_leaf_compare(verify_session *session, verify_table *table, const char *const conditions[2],
+                        pgconvoy_error *err) PGC_MUST_CHECK;
+/* Counts and sums by a number, in order; buckets that an end does not have are left out. */
+typedef struct verify_sums {
+    const PGresult *results[2];
+    int at[2];
+} verify_sums;
+/* The next bucket that differs, and how many rows the end has that has more; false at the end. */
+bool verify_sums_next(verify_sums *sums, long *bucket, double *rows);
+
+/* ---- keyless.c: the whole of a table without a key; count: its rows at either end */
+int verify_keyless_compare(verify_session *session, verify_table *table, double count[2],
+                           pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- rowset.c: the rows of a result by their keys */
 typedef struct verify_rowset {
