@@ -137,7 +137,10 @@ BEGIN
   END IF;
   PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'nested', text.nested, 'text', text.body,
     'again', had IS NOT NULL AND text.body IS NULL, 'path', path, 'settings', settings, 'objects', objects, 'tables', tables));
-EXCEPTION WHEN OTHERS THEN
+EXCEPTION
+WHEN event_trigger_protocol_violated THEN
+  RAISE; -- called by hand, as everybody may: no word of it to the stream
+WHEN OTHERS THEN
   RAISE WARNING 'pgconvoy: %', SQLERRM;
   PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'failure', SQLERRM));
 END
