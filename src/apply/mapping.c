@@ -274,6 +274,34 @@ void pgc_mapping_target(const pgc_mapping *mapping, const char *schema, const ch
     *to_name = table && table->to_name ? table->to_name : name;
 }
 
+void pgc_mapping_source(const pgc_mapping *mapping, const char *to_schema, const char *to_name, const char **schema,
+                        const char **name)
+{
+    const char *its_schema, *its_name;
+    for (int i = 0; mapping && i < mapping->table_count; i++) {
+        const pgc_mapped_table *table = &mapping->tables[i];
+        pgc_mapping_target(mapping, table->schema, table->name, &its_schema, &its_name);
+        if (strcmp(its_schema, to_schema) == 0 && strcmp(its_name, to_name) == 0) {
+            *schema = table->schema;
+            *name = table->name;
+            return;
+        }
+    }
+    *schema = to_schema;
+    *name = to_name;
+    for (int i = 0; mapping && i < mapping->schema_count; i++)
+        if (strcmp(mapping->schemas[i].to, to_schema) == 0)
+            *schema = mapping->schemas[i].from;
+}
+
+bool pgc_mapping_renames(const pgc_mapping *mapping)
+{
+    for (int i = 0; mapping && i < mapping->table_count; i++)
+        if (mapping->tables[i].to_name || mapping->tables[i].renamed_count > 0)
+            return true;
+    return mapping && mapping->schema_count > 0;
+}
+
 const char *pgc_mapped_column(const pgc_mapped_table *table, const char *column)
 {
     for (int i = 0; table && i < table->renamed_count; i++)

@@ -49,6 +49,11 @@ const pgc_mapped_table *pgc_mapping_table(const pgc_mapping *mapping, const char
 const char *pgc_mapping_schema(const pgc_mapping *mapping, const char *schema);
 void pgc_mapping_target(const pgc_mapping *mapping, const char *schema, const char *name, const char **to_schema,
                         const char **to_name);
+/* The other way round: the source's names of what has these in the target. */
+void pgc_mapping_source(const pgc_mapping *mapping, const char *to_schema, const char *to_name, const char **schema,
+                        const char **name);
+/* Does anything get another name? mapping may be NULL. */
+bool pgc_mapping_renames(const pgc_mapping *mapping);
 /* table may be NULL. */
 const char *pgc_mapped_column(const pgc_mapped_table *table, const char *column);
 bool pgc_mapped_has(const pgc_mapped_table *table, const char *column);

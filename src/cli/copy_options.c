@@ -114,7 +114,7 @@ static int take_setting(cli_copy_options *options, const cli_setting *setting, p
         return -1;
     if (strcmp(setting->option->name, "filter") == 0)
         return cli_pg_read_filter(filters, &options->clone, setting->value, err);
-    return take_list(options, setting, err) || cli_mapping_take(options->clone.mapping, setting, err) ? -1 : 0;
+    return take_list(options, setting, err);
 }
 
 /* ------------------------------------------------------------------ all of them */
@@ -154,15 +154,13 @@ static int check(const cli_copy_options *options, const cli_arguments *arguments
 int cli_copy_options_set(cli_copy_options *options, const cli_arguments *arguments, pgconvoy_error *err)
 {
     pgc_options_init(&options->settings);
-    options->clone.mapping = pgc_mapping_new(err);
-    if (!options->clone.mapping)
-        return -1;
     for (size_t i = 0; i < arguments->setting_count; i++)
         if (take_setting(options, &arguments->settings[i], err))
             return -1;
     for (size_t i = 0; i < COUNT(switches); i++)
         *(bool *)((char *)&options->clone + switches[i].place) = is_on(arguments, switches[i].name);
     pgc_options_derive_name(arguments->operands[0], arguments->operands[1], options->name);
+    options->clone.mapping = options->settings.mapping;
     options->clone.source = arguments->operands[0];
     options->clone.target = arguments->operands[1];
     options->clone.name = options->settings.name ? options->settings.name : options->name;
@@ -188,7 +186,5 @@ void cli_copy_options_free(cli_copy_options *options)
         free(list->items);
         *list = (pgc_names){0};
     }
-    pgc_mapping_free(options->clone.mapping);
-    options->clone.mapping = NULL;
     pgc_options_free(&options->settings);
 }

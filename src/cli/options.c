@@ -33,11 +33,6 @@ const cli_option cli_options[] = {
     {{"exclude-extension", 0, "PATTERN", "none", "not these extensions"}, CLI_COPY, NULL},
     {{"schema-only", 's', NULL, "off", "definitions, no rows"}, CLI_COPY, NULL},
     {{"data-only", 'a', NULL, "off", "rows and sequences' values, into tables that are there"}, CLI_COPY, NULL},
-    {{"map-schema", 0, "SCHEMA=NEW", "none", "what is in this schema comes into another"}, CLI_COPY | CLI_VERIFY, NULL},
-    {{"map-table", 0, "SCHEMA.TABLE=NEW", "none", "another name for a table, or SCHEMA.NAME in another schema"}, CLI_COPY | CLI_VERIFY, NULL},
-    {{"map-column", 0, "SCHEMA.TABLE.COLUMN=NEW", "none", "another name for a column"}, CLI_COPY | CLI_VERIFY, NULL},
-    {{"columns", 0, "SCHEMA.TABLE=A,B,…", "all", "only these columns of a table, without what needs the others"}, CLI_COPY | CLI_VERIFY, NULL},
-    {{"where", 0, "SCHEMA.TABLE=CONDITION", "all", "only these rows of a table"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"skip-unavailable", 0, NULL, "off", "go on without what the target cannot have, and list it"}, CLI_COPY, NULL},
     {{"no-owner", 'O', NULL, "off", "all objects belong to the target's user"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"no-acl", 'x', NULL, "off", "no privileges"}, CLI_COPY | CLI_VERIFY, NULL},
@@ -110,6 +105,11 @@ static unsigned kinds_of(const pgconvoy_option *option)
         {"dry-run", CLI_CUTOVER},
         {"jobs", CLI_VERIFY | CLI_CUTOVER},
         {"memory", CLI_VERIFY},
+        {"map-schema", CLI_VERIFY},
+        {"map-table", CLI_VERIFY},
+        {"map-column", CLI_VERIFY},
+        {"columns", CLI_VERIFY},
+        {"where", CLI_VERIFY},
         {"state-dir", CLI_DROP | CLI_STATUS | CLI_VERIFY | CLI_CUTOVER}};
     unsigned kinds = CLI_MOVE;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)

@@ -35,7 +35,7 @@ typedef struct pgc_clone_options {
     bool roles;      /* roles that the target lacks are made */
     bool skip_unavailable; /* what the target cannot have is left out, with what needs it, and listed */
     const pgc_clone_part *part; /* NULL: a copy by itself */
-    pgc_mapping *mapping;  /* other names, fewer columns and rows; may be NULL */
+    const pgc_mapping *mapping; /* other names, fewer columns and rows; may be NULL */
     int64_t part_bytes;    /* larger tables are cut in ranges of about this size; 0: where it pays */
     bool skip_disk; /* too little room on the target's disk is only warned of */
     bool dry_run;

@@ -50,7 +50,7 @@ static void append_tables(const job *job, pgc_buffer *sql)
             continue;
         char key[400];
         snprintf(key, sizeof key, "TABLE %u %s.%s", table->oid, table->schema, table->name);
-        pgc_mapping_target(job->options->mapping, table->schema, table->name, &schema, &name);
+        pgc_mapping_target(job->work->mapping, table->schema, table->name, &schema, &name);
         const char *const words[] = {schema, name, key};
         pgc_buffer_format(sql, "%s(%zu", joint, i);
         for (int w = 0; w < 3; w++) {
@@ -202,6 +202,7 @@ static int copy_tables(job *job, bool is_silent, pgconvoy_error *err)
     options.target = work->target;
     options.name = work->name;
     options.jobs = work->jobs;
+    options.mapping = work->mapping;
     options.index_jobs = options.index_jobs ? options.index_jobs : work->jobs;
     options.if_exists = PGCONVOY_IF_EXISTS_ERROR;
     options.part = &part;
@@ -216,7 +217,8 @@ static int read_positions(const job *job, PGconn *target, pgconvoy_error *err)
 {
     for (int i = 0; i < job->count; i++) {
         pgc_copier_table *table = &job->work->tables[job->places[i]];
-        const char *values[] = {job->work->name, table->table->schema, table->table->name};
+        const char *values[] = {job->work->name, NULL, NULL};
+        pgc_mapping_target(job->work->mapping, table->table->schema, table->table->name, &values[1], &values[2]);
         PGresult *result = pgc_query_params(
             target,
             "SELECT copy_lsn FROM pgconvoy.table_state WHERE pipeline = $1 AND schema_name = $2 AND table_name = $3", 3,
@@ -263,7 +265,8 @@ static int run(void *arg, pgc_copier_work *work, pgconvoy_error *err)
 
 static int follow(void *arg, pgc_copier_work *work, pgconvoy_error *err)
 {
-    return clone_follow_partitions(work, ((const pgc_clone_options *)arg)->mapping, err);
+    (void)arg;
+    return clone_follow_partitions(work, err);
 }
 
 static int complete(void *arg, pgc_copier_work *work, bool *done, pgconvoy_error *err)

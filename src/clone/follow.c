@@ -78,12 +78,12 @@ static int create_partition(const pgc_copier_work *work, PGconn *target, const c
     return result;
 }
 
-static int follow_one(const pgc_copier_work *work, const pgc_mapping *mapping, PGconn *target,
+static int follow_one(const pgc_copier_work *work, PGconn *target,
                       const PGresult *partitions, int row, pgconvoy_error *err)
 {
     const char *names[4];
-    pgc_mapping_target(mapping, PQgetvalue(partitions, row, 0), PQgetvalue(partitions, row, 1), &names[0], &names[1]);
-    pgc_mapping_target(mapping, PQgetvalue(partitions, row, 2), PQgetvalue(partitions, row, 3), &names[2], &names[3]);
+    pgc_mapping_target(work->mapping, PQgetvalue(partitions, row, 0), PQgetvalue(partitions, row, 1), &names[0], &names[1]);
+    pgc_mapping_target(work->mapping, PQgetvalue(partitions, row, 2), PQgetvalue(partitions, row, 3), &names[2], &names[3]);
     PGresult *result = pgc_query_params(target, missing_query, 4, names, err);
     if (!result)
         return -1;
@@ -93,7 +93,7 @@ static int follow_one(const pgc_copier_work *work, const pgc_mapping *mapping, P
     return missing ? create_partition(work, target, names, PQgetvalue(partitions, row, 4), key, err) : 0;
 }
 
-int clone_follow_partitions(const pgc_copier_work *work, const pgc_mapping *mapping, pgconvoy_error *err)
+int clone_follow_partitions(const pgc_copier_work *work, pgconvoy_error *err)
 {
     PGresult *partitions = read_partitions(work, err);
     if (!partitions)
@@ -103,7 +103,7 @@ int clone_follow_partitions(const pgc_copier_work *work, const pgc_mapping *mapp
     if (count && !target)
         result = -1;
     for (int i = 0; i < count && result == 0; i++)
-        result = follow_one(work, mapping, target, partitions, i, err);
+        result = follow_one(work, target, partitions, i, err);
     PQfinish(target);
     PQclear(partitions);
     return result;

@@ -153,6 +153,8 @@ static int check_where(const pgc_clone *clone, const pgc_mapped_table *mapped, c
 
 static int check(const pgc_clone *clone, const pgc_mapped_table *mapped, pgc_relation *relation, pgconvoy_error *err)
 {
+    if (relation && clone->options->part && !(relation->object.wanted & PGC_PART_DEFINITION))
+        return 0; /* of a table that is not copied in this run */
     if (!relation || !(relation->object.wanted & (PGC_PART_DEFINITION | PGC_PART_DATA)) ||
         relation->object.extension_member)
         return refuse(mapped, "there is no such table among those that are copied", NULL,

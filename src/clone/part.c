@@ -259,13 +259,21 @@ int clone_part_choose(pgc_clone *clone, pgconvoy_error *err)
 
 /* ------------------------------------------------------------------ the pipeline's checkpoint */
 
+/* The sink knows the table by its name in the target. */
+static void append_state(const pgc_clone *clone, const pgconvoy_table *table, pgconvoy_table_state state,
+                         const char *copy_lsn, pgc_buffer *sql)
+{
+    const char *schema, *name;
+    pgc_mapping_target(clone->options->mapping, table->schema, table->name, &schema, &name);
+    pgc_pgsink_append_table_state(sql, clone->options->name, schema, name, state, copy_lsn);
+}
+
 int clone_part_append_begin(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
 {
     const pgc_clone_part *part = clone->options->part;
     pgc_pgsink_append_pipeline(sql, clone->options->name, part->source_id);
     for (int i = 0; i < part->table_count; i++)
-        pgc_pgsink_append_table_state(sql, clone->options->name, part->tables[i]->schema, part->tables[i]->name,
-                                      PGCONVOY_TABLE_COPYING, "'0/0'");
+        append_state(clone, part->tables[i], PGCONVOY_TABLE_COPYING, "'0/0'", sql);
     return pgc_buffer_check(sql, err);
 }
 
@@ -292,8 +300,7 @@ int clone_part_append_end(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_erro
     pgc_buffer_init(&lsn, 1 << 24);
     for (int i = 0; i < part->table_count && !lsn.failed; i++) {
         append_lsn(clone, i, &lsn);
-        pgc_pgsink_append_table_state(sql, clone->options->name, part->tables[i]->schema, part->tables[i]->name,
-                                      PGCONVOY_TABLE_CATCHING_UP, lsn.data);
+        append_state(clone, part->tables[i], PGCONVOY_TABLE_CATCHING_UP, lsn.data, sql);
     }
     int result = pgc_buffer_check(&lsn, err);
     pgc_buffer_free(&lsn);

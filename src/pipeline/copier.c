@@ -100,6 +100,7 @@ static int run_copier(pgc_run *run, step step, pgconvoy_lsn lsn, bool *done, pgc
                             .lsn = lsn,
                             .jobs = run->options->jobs,
                             .if_exists = run->options->if_exists,
+                            .mapping = run->options->mapping,
                             .log = run->log,
                             .stop = run->stop,
                             .progress = on_progress,

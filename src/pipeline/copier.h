@@ -25,6 +25,7 @@ typedef struct pgc_copier_work {
     pgconvoy_lsn lsn;                   /* its consistent point */
     int jobs;
     pgconvoy_if_exists if_exists;
+    const struct pgc_mapping *mapping; /* names in the target; may be NULL */
     pgconvoy_log *log;
     atomic_bool *stop; /* asked for: give up soon, with PGCONVOY_OK as the error's code */
     pgc_copier_table *tables;

@@ -365,6 +365,7 @@ void pgc_options_free(pgc_options *options)
     free(options->conflict_table);
     free(options->state_dir);
     free(options->spool_dir);
+    pgc_mapping_free(options->mapping);
     free_list(&options->include_tables);
     free_list(&options->exclude_tables);
     free_list(&options->include_schemas);

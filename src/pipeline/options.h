@@ -2,6 +2,7 @@
 #ifndef PGC_PIPELINE_OPTIONS_H
 #define PGC_PIPELINE_OPTIONS_H
 
+#include "apply/mapping.h"
 #include "base/error.h"
 
 /* A NULL-terminated list of strings that it owns. */
@@ -26,10 +27,11 @@ typedef struct pgc_options {
     int64_t split_bytes;
     bool partitions_as_leaves;
     bool dry_run;
+    pgc_mapping *mapping; /* NULL: nothing was said */
     bool failover;
+    bool ddl, ddl_skip; /* --ddl=on: only the first; skip: both */
     char *spool_dir; /* NULL: none */
     int64_t spool_bytes; /* 0: no limit */
-    bool ddl, ddl_skip; /* --ddl=on: only the first; skip: both */
     char *on_conflict, *conflict_table; /* NULL: not given */
     int64_t heartbeat_us, sequences_us; /* 0: off */
 } pgc_options;

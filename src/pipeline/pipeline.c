@@ -5,6 +5,7 @@
 #include "pipeline/pipeline_internal.h"
 
 #include "base/clock.h"
+#include "pipeline/mapped_sink.h"
 #include "postgres/connection.h"
 #include "sink/registry.h"
 
@@ -141,11 +142,12 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .exclude_schemas = (const char *const *)options->exclude_schemas.items,
         .partitions_as_leaves = options->partitions_as_leaves,
         .streaming = streaming,
+        .mapping = options->mapping,
         .failover = options->failover,
-        .spool_path = pipeline->spool_path,
-        .spool_bytes = options->spool_bytes,
         .ddl = options->ddl,
         .ddl_as_text = !pgc_mapping_renames(options->mapping) && (pipeline->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0,
+        .spool_path = pipeline->spool_path,
+        .spool_bytes = options->spool_bytes,
         .jobs = options->jobs,
         .memory_bytes = options->memory_bytes / 8,
         .state_dir = state_dir->path,
@@ -172,9 +174,9 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         .user_data = pipeline->user_data,
         .on_conflict = pipeline->options.on_conflict,
         .conflict_table = pipeline->options.conflict_table,
+        .ddl_skip = pipeline->options.ddl_skip,
     };
     run->sink_ops = pipeline->sink_ops;
-        .ddl_skip = pipeline->options.ddl_skip,
     run->sink = NULL;
     if ((pipeline->options.on_conflict || pipeline->options.conflict_table) && !(run->sink_ops->capabilities & PGCONVOY_SINK_CONFLICTS)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--on-conflict and --conflict-table cannot be had with the target %s",
@@ -182,7 +184,9 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         pgconvoy_error_hint(err, "leave them out: such a target takes the source's rows as they are");
         return -1;
     }
-    return run->sink_ops->open(&run->sink_config, &run->sink, err);
+    if (run->sink_ops->open(&run->sink_config, &run->sink, err) != 0)
+        return -1;
+    return pgc_mapped_sink_open(pipeline->options.mapping, &run->sink_ops, &run->sink, err);
 }
 
 void pgc_pipeline_close_run(pgc_run *run)
@@ -385,7 +389,7 @@ static int do_action(pgc_run *run, pgconvoy_action action, const pgc_position_st
     if (action == PGCONVOY_COPY)
         return do_copy(run, false, err);
     int result = action == PGCONVOY_SYNC ? do_copy(run, !status->exists, err) : do_prepare(run, status, err);
-    if (result != 0 || pgc_run_stopped(run) || run->options->until == PGC_UNTIL_PREPARED)
+    if (result != 0 || pgc_run_stopped(run) || run->options->until == PGC_UNTIL_PREPARED || atomic_load(&run->tables_changed))
         return result;
     return run->lacks_partition && pgc_copier_follow(run, err) ? -1 : do_stream(run, err);
 }
@@ -497,11 +501,11 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         attempt->run.log = &pipeline->log;
         attempt->run.counters = &pipeline->counters;
         attempt->run.stop = &pipeline->stop;
+        attempt->run.copier = action == PGCONVOY_SYNC ? pipeline->copier : NULL;
+        attempt->run.lacks_partition = strcmp(err->sqlstate, "23514") == 0;
         pgc_error_clear(err);
         int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
         retry.established |= attempt->established || (pipeline->options.spool_dir && pgc_state_dir_is_known(state_dir));
-        attempt->run.copier = action == PGCONVOY_SYNC ? pipeline->copier : NULL;
-        attempt->run.lacks_partition = strcmp(err->sqlstate, "23514") == 0;
         if (result == 0 && atomic_load(&attempt->run.tables_changed) && !atomic_load(&pipeline->stop)) {
             pgc_log_info(&pipeline->log, "the tables to be moved have changed: going on with those there are now");
             pgc_reporter_tables(reporter, NULL, NULL);

@@ -6,6 +6,7 @@
  */
 #include "source/postgres/follow.h"
 #include "source/postgres/choose.h"
+#include "source/postgres/publication.h"
 #include "source/postgres/watch.h"
 
 #include <stdio.h>
@@ -66,7 +67,11 @@ static int add_table(pgc_postgres_source *source, PGconn *conn, const PGresult *
     pgc_quote_identifier(&sql, source->publication_name);
     pgc_buffer_format(&sql, " ADD TABLE %s", PQgetvalue(result, row, RELKIND)[0] == 'p' ? "" : "ONLY ");
     pgc_buffer_text(&sql, PQgetvalue(result, row, QUOTED));
-    int failed = pgc_buffer_check(&sql, err) != 0 || pgc_execute(conn, sql.data, err) != 0;
+    pgc_publication_append_choice(source, PQgetvalue(result, row, SCHEMA), PQgetvalue(result, row, NAME), &sql);
+    int failed = pgc_buffer_check(&sql, err) != 0 || pgc_execute(conn, "BEGIN", err) != 0 || pgc_execute(conn, sql.data, err) != 0 ||
+                 pgc_publication_check_choice(source, conn, err) != 0 || pgc_execute(conn, "COMMIT", err) != 0;
+    if (failed)
+        PQclear(PQexec(conn, "ROLLBACK"));
     pgc_buffer_free(&sql);
     if (!failed) {
         pgc_log_info(source->config.log, "added table %s to publication %s", PQgetvalue(result, row, QUOTED),

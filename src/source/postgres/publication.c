@@ -62,6 +62,61 @@ void pgc_publication_warn(const pgc_postgres_source *source)
                     source->publication_name, text);
 }
 
+void pgc_publication_append_choice(const pgc_postgres_source *source, const char *schema, const char *name, pgc_buffer *sql)
+{
+    const pgc_mapped_table *mapped = pgc_mapping_table(source->config.mapping, schema, name);
+    for (int i = 0; mapped && i < mapped->column_count; i++) {
+        pgc_buffer_text(sql, i ? ", " : " (");
+        pgc_quote_identifier(sql, mapped->columns[i]);
+    }
+    pgc_buffer_text(sql, mapped && mapped->column_count > 0 ? ")" : "");
+    if (mapped && mapped->where)
+        pgc_buffer_format(sql, " WHERE (%s\n)", mapped->where);
+}
+
+/* What the server would find out only when a row is updated, and then refuse to the application. */
+static const char choice_sql[] =
+    "WITH r AS (SELECT r.prrelid, r.prattrs, r.prqual, c.relreplident, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, "
+    "ARRAY(SELECT k FROM pg_catalog.pg_index i, pg_catalog.unnest(i.indkey) k WHERE i.indrelid = c.oid AND "
+    "CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident ELSE false END) AS identity "
+    "FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid JOIN pg_catalog.pg_class c ON c.oid = r.prrelid "
+    "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE p.pubname = $1), "
+    "missing (name, attrelid, attnum, is_list) AS ("
+    "SELECT name, prrelid, k, true FROM r, pg_catalog.unnest(identity) k WHERE prattrs IS NOT NULL AND NOT (k = ANY (prattrs::pg_catalog.int2[])) "
+    "UNION ALL SELECT name, prrelid, a.attnum, true FROM r JOIN pg_catalog.pg_attribute a ON a.attrelid = prrelid AND a.attnum > 0 AND NOT a.attisdropped "
+    "AND a.attgenerated = '' WHERE prattrs IS NOT NULL AND relreplident = 'f' AND NOT (a.attnum = ANY (prattrs::pg_catalog.int2[])) "
+    "UNION ALL SELECT name, prrelid, v[1]::pg_catalog.int2, false FROM r, pg_catalog.regexp_matches(prqual::pg_catalog.text, ':varattno (\\d+)', 'g') v "
+    "WHERE relreplident <> 'f' AND NOT (v[1]::pg_catalog.int2 = ANY (identity))) "
+    "SELECT m.name, a.attname, m.is_list FROM missing m JOIN pg_catalog.pg_attribute a USING (attrelid, attnum) ORDER BY 1, 3, 2 LIMIT 1";
+
+int pgc_publication_check_choice(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    bool chooses = false;
+    const pgc_mapped_table *tables;
+    int count = pgc_mapping_tables(source->config.mapping, &tables);
+    for (int i = 0; i < count; i++)
+        chooses |= tables[i].column_count > 0 || tables[i].where;
+    if (!chooses)
+        return 0;
+    const char *values[] = {source->publication_name};
+    PGresult *result = pgc_query_params(conn, choice_sql, 1, values, err);
+    if (!result)
+        return -1;
+    bool good = PQntuples(result) == 0;
+    if (!good && pgc_result_bool(result, 0, 2)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "--columns leaves out column \"%s\" of %s, which updates and deletes are found by",
+                           PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 0));
+        pgconvoy_error_hint(err, "name it too; with REPLICA IDENTITY FULL these are all columns");
+    } else if (!good) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "--where looks at column \"%s\" of %s, which is not part of the replica identity: the source would refuse updates and deletes",
+                           PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 0));
+        pgconvoy_error_hint(err, "use columns of the key in the condition, or on the source: ALTER TABLE %s REPLICA IDENTITY FULL", PQgetvalue(result, 0, 0));
+    }
+    PQclear(result);
+    return good ? 0 : -1;
+}
+
 static int create_sql(const pgc_postgres_source *source, pgc_buffer *sql, pgconvoy_error *err)
 {
     pgc_buffer_text(sql, "CREATE PUBLICATION ");
@@ -74,6 +129,7 @@ static int create_sql(const pgc_postgres_source *source, pgc_buffer *sql, pgconv
         if (own->relkind != 'p')
             pgc_buffer_text(sql, "ONLY ");
         pgc_buffer_text(sql, own->quoted_name);
+        pgc_publication_append_choice(source, table->schema, table->name, sql);
     }
     if (source->publication.via_root)
         pgc_buffer_text(sql, " WITH (publish_via_partition_root = true)");
@@ -93,7 +149,7 @@ static int create(const pgc_postgres_source *source, PGconn *conn, const char *s
     int failed = pgc_buffer_check(&comment, err);
     if (!failed)
         failed = pgc_execute(conn, "BEGIN", err);
-    if (!failed && (pgc_execute(conn, sql, err) != 0 || pgc_execute(conn, comment.data, err) != 0 ||
+    if (!failed && (pgc_execute(conn, sql, err) != 0 || pgc_execute(conn, comment.data, err) != 0 || pgc_publication_check_choice(source, conn, err) != 0 ||
                     pgc_execute(conn, "COMMIT", err) != 0)) {
         pgconvoy_error unused = {0};
         if (pgc_execute(conn, "ROLLBACK", &unused) != 0)

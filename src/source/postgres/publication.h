@@ -13,6 +13,11 @@ void pgc_publication_warn(const pgc_postgres_source *source);
 /* Makes the publication of source->tables, marked as ours by its comment, and commits it. */
 int pgc_publication_create(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* Appends, behind a table's name, which of its columns and rows are published, by --columns and --where. */
+void pgc_publication_append_choice(const pgc_postgres_source *source, const char *schema, const char *name, pgc_buffer *sql);
+/* In the transaction that has made or changed the publication: refuses what would make the source refuse updates. */
+int pgc_publication_check_choice(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* Removes the publication when this pipeline made it. */
 int pgc_publication_drop(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -241,10 +241,93 @@ static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
     return 0;
 }
 
+/* ---- --columns, --where and new names */
+
+static const pgconvoy_table *mapped_table(const pgc_postgres_source *source, const pgc_mapped_table *mapped)
+{
+    for (size_t i = 0; i < source->table_count; i++)
+        if (strcmp(source->tables[i]->name, mapped->name) == 0 && strcmp(source->tables[i]->schema, mapped->schema) == 0)
+            return source->tables[i];
+    return NULL;
+}
+
+static bool has_column(const pgconvoy_table *table, const char *name)
+{
+    for (int i = 0; i < table->column_count; i++)
+        if (strcmp(table->columns[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+static int check_columns(const pgc_mapped_table *mapped, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    const char *missing = NULL;
+    for (int i = 0; i < mapped->column_count; i++)
+        missing = has_column(table, mapped->columns[i]) ? missing : mapped->columns[i];
+    for (int i = 0; i < mapped->renamed_count; i++)
+        missing = has_column(table, mapped->renamed[i].from) ? missing : mapped->renamed[i].from;
+    return missing ? refuse(err, "see --columns and --map-column; names are those of the source, folded to lower case unless quoted",
+                            "table %s.%s has no column \"%s\" that is moved", mapped->schema, mapped->name, missing)
+                   : 0;
+}
+
+static int check_where(PGconn *conn, const pgc_mapped_table *mapped, pgconvoy_error *err)
+{
+    if (!mapped->where)
+        return 0;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 1 << 20);
+    pgc_buffer_text(&sql, "SELECT 1 FROM ONLY ");
+    pgc_quote_qualified(&sql, mapped->schema, mapped->name);
+    pgc_buffer_format(&sql, " WHERE (%s\n) LIMIT 0", mapped->where);
+    int result = pgc_buffer_check(&sql, err) ? -1 : pgc_execute(conn, sql.data, err);
+    pgc_buffer_free(&sql);
+    if (result != 0) {
+        pgc_error_prefix(err, "the condition for the rows of %s.%s", mapped->schema, mapped->name);
+        pgconvoy_error_hint(err, "give --where 'SCHEMA.TABLE=CONDITION' a condition over the table's columns");
+    }
+    return result;
+}
+
+/* A server before 15 cannot leave out columns and rows of a stream, and a publication of somebody else's has its own choice. */
+static int check_choice(const pgc_postgres_source *source, const pgc_mapped_table *mapped, pgconvoy_error *err)
+{
+    if ((mapped->column_count == 0 && !mapped->where) || !source->config.streaming)
+        return 0;
+    const char *option = mapped->where ? "--where" : "--columns";
+    if (source->server_version < 150000)
+        return refuse(err, "leave it out, or use copy", "%s for %s.%s: PostgreSQL %d streams all columns and rows of a table; 15 is the first that can leave out some",
+                      option, mapped->schema, mapped->name, source->server_version / 10000);
+    if (source->publication.exists && !source->publication.ours)
+        return refuse(err, "leave it out, and choose by the publication: ALTER PUBLICATION … SET TABLE … (columns) WHERE (condition)",
+                      "%s for %s.%s: publication %s says which columns and rows are streamed", option, mapped->schema, mapped->name, source->publication_name);
+    return 0;
+}
+
+/* What is there already goes on as it was made; tables may have gone since. */
+static int check_mapping(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    const pgc_mapped_table *tables;
+    int count = pgc_mapping_tables(source->config.mapping, &tables);
+    for (int i = 0; i < count; i++) {
+        if (check_choice(source, &tables[i], err) != 0)
+            return -1;
+        if (source->publication.exists && source->publication.ours)
+            continue;
+        const pgconvoy_table *table = mapped_table(source, &tables[i]);
+        if (!table)
+            return refuse(err, "names are those of the source, SCHEMA.TABLE; see also -t and -n", "there is no table %s.%s among those that are moved",
+                          tables[i].schema, tables[i].name);
+        if (check_columns(&tables[i], table, err) != 0 || check_where(conn, &tables[i], err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 int pgc_requirements_check_tables(pgc_postgres_source *source, pgconvoy_error *err)
 {
     PGconn *conn = pgc_source_conn(source, err);
     if (!conn || check_reading(source, conn, err) != 0 || check_ownership(source, conn, err) != 0)
         return -1;
-    return check_identities(source, err);
+    return check_identities(source, err) != 0 ? -1 : check_mapping(source, conn, err);
 }

@@ -201,7 +201,7 @@ static int is_whole(void *arg, const pgconvoy_table *table, bool *whole, pgconvo
 {
     pgc_postgres_source *source = arg;
     const pgc_source_table *own = pgc_source_find_table(source, table->oid);
-    *whole = own && (!own->row_filter || source->publication.ours);
+    *whole = own && (!own->row_filter || !source->publication.exists || source->publication.ours);
     if (!*whole || !source->publication.exists || source->publication.ours)
         return 0;
     int sent = 0;

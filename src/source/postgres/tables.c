@@ -45,6 +45,12 @@ static bool has_lists(const pgc_postgres_source *source)
     return source->publication.exists && source->server_version >= 150000;
 }
 
+/* Where no publication says so yet, or none is asked for. */
+static const pgc_mapped_table *choice_of(const pgc_postgres_source *source, const pgconvoy_table *table)
+{
+    return has_lists(source) ? NULL : pgc_mapping_table(source->config.mapping, table->schema, table->name);
+}
+
 /* "… LEFT JOIN the publication's row p of relation c in n", or nothing. */
 static void join_publication(const pgc_postgres_source *source, pgc_buffer *sql)
 {
@@ -86,6 +92,9 @@ static int read_relations(description *d)
         table->table.replica_identity = PQgetvalue(result, row, 4)[0];
         table->quoted_name = keep(d, result, row, 5);
         table->row_filter = PQgetisnull(result, row, 6) ? NULL : keep(d, result, row, 6);
+        const pgc_mapped_table *mapped = choice_of(d->source, &table->table);
+        if (mapped && mapped->where)
+            table->row_filter = mapped->where;
         if (!table->table.schema || !table->table.name || !table->quoted_name)
             failed = pgc_error_out_of_memory(d->err);
         else
@@ -144,7 +153,11 @@ static int read_column_run(description *d, const PGresult *result, int row, int 
     int16_t *attnums = pgc_arena_alloc(d->source->arena, (size_t)count * sizeof *attnums);
     if (!columns || !attnums)
         return pgc_error_out_of_memory(d->err);
-    for (int i = 0; i < count; i++, row++) {
+    const pgc_mapped_table *mapped = choice_of(d->source, &table->table);
+    int i = 0;
+    for (int end = row + count; row < end; row++) {
+        if (!pgc_mapped_has(mapped, PQgetvalue(result, row, 2)))
+            continue;
         attnums[i] = (int16_t)pgc_result_int64(result, row, 1);
         columns[i].name = keep(d, result, row, 2);
         columns[i].type = pgc_types_find(d->source->types, pgc_result_oid(result, row, 3));
@@ -156,9 +169,10 @@ static int read_column_run(description *d, const PGresult *result, int row, int 
         columns[i].missing = PQgetisnull(result, row, 8) ? NULL : keep(d, result, row, 8);
         if (!columns[i].name || !columns[i].type_sql || (!columns[i].missing && !PQgetisnull(result, row, 8)))
             return pgc_error_out_of_memory(d->err);
+        i++;
     }
     table->table.columns = columns;
-    table->table.column_count = count;
+    table->table.column_count = i;
     table->attnums = attnums;
     return 0;
 }
