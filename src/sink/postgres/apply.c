@@ -2,6 +2,7 @@
  * The change stream, one by one: each change becomes parameters of a prepared statement, in commit order. Values go in the format
  * they came in where the target reads it the same way; nothing is allocated for a row once the buffers have grown.
  */
+#include "sink/postgres/ddl.h"
 #include "sink/postgres/types.h"
 #include "postgres/value.h"
 
@@ -225,12 +226,34 @@ static int hold_truncate(pgc_pgsink_writer *writer, pgc_pgsink_target *target, c
         pgc_pgsink_apply_flush(writer, err) != 0)
         return -1;
     pgc_buffer_text(sql, sql->length > 0 ? ", " : "TRUNCATE ");
-    pgc_buffer_text(sql, target->relation.kind == 'p' ? "" : "ONLY ");
+    const char *only = target->relation.kind == 'p' ? "" : "ONLY ";
+    pgc_buffer_text(sql, only);
     pgc_quote_qualified(sql, target->table->schema, target->table->name);
+    pgc_buffer_format(&writer->deletes, "DELETE FROM %s", only);
+    pgc_quote_qualified(&writer->deletes, target->table->schema, target->table->name);
+    pgc_buffer_text(&writer->deletes, ";");
     writer->truncate_lsn = change->lsn;
     writer->truncate_flags = change->flags;
     writer->truncate_target = target;
     return pgc_buffer_check(sql, err);
+}
+
+/* A foreign key of a table that is not among them may stand against it: one that only the target has, or one whose own
+ * TRUNCATE was passed over, as its copy is of a later state. Then the rows go one by one, where foreign keys are silent. */
+static int truncate_or_delete(pgc_pgsink_writer *writer, const char *doing, pgconvoy_error *err)
+{
+    if (pgc_pgsink_land(writer, err) != 0 ||
+        pgc_pgsink_execute(writer->conn, "SAVEPOINT pgconvoy_truncate", doing, err) != 0)
+        return -1;
+    if (pgc_pgsink_execute_buffer(writer->conn, &writer->truncate, doing, err) != 0) {
+        if (strcmp(err->sqlstate, "0A000") != 0 || !writer->sink->replica_role)
+            return -1;
+        pgc_error_clear(err);
+        if (pgc_pgsink_execute(writer->conn, "ROLLBACK TO SAVEPOINT pgconvoy_truncate", doing, err) != 0 ||
+            pgc_pgsink_execute_buffer(writer->conn, &writer->deletes, doing, err) != 0)
+            return -1;
+    }
+    return pgc_pgsink_execute(writer->conn, "RELEASE SAVEPOINT pgconvoy_truncate", doing, err);
 }
 
 int pgc_pgsink_apply_flush(pgc_pgsink_writer *writer, pgconvoy_error *err)
@@ -241,10 +264,13 @@ int pgc_pgsink_apply_flush(pgc_pgsink_writer *writer, pgconvoy_error *err)
     /* never CASCADE: the source has sent each of its tables, and others on the target are not its business */
     if (writer->truncate_flags & PGCONVOY_TRUNCATE_RESTART_IDENTITY)
         pgc_buffer_text(sql, " RESTART IDENTITY");
-    int status = pgc_buffer_check(sql, err);
-    if (status == 0)
-        status = pgc_pgsink_fly_sql(writer, sql->data, writer->truncate_target, PGCONVOY_TRUNCATE, err);
+    char doing[300];
+    const pgconvoy_table *table = writer->truncate_target ? writer->truncate_target->table : NULL;
+    snprintf(doing, sizeof doing, "applying a truncate of %.100s.%.100s", table ? table->schema : "",
+             table ? table->name : "tables");
+    int status = truncate_or_delete(writer, doing, err);
     pgc_buffer_reset(sql);
+    pgc_buffer_reset(&writer->deletes);
     return status;
 }
 
@@ -287,7 +313,5 @@ int pgc_pgsink_apply_schema(pgc_pgsink_writer *writer, const pgconvoy_table *old
     for (int i = 0; i < new_table->column_count; i++)
         if (pgc_pgsink_enum_extend(writer->sink, new_table->columns[i].type, err) != 0)
             return -1;
-    bool followed = writer->followed > 0;
-    writer->followed -= followed;
-    return pgc_pgsink_alter(writer->sink, writer->conn, old_table, new_table, followed, err);
+    return pgc_pgsink_alter(writer->sink, writer->conn, old_table, new_table, pgc_pgsink_ddl_has_followed(writer, new_table), err);
 }

@@ -169,7 +169,9 @@ static void writer_close(void *state)
     free(writer->sent);
     pgc_buffer_free(&writer->scratch);
     pgc_buffer_free(&writer->truncate);
+    pgc_buffer_free(&writer->deletes);
     pgc_pgsink_conflicts_free(writer);
+    free(writer->followed);
     free(writer);
 }
 
@@ -193,6 +195,7 @@ static int writer_open(void *state, void **out, pgconvoy_error *err)
     writer->sink = state;
     pgc_buffer_init(&writer->scratch, (size_t)4 << 30);
     pgc_buffer_init(&writer->truncate, PGSINK_SQL_LIMIT);
+    pgc_buffer_init(&writer->deletes, PGSINK_SQL_LIMIT);
     writer->gather = pgc_pgsink_gather_new(writer->sink->config->memory_bytes);
     writer->conn = writer->gather ? writer_connect(state, err) : NULL;
     if (!writer->conn) {
@@ -309,6 +312,7 @@ static void writer_abort(void *state)
     pgc_pgsink_gather_clear(writer->gather);
     pgc_pgsink_conflicts_forget(writer);
     pgc_buffer_reset(&writer->truncate);
+    pgc_buffer_reset(&writer->deletes);
     writer->in_transaction = false;
     writer->copy_table = NULL;
 }

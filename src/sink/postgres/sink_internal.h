@@ -306,11 +306,13 @@ typedef struct pgc_pgsink_writer {
     int sent_words;
     /* TRUNCATE changes of one record make one statement */
     pgc_buffer truncate;
+    pgc_buffer deletes; /* of all rows of the same tables */
     pgconvoy_lsn truncate_lsn;
     uint8_t truncate_flags;
     pgc_pgsink_target *truncate_target;
     pgc_pgsink_gather *gather;
-    size_t followed; /* tables whose change_schema comes next, and that a command has brought to it already */
+    const pgconvoy_table **followed; /* versions that the last command has brought tables to */
+    size_t followed_count;
     bool origin_tried;
     bool conflicts_ready;
     pgc_pgsink_tally *tallies; /* conflicts by table */
