@@ -16,6 +16,7 @@ import re
 import subprocess
 import threading
 import time
+import traceback
 import urllib.parse
 import uuid
 
@@ -149,6 +150,10 @@ class Job:
                 self.errors = getattr(problem, "errors", None) or [self.error]
             except SqlError as problem:
                 self.error = {"reason": problem.reason, "location": "query", "message": str(problem)}
+                self.errors = [self.error]
+            except Exception as problem:  # a defect of the stand-in: it must not hang the client
+                traceback.print_exc()
+                self.error = {"reason": "invalid", "message": f"the stand-in failed: {problem!r}"}
                 self.errors = [self.error]
             self.state = "DONE"
             self.done.set()

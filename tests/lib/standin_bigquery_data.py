@@ -15,7 +15,7 @@ FORBIDDEN = ("_TABLE_", "_FILE_", "_PARTITION", "_ROW_TIMESTAMP", "__ROOT__", "_
              "_CHANGE_TIMESTAMP")
 LIMITS = {"NUMERIC": (decimal.Decimal("99999999999999999999999999999.999999999"), 9),
           "BIGNUMERIC": (decimal.Decimal("578960446186580977117854925043439539266.34992332820282019728792003956564819967"), 38)}
-decimal.getcontext().prec = 120
+EXACT = decimal.Context(prec=120)
 
 
 def kind_of(field):
@@ -102,7 +102,8 @@ def numeric(kind):
             raise Bad(kind.lower())
         if not number.is_finite() or abs(number) > LIMITS[kind][0]:
             raise Bad(kind.lower())
-        return format(round(number, LIMITS[kind][1]).normalize(), "f")
+        rounded = number.quantize(decimal.Decimal(1).scaleb(-LIMITS[kind][1]), context=EXACT)
+        return format(rounded.normalize(EXACT), "f")
     return read
 
 

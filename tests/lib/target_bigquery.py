@@ -3,12 +3,13 @@ import decimal
 import re
 
 import standin_bigquery
+import standin_bigquery_data
 import values
 from server import quote_ident
 
 
 def number(text):
-    return str(decimal.Decimal(text).normalize())
+    return str(decimal.Decimal(text).normalize(standin_bigquery_data.EXACT))
 
 
 def characters(text):
@@ -89,7 +90,7 @@ class BigqueryTarget:
         if field.get("mode") == "REPEATED":
             one = self.reader(pg_type.removesuffix("[]"), {**field, "mode": "NULLABLE"}, source)
             if source and field["type"] == "BYTES":
-                one = characters
+                one = lambda text: text.removeprefix("\\x")  # noqa: E731
             if source and pg_type.endswith("[]"):
                 return lambda text: tuple(one(item) for item in values.array("text", text))
             return lambda text: tuple(one(item) for item in values.loads(text))
