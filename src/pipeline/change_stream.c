@@ -205,8 +205,9 @@ static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_e
     pgc_table_state *state = pgc_table_states_find(&run->states, table->oid);
     if (!state || state->table == table)
         return 0;
+    int at = atomic_load(&state->state);
     pgc_log_info(run->log, "the columns of %s.%s have changed on the source", table->schema, table->name);
-    if (run->sink_ops->change_schema(stream->writer, state->table, table, err) != 0)
+    if (at != PGCONVOY_TABLE_WAITING && at != PGCONVOY_TABLE_COPYING && run->sink_ops->change_schema(stream->writer, state->table, table, err) != 0)
         return -1;
     state->table = table;
     return 0;
@@ -218,7 +219,8 @@ static int mark_recopied(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error
     pgc_run *run = stream->run;
     for (size_t i = 0; i < ddl->recopied_count; i++) {
         pgc_table_state *state = pgc_table_states_find(&run->states, ddl->recopied[i]);
-        if (!state || atomic_load(&state->state) == PGCONVOY_TABLE_FAILED)
+        int at = state ? atomic_load(&state->state) : PGCONVOY_TABLE_FAILED;
+        if (at != PGCONVOY_TABLE_CATCHING_UP && at != PGCONVOY_TABLE_LIVE)
             continue;
         pgc_log_info(run->log, "%s gave rows of %s.%s values that only the source knows: it is copied anew", ddl->tag, state->table->schema,
                      state->table->name);
@@ -435,40 +437,55 @@ static int set_until(stream *stream, pgconvoy_error *err)
     return 0;
 }
 
-int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
+/* Rows of tables that have no copy yet are left out: all that they have now will be in it. */
+static void set_copy_lsns(const pgc_run *run)
 {
-    stream stream = {.run = run, .at_boundary = true, .position = run->lsn};
-    char text[PGCONVOY_LSN_TEXT_SIZE];
-    stream.last_idle_commit_us = pgc_clock_monotonic_us();
-    atomic_store(&run->counters->phase, PGCONVOY_PHASE_CATCHING_UP);
-    atomic_store(&run->counters->durable_lsn, run->lsn);
     for (size_t i = 0; i < run->states.count; i++) {
         const pgc_table_state *state = &run->states.items[i];
-        bool left_out = atomic_load(&state->state) == PGCONVOY_TABLE_FAILED;
+        int at = atomic_load(&state->state);
+        bool left_out = at != PGCONVOY_TABLE_CATCHING_UP && at != PGCONVOY_TABLE_LIVE;
         run->source_ops->stream_set_copy_lsn(run->source, state->table, left_out ? UINT64_MAX : state->copy_lsn);
     }
-    if (set_until(&stream, err) != 0)
-        return -1;
-    stream.queue = pgc_queue_new(256, run->options->memory_bytes / 8);
-    if (!stream.queue)
+}
+
+static int run_stream(stream *stream, pgconvoy_error *err)
+{
+    pgc_run *run = stream->run;
+    char text[PGCONVOY_LSN_TEXT_SIZE];
+    stream->last_idle_commit_us = pgc_clock_monotonic_us();
+    atomic_store(&run->counters->phase, PGCONVOY_PHASE_CATCHING_UP);
+    atomic_store(&run->counters->durable_lsn, run->lsn);
+    set_copy_lsns(run);
+    stream->queue = pgc_queue_new(256, run->options->memory_bytes / 8);
+    if (!stream->queue)
         return pgc_error_out_of_memory(err);
-    int result = run->sink_ops->open_writer(run->sink, &stream.writer, err);
+    int result = run->sink_ops->open_writer(run->sink, &stream->writer, err);
     if (result == 0) {
         bool binary = wants_binary(run);
         result = run->source_ops->stream_begin(run->source, run->lsn, binary, err);
         if (result == 0) {
             pgc_log_info(run->log, "streaming changes from %s (%s values)", pgconvoy_lsn_to_text(run->lsn, text),
                          binary ? "binary" : "text");
-            result = stream_with_threads(&stream, err);
+            result = stream_with_threads(stream, err);
             run->source_ops->stream_end(run->source);
-            if (result == 0)
-                result = pgc_carry_sequences(run, err);
-            bool done;
-            if (result == 0)
-                result = pgc_copier_complete(run, &done, err);
         }
-        run->sink_ops->close_writer(stream.writer);
+        run->sink_ops->close_writer(stream->writer);
     }
-    pgc_queue_free(stream.queue);
+    pgc_queue_free(stream->queue);
     return result;
+}
+
+int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
+{
+    stream stream = {.run = run, .at_boundary = true, .position = run->lsn};
+    bool done;
+    if (set_until(&stream, err) != 0 || run_stream(&stream, err) != 0 || pgc_carry_sequences(run, err) != 0)
+        return -1;
+    return pgc_copier_complete(run, &done, err);
+}
+
+int pgc_change_stream_catch_up(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    stream stream = {.run = run, .at_boundary = true, .position = run->lsn, .until = lsn};
+    return run_stream(&stream, err);
 }

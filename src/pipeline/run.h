@@ -93,5 +93,7 @@ int pgc_carry_sequences(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* Streams from run->lsn until stopped, options->until is reached, or run->tables_changed. */
 int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same to lsn, before a copy as of it: rows of tables without a copy are left out, and their definitions followed. May end early, as the other. */
+int pgc_change_stream_catch_up(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

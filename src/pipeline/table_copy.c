@@ -251,6 +251,25 @@ static int run_workers(copy *copy, pgconvoy_error *err)
     return -1;
 }
 
+static bool is_over(const pgc_run *run)
+{
+    return pgc_run_stopped(run) || atomic_load(&run->tables_changed);
+}
+
+/*
+ * A target that follows definitions comes to those of the snapshot before its rows are read into them: a table that was made meanwhile is made
+ * there by the same commands, and what is done to it later finds it as it was.
+ */
+static int catch_up_first(pgc_run *run, const copy *copy, pgconvoy_error *err)
+{
+    bool follows = run->options->ddl && (run->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0;
+    if (!follows || run->lsn == 0 || run->lsn >= copy->lsn)
+        return 0;
+    int result = pgc_change_stream_catch_up(run, copy->lsn, err);
+    atomic_store(&run->counters->phase, PGCONVOY_PHASE_COPYING);
+    return result;
+}
+
 int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err)
 {
     copy copy = {.run = run};
@@ -262,7 +281,12 @@ int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err)
         result = run->source_ops->create_position(run->source, &position, err);
     if (result == 0)
         result = run->source_ops->begin_snapshot(run->source, &copy.lsn, err);
-    if (result == 0) {
+    if (result == 0 && catch_up_first(run, &copy, err) != 0) {
+        run->source_ops->end_snapshot(run->source);
+        result = -1;
+    } else if (result == 0 && is_over(run)) {
+        run->source_ops->end_snapshot(run->source);
+    } else if (result == 0) {
         char text[PGCONVOY_LSN_TEXT_SIZE];
         pgc_log_info(run->log, "copying %zu tables as of %s with %d jobs", pgc_table_states_unfinished(&run->states),
                      pgconvoy_lsn_to_text(copy.lsn, text), run->options->jobs);

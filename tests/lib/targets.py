@@ -201,7 +201,7 @@ class StdoutTarget:
             self.operations[operation] += 1
             if operation == "message":
                 self.messages.append(change)
-            if operation in ("begin", "commit", "message", "schema"):
+            if operation in ("begin", "commit", "message", "schema", "ddl"):
                 continue
             table = tables[change["schema"], change["table"]]
             if operation == "truncate":

@@ -160,6 +160,50 @@ static int way_back_sql(PGconn *conn, const pgconvoy_ddl *ddl, pgc_buffer *sql, 
     return result ? pgc_buffer_check(sql, err) : -1;
 }
 
+/*
+ * Schemas that the target lacks would make a name mean another thing: of the next schema in the search_path. So those
+ * of what is made are made, and what a command has left must be there under its own name.
+ */
+static int make_schemas(PGconn *conn, const pgconvoy_ddl *ddl, pgconvoy_error *err)
+{
+    if (strncmp(ddl->tag, "CREATE SCHEMA", 13) == 0)
+        return 0;
+    for (size_t i = 0; i < ddl->object_count; i++)
+        if (ddl->objects[i].schema && !ddl->objects[i].dropped &&
+            pgc_pgsink_create_schema(conn, ddl->objects[i].schema, err) != 0)
+            return -1;
+    return 0;
+}
+
+static int check_names(PGconn *conn, const pgconvoy_ddl *ddl, pgconvoy_error *why)
+{
+    static const char *const named[] = {"table",         "table column", "view", "materialized view",
+                                        "foreign table", "sequence"};
+    for (size_t i = 0; i < ddl->object_count; i++) {
+        const pgconvoy_ddl_object *object = &ddl->objects[i];
+        bool checked = false;
+        for (size_t n = 0; n < sizeof named / sizeof *named; n++)
+            checked |= is_a(object, named[n]);
+        if (!checked || object->dropped || !object->schema || !object->name)
+            continue;
+        const char *values[] = {object->schema, object->name};
+        PGresult *result = pgc_pgsink_query(
+            conn, "SELECT pg_catalog.to_regclass(pg_catalog.format('%I.%I', $1::text, $2::text)) IS NOT NULL", 2,
+            values, doing, why);
+        bool there = result && PQgetvalue(result, 0, 0)[0] == 't';
+        PQclear(result);
+        if (there)
+            continue;
+        if (result) {
+            pgconvoy_error_set(why, PGCONVOY_ERROR_STATE, "%s %s.%s is not on the target", object->type, object->schema,
+                               object->name);
+            pgc_error_sqlstate(why, "42P01");
+        }
+        return -1;
+    }
+    return 0;
+}
+
 /* In the open transaction of conn, behind a savepoint. *done: nothing failed; otherwise why holds the reason, and
  * nothing was changed. */
 static int attempt(PGconn *conn, const pgconvoy_ddl *ddl, const char *sql, bool *done, pgconvoy_error *why,
@@ -174,7 +218,8 @@ static int attempt(PGconn *conn, const pgconvoy_ddl *ddl, const char *sql, bool 
                      ? -1
                      : 0;
     if (status == 0) {
-        *done = pgc_pgsink_execute(conn, to.data, doing, why) == 0 && pgc_pgsink_execute(conn, sql, doing, why) == 0;
+        *done = pgc_pgsink_execute(conn, to.data, doing, why) == 0 && pgc_pgsink_execute(conn, sql, doing, why) == 0 &&
+                check_names(conn, ddl, why) == 0;
         if (*done)
             status = pgc_pgsink_execute(conn, back.data, doing, err) ||
                      pgc_pgsink_execute(conn, "RELEASE SAVEPOINT pgconvoy_ddl", doing, err);
@@ -289,6 +334,59 @@ static int note_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, 
     return 0;
 }
 
+/* The tables of the checkpoint with their oids, before a command that may give them other names. NULL: it does not. */
+static int look_at_names(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, PGresult **names, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "SELECT array_agg(schema_name), array_agg(table_name), "
+        "array_agg(pg_catalog.to_regclass(pg_catalog.format('%I.%I', schema_name, table_name))::oid) "
+        "FROM pgconvoy.table_state WHERE pipeline = $1";
+    const char *values[] = {sink->config->pipeline_name};
+    *names = NULL;
+    if (!has(ddl, "RENAME") && !(has(ddl, "SET") && has(ddl, "SCHEMA")))
+        return 0;
+    *names = pgc_pgsink_query(conn, sql, 1, values, doing, err);
+    return *names ? 0 : -1;
+}
+
+static int follow_names(pgc_pgsink *sink, PGconn *conn, const PGresult *names, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "UPDATE pgconvoy.table_state s SET schema_name = n.nspname, table_name = c.relname "
+        "FROM unnest($2::text[], $3::text[], $4::oid[]) o (schema_name, table_name, oid) "
+        "JOIN pg_catalog.pg_class c ON c.oid = o.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE s.pipeline = $1 AND (s.schema_name, s.table_name) = (o.schema_name, o.table_name) AND "
+        "(n.nspname, c.relname) IS DISTINCT FROM (s.schema_name::name, s.table_name::name)";
+    if (!names || PQgetisnull(names, 0, 0))
+        return 0;
+    const char *values[] = {sink->config->pipeline_name, PQgetvalue(names, 0, 0), PQgetvalue(names, 0, 1),
+                            PQgetvalue(names, 0, 2)};
+    PGresult *result = pgc_pgsink_query(conn, sql, 4, values, doing, err);
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
+/* A table that is as the source's may be brought to whatever the source's is when it is copied anew. */
+static int note_recopied(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, pgc_arena *arena, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < ddl->table_count; i++) {
+        const pgconvoy_table *table = ddl->tables[i];
+        pgc_pgsink_relation relation;
+        bool recopied = false;
+        for (size_t r = 0; r < ddl->recopied_count; r++)
+            recopied |= ddl->recopied[r] == table->oid;
+        if (!recopied)
+            continue;
+        if (pgc_pgsink_relation_load(conn, table->schema, table->name, arena, &relation, err) != 0)
+            return -1;
+        pgconvoy_table_status waiting = {table->schema, table->name, PGCONVOY_TABLE_WAITING, 0};
+        if (pgc_pgsink_relation_equals(&relation, table) &&
+            pgc_pgsink_checkpoint_tables(sink, conn, &waiting, 1, PGSINK_CONTENT_FOLLOWED, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* ---- what rows from before have in new columns */
 
 typedef struct before {
@@ -352,6 +450,14 @@ static int give_missing(PGconn *conn, const pgconvoy_ddl *ddl, const before *bef
     return 0;
 }
 
+bool pgc_pgsink_ddl_has_followed(const pgc_pgsink_writer *writer, const pgconvoy_table *table)
+{
+    for (size_t i = 0; i < writer->followed_count; i++)
+        if (writer->followed[i] == table)
+            return true;
+    return false;
+}
+
 /* ---- the sink's operation */
 
 /* Rows and statements from before are applied and forgotten: the connection is for plain calls. */
@@ -373,12 +479,29 @@ static bool would_change_twice(const pgconvoy_ddl *ddl)
                                              (has(ddl, "TYPE") || has(ddl, "RENAME") || has(ddl, "USING"))));
 }
 
+static int remember_followed(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, pgconvoy_error *err)
+{
+    if (ddl->table_count == 0)
+        return 0;
+    const pgconvoy_table **grown = realloc(writer->followed, ddl->table_count * sizeof(pgconvoy_table *));
+    if (!grown)
+        return pgc_error_out_of_memory(err);
+    memcpy(grown, ddl->tables, ddl->table_count * sizeof(pgconvoy_table *));
+    writer->followed = grown;
+    writer->followed_count = ddl->table_count;
+    return 0;
+}
+
 static int carry_out(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const char *sql, pgconvoy_error *err)
 {
     pgconvoy_error why = {0};
     before before = {0};
     bool done = false, label = strcmp(ddl->tag, "ALTER TYPE") == 0 && has(ddl, "ADD") && has(ddl, "VALUE");
-    int status = look_before(writer->conn, ddl, &before, err);
+    PGresult *names = NULL;
+    int status = look_before(writer->conn, ddl, &before, err) || make_schemas(writer->conn, ddl, err) ||
+                         look_at_names(writer->sink, writer->conn, ddl, &names, err)
+                     ? -1
+                     : 0;
     if (status == 0 && label)
         status = add_label(writer->sink, ddl, sql, &done, &why, err);
     if (status == 0 && !done && !(label && meaning_of(why.sqlstate) == DONE_ALREADY))
@@ -386,8 +509,11 @@ static int carry_out(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const c
     if (status == 0 && !done)
         status = judge(writer, ddl, &why, err);
     if (status == 0 && done)
-        status = give_missing(writer->conn, ddl, &before, err) || note_tables(writer->sink, writer->conn, ddl, err);
-    writer->followed = done && ddl->table_count > 0 ? ddl->table_count : 0;
+        status = give_missing(writer->conn, ddl, &before, err) || note_tables(writer->sink, writer->conn, ddl, err) ||
+                 follow_names(writer->sink, writer->conn, names, err) ||
+                 note_recopied(writer->sink, writer->conn, ddl, before.arena, err) ||
+                 remember_followed(writer, ddl, err);
+    PQclear(names);
     if (before.arena)
         pgc_arena_free(before.arena);
     return status ? -1 : 0;
@@ -397,7 +523,7 @@ int pgc_pgsink_apply_ddl(void *state, const pgconvoy_ddl *ddl, pgconvoy_error *e
 {
     pgc_pgsink_writer *writer = state;
     way way = way_of(ddl);
-    writer->followed = 0;
+    writer->followed_count = 0;
     if (way == NOT_AT_ALL || would_change_twice(ddl)) {
         pgc_log_debug(writer->sink->config->log, "%s is not carried over: %s", ddl->tag,
                       ddl->command ? ddl->command : "");

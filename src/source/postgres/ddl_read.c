@@ -112,11 +112,16 @@ static const pgc_source_table *ours(const pgc_ddl_reader *reader, uint32_t oid)
     return loaded ? (const pgc_source_table *)pgc_stream_tables_current(source, &loaded->table) : NULL;
 }
 
+static bool has_no_copy(const pgc_source_table *table)
+{
+    return table->copy_lsn == UINT64_MAX;
+}
+
 /* Its rows came in a copy that was made after the command. */
 static bool copied_since(const pgc_ddl_reader *reader, uint32_t oid)
 {
     const pgc_source_table *loaded = pgc_source_find_table(reader->tables->source, oid);
-    return loaded && reader->commit_lsn < loaded->copy_lsn;
+    return loaded && !has_no_copy(loaded) && reader->commit_lsn < loaded->copy_lsn;
 }
 
 /* All tables of the database are the pipeline's, those to come too. */
@@ -303,7 +308,7 @@ static int read_tables(pgc_ddl_reader *reader, const pgc_json *list, pgconvoy_er
             pgc_ddl_table_build(reader->tables, item, before, &built, err) != 0)
             return -1;
         /* one that was made anew under the name of a table that was dropped while nobody looked */
-        if ((unknown || made) && add_recopied(reader, oid, room, err) != 0)
+        if ((unknown || (made && !has_no_copy(before))) && add_recopied(reader, oid, room, err) != 0)
             return -1;
         if (!built)
             continue;
