@@ -3,6 +3,7 @@
  * output depends on them) and by one query for SQL connections, because poolers drop start-up options.
  */
 #include "postgres/connection.h"
+#include "postgres/notice.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,6 +145,10 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
     const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
     /* An error without a code is libpq's own: a write failed, say, to a server that crashed; the connection looks well until it is used again. */
     bool lost = !conn || PQstatus(conn) == CONNECTION_BAD || (result && PQresultStatus(result) == PGRES_FATAL_ERROR && !sqlstate);
+    if (!sqlstate && lost) {
+        const char *reason = pgc_notice_reason(conn, &sqlstate);
+        primary = reason ? reason : primary;
+    }
     if (!primary) {
         primary = conn ? PQerrorMessage(conn) : "out of memory";
         if (!primary[0])
@@ -247,6 +252,7 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
         PQfinish(conn);
         return NULL;
     }
+    pgc_notice_keep(conn);
     if (kind == PGC_CONNECTION_SQL && pgc_execute(conn, session_settings, err) != 0) {
         PQfinish(conn);
         return NULL;

@@ -5,6 +5,7 @@
  * disk by then.
  */
 #include "sink/postgres/sink_internal.h"
+#include "postgres/notice.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,7 +98,7 @@ PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error
     PGconn *conn = pgc_connect(sink->config->target, PGC_CONNECTION_SQL, name, err);
     if (!conn)
         return NULL;
-    PQsetNoticeProcessor(conn, note, sink);
+    pgc_notice_take(conn, note, sink);
     if (pgc_pgsink_execute(conn, settings, "setting up a session on the target", err) != 0 ||
         set_way_back(sink, conn, err) != 0 ||
         (sink->replica_role && pgc_pgsink_execute(conn, "SET session_replication_role = replica",
