@@ -11,8 +11,8 @@
 static const struct {
     const char *scheme, *what;
 } planned[] = {
-    {"md:", "MotherDuck"},       {"clickhouse://", "ClickHouse"}, {"clickhouses://", "ClickHouse"},
-    {"bigquery://", "BigQuery"}, {"snowflake://", "Snowflake"},   {"kafka://", "Kafka"},
+    {"clickhouse://", "ClickHouse"}, {"clickhouses://", "ClickHouse"},
+    {"snowflake://", "Snowflake"},   {"kafka://", "Kafka"},
     {"nats://", "NATS"},         {"parquet:", "Parquet files"},   {"s3://", "S3"},
 };
 

@@ -255,6 +255,7 @@ void pgc_bq_stage_fields(const pgc_bq_stage *stage, pgc_buffer *out);
 /* Makes a table of these fields that goes by itself after some days. */
 int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, int days,
                       pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_bq_table_drop(pgc_bq_sink *sink, const char *table, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Removes the table; that it cannot be removed is only logged: it expires. */
 void pgc_bq_stage_drop(pgc_bq_sink *sink, const char *table);
 

@@ -225,35 +225,34 @@ static int make_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_e
     return result;
 }
 
-/* Makes the table what it should be; *how is how it is this pipeline's then. */
-static int settle(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_if_exists if_exists, const char **how,
+/* What is to be done for the table to be as it should. */
+typedef struct plan {
+    const char *how; /* it is this pipeline's then */
+    bool drop, make;
+} plan;
+
+/* plan->how comes with what the checkpoint says. */
+static int decide(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_if_exists if_exists, plan *plan,
                   pgconvoy_error *err)
 {
     bool there;
     pgconvoy_error unlike = {0};
     int matched = pgc_bq_match_table(sink, layout, &there, &unlike);
-    if (!there && matched != 0) {
-        pgc_error_copy(err, &unlike);
-        return -1;
-    }
-    bool made = *how && strcmp(*how, PGC_BQ_MADE) == 0;
-    if (there && !*how && if_exists == PGCONVOY_IF_EXISTS_ERROR)
+    bool made = plan->how && strcmp(plan->how, PGC_BQ_MADE) == 0;
+    if (there && !plan->how && if_exists == PGCONVOY_IF_EXISTS_ERROR)
         return refuse_existing(sink, layout, err);
-    if (there && (if_exists == PGCONVOY_IF_EXISTS_DROP || (made && matched != 0))) {
-        pgc_bq_stage_drop(sink, layout->name);
-        there = false;
-        matched = 0;
+    plan->drop = there && (if_exists == PGCONVOY_IF_EXISTS_DROP || (made && matched != 0));
+    plan->make = plan->drop || (!there && matched == 0);
+    if (plan->make) {
+        plan->how = PGC_BQ_MADE;
+        return 0;
     }
-    if (there && matched != 0) {
+    if (matched != 0) {
         pgc_error_copy(err, &unlike);
         return -1;
     }
-    if (!there) {
-        *how = PGC_BQ_MADE;
-        return make_table(sink, layout, err);
-    }
-    if (!*how)
-        *how = if_exists == PGCONVOY_IF_EXISTS_TRUNCATE ? PGC_BQ_EMPTIED : PGC_BQ_APPENDED;
+    if (!plan->how)
+        plan->how = if_exists == PGCONVOY_IF_EXISTS_TRUNCATE ? PGC_BQ_EMPTIED : PGC_BQ_APPENDED;
     return 0;
 }
 
@@ -277,22 +276,27 @@ static int make_copy(pgc_bq_sink *sink, const pgc_bq_layout *layout, char *name,
     return result;
 }
 
+/* The table is this pipeline's before it is made: one that is made by a process which is killed then is not in the way
+ * of the next one. */
 static int prepare(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_if_exists if_exists, pgc_arena *arena,
                    pgconvoy_error *err)
 {
-    const char *how, *old_copy;
+    const char *old_copy;
     char copy[160];
-    if (pgc_bq_checkpoint_owned(sink, layout->table, arena, &how, &old_copy, err) != 0 ||
-        settle(sink, layout, if_exists, &how, err) != 0 || make_copy(sink, layout, copy, sizeof copy, err) != 0)
+    plan plan = {0};
+    if (pgc_bq_checkpoint_owned(sink, layout->table, arena, &plan.how, &old_copy, err) != 0 ||
+        decide(sink, layout, if_exists, &plan, err) != 0 || make_copy(sink, layout, copy, sizeof copy, err) != 0)
         return -1;
     const pgconvoy_table_status status = {layout->table->schema, layout->table->name, PGCONVOY_TABLE_COPYING, 0};
     pgc_bq_commit commit = {
-        .tables = &status, .table_count = 1, .how = how, .copy = copy, .doing = "storing a table's state"};
+        .tables = &status, .table_count = 1, .how = plan.how, .copy = copy, .doing = "storing a table's state"};
     if (pgc_bq_checkpoint_commit(sink, &commit, err) != 0)
         return -1;
     if (old_copy && *old_copy)
         pgc_bq_stage_drop(sink, old_copy);
-    return 0;
+    if (plan.drop && pgc_bq_table_drop(sink, layout->name, "removing a table that is to be made anew", err) != 0)
+        return -1;
+    return plan.make ? make_table(sink, layout, err) : 0;
 }
 
 int pgc_bq_prepare_table(void *arg, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err)

@@ -314,21 +314,29 @@ int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, 
     return result;
 }
 
-void pgc_bq_stage_drop(pgc_bq_sink *sink, const char *table)
+int pgc_bq_table_drop(pgc_bq_sink *sink, const char *table, const char *doing, pgconvoy_error *err)
 {
     pgc_buffer path;
     pgc_bq_answer answer;
-    pgconvoy_error ignored;
     pgc_arena *arena = pgc_arena_new(8192);
+    if (!arena)
+        return pgc_error_out_of_memory(err);
     pgc_buffer_init(&path, 8192);
     pgc_bq_tables_path(sink, &path);
     pgc_buffer_byte(&path, '/');
     pgc_http_escape(&path, table);
-    pgc_bq_request request = {
-        .method = "DELETE", .path = path.data, .doing = "removing a staging table", .accepts = 404};
-    memset(&ignored, 0, sizeof ignored);
-    if (arena && !path.failed && pgc_bq_call(sink, &request, arena, &answer, &ignored) != 0)
-        pgc_log_debug(sink->config->log, "bigquery: %s", ignored.message);
+    pgc_bq_request request = {.method = "DELETE", .path = path.data, .doing = doing, .accepts = 404};
+    int result = pgc_buffer_check(&path, err);
+    if (result == 0)
+        result = pgc_bq_call(sink, &request, arena, &answer, err);
     pgc_buffer_free(&path);
     pgc_arena_free(arena);
+    return result;
+}
+
+void pgc_bq_stage_drop(pgc_bq_sink *sink, const char *table)
+{
+    pgconvoy_error ignored = {0};
+    if (pgc_bq_table_drop(sink, table, "removing a staging table", &ignored) != 0)
+        pgc_log_debug(sink->config->log, "bigquery: %s", ignored.message);
 }

@@ -2,6 +2,7 @@
  * The DuckDB sink from the inside: what its files share. sink.c has the operations, the other files one part each:
  *
  *   target.c      TARGET and its options             layout.c    a table as DuckDB has it
+ *   motherduck.c  what is different about md:
  *   library.c     libduckdb                          schema.c    tables made, checked, finished
  *   statement.c   SQL and its errors                 alter.c     tables changed
  *   checkpoint.c  position and table states          primary_key.c  the constraint, while memory allows
@@ -25,7 +26,8 @@
 /* ---- target.c */
 
 typedef struct pgc_duckdb_target {
-    char *file;
+    char *file;          /* or "md:DATABASE" */
+    bool motherduck;
     bool primary_key;
     int threads;         /* 0: not given */
     size_t memory_limit; /* 0: not given */
@@ -36,6 +38,13 @@ typedef struct pgc_duckdb_target {
 /* Reads "duckdb:FILE?option=value&…"; a usage error names what is wrong. */
 int pgc_duckdb_target_parse(const char *text, pgc_duckdb_target *target, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_duckdb_target_free(pgc_duckdb_target *target);
+
+/* ---- motherduck.c */
+
+/* Finds the token, and hands it to the extension. Before the database is opened. */
+int pgc_duckdb_motherduck_begin(pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sets err for a database that could not be opened; -1. */
+int pgc_duckdb_motherduck_refuse(const char *database, const char *message, const char *version, pgconvoy_error *err);
 
 /* ---- the sink */
 

@@ -161,6 +161,10 @@ int pgc_duckdb_write_changes(void *arg, const pgconvoy_changes *changes, pgconvo
 static void write_checkpoint(pgc_duckdb_writer *writer)
 {
     pgconvoy_error ignored;
+    if (writer->sink->target.motherduck) { /* writes its own */
+        writer->updated_bytes = 0;
+        return;
+    }
     /* another writer's open transaction may forbid it; there will be another chance */
     if (pgc_duckdb_run_text(&writer->sink->api, writer->connection, "CHECKPOINT", "writing a checkpoint", &ignored) == 0)
         writer->updated_bytes = 0;

@@ -23,6 +23,8 @@ static int check_file(pgc_duckdb_sink *sink, pgconvoy_error *err)
 {
     const char *file = sink->target.file;
     struct stat status;
+    if (sink->target.motherduck)
+        return pgc_duckdb_motherduck_begin(err);
     if (stat(file, &status) == 0) {
         if (S_ISDIR(status.st_mode)) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s is a folder, not a DuckDB database", file);
@@ -54,6 +56,8 @@ static int check_file(pgc_duckdb_sink *sink, pgconvoy_error *err)
 static int refuse_open(const pgc_duckdb_sink *sink, const char *message, pgconvoy_error *err)
 {
     const char *file = sink->target.file;
+    if (sink->target.motherduck)
+        return pgc_duckdb_motherduck_refuse(file, message, sink->api.library_version(), err);
     if (message && strstr(message, "not a valid DuckDB")) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s is there, but is no DuckDB database", file);
         pgconvoy_error_hint(err, "name another file, or remove this one");
@@ -101,7 +105,8 @@ static int configure(pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error
     snprintf(memory, sizeof memory, "%zuKiB", sink->duckdb_bytes >> 10);
     sink->threads = count > 0 ? (int)count : 1;
     snprintf(threads, sizeof threads, "%d", sink->threads);
-    snprintf(folder, sizeof folder, "%s.tmp.%ld", sink->target.file, (long)getpid());
+    snprintf(folder, sizeof folder, "%s.tmp.%ld", sink->target.motherduck ? "/tmp/pgconvoy-motherduck" : sink->target.file, (long)getpid());
+    const char *extensions = sink->target.motherduck ? "true" : "false";
     snprintf(checkpoint, sizeof checkpoint, "%zuKiB",
              (sink->duckdb_bytes > 256 * MEGABYTE ? 256 * MEGABYTE : sink->duckdb_bytes) >> 10);
     const char *const settings[][2] = {
@@ -117,10 +122,15 @@ static int configure(pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error
          * out the rows of the running transaction */
         {"disabled_optimizers", "join_order,build_side_probe_side"},
         {"default_block_size", sink->small_blocks ? "16384" : "262144"}, /* of a file that is new */
-        {"autoinstall_known_extensions", "false"}, /* nothing is fetched from the network, nor loaded from a home folder */
-        {"autoload_known_extensions", "false"},
+        /* of a file nothing is fetched from the network, nor loaded from a home folder; MotherDuck is an extension */
+        {"autoinstall_known_extensions", extensions},
+        {"autoload_known_extensions", extensions},
     };
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        bool of_files = strcmp(settings[i][0], "storage_compatibility_version") == 0 || strcmp(settings[i][0], "default_block_size") == 0 ||
+                        strcmp(settings[i][0], "checkpoint_threshold") == 0;
+        if (of_files && sink->target.motherduck)
+            continue;
         if (sink->api.set_config(config, settings[i][0], settings[i][1]) == DuckDBSuccess)
             continue;
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "libduckdb %s does not take %s=%s", sink->api.library_version(),
@@ -209,7 +219,8 @@ static int open_all(pgc_duckdb_sink *sink, pgconvoy_error *err)
 {
     if (open_database(sink, err) != 0)
         return -1;
-    remove_leftovers(sink);
+    if (!sink->target.motherduck)
+        remove_leftovers(sink);
     if (read_catalog_name(sink, err) != 0)
         return -1;
     sink->stage = pgc_duckdb_stage_new(sink, err);
@@ -394,14 +405,14 @@ static int commit(void *arg, pgconvoy_lsn lsn, const pgconvoy_table_status *tabl
     return 0;
 }
 
-static const char *const schemes[] = {"duckdb:", NULL};
+static const char *const schemes[] = {"duckdb:", "md:", NULL};
 
 const pgconvoy_sink pgc_sink_duckdb = {
     .version = PGCONVOY_SINK_VERSION,
     .name = "duckdb",
-    .description = "a DuckDB database file",
+    .description = "a DuckDB database file, or a database of MotherDuck",
     .schemes = schemes,
-    .target_help = "duckdb:FILE[?option=value&...]",
+    .target_help = "duckdb:FILE[?option=value&...] or md:DATABASE",
     .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL,
     .open = open_sink,
     .read_checkpoint = pgc_duckdb_read_checkpoint,

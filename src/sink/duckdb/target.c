@@ -1,4 +1,4 @@
-/* TARGET: duckdb:FILE?option=value&…, its options as rows of a table. */
+/* TARGET: duckdb:FILE?option=value&… or md:DATABASE?option=value&…, its options as rows of a table. */
 #include "sink/duckdb/duckdb_internal.h"
 
 #include "base/units.h"
@@ -91,7 +91,15 @@ int pgc_duckdb_target_parse(const char *text, pgc_duckdb_target *target, pgconvo
 {
     memset(target, 0, sizeof *target);
     target->primary_key = true;
+    target->motherduck = strncmp(text, "md:", 3) == 0;
+    if (target->motherduck)
+        target->primary_key = false; /* it would be kept by a round trip for each batch */
     const char *file = strncmp(text, "duckdb:", 7) == 0 ? text + 7 : text;
+    if (target->motherduck && (!text[3] || text[3] == '?')) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "target \"md:\" names no database");
+        pgconvoy_error_hint(err, "write it as md:DATABASE, for example md:shop");
+        return -1;
+    }
     if (strncmp(file, "//", 2) == 0) /* duckdb:///tmp/shop.duckdb is the same as duckdb:/tmp/shop.duckdb */
         file += 2;
     if (!*file || *file == '?' || strncmp(file, ":memory:", 8) == 0) {

@@ -17,7 +17,9 @@ static void each_form_of_target_finds_its_sink(void **state)
                                            {"duckdb:file.db", "duckdb"},
                                            {"postgres://host/db", "postgres"},
                                            {"postgresql://host/db", "postgres"},
-                                           {"host=h dbname=d", "postgres"}};
+                                           {"host=h dbname=d", "postgres"},
+                                           {"md:shop", "duckdb"},
+                                           {"bigquery://p/d", "bigquery"}};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         pgconvoy_error err = {0};
         const pgconvoy_sink *sink = pgc_sink_for_target(forms[i][0], &err);
@@ -30,7 +32,7 @@ static void each_form_of_target_finds_its_sink(void **state)
 static void a_planned_target_is_not_called_unknown(void **state)
 {
     (void)state;
-    static const char *const forms[] = {"md:db",       "clickhouse://u:p@h/d", "bigquery://p/d", "snowflake://u@a/d/s",
+    static const char *const forms[] = {"clickhouse://u:p@h/d", "snowflake://u@a/d/s",
                                         "kafka://b/t", "nats://h/s",           "parquet:f",      "s3://b/p"};
     for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
         pgconvoy_error err = {0};
