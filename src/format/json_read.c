@@ -207,7 +207,7 @@ pgc_json *pgc_json_read(pgc_arena *arena, const char *bytes, size_t length, pgco
     return NULL;
 }
 
-const pgc_json *pgc_json_member(const pgc_json *node, const char *name)
+const pgc_json *pgc_json_get(const pgc_json *node, const char *name)
 {
     if (!node || node->type != PGC_JSON_OBJECT)
         return NULL;
@@ -217,20 +217,20 @@ const pgc_json *pgc_json_member(const pgc_json *node, const char *name)
     return NULL;
 }
 
-const char *pgc_json_text(const pgc_json *node, const char *name)
+const char *pgc_json_get_text(const pgc_json *node, const char *name)
 {
-    const pgc_json *member = pgc_json_member(node, name);
+    const pgc_json *member = pgc_json_get(node, name);
     return member && member->type == PGC_JSON_TEXT ? member->text : NULL;
 }
 
 int64_t pgc_json_number(const pgc_json *node, const char *name, int64_t otherwise)
 {
-    const pgc_json *member = pgc_json_member(node, name);
+    const pgc_json *member = pgc_json_get(node, name);
     return member && member->type == PGC_JSON_NUMBER ? strtoll(member->text, NULL, 10) : otherwise;
 }
 
 bool pgc_json_truth(const pgc_json *node, const char *name)
 {
-    const pgc_json *member = pgc_json_member(node, name);
+    const pgc_json *member = pgc_json_get(node, name);
     return member && member->type == PGC_JSON_BOOL && member->truth;
 }

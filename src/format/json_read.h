@@ -28,9 +28,9 @@ typedef struct pgc_json {
 pgc_json *pgc_json_read(pgc_arena *arena, const char *bytes, size_t length, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* The member of that name, or NULL; also of a node that is NULL or no object. */
-const pgc_json *pgc_json_member(const pgc_json *node, const char *name);
+const pgc_json *pgc_json_get(const pgc_json *node, const char *name);
 /* The text of that member, or NULL. */
-const char *pgc_json_text(const pgc_json *node, const char *name);
+const char *pgc_json_get_text(const pgc_json *node, const char *name);
 int64_t pgc_json_number(const pgc_json *node, const char *name, int64_t otherwise);
 bool pgc_json_truth(const pgc_json *node, const char *name);
 

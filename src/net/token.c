@@ -117,11 +117,11 @@ static int read_key_file(pgc_token_source *source, const char *path, pgconvoy_er
         return -1;
     }
     const pgc_json *root = pgc_json_read(source->arena, text.data ? text.data : "", text.length, err);
-    const char *pem = pgc_json_text(root, "private_key"), *type = pgc_json_text(root, "type");
-    source->email = pgc_json_text(root, "client_email");
-    source->token_uri = pgc_json_text(root, "token_uri");
-    source->key_id = pgc_json_text(root, "private_key_id");
-    source->project = pgc_json_text(root, "project_id");
+    const char *pem = pgc_json_get_text(root, "private_key"), *type = pgc_json_get_text(root, "type");
+    source->email = pgc_json_get_text(root, "client_email");
+    source->token_uri = pgc_json_get_text(root, "token_uri");
+    source->key_id = pgc_json_get_text(root, "private_key_id");
+    source->project = pgc_json_get_text(root, "project_id");
     if (text.data)
         explicit_bzero(text.data, text.length);
     pgc_buffer_free(&text);
@@ -204,7 +204,7 @@ static int write_assertion(const pgc_token_source *source, pgc_buffer *form, pgc
 static int refused(const pgc_token_source *source, const pgc_http_request *request, const pgc_http_response *response,
                    const pgc_json *root, pgconvoy_error *err)
 {
-    const char *why = pgc_json_text(root, "error_description");
+    const char *why = pgc_json_get_text(root, "error_description");
     pgc_http_status_error(request, response, why, err);
     if (response->status != 400 && response->status != 401)
         return -1;
@@ -226,7 +226,7 @@ static int take_token(pgc_token_source *source, const pgc_http_request *request,
         return pgc_error_out_of_memory(err);
     const pgc_json *root =
         response->body.data ? pgc_json_read(arena, response->body.data, response->body.length, &unread) : NULL;
-    const char *token = pgc_json_text(root, "access_token");
+    const char *token = pgc_json_get_text(root, "access_token");
     int result = 0;
     if (response->status != 200 || !token) {
         result = refused(source, request, response, root, err);

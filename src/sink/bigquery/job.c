@@ -42,11 +42,11 @@ static void write_reference(const pgc_bq_sink *sink, const char *job_id, pgc_buf
 
 static int job_failed(const pgc_json *status, const char *doing, pgconvoy_error *err)
 {
-    const pgc_json *result = pgc_json_member(status, "errorResult"), *errors = pgc_json_member(status, "errors");
-    const char *message = pgc_json_text(result, "message"), *reason = pgc_json_text(result, "reason");
+    const pgc_json *result = pgc_json_get(status, "errorResult"), *errors = pgc_json_get(status, "errors");
+    const char *message = pgc_json_get_text(result, "message"), *reason = pgc_json_get_text(result, "reason");
     /* the last of the errors is the one that speaks of a row */
     for (const pgc_json *one = errors ? errors->first : NULL; one; one = one->next) {
-        const char *text = pgc_json_text(one, "message");
+        const char *text = pgc_json_get_text(one, "message");
         if (text && strstr(text, "row starting at"))
             message = text;
     }
@@ -78,11 +78,11 @@ static int look(pgc_bq_sink *sink, const char *job_id, const char *doing, pgconv
     if (result == 0)
         result = pgc_bq_call(sink, &request, arena, &answer, err);
     if (result == 0) {
-        const pgc_json *status = pgc_json_member(answer.body, "status");
-        const char *state = pgc_json_text(status, "state");
+        const pgc_json *status = pgc_json_get(answer.body, "status");
+        const char *state = pgc_json_get_text(status, "state");
         if (!state || strcmp(state, "DONE") != 0)
             result = 1;
-        else if (pgc_json_member(status, "errorResult"))
+        else if (pgc_json_get(status, "errorResult"))
             result = job_failed(status, doing, err);
     }
     pgc_buffer_free(&path);
@@ -155,7 +155,7 @@ typedef struct selection {
 
 static int take_rows(selection *selection, const pgc_json *body, pgconvoy_error *err)
 {
-    const pgc_json *rows = pgc_json_member(body, "rows");
+    const pgc_json *rows = pgc_json_get(body, "rows");
     for (const pgc_json *row = rows ? rows->first : NULL; row; row = row->next) {
         if (selection->count == selection->capacity) {
             size_t wanted = selection->capacity ? selection->capacity * 2 : 64;
@@ -168,12 +168,12 @@ static int take_rows(selection *selection, const pgc_json *body, pgconvoy_error 
             selection->rows = grown;
             selection->capacity = wanted;
         }
-        const pgc_json *fields = pgc_json_member(row, "f");
+        const pgc_json *fields = pgc_json_get(row, "f");
         int column = 0;
         for (const pgc_json *field = fields ? fields->first : NULL; field && column < selection->columns;
              field = field->next)
             selection->rows[selection->count * (size_t)selection->columns + (size_t)column++] =
-                pgc_json_text(field, "v");
+                pgc_json_get_text(field, "v");
         selection->count++;
     }
     return 0;
@@ -185,8 +185,8 @@ static int take_pages(pgc_bq_sink *sink, selection *selection, pgc_bq_answer *an
 {
     for (;;) {
         bool complete = pgc_json_truth(answer->body, "jobComplete");
-        const char *token = pgc_json_text(answer->body, "pageToken");
-        const char *job = pgc_json_text(pgc_json_member(answer->body, "jobReference"), "jobId");
+        const char *token = pgc_json_get_text(answer->body, "pageToken");
+        const char *job = pgc_json_get_text(pgc_json_get(answer->body, "jobReference"), "jobId");
         if (complete && take_rows(selection, answer->body, err) != 0)
             return -1;
         if (complete && !token)

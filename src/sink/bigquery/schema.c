@@ -28,7 +28,7 @@ static int name_error(pgconvoy_error *err, pgconvoy_error_code code, const pgc_b
 static const pgc_json *find_field(const pgc_json *fields, const char *name)
 {
     for (const pgc_json *field = fields ? fields->first : NULL; field; field = field->next) {
-        const char *text = pgc_json_text(field, "name");
+        const char *text = pgc_json_get_text(field, "name");
         if (text && strcasecmp(text, name) == 0)
             return field;
     }
@@ -50,7 +50,7 @@ static int match_field(const pgc_bq_sink *sink, const pgc_bq_layout *layout, int
 {
     static const char hint[] = "change the column there, or have the table made anew with --if-exists drop";
     const pgc_json *field = find_field(fields, layout->names[i]);
-    const char *type = pgc_json_text(field, "type"), *mode = pgc_json_text(field, "mode");
+    const char *type = pgc_json_get_text(field, "type"), *mode = pgc_json_get_text(field, "mode");
     char what[700];
     bool repeated = mode && strcmp(mode, "REPEATED") == 0;
     if (!field) {
@@ -92,8 +92,8 @@ int pgc_bq_match_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, bool *the
         return pgc_error_out_of_memory(err);
     int result = sink->dataset_exists ? get_table(sink, layout, arena, &answer, err) : 0;
     if (result == 0 && sink->dataset_exists && answer.status != 404) {
-        const pgc_json *fields = pgc_json_member(pgc_json_member(answer.body, "schema"), "fields");
-        const char *type = pgc_json_text(answer.body, "type");
+        const pgc_json *fields = pgc_json_get(pgc_json_get(answer.body, "schema"), "fields");
+        const char *type = pgc_json_get_text(answer.body, "type");
         *there = true;
         if (type && strcmp(type, "TABLE") != 0)
             result = name_error(err, PGCONVOY_ERROR_CONFIG, sink, layout, "is no table but a view or the like",

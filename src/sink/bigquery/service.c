@@ -135,8 +135,8 @@ static int exchange(pgc_bq_sink *sink, pgc_bq_client *client, const pgc_bq_reque
 /* The first entry of error.errors[], or what of an ErrorProto there is. */
 static const char *reason_of(const pgc_json *body)
 {
-    const pgc_json *error = pgc_json_member(body, "error"), *errors = pgc_json_member(error, "errors");
-    const char *reason = errors && errors->first ? pgc_json_text(errors->first, "reason") : NULL;
+    const pgc_json *error = pgc_json_get(body, "error"), *errors = pgc_json_get(error, "errors");
+    const char *reason = errors && errors->first ? pgc_json_get_text(errors->first, "reason") : NULL;
     return reason ? reason : "";
 }
 
@@ -174,7 +174,7 @@ void pgc_bq_reason_hint(const char *reason, pgconvoy_error *err)
 static int refuse(const pgc_http_request *sent, const pgc_http_response *response, const pgc_json *body,
                   pgconvoy_error *err)
 {
-    const char *message = pgc_json_text(pgc_json_member(body, "error"), "message"), *reason = reason_of(body);
+    const char *message = pgc_json_get_text(pgc_json_get(body, "error"), "message"), *reason = reason_of(body);
     pgc_http_status_error(sent, response, message, err);
     pgc_bq_reason_hint(reason, err);
     if (pgc_bq_reason_passes(reason))

@@ -64,8 +64,8 @@ int pgc_bq_find_dataset(pgc_bq_sink *sink, pgconvoy_error *err)
     if (result == 0)
         result = pgc_bq_call(sink, &request, arena, &answer, err);
     if (result == 0) {
-        const char *location = pgc_json_text(answer.body, "location");
-        const char *message = pgc_json_text(pgc_json_member(answer.body, "error"), "message");
+        const char *location = pgc_json_get_text(answer.body, "location");
+        const char *message = pgc_json_get_text(pgc_json_get(answer.body, "error"), "message");
         sink->dataset_exists = answer.status != 404;
         if (!sink->dataset_exists && message && strstr(message, "Project")) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "project %s is not there, or the account may not see it",

@@ -85,7 +85,7 @@ static int command_of(pgc_ddl_reader *reader, const pgc_json *end, const char *t
                       pgconvoy_error *err)
 {
     bool nested = pgc_json_truth(end, "nested");
-    const char *text = pgc_json_text(end, "text"), *command;
+    const char *text = pgc_json_get_text(end, "text"), *command;
     script *script = nested ? &reader->nested : &reader->query;
     size_t length;
     *out = NULL;
@@ -157,11 +157,11 @@ static int read_objects(pgc_ddl_reader *reader, const pgc_json *list, bool dropp
     bool unwanted = false;
     for (const pgc_json *item = list ? list->first : NULL; item; item = item->next) {
         pgconvoy_ddl_object *object = &objects[ddl->object_count];
-        *object = (pgconvoy_ddl_object){.type = pgc_json_text(item, "type"),
-                                        .schema = pgc_json_text(item, "schema"),
-                                        .name = pgc_json_text(item, "name"),
-                                        .identity = pgc_json_text(item, "identity"),
-                                        .definition = pgc_json_text(item, "definition"),
+        *object = (pgconvoy_ddl_object){.type = pgc_json_get_text(item, "type"),
+                                        .schema = pgc_json_get_text(item, "schema"),
+                                        .name = pgc_json_get_text(item, "name"),
+                                        .identity = pgc_json_get_text(item, "identity"),
+                                        .definition = pgc_json_get_text(item, "definition"),
                                         .oid = (uint32_t)pgc_json_number(item, "oid", 0),
                                         .table_oid = (uint32_t)pgc_json_number(item, "table", 0),
                                         .dropped = dropped,
@@ -273,7 +273,7 @@ static int is_volatile(pgc_ddl_reader *reader, const char *command, bool *found,
 static int gives_unknown_values(pgc_ddl_reader *reader, const pgc_json *table, const pgc_source_table *before,
                                 bool *unknown, pgconvoy_error *err)
 {
-    const char *kind = pgc_json_text(table, "kind"), *command = reader->ddl.command;
+    const char *kind = pgc_json_get_text(table, "kind"), *command = reader->ddl.command;
     int reasons = rewrite_reasons(reader, before->table.oid, kind && kind[0] == 'p');
     *unknown = (reasons & REWROTE_FOR_DEFAULT) && pgc_ddl_table_has_unknown(table, before);
     if (*unknown || !(reasons & REWROTE_FOR_TYPE))
@@ -340,9 +340,9 @@ static int read_settings(pgc_ddl_reader *reader, const pgc_json *settings, pgcon
 static int read_end(pgc_ddl_reader *reader, const pgc_json *end, pgc_ddl_seen *seen, pgconvoy_error *err)
 {
     pgconvoy_ddl *ddl = &reader->ddl;
-    const char *tag = pgc_json_text(end, "tag"), *failure = pgc_json_text(end, "failure");
-    const pgc_json *objects = pgc_json_member(end, "objects"), *dropped = reader->dropped;
-    *ddl = (pgconvoy_ddl){.tag = tag, .search_path = pgc_json_text(end, "path")};
+    const char *tag = pgc_json_get_text(end, "tag"), *failure = pgc_json_get_text(end, "failure");
+    const pgc_json *objects = pgc_json_get(end, "objects"), *dropped = reader->dropped;
+    *ddl = (pgconvoy_ddl){.tag = tag, .search_path = pgc_json_get_text(end, "path")};
     if (failure) {
         pgc_log_warning(reader->tables->source->config.log, "the source could not tell what a command %s did: %s", tag,
                         failure);
@@ -355,9 +355,9 @@ static int read_end(pgc_ddl_reader *reader, const pgc_json *end, pgc_ddl_seen *s
         return -1;
     if (drops ? !dropped : !objects || objects->type != PGC_JSON_ARRAY)
         return 0; /* of temporary objects, or nothing was there to be done */
-    if (read_settings(reader, pgc_json_member(end, "settings"), err) != 0 ||
+    if (read_settings(reader, pgc_json_get(end, "settings"), err) != 0 ||
         read_objects(reader, drops ? dropped : objects, drops, err) != 0 ||
-        read_tables(reader, pgc_json_member(end, "tables"), err) != 0)
+        read_tables(reader, pgc_json_get(end, "tables"), err) != 0)
         return -1;
     reader->rewrites = NULL;
     seen->ddl = ddl->object_count > 0 || ddl->recopied_count > 0 ? ddl : NULL;
@@ -389,9 +389,9 @@ int pgc_ddl_reader_read(void *arg, const pgc_ddl_message *sent, pgc_ddl_seen *se
             return -1;
         pgc_error_clear(err); /* not written by our triggers */
     }
-    const char *key = pgc_json_text(root, "key");
-    const pgc_json *message = pgc_json_member(root, "ddl");
-    const char *event = pgc_json_text(message, "event");
+    const char *key = pgc_json_get_text(root, "key");
+    const pgc_json *message = pgc_json_get(root, "ddl");
+    const char *event = pgc_json_get_text(message, "event");
     if (!key || strcmp(key, reader->key) != 0 || !event) {
         if (!reader->warned)
             pgc_log_warning(
@@ -401,10 +401,10 @@ int pgc_ddl_reader_read(void *arg, const pgc_ddl_message *sent, pgc_ddl_seen *se
         return 0;
     }
     if (strcmp(event, "sql_drop") == 0)
-        reader->dropped = pgc_json_member(message, "objects");
+        reader->dropped = pgc_json_get(message, "objects");
     else if (strcmp(event, "table_rewrite") == 0)
         return read_rewrite(reader, message, err);
-    else if (pgc_json_text(message, "tag"))
+    else if (pgc_json_get_text(message, "tag"))
         return read_end(reader, message, seen, err);
     return 0;
 }

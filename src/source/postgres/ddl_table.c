@@ -42,11 +42,12 @@ static bool has_column_list(const pgc_json *columns, const pgconvoy_table *befor
 
 bool pgc_ddl_table_has_unknown(const pgc_json *json, const pgc_source_table *before)
 {
-    const pgc_json *columns = pgc_json_member(json, "columns");
+    const pgc_json *columns = pgc_json_get(json, "columns");
     int highest = highest_number(&before->table);
     for (const pgc_json *column = columns ? columns->first : NULL; column; column = column->next)
-        if (number_of(column) > highest && !pgc_json_text(column, "missing") && !pgc_json_truth(column, "generated") &&
-            (pgc_json_text(column, "default") || pgc_json_truth(column, "counted")))
+        if (number_of(column) > highest && !pgc_json_get_text(column, "missing") &&
+            !pgc_json_truth(column, "generated") &&
+            (pgc_json_get_text(column, "default") || pgc_json_truth(column, "counted")))
             return true;
     return false;
 }
@@ -85,13 +86,13 @@ static int read_columns(pgc_postgres_source *source, const pgc_json *json, const
             continue;
         pgconvoy_column *column = &columns[count++];
         column->number = number_of(item);
-        column->name = keep(source->arena, pgc_json_text(item, "name"), &failed);
+        column->name = keep(source->arena, pgc_json_get_text(item, "name"), &failed);
         column->type = pgc_types_find(source->types, (uint32_t)pgc_json_number(item, "type", 0));
         column->typmod = (int32_t)pgc_json_number(item, "typmod", -1);
-        column->type_sql = keep(source->arena, pgc_json_text(item, "sql"), &failed);
+        column->type_sql = keep(source->arena, pgc_json_get_text(item, "sql"), &failed);
         column->not_null = pgc_json_truth(item, "not_null");
         column->generated = generated;
-        column->missing = keep(source->arena, pgc_json_text(item, "missing"), &failed);
+        column->missing = keep(source->arena, pgc_json_get_text(item, "missing"), &failed);
         if (!column->name || !column->type_sql || !column->type)
             failed = true;
     }
@@ -119,8 +120,8 @@ static int read_key(const pgc_json *numbers, const pgconvoy_table *table, int *k
 static int set_keys(pgc_arena *arena, const pgc_json *json, pgconvoy_table *table, pgconvoy_error *err)
 {
     int primary[KEY_COLUMNS_MAX], replica[KEY_COLUMNS_MAX];
-    int primary_count = read_key(pgc_json_member(json, "primary"), table, primary);
-    int replica_count = read_key(pgc_json_member(json, "replica"), table, replica);
+    int primary_count = read_key(pgc_json_get(json, "primary"), table, primary);
+    int replica_count = read_key(pgc_json_get(json, "replica"), table, replica);
     bool sent = true;
     for (int i = 0; i < primary_count; i++)
         sent &= primary[i] >= 0;
@@ -160,8 +161,8 @@ static int build(pgc_stream_tables *tables, const pgc_json *json, const pgc_sour
                  pgc_source_table **built, pgconvoy_error *err)
 {
     pgc_arena *arena = tables->source->arena;
-    const pgc_json *columns = pgc_json_member(json, "columns");
-    const char *identity = pgc_json_text(json, "identity");
+    const pgc_json *columns = pgc_json_get(json, "columns");
+    const char *identity = pgc_json_get_text(json, "identity");
     pgc_source_table *made = pgc_arena_alloc(arena, sizeof *made);
     if (!made)
         return pgc_error_out_of_memory(err);
@@ -172,8 +173,8 @@ static int build(pgc_stream_tables *tables, const pgc_json *json, const pgc_sour
     *made = *before;
     made->attnums = NULL;
     made->table.version = before->table.version + 1;
-    made->table.schema = keep(arena, pgc_json_text(json, "schema"), &failed);
-    made->table.name = keep(arena, pgc_json_text(json, "name"), &failed);
+    made->table.schema = keep(arena, pgc_json_get_text(json, "schema"), &failed);
+    made->table.name = keep(arena, pgc_json_get_text(json, "name"), &failed);
     made->table.replica_identity = identity ? identity[0] : 'd';
     if (failed || !made->table.schema || !made->table.name)
         return pgc_error_out_of_memory(err);
@@ -181,7 +182,10 @@ static int build(pgc_stream_tables *tables, const pgc_json *json, const pgc_sour
         read_columns(tables->source, columns, &before->table, &made->table, err) != 0 ||
         set_keys(arena, json, &made->table, err) != 0)
         return -1;
-    *built = same_table(&before->table, &made->table) ? NULL : made;
+    /* what the catalog said when the stream began may be later than what the sink has: the first definition is told in
+     * any case */
+    bool told = pgc_oid_map_get(&tables->source->streamed, before->table.oid) != NULL;
+    *built = told && same_table(&before->table, &made->table) ? NULL : made;
     return 0;
 }
 
