@@ -33,6 +33,8 @@ int cli_run_link(const cli_command *command, cli_arguments *arguments, pgconvoy_
     pgc_options settings = {0};
     char *password = NULL, **copies = NULL;
     size_t copy_count = 0;
+    pgc_buffer json;
+    pgc_buffer_init(&json, 64 << 20);
     cli_console *console = cli_console_new(command->name, arguments, err);
     pgconvoy_log log = {.write = cli_console_log, .arg = console};
     int result = console ? 0 : -1;
@@ -42,6 +44,7 @@ int cli_run_link(const cli_command *command, cli_arguments *arguments, pgconvoy_
                  cli_pipeline_settings(arguments, &settings, err) || cli_native_password(arguments, &password, err) ||
                  gather(arguments, "materialize", &copies, &copy_count, err);
     if (result == 0) {
+        bool wants_json = cli_setting_value(arguments, "json") && !settings.dry_run;
         pgc_link_options options = {.source = arguments->operands[0],
                                     .target = arguments->operands[1],
                                     .into = cli_setting_value(arguments, "into"),
@@ -54,9 +57,13 @@ int cli_run_link(const cli_command *command, cli_arguments *arguments, pgconvoy_
                                     .materialize = copies,
                                     .materialize_count = copy_count,
                                     .log = &log,
-                                    .line = print_line};
+                                    .line = print_line,
+                                    .json = wants_json ? &json : NULL};
         result = pgc_link_run(&options, err);
+        if (result == 0 && wants_json)
+            result = cli_print(&json, err);
     }
+    pgc_buffer_free(&json);
     free(copies);
     cli_native_password_free(password);
     pgc_options_free(&settings);

@@ -74,7 +74,7 @@ const cli_option cli_options[] = {
     {{"no-schema", 0, NULL, "off", "do not compare the schema"}, CLI_VERIFY, NULL},
     {{"no-sequences", 0, NULL, "off", "do not compare sequences"}, CLI_VERIFY, NULL},
     {{"no-rows", 0, NULL, "off", "do not compare rows"}, CLI_VERIFY, NULL},
-    {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_PLAN | CLI_STATUS | CLI_VERIFY | CLI_CHECK, NULL},
+    {{"json", 0, NULL, "off", "one JSON document on standard output"}, CLI_PLAN | CLI_STATUS | CLI_VERIFY | CLI_CHECK | CLI_LINK | CLI_SUBSCRIBE, NULL},
     {{"help", 0, NULL, NULL, "this text"}, CLI_LINK | CLI_SUBSCRIBE | CLI_PLAN | CLI_MOVE | CLI_DROP | CLI_STATUS | CLI_VERIFY | CLI_CUTOVER | CLI_CHECK, NULL},
     {{.name = NULL}, 0, NULL},
 };

@@ -75,6 +75,9 @@ static int run(subscribe *subscribe, const cli_arguments *arguments, pgconvoy_er
     }
     if (refuse_together(arguments, err))
         return -1;
+    bool wants_json = cli_setting_value(arguments, "json") && !settings->dry_run;
+    pgc_buffer json;
+    pgc_buffer_init(&json, 64 << 20);
     pgc_subscribe_options options = {.source = arguments->operands[0],
                                      .target = arguments->operands[1],
                                      .name = subscribe->name,
@@ -96,14 +99,19 @@ static int run(subscribe *subscribe, const cli_arguments *arguments, pgconvoy_er
                                      .progress = on_progress,
                                      .progress_arg = subscribe,
                                      .progress_interval_ms = cli_console_interval_ms(subscribe->console),
-                                     .line = print_line};
+                                     .line = print_line,
+                                     .json = wants_json ? &json : NULL};
     subscribe->signals.stop = on_signal;
     subscribe->signals.arg = subscribe;
     if (!cli_stop_signals_wait(&subscribe->signals)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "cannot start a thread");
         return -1;
     }
-    return pgc_subscribe_run(&options, err);
+    int result = pgc_subscribe_run(&options, err);
+    if (result == 0 && wants_json)
+        result = cli_print(&json, err);
+    pgc_buffer_free(&json);
+    return result;
 }
 
 int cli_run_subscribe(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err)

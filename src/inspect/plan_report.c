@@ -2,7 +2,7 @@
 #include "inspect/plan.h"
 
 #include "base/units.h"
-#include "format/json_text.h"
+#include "format/json_object.h"
 
 #include <stdio.h>
 
@@ -54,59 +54,60 @@ void pgc_plan_text(const pgc_plan *plan, bool colours, pgc_buffer *out)
                           pgc_size_to_text(plan->ways[i].space_bytes, b), plan->ways[i].note, plan->ways[i].command);
 }
 
-static void add_text(pgc_buffer *out, const char *name, const char *text)
-{
-    pgc_buffer_format(out, ",\"%s\":", name);
-    if (text[0])
-        pgc_json_string(out, text);
-    else
-        pgc_buffer_text(out, "null");
-}
-
-static void add_number(pgc_buffer *out, const char *name, int64_t value)
-{
-    pgc_buffer_format(out, ",\"%s\":%lld", name, (long long)value);
-}
-
 static void add_sizes(pgc_buffer *out, int64_t rows, int64_t table, int64_t toast, int64_t indexes, int64_t changes)
 {
-    add_number(out, "rows", rows);
-    add_number(out, "table_bytes", table);
-    add_number(out, "toast_bytes", toast);
-    add_number(out, "index_bytes", indexes);
-    add_number(out, "changes", changes);
+    pgc_json_member_number(out, "rows", rows);
+    pgc_json_member_number(out, "table_bytes", table);
+    pgc_json_member_number(out, "toast_bytes", toast);
+    pgc_json_member_number(out, "index_bytes", indexes);
+    pgc_json_member_number(out, "changes", changes);
+}
+
+static void json_table(const pgc_plan_table *table, pgc_buffer *out)
+{
+    pgc_json_comma(out);
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_text(out, "table", table->name);
+    add_sizes(out, table->rows, table->table_bytes, table->toast_bytes, table->index_bytes, table->changes);
+    pgc_buffer_byte(out, '}');
+}
+
+static void json_way(const pgc_plan *plan, pgc_plan_way way, pgc_buffer *out)
+{
+    pgc_json_comma(out);
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_text(out, "way", pgc_plan_way_name(way));
+    pgc_json_member_number(out, "time_us", plan->ways[way].time_us);
+    pgc_json_member_number(out, "space_bytes", plan->ways[way].space_bytes);
+    pgc_json_member_text(out, "note", plan->ways[way].note);
+    pgc_json_member_text(out, "command", plan->ways[way].command);
+    pgc_buffer_byte(out, '}');
 }
 
 void pgc_plan_json(const pgc_plan *plan, pgc_buffer *out)
 {
-    pgc_buffer_format(out, "{\"recommended\":\"%s\"", pgc_plan_way_name(plan->recommended));
-    add_text(out, "reason", plan->reason);
-    add_text(out, "source", plan->source);
-    add_text(out, "target", plan->target);
-    add_number(out, "table_count", plan->table_count);
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_text(out, "recommended", pgc_plan_way_name(plan->recommended));
+    pgc_json_member_text(out, "reason", plan->reason);
+    pgc_json_member_text(out, "source", plan->source);
+    pgc_json_member_text(out, "target", plan->target[0] ? plan->target : NULL);
+    pgc_json_member_number(out, "table_count", plan->table_count);
     add_sizes(out, plan->rows, plan->table_bytes, plan->toast_bytes, plan->index_bytes, plan->changes);
-    add_number(out, "sample_us", plan->sample_us);
-    add_number(out, "wal_bytes", plan->wal_bytes);
-    add_number(out, "round_trip_us", plan->round_trip_us);
-    add_number(out, "read_bytes", plan->read_bytes);
-    add_number(out, "read_us", plan->read_us);
-    pgc_buffer_format(out, ",\"is_standby\":%s,\"wal_level_is_logical\":%s,\"tables\":[",
-                      plan->is_standby ? "true" : "false", plan->wal_is_logical ? "true" : "false");
-    for (int i = 0; i < plan->table_count; i++) {
-        const pgc_plan_table *table = &plan->tables[i];
-        pgc_buffer_text(out, i ? ",{\"table\":" : "{\"table\":");
-        pgc_json_string(out, table->name);
-        add_sizes(out, table->rows, table->table_bytes, table->toast_bytes, table->index_bytes, table->changes);
-        pgc_buffer_byte(out, '}');
-    }
-    pgc_buffer_text(out, "],\"ways\":[");
-    for (int i = 0; i < PGC_PLAN_WAYS; i++) {
-        pgc_buffer_format(out, "%s{\"way\":\"%s\"", i ? "," : "", pgc_plan_way_name((pgc_plan_way)i));
-        add_number(out, "time_us", plan->ways[i].time_us);
-        add_number(out, "space_bytes", plan->ways[i].space_bytes);
-        add_text(out, "note", plan->ways[i].note);
-        add_text(out, "command", plan->ways[i].command);
-        pgc_buffer_byte(out, '}');
-    }
+    pgc_json_member_number(out, "sample_us", plan->sample_us);
+    pgc_json_member_number(out, "wal_bytes", plan->wal_bytes);
+    pgc_json_member_number(out, "round_trip_us", plan->round_trip_us);
+    pgc_json_member_number(out, "read_bytes", plan->read_bytes);
+    pgc_json_member_number(out, "read_us", plan->read_us);
+    pgc_json_member_bool(out, "is_standby", plan->is_standby);
+    pgc_json_member_bool(out, "wal_level_is_logical", plan->wal_is_logical);
+    pgc_json_name(out, "tables");
+    pgc_buffer_byte(out, '[');
+    for (int i = 0; i < plan->table_count; i++)
+        json_table(&plan->tables[i], out);
+    pgc_buffer_byte(out, ']');
+    pgc_json_name(out, "ways");
+    pgc_buffer_byte(out, '[');
+    for (int i = 0; i < PGC_PLAN_WAYS; i++)
+        json_way(plan, (pgc_plan_way)i, out);
     pgc_buffer_text(out, "]}\n");
 }

@@ -1,6 +1,7 @@
 /* The commands of a link, in one transaction. A dry run prints the very same ones. */
 #include "native/link_internal.h"
 
+#include "format/json_object.h"
 #include "postgres/quote.h"
 
 #include <stdlib.h>
@@ -252,10 +253,37 @@ static int run(link_state *link, pgconvoy_error *err)
     return link_do(link, "COMMIT", NULL, err);
 }
 
+static void say_json(const link_state *link, pgc_buffer *out)
+{
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_text(out, "result", link->options->drop ? "dropped" : "linked");
+    pgc_json_member_text(out, "server", link->server);
+    pgc_json_member_text(out, "schema", link->into);
+    pgc_json_name(out, "tables");
+    pgc_buffer_byte(out, '[');
+    for (int i = 0; link->tables && i < PQntuples(link->tables); i++) {
+        pgc_json_comma(out);
+        pgc_buffer_byte(out, '{');
+        pgc_json_member_table(out, PQgetvalue(link->tables, i, 0), PQgetvalue(link->tables, i, 1));
+        pgc_json_member_bool(out, "new", !link->is_there[i]);
+        pgc_buffer_byte(out, '}');
+    }
+    pgc_buffer_byte(out, ']');
+    pgc_json_name(out, "copies");
+    pgc_buffer_format(out, "[%s]}\n", link->copies.data ? link->copies.data : "");
+    out->failed = out->failed || link->copies.failed;
+}
+
 int pgc_link_run(const pgc_link_options *options, pgconvoy_error *err)
 {
     link_state link = {.options = options};
+    pgc_buffer_init(&link.copies, 16 << 20);
     int failed = run(&link, err);
+    if (!failed && options->json) {
+        say_json(&link, options->json);
+        failed = pgc_buffer_check(options->json, err);
+    }
+    pgc_buffer_free(&link.copies);
     native_address_free(link.address);
     PQclear(link.tables);
     free(link.is_there);

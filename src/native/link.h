@@ -5,6 +5,7 @@
 #ifndef PGC_NATIVE_LINK_H
 #define PGC_NATIVE_LINK_H
 
+#include "base/buffer.h"
 #include "base/log.h"
 #include "postgres/choice.h"
 
@@ -22,6 +23,7 @@ typedef struct pgc_link_options {
     pgconvoy_log *log;
     int (*line)(void *arg, const char *line); /* SQL of a dry run, the password masked */
     void *line_arg;
+    pgc_buffer *json; /* what was done, as a JSON document (docs/link.md); NULL: not wanted */
 } pgc_link_options;
 
 /* Makes the link, or adds to it what the source has more of by now; refreshes materialized copies that are there. */

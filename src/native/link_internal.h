@@ -18,6 +18,7 @@ typedef struct link_state {
     bool has_server, has_schema, superuser;
     char *extensions; /* at both ends, of one version: "hstore,postgis" or "" */
     bool in_transaction;
+    pgc_buffer copies; /* of link_materialize: a JSON list */
 } link_state;
 
 int link_read_source(link_state *link, pgconvoy_error *err) PGC_MUST_CHECK;

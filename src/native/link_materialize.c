@@ -4,6 +4,7 @@
  */
 #include "native/link_internal.h"
 
+#include "format/json_object.h"
 #include "postgres/quote.h"
 
 #include <stdio.h>
@@ -133,12 +134,23 @@ static int make_copy(link_state *link, const copy *copy, pgc_buffer *sql, pgconv
     return do_text(link, sql, err);
 }
 
+static void note(link_state *link, const copy *copy, bool refreshed)
+{
+    pgc_buffer *out = &link->copies;
+    pgc_buffer_text(out, out->length ? ",{" : "{");
+    pgc_json_member_text(out, "schema", copy->schema);
+    pgc_json_member_text(out, "name", copy->name);
+    pgc_json_member_bool(out, "refreshed", refreshed);
+    pgc_buffer_byte(out, '}');
+}
+
 static int bring(link_state *link, const char *text, pgc_buffer *sql, pgconvoy_error *err)
 {
     copy copy = {.query = NULL};
     int state = 0;
     if (take_apart(link, text, &copy, err) || state_of(link, &copy, &state, err))
         return -1;
+    note(link, &copy, state != 0);
     if (state == 0)
         return make_copy(link, &copy, sql, err);
     pgc_buffer_format(sql, "REFRESH MATERIALIZED VIEW %s", state == 2 ? "CONCURRENTLY " : "");

@@ -5,6 +5,7 @@
 #ifndef PGC_NATIVE_SUBSCRIBE_H
 #define PGC_NATIVE_SUBSCRIBE_H
 
+#include "base/buffer.h"
 #include "base/log.h"
 #include "postgres/choice.h"
 
@@ -27,6 +28,7 @@ typedef struct pgc_subscribe_options {
     int progress_interval_ms;
     int (*line)(void *arg, const char *line); /* SQL of a dry run, the password masked */
     void *line_arg;
+    pgc_buffer *json; /* how it stands at the end, as a JSON document (docs/subscribe.md); NULL: not wanted */
 } pgc_subscribe_options;
 
 int pgc_subscribe_run(const pgc_subscribe_options *options, pgconvoy_error *err) PGC_MUST_CHECK;

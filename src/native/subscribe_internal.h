@@ -18,6 +18,10 @@ typedef struct subscribe_state {
     PGresult *tables; /* of the source: schema, name, rows, bytes, is in the publication, types are built in */
     bool *is_there;   /* at the target */
     bool made_publication, made_slot; /* by this run: undone when it fails */
+    /* of subscribe_watch, for what is said at the end: a JSON list, and members */
+    pgc_buffer watched;
+    bool caught_up;
+    int64_t lag_bytes, sequences; /* -1: not looked at */
 } subscribe_state;
 
 /* ---- subscribe_read.c: what there is at both ends */

@@ -5,6 +5,7 @@
 #include "native/subscribe_internal.h"
 
 #include "base/clock.h"
+#include "format/json_object.h"
 #include "format/json_text.h"
 
 #include <stdlib.h>
@@ -217,6 +218,7 @@ static int carry_sequences(watch *watch, pgconvoy_error *err)
     if (!raised)
         return -1;
     pgc_log_info(state->options->log, "%s sequences were carried over", PQgetvalue(raised, 0, 0));
+    state->sequences = number(raised, 0, 0);
     PQclear(raised);
     return 0;
 }
@@ -252,6 +254,27 @@ static int go_on(watch *watch, bool until_caught_up, pgconvoy_error *err)
     return 0;
 }
 
+/* What was last seen. */
+static void note(const watch *watch, subscribe_state *state)
+{
+    static const char *const names[] = {[PGCONVOY_TABLE_WAITING] = "waiting",
+                                        [PGCONVOY_TABLE_COPYING] = "copying",
+                                        [PGCONVOY_TABLE_CATCHING_UP] = "catching_up",
+                                        [PGCONVOY_TABLE_LIVE] = "live"};
+    pgc_buffer *out = &state->watched;
+    state->caught_up = is_caught_up(watch);
+    state->lag_bytes = watch->progress.lag_bytes;
+    for (size_t i = 0; i < watch->progress.table_count; i++) {
+        const pgconvoy_table_progress *table = &watch->tables[i];
+        pgc_buffer_text(out, i ? ",{" : "{");
+        pgc_json_member_table(out, table->schema, table->name);
+        pgc_json_member_text(out, "state", names[table->state]);
+        pgc_json_member_number(out, "rows_copied", table->rows_copied);
+        pgc_json_member_number(out, "bytes_copied", table->bytes_copied);
+        pgc_buffer_byte(out, '}');
+    }
+}
+
 int subscribe_watch(subscribe_state *state, bool until_caught_up, pgconvoy_error *err)
 {
     int count = PQntuples(state->tables);
@@ -268,6 +291,8 @@ int subscribe_watch(subscribe_state *state, bool until_caught_up, pgconvoy_error
     watch.progress.tables = watch.tables;
     watch.progress.table_count = (size_t)count;
     int failed = go_on(&watch, until_caught_up, err);
+    if (!failed && state->options->json)
+        note(&watch, state);
     free(watch.tables);
     return failed;
 }

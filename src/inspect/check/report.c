@@ -1,7 +1,7 @@
 /* A report as people read it, and as programs do. */
 #include "inspect/check/check.h"
 
-#include "format/json_text.h"
+#include "format/json_object.h"
 
 #define SHOWN 5 /* findings of an item, to people */
 
@@ -95,29 +95,23 @@ void pgc_check_report_text(const pgc_check_report *report, bool colours, pgc_buf
     pgc_buffer_byte(out, '\n');
 }
 
-static void add_member(pgc_buffer *out, const char *name, const char *value)
-{
-    pgc_buffer_format(out, ",\"%s\":", name);
-    if (value)
-        pgc_json_string(out, value);
-    else
-        pgc_buffer_text(out, "null");
-}
-
 static void add_json_result(const pgc_check_result *result, pgc_buffer *out)
 {
-    pgc_buffer_text(out, "{\"item\":");
-    pgc_json_string(out, result->item);
-    add_member(out, "end", result->of_target ? "target" : "source");
-    add_member(out, "status", statuses[result->status].name);
-    pgc_buffer_format(out, ",\"overruled\":%s", result->overruled ? "true" : "false");
-    if (result->count == 0)
-        add_member(out, "says", result->says);
-    pgc_buffer_text(out, ",\"findings\":[");
+    pgc_json_comma(out);
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_text(out, "item", result->item);
+    pgc_json_member_text(out, "end", result->of_target ? "target" : "source");
+    pgc_json_member_text(out, "status", statuses[result->status].name);
+    pgc_json_member_bool(out, "overruled", result->overruled);
+    pgc_json_member_text(out, "says", result->count ? NULL : result->says);
+    pgc_json_name(out, "findings");
+    pgc_buffer_byte(out, '[');
     for (int i = 0; i < result->count; i++) {
-        pgc_buffer_format(out, "%s{\"status\":\"%s\"", i ? "," : "", statuses[result->findings[i].status].name);
-        add_member(out, "says", result->findings[i].says);
-        add_member(out, "mend", result->findings[i].mend);
+        pgc_json_comma(out);
+        pgc_buffer_byte(out, '{');
+        pgc_json_member_text(out, "status", statuses[result->findings[i].status].name);
+        pgc_json_member_text(out, "says", result->findings[i].says);
+        pgc_json_member_text(out, "mend", result->findings[i].mend);
         pgc_buffer_byte(out, '}');
     }
     pgc_buffer_text(out, "]}");
@@ -125,17 +119,20 @@ static void add_json_result(const pgc_check_result *result, pgc_buffer *out)
 
 void pgc_check_report_json(const pgc_check_report *report, pgc_buffer *out)
 {
-    pgc_buffer_format(out, "{\"job\":\"%s\",\"ok\":%s", pgc_check_job_name(report->job),
-                      report->failed ? "false" : "true");
-    add_member(out, "source", report->source);
-    add_member(out, "target", report->target[0] ? report->target : NULL);
-    pgc_buffer_format(
-        out, ",\"total\":%d,\"passed\":%d,\"warned\":%d,\"failed\":%d,\"unchecked\":%d,\"overruled\":%d,\"items\":[",
-        report->count, report->passed, report->warned, report->failed, report->unchecked, report->overruled);
-    for (int i = 0; i < report->count; i++) {
-        if (i)
-            pgc_buffer_byte(out, ',');
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_text(out, "job", pgc_check_job_name(report->job));
+    pgc_json_member_bool(out, "ok", report->failed == 0);
+    pgc_json_member_text(out, "source", report->source);
+    pgc_json_member_text(out, "target", report->target[0] ? report->target : NULL);
+    pgc_json_member_number(out, "total", report->count);
+    pgc_json_member_number(out, "passed", report->passed);
+    pgc_json_member_number(out, "warned", report->warned);
+    pgc_json_member_number(out, "failed", report->failed);
+    pgc_json_member_number(out, "unchecked", report->unchecked);
+    pgc_json_member_number(out, "overruled", report->overruled);
+    pgc_json_name(out, "items");
+    pgc_buffer_byte(out, '[');
+    for (int i = 0; i < report->count; i++)
         add_json_result(&report->results[i], out);
-    }
     pgc_buffer_text(out, "]}\n");
 }

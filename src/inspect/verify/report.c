@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/units.h"
-#include "format/json_text.h"
+#include "format/json_object.h"
 
 #define MOST_OBJECTS 200 /* lines of schema differences that people are shown */
 
@@ -120,54 +120,54 @@ void pgc_verify_report(const pgc_verify *verify, pgc_buffer *out)
 
 /* ------------------------------------------------------------------ JSON */
 
-static void json_text(const char *text, pgc_buffer *out)
+static void json_finding(const verify_finding *finding, const char *name, pgc_buffer *out)
 {
-    if (text)
-        pgc_json_string(out, text);
-    else
-        pgc_buffer_text(out, "null");
+    pgc_json_comma(out);
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_text(out, "kind", verify_kind_name(finding->kind));
+    pgc_json_member_text(out, name, finding->what);
+    pgc_json_name(out, "details");
+    pgc_buffer_byte(out, '[');
+    for (const verify_detail *detail = finding->details; detail; detail = detail->next) {
+        pgc_json_comma(out);
+        pgc_buffer_byte(out, '{');
+        pgc_json_member_text(out, "name", detail->name);
+        pgc_json_member_text(out, "source", detail->value[VERIFY_SOURCE]);
+        pgc_json_member_text(out, "target", detail->value[VERIFY_TARGET]);
+        pgc_buffer_byte(out, '}');
+    }
+    pgc_buffer_text(out, "]}");
 }
 
-static void json_findings(const verify_findings *findings, const char *name, pgc_buffer *out)
+/* A list of findings; name: what each is of. */
+static void json_findings(const char *member, const verify_findings *findings, const char *name, pgc_buffer *out)
 {
+    pgc_json_name(out, member);
     pgc_buffer_byte(out, '[');
-    for (const verify_finding *f = findings->first; f; f = f->next) {
-        pgc_buffer_format(out, "%s{\"kind\":\"%s\",\"%s\":", f == findings->first ? "" : ",", verify_kind_name(f->kind),
-                          name);
-        pgc_json_string(out, f->what);
-        pgc_buffer_text(out, ",\"details\":[");
-        for (const verify_detail *d = f->details; d; d = d->next) {
-            pgc_buffer_format(out, "%s{\"name\":", d == f->details ? "" : ",");
-            pgc_json_string(out, d->name);
-            pgc_buffer_text(out, ",\"source\":");
-            json_text(d->value[VERIFY_SOURCE], out);
-            pgc_buffer_text(out, ",\"target\":");
-            json_text(d->value[VERIFY_TARGET], out);
-            pgc_buffer_byte(out, '}');
-        }
-        pgc_buffer_text(out, "]}");
-    }
+    for (const verify_finding *finding = findings->first; finding; finding = finding->next)
+        json_finding(finding, name, out);
     pgc_buffer_byte(out, ']');
 }
 
 static void json_table(const verify_table *table, pgc_buffer *out)
 {
-    pgc_buffer_text(out, "{\"schema\":");
-    pgc_json_string(out, table->schema);
-    pgc_buffer_text(out, ",\"table\":");
-    pgc_json_string(out, table->name);
-    pgc_buffer_text(out, ",\"key\":[");
+    pgc_json_comma(out);
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_table(out, table->schema, table->name);
+    pgc_json_name(out, "key");
+    pgc_buffer_byte(out, '[');
     for (int i = 0; i < table->key_count; i++) {
-        pgc_buffer_text(out, i ? "," : "");
-        pgc_json_string(out, table->columns[table->keys[i]].name);
+        pgc_json_comma(out);
+        pgc_json_nullable(out, table->columns[table->keys[i]].name);
     }
-    pgc_buffer_format(out, "],\"at_target\":%s,\"source_rows\":%lld,\"target_rows\":%lld",
-                      table->is_absent ? "false" : "true", (long long)table->row_count[0],
-                      (long long)table->row_count[1]);
+    pgc_buffer_byte(out, ']');
+    pgc_json_member_bool(out, "at_target", !table->is_absent);
+    pgc_json_member_number(out, "source_rows", table->row_count[VERIFY_SOURCE]);
+    pgc_json_member_number(out, "target_rows", table->row_count[VERIFY_TARGET]);
     for (int kind = 0; kind < 3; kind++)
-        pgc_buffer_format(out, ",\"%s\":%lld", verify_kind_name((verify_kind)kind), (long long)table->found[kind]);
-    pgc_buffer_format(out, ",\"unsettled\":%lld,\"rows\":", (long long)table->unsettled);
-    json_findings(&table->findings, "key", out);
+        pgc_json_member_number(out, verify_kind_name((verify_kind)kind), table->found[kind]);
+    pgc_json_member_number(out, "unsettled", table->unsettled);
+    json_findings("rows", &table->findings, "key", out);
     pgc_buffer_byte(out, '}');
 }
 
@@ -176,16 +176,16 @@ void pgc_verify_json(const pgc_verify *verify, pgc_buffer *out)
     int64_t differences = verify->schema.count + verify->sequences.count;
     for (int i = 0; i < verify->table_count; i++)
         differences += found_in(&verify->tables[i]);
-    pgc_buffer_format(out,
-                      "{\"equal\":%s,\"differences\":%lld,\"seconds\":%.3f,\"schema\":", differences ? "false" : "true",
-                      (long long)differences, (double)(pgc_clock_monotonic_us() - verify->begun_us) / 1e6);
-    json_findings(&verify->schema, "object", out);
-    pgc_buffer_text(out, ",\"sequences\":");
-    json_findings(&verify->sequences, "object", out);
-    pgc_buffer_text(out, ",\"tables\":[");
-    for (int i = 0; i < verify->table_count; i++) {
-        pgc_buffer_text(out, i ? "," : "");
+    pgc_buffer_byte(out, '{');
+    pgc_json_member_bool(out, "equal", differences == 0);
+    pgc_json_member_number(out, "differences", differences);
+    pgc_json_name(out, "seconds");
+    pgc_buffer_format(out, "%.3f", (double)(pgc_clock_monotonic_us() - verify->begun_us) / 1e6);
+    json_findings("schema", &verify->schema, "object", out);
+    json_findings("sequences", &verify->sequences, "object", out);
+    pgc_json_name(out, "tables");
+    pgc_buffer_byte(out, '[');
+    for (int i = 0; i < verify->table_count; i++)
         json_table(&verify->tables[i], out);
-    }
     pgc_buffer_text(out, "]}\n");
 }
