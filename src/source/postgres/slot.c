@@ -163,9 +163,11 @@ static PGresult *await(pgc_postgres_source *source, PGconn *conn, const char *na
                            interrupted ? "making slot %s was interrupted"
                                        : "slot %s cannot be made while old transactions are open",
                            name);
-        if (!interrupted)
+        if (interrupted)
+            pgc_log_info(source->config.log, "%s", err->message); /* as asked: no failure */
+        else
             pgconvoy_error_hint(err, "end the transactions on the source that stay open, as seen in pg_stat_activity");
-        pgconvoy_error_retriable(err, !interrupted);
+        pgconvoy_error_retriable(err, true);
         return NULL;
     }
     return result;
