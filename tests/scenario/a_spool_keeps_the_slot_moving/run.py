@@ -23,7 +23,38 @@ def slot_moves(source, run, seconds=40):
     assert run.running(), run.error_tail()
 
 
-def main(s):
+def confirmed(source):
+    return source.sql("SELECT confirmed_flush_lsn FROM pg_replication_slots WHERE slot_name = 'pgconvoy_away'")
+
+
+def full(s):
+    """A spool that has reached its size says so and takes no more: the slot waits from there on, and nothing is lost."""
+    source, there = s.server(), s.server()
+    source.sql("CREATE TABLE t (id int PRIMARY KEY, filler text)")
+    target = s.target("postgres", server=there)
+    spool = os.path.join(s.folder, "spool")
+    run = s.sync(source.uri(), target, "--name", "away", "--spool", spool + ":1MB")
+    scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 30, "it streams")
+    there.stop("immediate")
+    scenario.wait_for(lambda: "spooling changes" in run.stderr or not run.running(), 60, "it spools")
+    for number in range(40):  # 100 kB each
+        source.sql(f"INSERT INTO t SELECT i, repeat('x', 1000) FROM generate_series({number * 100 + 1}, {number * 100 + 100}) AS i")
+    scenario.wait_for(lambda: "the spool is full" in run.stderr or not run.running(), 60, "it says that the spool is full")
+    assert os.path.getsize(os.path.join(spool, "away.spool")) < 3 << 20, "the spool is much larger than its size"
+    stands, end = confirmed(source), source.current_lsn()
+    source.sql("INSERT INTO t SELECT i, repeat('y', 1000) FROM generate_series(10001, 11000) AS i")
+    assert source.sql(f"SELECT '{stands}'::pg_lsn < '{end}'") == "t", "the slot has let go of what is nowhere"
+    assert run.running(), run.error_tail()
+    there.start()
+    scenario.wait_for(lambda: "all that was spooled is in the target" in run.stderr or not run.running(), 60, "the spool is applied")
+    slot_moves(source, run)
+    assert run.stop() == 0, run.error_tail()
+    s.equal(source, target)
+    assert run.stderr.count("the spool is full") == 1, run.error_tail()
+    assert os.listdir(spool) == [], "the spool was left"
+
+
+def killed(s):
     # streamed in progress when larger than 64 kB, so that the spool holds pieces of what never commits
     source = s.server({"logical_decoding_work_mem": "64kB"})
     source.sql("CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t SELECT i, 0 FROM generate_series(1, 100) i")
@@ -63,6 +94,10 @@ def main(s):
     s.equal(source, target)
 
 
+def main(s):
+    {"killed": killed, "full": full}[s.case](s)
+
+
 # in make check-full, or by name
 FULL = os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"])
-scenario.run(main, cases=["killed"] if FULL else [])
+scenario.run(main, cases=["killed", "full"] if FULL else [])
