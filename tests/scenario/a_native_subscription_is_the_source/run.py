@@ -39,7 +39,7 @@ def nothing_left(source, target, database):
 def pair(s, source, target, database, refusals):
     source.create_database("shop", SCHEMA)
     target.create_database(database)
-    ends = ["subscribe", source.uri("shop"), target.uri(database), "--name", "pair"]
+    ends = ["subscribe", source.uri("shop").replace("postgres@", "postgres:s3cr3t@"), target.uri(database), "--name", "pair"]
     if refusals:
         refuse(s, source, target, ends, database)
     s.pgconvoy(*ends, "--until", "caught-up", "--progress", "json").ok(120)
@@ -96,13 +96,15 @@ def refuse(s, source, target, ends, database):
 
 
 def main(s):
-    source, target = s.server(FAST), s.server(FAST)
+    source, target = s.server(FAST), s.server({**FAST, "log_statement": "all", "log_min_duration_statement": "0"})
     pair(s, source, target, "copy", True)
     drop(s, source, target, "copy")
     # a row in the way stops the workers, which is named
     target.sql("INSERT INTO app.later VALUES (100)", "copy")
     source.sql("INSERT INTO app.later VALUES (100)", "shop")
     s.pgconvoy("subscribe", source.uri("shop"), target.uri("copy"), "--name", "pair", "--until", "caught-up").fails(1, ["failed", "the target's log"], seconds=120)
+    with open(target.log, errors="replace") as file:
+        assert "s3cr3t" not in file.read(), "the password is in the target's log"
     if os.environ.get("SUBSCRIBE_ALL"):
         newer = s.server(FAST, scenario.embedded_postgres(17))
         newest = s.server(FAST, scenario.embedded_postgres(17))

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Tables linked by `link` read as the source's own; copies of them are refreshed; what is in the way is named and leaves nothing; --drop undoes it all; the password is shown nowhere."""
 import os
+import pty
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
 import scenario
+from command import PGCONVOY
 
 SECRET = "s3cr3t'\\word"
 SCHEMA = """CREATE TYPE mood AS ENUM ('sad', 'it''s ok'); CREATE TABLE item (id int PRIMARY KEY, name text, price numeric(10, 2), feels mood, tags text[]);
@@ -15,6 +17,26 @@ CREATE SCHEMA other; CREATE TABLE other.item (id int); CREATE TABLE heap (n int)
 GRANT USAGE ON SCHEMA other TO far; GRANT SELECT ON ALL TABLES IN SCHEMA other TO far"""
 STATE = """SELECT (SELECT count(*) FROM pg_foreign_server) || ' ' || (SELECT count(*) FROM pg_foreign_table) || ' ' || (SELECT count(*) FROM pg_user_mapping) || ' ' ||
 (SELECT string_agg(nspname, ',' ORDER BY 1) FROM pg_namespace WHERE nspname !~ '^pg_|information') || ' ' || (SELECT count(*) FROM pg_class WHERE relkind = 'm')"""
+
+
+def asked(arguments, answer, env):
+    """Runs the command on a terminal where somebody types the answer; gives its status, and all that the terminal showed."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execvpe(PGCONVOY, [PGCONVOY, *arguments], {**os.environ, **env})
+    shown, answered = b"", False
+    while True:
+        try:
+            piece = os.read(terminal, 4096)
+        except OSError:
+            piece = b""
+        if not piece:
+            break
+        shown += piece
+        if not answered and b"assword" in shown:
+            os.write(terminal, answer.encode() + b"\n")
+            answered = True
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode(errors="replace")
 
 
 def main(s):
@@ -55,6 +77,7 @@ def main(s):
     before = target.sql(STATE, "own")
     refuse(1, ["taken.heap", "--into"], "-n", "public", "--into", "taken")
     refuse(2, ["--materialize", "nothing"], "-n", "public", "--materialize", "nothing")
+    refuse(1, "nocolumn", "-n", "public", "--materialize", "sums=SELECT nocolumn FROM item")  # the last thing that is made
 
     # a dry run says all, and does nothing
     dry = link("-n", "public", "--dry-run", "--materialize", "item").ok()
@@ -81,6 +104,11 @@ def main(s):
     target.sql("CREATE SERVER pgconvoy_mine FOREIGN DATA WRAPPER postgres_fdw", "own")
     link("--drop", "--into", "mine").fails(1, ["pgconvoy_mine", "did not make"])
     target.sql("DROP SERVER pgconvoy_mine", "own")
+    # a password that is asked for, which no terminal shows
+    link("--drop").ok()
+    status, shown = asked([*ends, "-t", "item", "--password"], SECRET, env)
+    assert status == 0 and "assword" in shown and "s3cr3t" not in shown, shown
+    assert target.sql("SELECT count(*) FROM shop.item", "own") == "501"
     source.stop()
     link("--drop", "--dry-run").ok()
     link("--drop").ok()
