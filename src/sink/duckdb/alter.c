@@ -1,12 +1,14 @@
 /*
  * A table's columns change on the source: the difference between two definitions as ALTER TABLEs, inside the transaction that brings it.
  *
- * Definitions carry names, not column numbers, so a rename is told from a drop and an add by place and type: PostgreSQL puts new columns at the end, and one that
- * goes where another of the same type comes, between the same neighbours, is taken for renamed. What cannot be followed is refused by name.
+ * What DuckDB has is looked up, as a process before this one may have come further or less far than the definition before says. A column is the same one by its
+ * number. What cannot be followed is refused by name.
  */
 #include "sink/duckdb/duckdb_internal.h"
 
 #include "postgres/quote.h"
+
+#include <strings.h>
 
 typedef struct alteration {
     pgc_duckdb_writer *writer;
@@ -15,15 +17,6 @@ typedef struct alteration {
     bool has_primary_key, lifted;
     pgc_buffer sql;
 } alteration;
-
-static int find_column(const pgconvoy_table *table, const char *name)
-{
-    for (int i = 0; i < table->column_count; i++) {
-        if (strcmp(table->columns[i].name, name) == 0)
-            return i;
-    }
-    return -1;
-}
 
 static int refuse(const alteration *a, const char *column, const char *what, pgconvoy_error *err)
 {
@@ -200,47 +193,260 @@ static int change_type(alteration *a, int old, int new_, pgconvoy_error *err)
 
 /* ---- the difference */
 
-static int rename_column(alteration *a, const char *from, const char *to, pgconvoy_error *err)
+/* What DuckDB has, and what becomes of it. */
+typedef struct actual_column {
+    const char *name, *type;
+    int from, to; /* places in the definitions; -1: not there, it goes */
+} actual_column;
+
+typedef struct actual {
+    pgc_arena *arena;
+    actual_column *columns;
+    int count;
+    bool exists;
+} actual;
+
+static int find_ci(const pgconvoy_table *table, const char *name)
 {
-    pgc_log_warning(a->writer->sink->config->log, "duckdb: column %s of %s.%s is taken to be renamed to %s", from, a->from->schema,
-                    a->from->name, to);
-    return alter(a, " RENAME COLUMN ", from, to, err);
+    for (int i = 0; table && i < table->column_count; i++) {
+        if (strcasecmp(table->columns[i].name, name) == 0)
+            return i;
+    }
+    return -1;
 }
 
-/* Drops and renames come before adds: a new column may have the name of one that went. */
-static int drop_and_rename(alteration *a, bool adding, pgconvoy_error *err)
+static int look(alteration *a, const pgconvoy_table *table, actual *actual, pgconvoy_error *err)
 {
-    const pgconvoy_table *from = a->from, *to = a->to;
-    int i = 0, j = 0;
-    while (i < from->column_count || j < to->column_count) {
-        bool stays = i < from->column_count && find_column(to, from->columns[i].name) >= 0;
-        bool old_one = j < to->column_count && find_column(from, to->columns[j].name) >= 0;
-        bool goes = i < from->column_count && !stays, comes = j < to->column_count && !old_one;
-        int result = 0;
-        if (goes && comes && strcmp(from->columns[i].type_sql, to->columns[j].type_sql) == 0) {
-            if (!adding)
-                result = rename_column(a, from->columns[i].name, to->columns[j].name, err);
-            i++, j++;
-        } else if (goes) {
-            if (!adding)
-                result = drop_column(a, i, err);
-            i++;
-        } else if (comes) {
-            if (adding)
-                result = alter_typed(a, " ADD COLUMN ", to->columns[j].name, " ", a->new_layout->types[j], err);
-            j++;
-        } else if (strcmp(from->columns[i].name, to->columns[j].name) != 0) {
-            return refuse(a, from->columns[i].name, "changes places by name with another", err);
-        } else {
-            i++, j++;
+    pgc_duckdb_sink *sink = a->writer->sink;
+    duckdb_result found;
+    if (pgc_duckdb_table_info(sink, a->writer->connection, table->schema, table->name, &found, &actual->exists, err) != 0)
+        return -1;
+    if (!actual->exists)
+        return 0;
+    actual->count = (int)sink->api.row_count(&found);
+    actual->columns = pgc_arena_zalloc(actual->arena, ((size_t)actual->count + 1) * sizeof *actual->columns);
+    bool failed = !actual->columns;
+    for (int i = 0; i < actual->count && !failed; i++) {
+        actual_column *column = &actual->columns[i];
+        column->name = pgc_duckdb_cell(&sink->api, &found, (idx_t)i, PGC_DUCKDB_INFO_NAME, actual->arena);
+        column->type = pgc_duckdb_cell(&sink->api, &found, (idx_t)i, PGC_DUCKDB_INFO_TYPE, actual->arena);
+        failed = !column->name || !column->type;
+        column->from = failed ? -1 : find_ci(a->from, column->name);
+        column->to = -1;
+    }
+    sink->api.destroy_result(&found);
+    return failed ? pgc_error_out_of_memory(err) : 0;
+}
+
+static bool is_taken(const actual *actual, int to)
+{
+    for (int i = 0; i < actual->count; i++) {
+        if (actual->columns[i].to == to)
+            return true;
+    }
+    return false;
+}
+
+/*
+ * By number where both definitions have it, by name, and then by place: what stands where a column of the same type is missing is taken for that
+ * column renamed, as PostgreSQL puts new columns at the end.
+ */
+static void pair(const alteration *a, actual *actual)
+{
+    for (int i = 0; i < actual->count; i++) {
+        const pgconvoy_column *was = actual->columns[i].from >= 0 ? &a->from->columns[actual->columns[i].from] : NULL;
+        for (int t = 0; was && was->number > 0 && t < a->to->column_count; t++) {
+            if (a->to->columns[t].number == was->number)
+                actual->columns[i].to = t;
         }
-        if (result != 0)
+    }
+    for (int i = 0; i < actual->count; i++) {
+        const pgconvoy_column *was = actual->columns[i].from >= 0 ? &a->from->columns[actual->columns[i].from] : NULL;
+        int to = find_ci(a->to, actual->columns[i].name);
+        bool another = was && to >= 0 && was->number > 0 && a->to->columns[to].number > 0; /* one that was dropped had the name, too */
+        if (actual->columns[i].to < 0 && to >= 0 && !another && !is_taken(actual, to))
+            actual->columns[i].to = to;
+    }
+    for (int i = 0; i < actual->count && i < a->to->column_count; i++) {
+        const pgconvoy_column *was = actual->columns[i].from >= 0 ? &a->from->columns[actual->columns[i].from] : NULL;
+        bool numbered = was && was->number > 0 && a->to->columns[i].number > 0;
+        if (actual->columns[i].to >= 0 || is_taken(actual, i) || !was || numbered || strcmp(was->type_sql, a->to->columns[i].type_sql) != 0)
+            continue;
+        pgc_log_warning(a->writer->sink->config->log, "duckdb: column %s of %s.%s is taken to be renamed to %s", actual->columns[i].name,
+                        a->to->schema, a->to->name, a->to->columns[i].name);
+        actual->columns[i].to = i;
+    }
+}
+
+static int drop_columns(alteration *a, const actual *actual, pgconvoy_error *err)
+{
+    for (int i = 0; i < actual->count; i++) {
+        /* one that the definition before did not have either is somebody else's */
+        if (actual->columns[i].to < 0 && actual->columns[i].from >= 0 && drop_column(a, actual->columns[i].from, err) != 0)
             return -1;
     }
     return 0;
 }
 
-static int follow(alteration *a, pgconvoy_error *err)
+static bool name_is_free(const actual *actual, const char *name)
+{
+    for (int i = 0; i < actual->count; i++) {
+        if ((actual->columns[i].to >= 0 || actual->columns[i].from < 0) && strcasecmp(actual->columns[i].name, name) == 0)
+            return false;
+    }
+    return true;
+}
+
+/* A name may be one that another column gives up: round by round, and in a circle by way of a name of ours. */
+static int rename_columns(alteration *a, actual *actual, pgconvoy_error *err)
+{
+    for (int rounds = 0; rounds <= 2 * actual->count; rounds++) {
+        actual_column *waiting = NULL;
+        bool renamed = false;
+        for (int i = 0; i < actual->count; i++) {
+            actual_column *column = &actual->columns[i];
+            const char *name = column->to >= 0 ? a->to->columns[column->to].name : column->name;
+            if (strcmp(name, column->name) == 0)
+                continue;
+            if (strcasecmp(name, column->name) != 0 && !name_is_free(actual, name)) {
+                waiting = column;
+                continue;
+            }
+            if (alter(a, " RENAME COLUMN ", column->name, name, err) != 0)
+                return -1;
+            column->name = name;
+            renamed = true;
+        }
+        if (!waiting)
+            return 0;
+        if (!renamed) {
+            if (alter(a, " RENAME COLUMN ", waiting->name, "pgconvoy_renamed", err) != 0)
+                return -1;
+            waiting->name = "pgconvoy_renamed";
+        }
+    }
+    return 0;
+}
+
+/* Kinds whose text in PostgreSQL is read by DuckDB's cast as the same value. */
+static bool reads_text(const pgc_duckdb_type *type)
+{
+    switch (type->kind) {
+    case PGC_DUCKDB_BOOLEAN:
+    case PGC_DUCKDB_SMALLINT:
+    case PGC_DUCKDB_INTEGER:
+    case PGC_DUCKDB_UINTEGER:
+    case PGC_DUCKDB_BIGINT:
+    case PGC_DUCKDB_HUGEINT:
+    case PGC_DUCKDB_DECIMAL:
+    case PGC_DUCKDB_FLOAT:
+    case PGC_DUCKDB_DOUBLE:
+    case PGC_DUCKDB_CHARACTERS:
+    case PGC_DUCKDB_AS_TEXT:
+    case PGC_DUCKDB_DATE:
+    case PGC_DUCKDB_TIMESTAMP:
+    case PGC_DUCKDB_TIMESTAMPTZ:
+    case PGC_DUCKDB_UUID:
+    case PGC_DUCKDB_ENUM:
+    case PGC_DUCKDB_JSON:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Rows from before have what the source's catalog keeps for them. */
+static int add_column(alteration *a, int to, pgconvoy_error *err)
+{
+    const pgconvoy_column *column = &a->to->columns[to];
+    const pgc_duckdb_type *type = a->new_layout->types[to];
+    if (!column->missing)
+        return alter_typed(a, " ADD COLUMN ", column->name, " ", type, err);
+    if (!reads_text(type))
+        return refuse(a, column->name, "was added with a default of a type whose text DuckDB does not read", err);
+    pgc_duckdb_sink *sink = a->writer->sink;
+    pgc_buffer_reset(&a->sql);
+    pgc_buffer_text(&a->sql, "ALTER TABLE ");
+    pgc_duckdb_table_name(sink, a->from->schema, a->from->name, &a->sql);
+    pgc_buffer_text(&a->sql, " ADD COLUMN ");
+    pgc_quote_identifier(&a->sql, column->name);
+    pgc_buffer_byte(&a->sql, ' ');
+    pgc_duckdb_type_sql(type, &a->sql);
+    pgc_buffer_text(&a->sql, " DEFAULT CAST(");
+    pgc_quote_literal(&a->sql, column->missing);
+    pgc_buffer_text(&a->sql, " AS ");
+    pgc_duckdb_type_sql(type, &a->sql);
+    pgc_buffer_byte(&a->sql, ')');
+    int result = pgc_duckdb_run(&sink->api, a->writer->connection, &a->sql, "following a change of its columns", NULL, err);
+    if (result != 0)
+        pgc_error_prefix(err, "table %s.%s", a->from->schema, a->from->name);
+    return result;
+}
+
+static int integer_rank(const char *type)
+{
+    static const char *const integers[] = {"SMALLINT", "INTEGER", "BIGINT", "HUGEINT"};
+    for (int i = 0; i < 4; i++) {
+        if (strcmp(integers[i], type) == 0)
+            return i + 1;
+    }
+    return 0;
+}
+
+/*
+ * What DuckDB has may be older than the definition before says, in a stream that began after both. Its texts of types are its own: those of whole
+ * numbers are looked at, as they are what is widened; what else does not fit is told by the next row.
+ */
+static int widen_actual(alteration *a, const actual_column *column, pgconvoy_error *err)
+{
+    pgc_buffer wanted;
+    const pgc_duckdb_type *type = a->new_layout->types[column->to];
+    pgc_buffer_init(&wanted, (size_t)16 << 20);
+    pgc_duckdb_type_sql(type, &wanted);
+    int result = pgc_buffer_check(&wanted, err);
+    if (result == 0 && integer_rank(column->type) > 0 && integer_rank(wanted.data) > integer_rank(column->type))
+        result = alter_typed(a, " ALTER COLUMN ", column->name, " TYPE ", type, err);
+    pgc_buffer_free(&wanted);
+    return result;
+}
+
+static int change_types(alteration *a, const actual *actual, pgconvoy_error *err)
+{
+    for (int i = 0; i < actual->count; i++) {
+        const actual_column *column = &actual->columns[i];
+        if (column->to < 0)
+            continue;
+        bool same = true;
+        int result = 0;
+        if (column->from >= 0)
+            result = same_sql(a->old_layout->types[column->from], a->new_layout->types[column->to], &same, err);
+        if (result == 0)
+            result = same ? widen_actual(a, column, err) : change_type(a, column->from, column->to, err);
+        if (result == 0 && same && column->from >= 0)
+            result = change_type(a, column->from, column->to, err);
+        if (result != 0)
+            return -1;
+        /* another primary key: what the index holds to be unique need not be so any more */
+        if (column->from >= 0 &&
+            (a->from->columns[column->from].primary_key > 0) != (a->to->columns[column->to].primary_key > 0) && lift_primary_key(a, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int follow_columns(alteration *a, actual *actual, pgconvoy_error *err)
+{
+    pair(a, actual);
+    if (drop_columns(a, actual, err) != 0 || rename_columns(a, actual, err) != 0)
+        return -1;
+    for (int t = 0; t < a->to->column_count; t++) {
+        if (!is_taken(actual, t) && add_column(a, t, err) != 0)
+            return -1;
+    }
+    return change_types(a, actual, err);
+}
+
+static int follow(alteration *a, actual *actual, pgconvoy_error *err)
 {
     if (strcmp(a->from->schema, a->to->schema) != 0) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "table %s.%s moves to schema %s, which cannot be followed in DuckDB",
@@ -248,17 +454,8 @@ static int follow(alteration *a, pgconvoy_error *err)
         pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
         return -1;
     }
-    if (drop_and_rename(a, false, err) != 0 || drop_and_rename(a, true, err) != 0)
+    if (follow_columns(a, actual, err) != 0)
         return -1;
-    for (int j = 0; j < a->to->column_count; j++) {
-        int i = find_column(a->from, a->to->columns[j].name);
-        if (i >= 0 && change_type(a, i, j, err) != 0)
-            return -1;
-        /* another primary key: what the index holds to be unique need not be so any more */
-        if (i >= 0 && (a->from->columns[i].primary_key > 0) != (a->to->columns[j].primary_key > 0) &&
-            lift_primary_key(a, err) != 0)
-            return -1;
-    }
     if (strcmp(a->from->name, a->to->name) != 0 &&
         (alter(a, " RENAME TO ", a->to->name, NULL, err) != 0 ||
          pgc_duckdb_checkpoint_rename(a->writer->sink, a->writer->connection, a->from, a->to, err) != 0))
@@ -279,24 +476,94 @@ static int make_alterable(alteration *a, bool touched, pgconvoy_error *err)
     return pgc_duckdb_rewrite(a->writer->sink, a->writer->connection, a->from, err);
 }
 
+static int alter_with(alteration *a, actual *actual, bool touched, pgconvoy_error *err)
+{
+    pgc_duckdb_sink *sink = a->writer->sink;
+    pgc_duckdb_existing existing;
+    a->new_layout = pgc_duckdb_layout_new(sink, a->to, err);
+    a->old_layout = a->new_layout ? pgc_duckdb_layout_new(sink, a->from, err) : NULL;
+    int result = a->old_layout ? pgc_duckdb_look_up(sink, a->writer->connection, a->from, &existing, err) : -1;
+    if (result == 0) {
+        a->has_primary_key = existing.has_primary_key;
+        a->writer->catalog_changed = a->writer->wrote = true;
+        result = make_alterable(a, touched, err);
+    }
+    if (result == 0)
+        result = follow(a, actual, err);
+    pgc_duckdb_layout_free(sink, a->new_layout);
+    pgc_duckdb_layout_free(sink, a->old_layout);
+    return result;
+}
+
+/* The table goes by its new name where a process before this one has followed it, but for what came after. */
+static int find_table(alteration *a, const pgconvoy_table *old_table, actual *actual, pgconvoy_error *err)
+{
+    a->from = old_table;
+    if (look(a, old_table, actual, err) != 0 || actual->exists)
+        return actual->exists ? 0 : -1;
+    return look(a, a->to, actual, err);
+}
+
 int pgc_duckdb_change_schema(void *arg, const pgconvoy_table *old_table, const pgconvoy_table *new_table, pgconvoy_error *err)
 {
     pgc_duckdb_writer *writer = arg;
-    pgc_duckdb_stream_table *table;
-    if (pgc_duckdb_stream_table_of(writer, old_table, &table, err) != 0 || pgc_duckdb_apply_table(writer, table, err) != 0)
+    pgc_duckdb_stream_table *table = pgc_duckdb_stream_table_known(writer, old_table);
+    if (table && pgc_duckdb_apply_table(writer, table, err) != 0)
         return -1;
-    alteration a = {.writer = writer, .from = old_table, .to = new_table, .old_layout = table->layout,
-                    .has_primary_key = table->has_primary_key};
-    a.new_layout = pgc_duckdb_layout_new(writer->sink, new_table, err);
-    if (!a.new_layout)
-        return -1;
+    alteration a = {.writer = writer, .to = new_table};
+    actual actual = {.arena = pgc_arena_new(8192)};
+    if (!actual.arena)
+        return pgc_error_out_of_memory(err);
     pgc_buffer_init(&a.sql, (size_t)16 << 20);
-    writer->catalog_changed = writer->wrote = true;
-    int result = make_alterable(&a, table->touched, err);
+    bool touched = table && table->touched;
+    int result = find_table(&a, old_table, &actual, err);
+    if (result == 0 && !actual.exists) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s is not there any more in %s", old_table->schema, old_table->name,
+                           writer->sink->target.file);
+        pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
+        result = -1;
+    }
     if (result == 0)
-        result = follow(&a, err);
+        result = alter_with(&a, &actual, touched, err);
     pgc_buffer_free(&a.sql);
-    pgc_duckdb_layout_free(writer->sink, a.new_layout);
+    pgc_arena_free(actual.arena);
     pgc_duckdb_stream_table_forget(writer, old_table);
     return result;
+}
+
+/* ---- commands of DDL: what was dropped goes here, and the rest comes by change_schema */
+
+static int drop_table(pgc_duckdb_writer *writer, const pgconvoy_ddl_object *object, pgconvoy_error *err)
+{
+    pgc_duckdb_sink *sink = writer->sink;
+    const pgconvoy_table named = {.oid = object->table_oid, .schema = object->schema, .name = object->name};
+    const char *how;
+    pgc_duckdb_stream_table_drop(writer, object->table_oid);
+    pthread_mutex_lock(&sink->lock);
+    int looked = pgc_duckdb_checkpoint_owned(sink, &named, &how, err);
+    pthread_mutex_unlock(&sink->lock);
+    if (looked != 0)
+        return -1;
+    if (!how || strcmp(how, PGC_DUCKDB_APPENDED) == 0)
+        return 0; /* somebody else's rows may be in it */
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 8192);
+    pgc_buffer_text(&sql, "DROP TABLE IF EXISTS ");
+    pgc_duckdb_table_name(sink, object->schema, object->name, &sql);
+    writer->catalog_changed = writer->wrote = true;
+    int result = pgc_duckdb_run(&sink->api, writer->connection, &sql, "dropping a table", NULL, err);
+    pgc_buffer_free(&sql);
+    if (result == 0)
+        result = pgc_duckdb_checkpoint_forget(sink, writer->connection, &named, err);
+    return result;
+}
+
+int pgc_duckdb_apply_ddl(void *arg, const pgconvoy_ddl *ddl, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < ddl->object_count; i++) {
+        const pgconvoy_ddl_object *object = &ddl->objects[i];
+        if (object->dropped && strcmp(object->type, "table") == 0 && object->schema && object->name && drop_table(arg, object, err) != 0)
+            return -1;
+    }
+    return 0;
 }

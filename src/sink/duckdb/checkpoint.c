@@ -256,6 +256,19 @@ int pgc_duckdb_checkpoint_rename(pgc_duckdb_sink *sink, duckdb_connection connec
     return result;
 }
 
+int pgc_duckdb_checkpoint_forget(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
+                                 pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 8192);
+    pgc_buffer_text(&sql, "DELETE FROM ");
+    checkpoint_table_name(sink, "tables", &sql);
+    where_table(sink, table->schema, table->name, &sql);
+    int result = pgc_duckdb_run(&sink->api, connection, &sql, "forgetting a dropped table", NULL, err);
+    pgc_buffer_free(&sql);
+    return result;
+}
+
 int pgc_duckdb_checkpoint_position(pgc_duckdb_sink *sink, duckdb_connection connection, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
     static const char doing[] = "storing the position";

@@ -213,6 +213,9 @@ int pgc_duckdb_checkpoint_owned(pgc_duckdb_sink *sink, const pgconvoy_table *tab
 /* Stores a table's state in the connection's transaction. how NULL: as it is. */
 int pgc_duckdb_checkpoint_table(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table_status *status,
                                 const char *how, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Removes the state of a table. */
+int pgc_duckdb_checkpoint_forget(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
+                                 pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_checkpoint_rename(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *from,
                                  const pgconvoy_table *to, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_checkpoint_position(pgc_duckdb_sink *sink, duckdb_connection connection, pgconvoy_lsn lsn,
@@ -285,12 +288,17 @@ void pgc_duckdb_apply_relieve(pgc_duckdb_writer *writer);
 /* What is known of table, looked up when it is new. */
 int pgc_duckdb_stream_table_of(pgc_duckdb_writer *writer, const pgconvoy_table *table, pgc_duckdb_stream_table **found,
                                pgconvoy_error *err) PGC_MUST_CHECK;
+/* NULL when it is new. */
+pgc_duckdb_stream_table *pgc_duckdb_stream_table_known(pgc_duckdb_writer *writer, const pgconvoy_table *table);
+/* Every version of it, with what waits. */
+void pgc_duckdb_stream_table_drop(pgc_duckdb_writer *writer, uint32_t oid);
 void pgc_duckdb_stream_table_forget(pgc_duckdb_writer *writer, const pgconvoy_table *table);
 
 /* ---- alter.c */
 
 int pgc_duckdb_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                              pgconvoy_error *err);
+int pgc_duckdb_apply_ddl(void *writer, const pgconvoy_ddl *ddl, pgconvoy_error *err);
 
 /* ---- stage.c: items of a compaction as a table that SQL can read */
 

@@ -100,6 +100,23 @@ int pgc_duckdb_stream_table_of(pgc_duckdb_writer *writer, const pgconvoy_table *
     return 0;
 }
 
+pgc_duckdb_stream_table *pgc_duckdb_stream_table_known(pgc_duckdb_writer *writer, const pgconvoy_table *source)
+{
+    for (size_t i = 0; i < writer->table_count; i++) {
+        if (writer->tables[i]->table == source)
+            return writer->tables[i];
+    }
+    return NULL;
+}
+
+void pgc_duckdb_stream_table_drop(pgc_duckdb_writer *writer, uint32_t oid)
+{
+    for (size_t i = writer->table_count; i > 0; i--) {
+        if (writer->tables[i - 1]->table->oid == oid)
+            pgc_duckdb_stream_table_forget(writer, writer->tables[i - 1]->table);
+    }
+}
+
 void pgc_duckdb_stream_table_forget(pgc_duckdb_writer *writer, const pgconvoy_table *source)
 {
     for (size_t i = 0; i < writer->table_count; i++) {

@@ -413,7 +413,7 @@ const pgconvoy_sink pgc_sink_duckdb = {
     .description = "a DuckDB database file, or a database of MotherDuck",
     .schemes = schemes,
     .target_help = "duckdb:FILE[?option=value&...] or md:DATABASE",
-    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL,
+    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL,
     .open = open_sink,
     .read_checkpoint = pgc_duckdb_read_checkpoint,
     .column_format = column_format,
@@ -428,6 +428,7 @@ const pgconvoy_sink pgc_sink_duckdb = {
     .commit = commit,
     .abort = abort_writer,
     .close_writer = close_writer,
+    .apply_ddl = pgc_duckdb_apply_ddl,
     .drop = pgc_duckdb_drop,
     .close = close_sink,
 };

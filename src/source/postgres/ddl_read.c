@@ -275,7 +275,9 @@ static int gives_unknown_values(pgc_ddl_reader *reader, const pgc_json *table, c
 {
     const char *kind = pgc_json_get_text(table, "kind"), *command = reader->ddl.command;
     int reasons = rewrite_reasons(reader, before->table.oid, kind && kind[0] == 'p');
-    *unknown = (reasons & REWROTE_FOR_DEFAULT) && pgc_ddl_table_has_unknown(table, before);
+    *unknown = (reasons & REWROTE_FOR_DEFAULT) &&
+               pgc_ddl_table_has_unknown(table, before,
+                                         pgc_oid_map_get(&reader->tables->source->streamed, before->table.oid) != NULL);
     if (*unknown || !(reasons & REWROTE_FOR_TYPE))
         return 0;
     bool by_expression = !command || pgc_sql_has_word(command, strlen(command), "USING");

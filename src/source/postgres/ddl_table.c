@@ -1,10 +1,11 @@
 /*
  * The trigger writes every column. Which of them are sent is told by the version before: generated ones only where it
- * has one, and with a column list (it lacks a column that was there) no new ones.
+ * has one, and with a column list no new ones.
  */
 #include "source/postgres/ddl_table.h"
 #include "source/postgres/tables.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -30,20 +31,46 @@ static int number_of(const pgc_json *column)
     return (int)pgc_json_number(column, "number", 0);
 }
 
-static bool has_column_list(const pgc_json *columns, const pgconvoy_table *before)
+/* Lists came with 15. */
+static int has_column_list(pgc_stream_tables *tables, uint32_t oid, bool *listed, pgconvoy_error *err)
 {
-    int highest = highest_number(before);
-    for (const pgc_json *column = columns->first; column; column = column->next)
-        if (!pgc_json_truth(column, "generated") && number_of(column) < highest &&
-            !by_number(before, number_of(column)))
-            return true;
-    return false;
+    *listed = false;
+    if (tables->source->server_version < 150000)
+        return 0;
+    PGconn *conn = pgc_stream_tables_catalog(tables, err);
+    char relation[16];
+    snprintf(relation, sizeof relation, "%u", oid);
+    const char *values[] = {tables->source->publication_name, relation};
+    PGresult *result =
+        conn ? pgc_query_params(
+                   conn,
+                   "SELECT EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p "
+                   "ON p.oid = r.prpubid WHERE p.pubname = $1 AND r.prrelid = $2::pg_catalog.oid AND "
+                   "r.prattrs IS NOT NULL)",
+                   2, values, err)
+             : NULL;
+    if (!result)
+        return -1;
+    *listed = pgc_result_bool(result, 0, 0);
+    PQclear(result);
+    return 0;
 }
 
-bool pgc_ddl_table_has_unknown(const pgc_json *json, const pgc_source_table *before)
+/* A version made of a Relation message may not know the numbers of all its columns. */
+static const pgconvoy_column *known_before(const pgconvoy_table *before, const pgc_json *column)
+{
+    const char *name = pgc_json_get_text(column, "name");
+    const pgconvoy_column *found = by_number(before, number_of(column));
+    for (int i = 0; i < before->column_count && !found && name; i++)
+        if (before->columns[i].number == 0 && strcmp(before->columns[i].name, name) == 0)
+            found = &before->columns[i];
+    return found;
+}
+
+bool pgc_ddl_table_has_unknown(const pgc_json *json, const pgc_source_table *before, bool known)
 {
     const pgc_json *columns = pgc_json_get(json, "columns");
-    int highest = highest_number(&before->table);
+    int highest = known ? highest_number(&before->table) : 0;
     for (const pgc_json *column = columns ? columns->first : NULL; column; column = column->next)
         if (number_of(column) > highest && !pgc_json_get_text(column, "missing") &&
             !pgc_json_truth(column, "generated") &&
@@ -73,14 +100,17 @@ static const char *keep(pgc_arena *arena, const char *text, bool *failed)
     return copy;
 }
 
-static int read_columns(pgc_postgres_source *source, const pgc_json *json, const pgconvoy_table *before,
+static int read_columns(pgc_stream_tables *tables, const pgc_json *json, const pgconvoy_table *before,
                         pgconvoy_table *table, pgconvoy_error *err)
 {
+    pgc_postgres_source *source = tables->source;
     pgconvoy_column *columns = pgc_arena_zalloc(source->arena, ((size_t)json->count + 1) * sizeof *columns);
-    bool failed = !columns, listed = has_column_list(json, before);
+    bool failed = !columns, listed;
+    if (has_column_list(tables, before->oid, &listed, err) != 0)
+        return -1;
     int count = 0;
     for (const pgc_json *item = json->first; item && !failed; item = item->next) {
-        const pgconvoy_column *was = by_number(before, number_of(item));
+        const pgconvoy_column *was = known_before(before, item);
         bool generated = pgc_json_truth(item, "generated");
         if (!was && (generated || listed))
             continue;
@@ -179,7 +209,7 @@ static int build(pgc_stream_tables *tables, const pgc_json *json, const pgc_sour
     if (failed || !made->table.schema || !made->table.name)
         return pgc_error_out_of_memory(err);
     if (load_types(tables, columns, err) != 0 ||
-        read_columns(tables->source, columns, &before->table, &made->table, err) != 0 ||
+        read_columns(tables, columns, &before->table, &made->table, err) != 0 ||
         set_keys(arena, json, &made->table, err) != 0)
         return -1;
     /* what the catalog said when the stream began may be later than what the sink has: the first definition is told in

@@ -9,8 +9,10 @@
 int pgc_ddl_table_build(pgc_stream_tables *tables, const pgc_json *json, const pgc_source_table *before,
                         pgc_source_table **built, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* Whether a column came with the definition whose values in the rows from before only the source knows: it was
- * rewritten for them. */
-bool pgc_ddl_table_has_unknown(const pgc_json *json, const pgc_source_table *before);
+/*
+ * Whether a column came with the definition whose values in the rows from before only the source knows: it was rewritten
+ * for them. known: before is what the table was; otherwise any column may have come that could have such values.
+ */
+bool pgc_ddl_table_has_unknown(const pgc_json *json, const pgc_source_table *before, bool known);
 
 #endif
