@@ -355,8 +355,10 @@ typedef struct pgconvoy_sink_config {
     int writers;               /* how many writers may be open at once */
     pgconvoy_log *log;
     void *user_data;           /* from pgconvoy_pipeline_new_with_sink, else NULL */
-    const char *on_conflict;   /* "source", "target" or "error"; NULL: source. Only with PGCONVOY_SINK_CONFLICTS */
+    const char *on_conflict;   /* "source", "target", "error", "last-write", "merge-source" or "merge-target"; NULL: source. Only with PGCONVOY_SINK_CONFLICTS */
     const char *conflict_table; /* [SCHEMA.]TABLE that keeps conflicts, or NULL. Only with PGCONVOY_SINK_CONFLICTS */
+    bool two_way;               /* another pipeline faces this one: what is written must be told from what is written there */
+    const char *split_sequences; /* "odd", "even" or "from:N": the values that the target's sequences give; NULL: the source's are carried over */
     bool ddl_skip;             /* --ddl=skip: commands that cannot be carried over are left out and listed */
 } pgconvoy_sink_config;
 

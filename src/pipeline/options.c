@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define SEQUENCES_US INT64_C(10000000)
+
 typedef int (*setter)(pgc_options *options, const char *name, const char *value, pgconvoy_error *err);
 
 static int bad_value(const char *name, const char *value, const char *expected, pgconvoy_error *err)
@@ -180,16 +182,42 @@ static int set_heartbeat(pgc_options *options, const char *name, const char *val
     return set_interval(&options->heartbeat_us, name, value, err);
 }
 
+static bool is_split(const char *value)
+{
+    long long from;
+    int end = 0;
+    return strcmp(value, "odd") == 0 || strcmp(value, "even") == 0 ||
+           (sscanf(value, "from:%lld%n", &from, &end) == 1 && from > 0 && value[end] == '\0');
+}
+
 static int set_sequences(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
 {
+    options->sequences_given = true;
+    if (is_split(value)) {
+        options->sequences_us = SEQUENCES_US;
+        return set_text(&options->split_sequences, value, err);
+    }
     return set_interval(&options->sequences_us, name, value, err);
 }
 
 static int set_on_conflict(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
 {
-    if (strcmp(value, "source") != 0 && strcmp(value, "target") != 0 && strcmp(value, "error") != 0)
-        return bad_value(name, value, "source, target or error", err);
-    return set_text(&options->on_conflict, value, err);
+    static const char *const policies[] = {"source", "target", "error", "last-write", "merge-source", "merge-target"};
+    for (size_t i = 0; i < sizeof policies / sizeof *policies; i++)
+        if (strcmp(value, policies[i]) == 0)
+            return set_text(&options->on_conflict, value, err);
+    return bad_value(name, value, "source, target, error, last-write, merge-source or merge-target", err);
+}
+
+/* What two ends carry over to each other would never come to rest. */
+static int set_origin(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    if (strcmp(value, "any") != 0 && strcmp(value, "none") != 0)
+        return bad_value(name, value, "any or none", err);
+    options->origin_none = strcmp(value, "none") == 0;
+    if (options->origin_none && !options->sequences_given)
+        options->sequences_us = 0;
+    return 0;
 }
 
 static int set_conflict_table(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
@@ -290,9 +318,14 @@ static const pgconvoy_option rows[] = {
     {"failover", 0, "on|off", "on", "a slot that is made is one that the source's standbys keep in step, for when one is promoted (17 and later)"},
     {"spool", 0, "DIR[:SIZE]", "none", "a folder on disk that keeps changes while the target is away, so that the slot moves on; replayed in order after"},
     {"heartbeat", 0, "SECONDS|off", "30", "how often a small message is sent through the source's WAL, by which the lag of an idle stream is known"},
-    {"sequences", 0, "SECONDS|off", "10", "how often values of the tables' sequences are carried over, into targets that have sequences; and at the end"},
-    {"on-conflict", 0, "source|target|error", "source",
-     "whose row stands when the target is not what the source was: a row is missing, there already or another one; error ends the pipeline"},
+    {"sequences", 0, "SECONDS|off|odd|even|from:N", "10",
+     "how often values of the tables' sequences are carried over, into targets that have sequences; and at the end. odd, even, from:N: those of the "
+     "target give such values only, for two ends that both take rows"},
+    {"on-conflict", 0, "source|target|error|last-write|merge-source|merge-target", "source",
+     "whose row stands when the target is not what the source was: a row is missing, there already or another one; error ends the pipeline; "
+     "last-write goes by the time of the commits, merge-… by column: of those that both have changed one side's stands"},
+    {"origin", 0, "any|none", "any",
+     "none leaves out what another stream has written to the source, so that two pipelines can face each other; carries no sequences' values"},
     {"conflict-table", 0, "[SCHEMA.]TABLE", "none", "a table on the target, made where it is missing, that keeps each conflict with both rows"},
     {"ddl", 0, "on|skip|off", "on",
      "follow changed definitions by event triggers on the source: on ends the pipeline before a command that cannot be carried over, skip leaves "
@@ -310,7 +343,7 @@ static const pgconvoy_option rows[] = {
 static const setter setters[] = {set_name,    set_include_table, set_exclude_table, set_include_schema, set_exclude_schema, set_publication,
                                  set_slot,    set_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
                                  set_partitions, set_split,      set_retry_for,     set_failover, set_spool, set_heartbeat, set_sequences,
-                                 set_on_conflict, set_conflict_table, set_ddl, set_mapping, set_mapping, set_mapping, set_mapping, set_mapping, set_dry_run};
+                                 set_on_conflict, set_origin, set_conflict_table, set_ddl, set_mapping, set_mapping, set_mapping, set_mapping, set_mapping, set_dry_run};
 
 _Static_assert(sizeof setters / sizeof *setters == sizeof rows / sizeof *rows - 1, "a setter for each option");
 
@@ -346,7 +379,7 @@ void pgc_options_init(pgc_options *options)
     options->failover = true;
     options->ddl = true;
     options->heartbeat_us = INT64_C(30000000);
-    options->sequences_us = INT64_C(10000000);
+    options->sequences_us = SEQUENCES_US;
 }
 
 static void free_list(pgc_string_list *list)
@@ -362,6 +395,7 @@ void pgc_options_free(pgc_options *options)
     free(options->publication);
     free(options->slot);
     free(options->on_conflict);
+    free(options->split_sequences);
     free(options->conflict_table);
     free(options->state_dir);
     free(options->spool_dir);

@@ -34,6 +34,9 @@ typedef struct pgc_options {
     int64_t spool_bytes; /* 0: no limit */
     char *on_conflict, *conflict_table; /* NULL: not given */
     int64_t heartbeat_us, sequences_us; /* 0: off */
+    bool sequences_given;
+    char *split_sequences; /* odd, even, from:N, or NULL */
+    bool origin_none;      /* --origin none */
 } pgc_options;
 
 void pgc_options_init(pgc_options *options);

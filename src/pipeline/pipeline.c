@@ -144,6 +144,8 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .streaming = streaming,
         .mapping = options->mapping,
         .failover = options->failover,
+        .origin_none = options->origin_none,
+        .unused_sequences = options->split_sequences != NULL,
         .ddl = options->ddl,
         .ddl_as_text = !pgc_mapping_renames(options->mapping) && (pipeline->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0,
         .spool_path = pipeline->spool_path,
@@ -174,12 +176,14 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         .user_data = pipeline->user_data,
         .on_conflict = pipeline->options.on_conflict,
         .conflict_table = pipeline->options.conflict_table,
+        .two_way = pipeline->options.origin_none,
+        .split_sequences = pipeline->options.split_sequences,
         .ddl_skip = pipeline->options.ddl_skip,
     };
     run->sink_ops = pipeline->sink_ops;
     run->sink = NULL;
-    if ((pipeline->options.on_conflict || pipeline->options.conflict_table) && !(run->sink_ops->capabilities & PGCONVOY_SINK_CONFLICTS)) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--on-conflict and --conflict-table cannot be had with the target %s",
+    if ((pipeline->options.on_conflict || pipeline->options.conflict_table || pipeline->options.origin_none) && !(run->sink_ops->capabilities & PGCONVOY_SINK_CONFLICTS)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--on-conflict, --conflict-table and --origin cannot be had with the target %s",
                            run->sink_ops->name);
         pgconvoy_error_hint(err, "leave them out: such a target takes the source's rows as they are");
         return -1;

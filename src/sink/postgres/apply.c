@@ -4,6 +4,7 @@
  */
 #include "sink/postgres/ddl.h"
 #include "sink/postgres/types.h"
+#include "base/clock.h"
 #include "postgres/value.h"
 
 #include <stdio.h>
@@ -76,6 +77,22 @@ static int set_parameter(pgc_pgsink_writer *writer, const pgc_pgsink_target *tar
     return 0;
 }
 
+/* When the change was committed, as timestamptz has it in binary. */
+static int set_commit_time(pgc_pgsink_writer *writer, int place, const pgconvoy_change *change, pgconvoy_error *err)
+{
+    if (!change->transaction) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "a change came without its transaction's time");
+        return -1;
+    }
+    uint64_t time = (uint64_t)(change->transaction->commit_time - PGC_PG_EPOCH_US);
+    writer->offsets[place] = writer->scratch.length;
+    writer->lengths[place] = 8;
+    writer->formats[place] = 1;
+    for (int shift = 56; shift >= 0; shift -= 8)
+        pgc_buffer_byte(&writer->scratch, (char)(time >> shift));
+    return 0;
+}
+
 static int incomplete(const pgconvoy_table *table, int column, pgconvoy_error *err)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "a change of %s.%s came without the value of column \"%s\"",
@@ -94,6 +111,11 @@ static int run_statement(pgc_pgsink_writer *writer, pgc_pgsink_target *target, c
     size_t bytes = 0;
     for (int i = 0; i < statement->parameter_count; i++) {
         int column = statement->parameters[i].column;
+        if (column == PGSINK_COMMIT_TIME) {
+            if (set_commit_time(writer, i, change, err) != 0)
+                return -1;
+            continue;
+        }
         const pgconvoy_value *row = statement->parameters[i].old ? change->old : change->new_;
         if (!row || row[column].length == PGCONVOY_UNCHANGED)
             return incomplete(target->table, column, err);

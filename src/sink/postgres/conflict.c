@@ -24,6 +24,14 @@ static const struct {
 };
 _Static_assert(sizeof kinds / sizeof *kinds == PGSINK_CONFLICT_KINDS + 1, "a row for each kind");
 
+/* In the order of pgc_pgsink_on_conflict. */
+static const struct {
+    const char *name, *says;
+} policies[] = {
+    {"source", "the source wins"},   {"target", "the target wins"},         {"error", ""},
+    {"last-write", "the later write stands"}, {"merge-source", "the columns are merged"}, {"merge-target", "the columns are merged"},
+};
+
 struct pgc_pgsink_tally {
     pgc_pgsink_tally *next;
     const char *schema, *name; /* in the same piece of memory */
@@ -60,7 +68,7 @@ bool pgc_pgsink_conflict_met(pgc_pgsink_writer *writer, const pgconvoy_table *ta
     if (writer->sink->on_conflict == PGSINK_CONFLICT_FAILS) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "conflict (%s): %s%s%.200s on the target", kinds[kind].name, says,
                            key ? ": " : "", key ? key : "");
-        pgconvoy_error_hint(err, "%s on the target, or go on with --on-conflict source or target", kinds[kind].hint);
+        pgconvoy_error_hint(err, "%s on the target, or go on with another --on-conflict, source or target", kinds[kind].hint);
         return false;
     }
     pgc_pgsink_tally *tally = tally_of(writer, table->schema, table->name);
@@ -69,9 +77,9 @@ bool pgc_pgsink_conflict_met(pgc_pgsink_writer *writer, const pgconvoy_table *ta
     tally->pending[kind]++;
     if (tally->seen++ == 0)
         pgc_log_warning(writer->sink->config->log,
-                        "conflict (%s): %s%s%.200s on the target; the %s wins (further ones of this table are counted)",
+                        "conflict (%s): %s%s%.200s on the target; %s (further ones of this table are counted)",
                         kinds[kind].name, says, key ? ": " : "", key ? key : "",
-                        writer->sink->on_conflict == PGSINK_SOURCE_WINS ? "source" : "target");
+                        policies[writer->sink->on_conflict].says);
     return true;
 }
 
@@ -260,10 +268,9 @@ void pgc_pgsink_conflicts_free(pgc_pgsink_writer *writer)
 
 int pgc_pgsink_conflict_options(pgc_pgsink *sink, pgconvoy_error *err)
 {
-    static const char *const policies[] = {"source", "target", "error"};
     const char *policy = sink->config->on_conflict, *table = sink->config->conflict_table;
-    for (int i = 0; policy && i < 3; i++)
-        if (strcmp(policy, policies[i]) == 0)
+    for (size_t i = 0; policy && i < sizeof policies / sizeof *policies; i++)
+        if (strcmp(policy, policies[i].name) == 0)
             sink->on_conflict = (pgc_pgsink_on_conflict)i;
     if (!table)
         return 0;

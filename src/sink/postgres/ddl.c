@@ -335,7 +335,7 @@ static int note_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, 
 }
 
 /* The tables of the checkpoint with their oids, before a command that may give them other names. NULL: it does not. */
-static int look_at_names(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, PGresult **names, pgconvoy_error *err)
+__attribute__((unused)) static int look_at_names(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, PGresult **names, pgconvoy_error *err)
 {
     static const char sql[] =
         "SELECT array_agg(schema_name), array_agg(table_name), "
@@ -349,7 +349,7 @@ static int look_at_names(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl
     return *names ? 0 : -1;
 }
 
-static int follow_names(pgc_pgsink *sink, PGconn *conn, const PGresult *names, pgconvoy_error *err)
+__attribute__((unused)) static int follow_names(pgc_pgsink *sink, PGconn *conn, const PGresult *names, pgconvoy_error *err)
 {
     static const char sql[] =
         "UPDATE pgconvoy.table_state s SET schema_name = n.nspname, table_name = c.relname "

@@ -3,12 +3,14 @@
  * that consumers of the target (pgoutput's origin = none, an output plugin's filter) can tell it from what was written
  * there. The position is kept in the checkpoint, not in the origin.
  *
- * It is a service to others: where the role may not, or the server has no slot left, the stream goes on without.
+ * It is a service to others: where the role may not, or the server has no slot left, the stream goes on without; but
+ * for pipelines that face each other, which need it.
  */
 #include "sink/postgres/sink_internal.h"
 
 #include "base/clock.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define TRIES 40 /* a session that was killed may hold the origin a moment longer */
@@ -35,12 +37,24 @@ static bool is_allowed(PGconn *conn)
     return allowed;
 }
 
-static void tell(const pgc_pgsink *sink, const char *why)
+/* Two pipelines that face each other would send everything round and round without it. */
+static int without(const pgc_pgsink *sink, const char *why, pgconvoy_error *err)
 {
+    if (!why)
+        why = "no answer";
+    if (sink->config->two_way) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the stream cannot have a replication origin on the target: %s",
+                           why);
+        pgconvoy_error_hint(err, "connect to the target as a superuser, or have one GRANT EXECUTE ON FUNCTION "
+                                 "pg_replication_origin_create(text), pg_replication_origin_oid(text), "
+                                 "pg_replication_origin_session_setup(text) to the role");
+        return -1;
+    }
     pgc_log_info(sink->config->log,
                  "no replication origin on the target (%s): its own consumers cannot tell the stream's changes from "
                  "others",
-                 why ? why : "no answer");
+                 why);
+    return 0;
 }
 
 static bool is_in_use(const PGresult *result)
@@ -49,15 +63,23 @@ static bool is_in_use(const PGresult *result)
     return sqlstate && strcmp(sqlstate, "55006") == 0;
 }
 
-void pgc_pgsink_origin_setup(pgc_pgsink_writer *writer)
+/* By which commit timestamps name it. */
+static void read_id(pgc_pgsink *sink, PGconn *conn)
+{
+    PGresult *result = run(sink, conn, "SELECT pg_replication_origin_oid(" NAME_SQL ")");
+    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1)
+        sink->origin_id = (uint32_t)strtoul(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+}
+
+int pgc_pgsink_origin_setup(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
     if (writer->origin_tried)
-        return;
-    writer->origin_tried = true;
+        return 0;
     if (!is_allowed(writer->conn)) {
-        tell(sink, "the role may not execute pg_replication_origin_session_setup");
-        return;
+        writer->origin_tried = true;
+        return without(sink, "the role may not execute pg_replication_origin_session_setup", err);
     }
     PQclear(run(sink, writer->conn,
                 "SELECT pg_replication_origin_create(" NAME_SQL ") WHERE pg_replication_origin_oid(" NAME_SQL
@@ -70,9 +92,17 @@ void pgc_pgsink_origin_setup(pgc_pgsink_writer *writer)
             break;
         pgc_clock_sleep_ms(BETWEEN_TRIES_MS);
     }
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        tell(sink, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY));
+    writer->origin_tried = true;
+    int status = 0;
+    if (PQresultStatus(result) == PGRES_TUPLES_OK) {
+        read_id(sink, writer->conn);
+    } else {
+        status = without(sink, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), err);
+        if (status)
+            pgconvoy_error_retriable(err, is_in_use(result));
+    }
     PQclear(result);
+    return status;
 }
 
 void pgc_pgsink_origin_drop(pgc_pgsink *sink, PGconn *conn)

@@ -113,7 +113,7 @@ int pgc_pgsink_check_table(void *state, const pgconvoy_table *table, pgconvoy_if
     pgc_arena *arena = conn ? pgc_arena_new(16384) : NULL;
     int status = -1;
     if (arena)
-        status = check_with(sink, conn, table, if_exists, arena, err);
+        status = pgc_pgsink_two_way_table(sink, table, err) != 0 ? -1 : check_with(sink, conn, table, if_exists, arena, err);
     else if (conn)
         status = pgc_error_out_of_memory(err);
     if (arena)

@@ -61,6 +61,11 @@ static int carry(pgc_pgsink *sink, const pgc_buffer *arrays, pgconvoy_error *err
     PGconn *conn = pgc_pgsink_borrow(sink, err);
     if (!conn)
         return -1;
+    if (sink->config->split_sequences) {
+        int status = pgc_pgsink_split_sequences(sink, conn, values, err);
+        pgc_pgsink_give_back(sink, conn);
+        return status;
+    }
     PGresult *result = pgc_pgsink_query(conn, carry_sql, 6, values, "carrying values of sequences to the target", err);
     if (result) {
         warn_once(sink, result, 1, &sink->sequences_forbidden, "since the role may not set them");

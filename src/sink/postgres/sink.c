@@ -121,6 +121,8 @@ static int sink_open(const pgconvoy_sink_config *config, void **state, pgconvoy_
     if (status == 0)
         status = check_not_source(sink, conn, err);
     if (status == 0)
+        status = pgc_pgsink_two_way_check(sink, conn, err);
+    if (status == 0)
         try_replica_role(sink, conn);
     pgc_pgsink_give_back(sink, conn);
     if (status != 0) {
@@ -232,7 +234,8 @@ static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
     }
     if (pgc_pgsink_conflicts_setup(writer, err) != 0)
         return -1;
-    pgc_pgsink_origin_setup(writer);
+    if (pgc_pgsink_origin_setup(writer, err) != 0)
+        return -1;
     pgc_buffer lock;
     pgc_buffer_init(&lock, 65536);
     pgc_pgsink_checkpoint_lock_sql(sink, &lock);

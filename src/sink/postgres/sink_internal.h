@@ -24,6 +24,7 @@
  *   conflict.c    changes that do not meet what they should: counted, and kept where that is asked for
  *   flight.c      many statements in flight at once (libpq's pipeline mode)
  *   origin.c      the replication origin of the stream's session
+ *   two_way.c     what two pipelines that face each other need: of the server, of tables, of sequences
  *   sequences.c   values of sequences
  *
  * Threads: pgc_pgsink is shared; what its lock guards is said below. A writer belongs to one thread.
@@ -42,8 +43,15 @@
 #define PGSINK_SQL_LIMIT (16u << 20) /* the longest statement: 1600 columns of 63 bytes, several times over */
 #define PGSINK_IDLE_MAX 8
 
-/* --on-conflict */
-typedef enum pgc_pgsink_on_conflict { PGSINK_SOURCE_WINS, PGSINK_TARGET_WINS, PGSINK_CONFLICT_FAILS } pgc_pgsink_on_conflict;
+/* --on-conflict, in the order of conflict.c's policies. */
+typedef enum pgc_pgsink_on_conflict {
+    PGSINK_SOURCE_WINS,
+    PGSINK_TARGET_WINS,
+    PGSINK_CONFLICT_FAILS,
+    PGSINK_LAST_WRITE,   /* by the commits' times; a delete stands whenever it was */
+    PGSINK_MERGE_SOURCE, /* as the two first, but column by column: one that only one side has changed is taken over */
+    PGSINK_MERGE_TARGET
+} pgc_pgsink_on_conflict;
 
 typedef struct pgc_pgsink {
     const pgconvoy_sink_config *config;
@@ -51,6 +59,9 @@ typedef struct pgc_pgsink {
     char *database;
     pgc_pgsink_on_conflict on_conflict;
     const char *conflict_table; /* quoted; NULL: conflicts are counted only */
+    bool wins_ties;           /* of two commits at one moment the source's stands: one of two ends that face each other */
+    bool sequences_told;
+    uint32_t origin_id;       /* of the stream's session in the target's commit timestamps; 0 none */
     bool replica_role;        /* session_replication_role = replica is allowed to us */
     atomic_bool state_exists; /* the tables of schema pgconvoy are there */
     atomic_ullong lsn;        /* the position that the pipeline goes on from: as read, then as committed */
@@ -202,6 +213,8 @@ int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_t
 int pgc_pgsink_alter_empty(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- writers */
+
+#define PGSINK_COMMIT_TIME UINT16_MAX /* as a parameter's column: when the change's transaction was committed */
 
 /* A statement, prepared on the writer's connection. */
 typedef struct pgc_pgsink_parameter {
@@ -357,9 +370,21 @@ void pgc_pgsink_scratch_trim(pgc_pgsink_writer *writer);
 /* sequences.c */
 int pgc_pgsink_write_sequences(void *sink, const pgconvoy_sequence *sequences, size_t count, pgconvoy_error *err);
 
+/* two_way.c */
+/* What --on-conflict and --origin need of the target's server. */
+int pgc_pgsink_two_way_check(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
+/* … and of a table, so that a conflict can be seen and decided the same way at both ends. */
+int pgc_pgsink_two_way_table(const pgc_pgsink *sink, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Makes the sequences (as arrays of carry_sql) give values of their own half or range. */
+int pgc_pgsink_split_sequences(pgc_pgsink *sink, PGconn *conn, const char *const values[6],
+                               pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether rows are decided about, so that they are locked while they are looked at. */
+bool pgc_pgsink_decides(const pgc_pgsink *sink);
+
 /* origin.c */
-/* Makes the session's commits known as ours to the target's own consumers, where the role may. Cannot fail. */
-void pgc_pgsink_origin_setup(pgc_pgsink_writer *writer);
+/* Makes the session's commits known as ours to the target's own consumers, where the role may; fails only where that is
+ * needed. */
+int pgc_pgsink_origin_setup(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Removes the pipeline's origin, outside of any transaction. Cannot fail. */
 void pgc_pgsink_origin_drop(pgc_pgsink *sink, PGconn *conn);
 

@@ -161,6 +161,8 @@ static int choose_way(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgco
     /* in bulk nobody would see that a row is another one than the source's old row says */
     bool careful = writer->sink->on_conflict != PGSINK_SOURCE_WINS || writer->sink->conflict_table;
     plain = plain && !(careful && table->replica_identity == 'f' && table->key_count > 0);
+    /* whether the row's last write is older is asked for each change */
+    plain = plain && writer->sink->on_conflict != PGSINK_LAST_WRITE;
     if (!fires && !plain)
         target->way = PGSINK_ONE_BY_ONE;
     return 0;

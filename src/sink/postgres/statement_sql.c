@@ -13,6 +13,7 @@
  * rows is meant: types without an equality, and values that are equal but not alike (1.0 and 1.00), are then no special
  * case.
  */
+#include "postgres/value.h"
 #include "sink/postgres/sink_internal.h"
 
 typedef struct builder {
@@ -42,6 +43,43 @@ static void append_parameter(builder *build, int column, bool old)
     pgc_buffer_format(build->sql, "$%d", place + 1);
 }
 
+static void append_commit_time(builder *build)
+{
+    pgc_pgsink_statement *statement = build->statement;
+    int place = 0;
+    while (place < statement->parameter_count && statement->parameters[place].column != PGSINK_COMMIT_TIME)
+        place++;
+    if (place == statement->parameter_count) {
+        statement->parameters[place] = (pgc_pgsink_parameter){PGSINK_COMMIT_TIME, false};
+        statement->types[place] = PGC_TIMESTAMPTZ;
+        statement->parameter_count++;
+    }
+    pgc_buffer_format(build->sql, "$%d", place + 1);
+}
+
+static bool favours_source(const pgc_pgsink *sink)
+{
+    return sink->on_conflict == PGSINK_SOURCE_WINS || sink->on_conflict == PGSINK_MERGE_SOURCE;
+}
+
+static bool merges(const pgc_pgsink *sink)
+{
+    return sink->on_conflict == PGSINK_MERGE_SOURCE || sink->on_conflict == PGSINK_MERGE_TARGET;
+}
+
+/*
+ * Whether the source's write is later than the last one of row t: what our own stream wrote is older, as it comes in
+ * order, and so is what has no time (of this transaction, or of long ago).
+ */
+static void append_newer(builder *build)
+{
+    pgc_buffer_format(build->sql,
+                      "coalesce((SELECT c.roident = %u OR c.\"timestamp\" %s ", build->sink->origin_id,
+                      build->sink->wins_ties ? "<=" : "<");
+    append_commit_time(build);
+    pgc_buffer_text(build->sql, " FROM pg_xact_commit_timestamp_origin(t.xmin) AS c), true)");
+}
+
 static void append_name(builder *build, int column)
 {
     pgc_quote_identifier(build->sql, build->target->table->columns[column].name);
@@ -64,6 +102,8 @@ static void append_insert(builder *build, const char *where)
     int count = 0;
     pgc_buffer_text(sql, "INSERT INTO ");
     pgc_quote_qualified(sql, table->schema, table->name);
+    if (build->sink->on_conflict == PGSINK_LAST_WRITE)
+        pgc_buffer_text(sql, " AS t");
     for (int i = 0; i < table->column_count; i++)
         if (is_sent(build->statement, i)) {
             pgc_buffer_text(sql, count++ ? ", " : " (");
@@ -96,8 +136,9 @@ static void append_on_conflict(builder *build)
         append_name(build, table->key[i]);
     }
     pgc_buffer_text(sql, ") DO ");
+    bool later = build->sink->on_conflict == PGSINK_LAST_WRITE;
     int count = 0;
-    for (int i = 0; i < table->column_count && build->sink->on_conflict == PGSINK_SOURCE_WINS; i++) {
+    for (int i = 0; i < table->column_count && (favours_source(build->sink) || later); i++) {
         if (!is_sent(build->statement, i) || build->target->columns[i]->identity_always)
             continue;
         pgc_buffer_text(sql, count++ ? ", " : "UPDATE SET ");
@@ -105,36 +146,13 @@ static void append_on_conflict(builder *build)
         pgc_buffer_text(sql, " = excluded.");
         append_name(build, i);
     }
-    if (count == 0)
+    if (count == 0) {
         pgc_buffer_text(sql, "NOTHING");
-}
-
-/* False when there is no column to set. */
-static bool append_update(builder *build)
-{
-    const pgconvoy_table *table = build->target->table;
-    int count = 0;
-    append_table(build, "UPDATE");
-    for (int i = 0; i < table->column_count; i++) {
-        bool is_fixed = build->statement->action == PGSINK_UPDATE && table->columns[i].in_key;
-        if (!is_sent(build->statement, i) || is_fixed || build->target->columns[i]->identity_always)
-            continue;
-        pgc_buffer_text(build->sql, count++ ? ", " : " SET ");
-        append_name(build, i);
-        pgc_buffer_text(build->sql, " = ");
-        append_parameter(build, i, false);
-    }
-    return count > 0;
-}
-
-static void append_where_key(builder *build, bool old)
-{
-    const pgconvoy_table *table = build->target->table;
-    for (int i = 0; i < table->key_count; i++) {
-        pgc_buffer_text(build->sql, i ? " AND " : " WHERE ");
-        append_name(build, table->key[i]);
-        pgc_buffer_text(build->sql, build->target->columns[table->key[i]]->equals);
-        append_parameter(build, table->key[i], old);
+    } else if (later && build->target->relation.kind != 'p') {
+        pgc_buffer_text(sql, " WHERE ");
+        append_newer(build);
+    } else if (later) { /* a partitioned table has no xmin there: as the row was looked at */
+        pgc_buffer_text(sql, " WHERE (SELECT bool_and(newer) FROM o)");
     }
 }
 
@@ -158,6 +176,75 @@ static comparison compare_by(const pgc_pgsink_target *target, int column)
                    source->typmod == target->columns[column]->typmod
                ? BY_IMAGE
                : BY_VALUE;
+}
+
+typedef enum operand { IN_ROW, IN_OLD, IN_NEW } operand;
+
+static void append_operand(builder *build, int column, operand operand)
+{
+    if (operand == IN_ROW)
+        append_name(build, column);
+    else
+        append_parameter(build, column, operand == IN_OLD);
+}
+
+/* That a column's two values are the same, as append_is_as_old has it of all columns. */
+static void append_same_value(builder *build, int column, operand a, operand b)
+{
+    comparison by = compare_by(build->target, column);
+    pgc_buffer_text(build->sql, by == BY_IMAGE ? "ROW(" : "");
+    append_operand(build, column, a);
+    pgc_buffer_text(build->sql, by == BY_IMAGE  ? ")::record OPERATOR(pg_catalog.*=) ROW("
+                                : by == BY_TEXT ? "::text IS NOT DISTINCT FROM "
+                                                : " IS NOT DISTINCT FROM ");
+    append_operand(build, column, b);
+    pgc_buffer_text(build->sql, by == BY_IMAGE ? ")::record" : by == BY_TEXT ? "::text" : "");
+}
+
+/* What an update sets a column to. Columns are merged by what the source has changed, and what the target had before. */
+static void append_new_value(builder *build, int column)
+{
+    if (!merges(build->sink) || !build->statement->compares || build->target->table->columns[column].in_key) {
+        append_parameter(build, column, false);
+        return;
+    }
+    bool source = build->sink->on_conflict == PGSINK_MERGE_SOURCE;
+    pgc_buffer_text(build->sql, "CASE WHEN ");
+    append_same_value(build, column, source ? IN_NEW : IN_ROW, IN_OLD);
+    pgc_buffer_text(build->sql, " THEN ");
+    append_operand(build, column, source ? IN_ROW : IN_NEW);
+    pgc_buffer_text(build->sql, " ELSE ");
+    append_operand(build, column, source ? IN_NEW : IN_ROW);
+    pgc_buffer_text(build->sql, " END");
+}
+
+/* False when there is no column to set. */
+static bool append_update(builder *build)
+{
+    const pgconvoy_table *table = build->target->table;
+    int count = 0;
+    append_table(build, "UPDATE");
+    for (int i = 0; i < table->column_count; i++) {
+        bool is_fixed = build->statement->action == PGSINK_UPDATE && table->columns[i].in_key;
+        if (!is_sent(build->statement, i) || is_fixed || build->target->columns[i]->identity_always)
+            continue;
+        pgc_buffer_text(build->sql, count++ ? ", " : " SET ");
+        append_name(build, i);
+        pgc_buffer_text(build->sql, " = ");
+        append_new_value(build, i);
+    }
+    return count > 0;
+}
+
+static void append_where_key(builder *build, bool old)
+{
+    const pgconvoy_table *table = build->target->table;
+    for (int i = 0; i < table->key_count; i++) {
+        pgc_buffer_text(build->sql, i ? " AND " : " WHERE ");
+        append_name(build, table->key[i]);
+        pgc_buffer_text(build->sql, build->target->columns[table->key[i]]->equals);
+        append_parameter(build, table->key[i], old);
+    }
 }
 
 static int count_images(const pgc_pgsink_target *target)
@@ -283,10 +370,16 @@ static void append_look(builder *build, bool old)
         append_is_as_old(build, ", ");
         pgc_buffer_text(build->sql, " AS same");
     }
+    if (build->sink->on_conflict == PGSINK_LAST_WRITE) {
+        pgc_buffer_text(build->sql, ", ");
+        append_newer(build);
+        pgc_buffer_text(build->sql, " AS newer");
+    }
     append_table(build, " FROM");
     pgc_buffer_text(build->sql, " AS t");
     append_where_key(build, old);
-    pgc_buffer_text(build->sql, "), d AS (");
+    /* what is decided by it must still hold when it is written */
+    pgc_buffer_text(build->sql, pgc_pgsink_decides(build->sink) ? " FOR UPDATE), d AS (" : "), d AS (");
 }
 
 static void append_kind(builder *build, pgc_pgsink_conflict missing, pgc_pgsink_conflict differs)
@@ -296,9 +389,25 @@ static void append_kind(builder *build, pgc_pgsink_conflict missing, pgc_pgsink_
         return;
     }
     pgc_buffer_format(build->sql, "CASE WHEN NOT EXISTS (SELECT FROM o) THEN %d", missing);
+    if (build->sink->on_conflict == PGSINK_LAST_WRITE && build->statement->action != PGSINK_DELETE)
+        pgc_buffer_format(build->sql, " WHEN NOT (SELECT bool_and(newer) FROM o) THEN %d", differs);
     if (build->statement->compares)
         pgc_buffer_format(build->sql, " WHEN NOT (SELECT bool_and(same) FROM o) THEN %d", differs);
     pgc_buffer_text(build->sql, " ELSE 0 END");
+}
+
+/* Whose row stands, as an expression. */
+static void append_resolution(builder *build, bool makes_missing)
+{
+    pgc_pgsink_on_conflict policy = build->sink->on_conflict;
+    const char *otherwise = policy == PGSINK_SOURCE_WINS ? "'source'" : merges(build->sink) ? "'merge'" : "'target'";
+    if (policy == PGSINK_LAST_WRITE && build->statement->action != PGSINK_DELETE)
+        otherwise = "CASE WHEN (SELECT bool_and(newer) FROM o) THEN 'source' ELSE 'target' END";
+    else if (policy == PGSINK_LAST_WRITE)
+        otherwise = "'source'";
+    const char *whole = policy == PGSINK_MERGE_SOURCE ? "'source'" : policy == PGSINK_MERGE_TARGET ? "'target'" : otherwise;
+    pgc_buffer_format(build->sql, "CASE kind WHEN %d THEN '%s' WHEN %d THEN %s ELSE %s END", PGSINK_UPDATE_MISSING,
+                      makes_missing ? "source" : "target", PGSINK_UPDATE_DIFFERS, otherwise, whole);
 }
 
 static void append_note(builder *build, bool makes_missing, bool old)
@@ -320,11 +429,7 @@ static void append_note(builder *build, bool makes_missing, bool old)
     for (int kind = 1; kind <= PGSINK_CONFLICT_KINDS; kind++)
         pgc_buffer_format(sql, "%s'%s'", kind > 1 ? ", " : "", pgc_pgsink_conflict_name(kind));
     pgc_buffer_text(sql, "])[kind], ");
-    if (sink->on_conflict != PGSINK_SOURCE_WINS)
-        pgc_buffer_text(sql, "'target'");
-    else
-        pgc_buffer_format(sql, "CASE kind WHEN %d THEN '%s' ELSE 'source' END", PGSINK_UPDATE_MISSING,
-                          makes_missing ? "source" : "target");
+    append_resolution(build, makes_missing);
     pgc_buffer_text(sql, ", (SELECT was FROM o LIMIT 1), ");
     append_source_row(build, false, old && build->statement->action == PGSINK_DELETE);
     pgc_buffer_text(sql, " FROM k WHERE kind > 0)");
@@ -335,12 +440,14 @@ static bool append_looking(builder *build)
     pgc_pgsink_action action = build->statement->action;
     bool old = action != PGSINK_INSERT && action != PGSINK_UPDATE;
     bool updates = action == PGSINK_UPDATE || action == PGSINK_UPDATE_KEY;
-    bool source_wins = build->sink->on_conflict == PGSINK_SOURCE_WINS;
+    bool source_wins = favours_source(build->sink), later = build->sink->on_conflict == PGSINK_LAST_WRITE;
     bool makes_missing = source_wins && updates && is_complete(build);
     append_look(build, old);
     if (!append_change(build))
         return false;
-    if (build->statement->compares && !source_wins)
+    if (later && updates)
+        pgc_buffer_text(build->sql, " AND (SELECT bool_and(newer) FROM o)");
+    else if (build->statement->compares && !source_wins && !later && !(updates && merges(build->sink)))
         pgc_buffer_text(build->sql, " AND (SELECT bool_and(same) FROM o)");
     if (makes_missing) {
         pgc_buffer_text(build->sql, "), m AS (");

@@ -365,6 +365,7 @@ static int apply_origin(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy_
     free((char *)open->facts.origin);
     open->facts.origin = origin;
     open->shared = NULL; /* the changes from here on see the new one */
+    open->skipped = open->skipped || a->config.skip_origins; /* it comes before the first change */
     return 0;
 }
 

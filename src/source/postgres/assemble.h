@@ -91,6 +91,7 @@ typedef struct pgc_assembler_config {
     bool streaming_parallel; /* streaming 'parallel' was asked for: Stream Abort then carries LSN and time */
     /* Transactions with commit_lsn before it are left out, since the sink has them. 0: none. Their end still moves the position. */
     pgconvoy_lsn skip_before;
+    bool skip_origins; /* transactions that another stream has written are left out */
     size_t batch_bytes;             /* hand over at about this size; 0: 8 MB. One change may be larger */
     const char *spill_dir;          /* made when it is needed */
     size_t spill_transaction_bytes; /* of a streamed transaction, kept in memory; 0: 1 MB */

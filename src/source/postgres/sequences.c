@@ -1,7 +1,7 @@
 /*
  * Sequences behind the columns of the tables: those that a column owns (serial: dependency 'a', identity: 'i'), and
  * those that its default calls (dependency of the default on the sequence). A sequence that has given no value yet, or
- * that the role may not read, is left out.
+ * that the role may not read, is left out; the first only where nobody asks for it.
  */
 #include "source/postgres/watch.h"
 
@@ -24,14 +24,14 @@ static const char sequences_sql[] =
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = o.attnum "
     "WHERE pg_catalog.has_sequence_privilege(s.oid, 'USAGE, SELECT') ORDER BY s.oid, t.oid";
 
-static int keep(pgc_source_sequences *sequences, const PGresult *result, pgconvoy_error *err)
+static int keep(pgc_source_sequences *sequences, const PGresult *result, bool unused, pgconvoy_error *err)
 {
     size_t rows = (size_t)PQntuples(result);
     sequences->items = pgc_arena_zalloc(sequences->arena, (rows + 1) * sizeof *sequences->items);
     if (!sequences->items)
         return pgc_error_out_of_memory(err);
     for (int row = 0; row < (int)rows; row++) {
-        if (PQgetisnull(result, row, 5))
+        if (PQgetisnull(result, row, 5) && !unused)
             continue;
         pgconvoy_sequence *sequence = &sequences->items[sequences->count++];
         const char **texts[] = {&sequence->table_schema, &sequence->table_name, &sequence->column, &sequence->schema,
@@ -39,7 +39,7 @@ static int keep(pgc_source_sequences *sequences, const PGresult *result, pgconvo
         for (int i = 0; i < 5; i++)
             if (!(*texts[i] = pgc_arena_strdup(sequences->arena, PQgetvalue(result, row, i))))
                 return pgc_error_out_of_memory(err);
-        sequence->last_value = pgc_result_int64(result, row, 5);
+        sequence->last_value = PQgetisnull(result, row, 5) ? 0 : pgc_result_int64(result, row, 5);
         sequence->descending = pgc_result_bool(result, row, 6);
     }
     return 0;
@@ -62,7 +62,7 @@ int pgc_read_sequences(void *arg, pgc_source_sequences *sequences, pgconvoy_erro
     if (!result)
         return -1;
     sequences->arena = pgc_arena_new(4096);
-    int failed = sequences->arena ? keep(sequences, result, err) : pgc_error_out_of_memory(err);
+    int failed = sequences->arena ? keep(sequences, result, source->config.unused_sequences, err) : pgc_error_out_of_memory(err);
     PQclear(result);
     if (failed) {
         pgc_arena_free(sequences->arena);

@@ -201,6 +201,8 @@ static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, b
     int failed = pgc_buffer_check(&names, err);
     if (!failed)
         pgc_quote_literal(sql, names.data);
+    if (source->config.origin_none && source->server_version >= 160000)
+        pgc_buffer_text(sql, ", origin 'none'"); /* before 16 the assembler leaves them out */
     if (protocol >= 2)
         pgc_buffer_format(sql, "%s, messages 'true'", binary ? ", binary 'true'" : "");
     if (protocol >= 2 && !is_far_behind(source->stream, from_lsn))
@@ -257,6 +259,7 @@ static int make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pg
         .protocol_version = protocol_version(source->server_version),
         .streaming_parallel = source->server_version >= 160000,
         .skip_before = from_lsn,
+        .skip_origins = source->config.origin_none,
         /* a batch is filled while others are on their way: a small part of our share each */
         .batch_bytes = memory && memory / 8 < (8 << 20) ? memory / 8 : 0,
         .spill_dir = source->config.state_dir,
