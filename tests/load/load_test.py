@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A load made by chance (workload.py), streamed into PostgreSQL while pgconvoy is killed and both servers are restarted; equal at the end:
 
-    tests/load/load_test.py [--seconds 600] [--seed N] [--round 20] [--sessions 4] [--calm] [--keep]
+    tests/load/load_test.py [--seconds 600] [--seed N] [--round 20] [--sessions 4] [--calm] [--stream-only] [--keep]
 
 Every --round seconds the load pauses, the stream catches up, and every row of every table is compared; then there are other tables.
 The seed decides on tables, statements and moments, and is printed; each round prints its own, to be run alone with --seconds 0.
@@ -27,8 +27,9 @@ SOURCE = {"logical_decoding_work_mem": "64kB", "max_connections": "60"}
 class Round:
     """One set of tables, from an empty pipeline to equality."""
 
-    def __init__(self, s, source, target_server, seed, sessions, calm):
+    def __init__(self, s, source, target_server, seed, sessions, calm, stream_only=False):
         self.s, self.source, self.target_server, self.seed, self.sessions, self.calm = s, source, target_server, seed, sessions, calm
+        self.stream_only = stream_only
         self.rng = random.Random(seed)
         self.name = f"load{len(s.runs)}"
         self.tally = collections.Counter()
@@ -77,9 +78,8 @@ class Round:
             self.target_server.sql(schema, self.target.database)
             self.options = ["--if-exists", "append"]
         self._start()
-        if self.rng.random() < 0.5:  # the load begins with the copy, or when that is done
-            slot = f"SELECT active FROM pg_replication_slots WHERE slot_name = 'pgconvoy_{self.name}'"
-            scenario.wait_for(lambda: not self.run.running() or self.source.sql(slot) == "t", 60, "the stream begins")
+        if self.rng.random() < 0.5 or self.stream_only:  # the load begins with the copy, or when that is done
+            scenario.wait_for(lambda: not self.run.running() or "streaming changes" in self.run.stderr, 60, "the stream begins")
         self._see_that_it_runs()
         workload.start(self.source, self.sessions, self.name)
         end = time.monotonic() + seconds
@@ -109,12 +109,12 @@ class Round:
         self.target_server.sql(f"DROP DATABASE {self.target.database} (FORCE)")
 
 
-def play(s, seed, seconds, round_seconds, sessions=4, calm=False):
+def play(s, seed, seconds, round_seconds, sessions=4, calm=False, stream_only=False):
     source = s.server(SOURCE)
     target_server = s.server()
     end = time.monotonic() + seconds
     while True:
-        Round(s, source, target_server, seed, sessions, calm).play(min(round_seconds, max(2, end - time.monotonic())))
+        Round(s, source, target_server, seed, sessions, calm, stream_only).play(min(round_seconds, max(2, end - time.monotonic())))
         seed += 1
         if time.monotonic() >= end:
             return
@@ -127,6 +127,7 @@ def main():
     options.add_argument("--round", type=int, default=20)
     options.add_argument("--sessions", type=int, default=4)
     options.add_argument("--calm", action="store_true", help="no kills, no restarts")
+    options.add_argument("--stream-only", action="store_true", help="load and faults begin when the copy is done")
     options.add_argument("--keep", action="store_true")
     options = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -134,7 +135,7 @@ def main():
     s = scenario.Scenario("postgres")
     ok = False
     try:
-        play(s, options.seed, options.seconds, options.round, options.sessions, options.calm)
+        play(s, options.seed, options.seconds, options.round, options.sessions, options.calm, options.stream_only)
         ok = True
     except (AssertionError, RuntimeError) as problem:
         print(f"FAILED: {problem}")

@@ -171,7 +171,10 @@ class Workload:
 
     def fill(self):
         rng = random.Random(self.seed + 1)
-        return "".join(f"SET session_replication_role = replica; {table.insert_many(rng, table.keys // 2)};\n" for table in self.tables)
+        rows = "".join(f"SET session_replication_role = replica; {table.insert_many(rng, table.keys // 2)};\n" for table in self.tables)
+        # a foreign key holds, or it could not be made on the target
+        return rows + "".join(f"UPDATE {table.quoted} AS c SET parent = NULL WHERE NOT EXISTS (SELECT FROM {table.parent.quoted} AS p "
+                              "WHERE p.k = c.parent);\n" for table in self.tables if table.parent)
 
     # ---- transactions
 

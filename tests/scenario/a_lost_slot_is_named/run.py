@@ -39,4 +39,7 @@ def main(s):
     assert len(target.rows("public", "t", shape)) == 10, "rows were written without the slot"
 
 
-scenario.run(main, cases=["duckdb-dropped", "duckdb-invalidated", "duckdb-younger", "postgres-dropped", "stdout-dropped"])
+# in make check-full, or by name
+FULL = os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"])
+scenario.run(main, cases=["duckdb-dropped", "duckdb-invalidated", "duckdb-younger", "postgres-dropped", "stdout-dropped"]
+             + (["postgres-invalidated", "postgres-younger"] if FULL else []))
