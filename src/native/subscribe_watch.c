@@ -20,7 +20,8 @@ typedef struct watch {
     int64_t begun_us, reported_us, mark_us;
     pgconvoy_lsn mark; /* everything committed before the wait began lies before it */
     int64_t first_failures;
-    int live;
+    int known, live; /* tables of the subscription: those of the publication that it was refreshed with */
+    bool said_unknown;
     pgconvoy_progress progress;
 } watch;
 
@@ -73,12 +74,13 @@ static int look_at_tables(watch *watch, pgconvoy_error *err)
     if (!result)
         return -1;
     bool there = PQntuples(result) > 0, enabled = there && PQgetvalue(result, 0, 5)[0] == 't';
-    watch->live = 0;
+    watch->known = watch->live = 0;
     watch->progress.rows_copied = watch->progress.bytes_copied = 0;
     for (int i = 0; i < PQntuples(result); i++) {
         pgconvoy_table_progress *table = find(watch, PQgetvalue(result, i, 0), PQgetvalue(result, i, 1));
         if (!table)
             continue;
+        watch->known++;
         pgconvoy_table_state now = state_of(PQgetvalue(result, i, 2)[0]);
         if (now == PGCONVOY_TABLE_COPYING || table->state < PGCONVOY_TABLE_CATCHING_UP) {
             table->rows_copied = now == PGCONVOY_TABLE_WAITING ? 0 : number(result, i, 3);
@@ -159,7 +161,7 @@ static int look_at_lag(watch *watch, pgconvoy_error *err)
 
 static bool is_caught_up(const watch *watch)
 {
-    return watch->live == (int)watch->progress.table_count && watch->progress.durable_lsn >= watch->mark;
+    return watch->live == watch->known && watch->progress.durable_lsn >= watch->mark;
 }
 
 static void report(watch *watch, bool done)
@@ -170,9 +172,9 @@ static void report(watch *watch, bool done)
     if (!options->progress || (!done && now - watch->reported_us < (int64_t)options->progress_interval_ms * 1000))
         return;
     watch->reported_us = now;
-    watch->progress.phase = done                                             ? PGCONVOY_PHASE_DONE
-                            : watch->live < (int)watch->progress.table_count ? PGCONVOY_PHASE_COPYING
-                                                                             : PGCONVOY_PHASE_STREAMING;
+    watch->progress.phase = done                         ? PGCONVOY_PHASE_DONE
+                            : watch->live < watch->known ? PGCONVOY_PHASE_COPYING
+                                                         : PGCONVOY_PHASE_STREAMING;
     options->progress(options->progress_arg, &watch->progress);
 }
 
@@ -230,6 +232,18 @@ static int look(watch *watch, pgconvoy_error *err)
     return look_at_tables(watch, err) || look_at_failures(watch, err) || look_at_lag(watch, err) ? -1 : 0;
 }
 
+/* Once: the servers know nothing of them until they are told. */
+static void say_unknown(watch *watch)
+{
+    int count = (int)watch->progress.table_count - watch->known;
+    if (count > 0 && !watch->said_unknown)
+        pgc_log_warning(watch->state->options->log,
+                        "%d table%s of the publication %s not in the subscription, and not copied: --refresh takes %s "
+                        "in",
+                        count, count == 1 ? "" : "s", count == 1 ? "is" : "are", count == 1 ? "it" : "them");
+    watch->said_unknown = true;
+}
+
 static int go_on(watch *watch, bool until_caught_up, pgconvoy_error *err)
 {
     const pgc_subscribe_options *options = watch->state->options;
@@ -237,6 +251,7 @@ static int go_on(watch *watch, bool until_caught_up, pgconvoy_error *err)
     while (!(options->stopped && options->stopped(options->stopped_arg))) {
         if (look(watch, err))
             return -1;
+        say_unknown(watch);
         if (is_caught_up(watch)) {
             if (!told && carry_sequences(watch, err))
                 return -1;

@@ -47,9 +47,9 @@ def pair(s, source, target, database, refusals):
     assert target.sql("SELECT last_value FROM app.item_id_seq", database) == "3000", "a sequence is behind"
     assert target.sql("SELECT count(*) FROM pg_indexes WHERE schemaname = 'app'", database) == source.sql("SELECT count(*) FROM pg_indexes WHERE schemaname = 'app'", "shop")
     # changes, and a table that is new
-    source.sql(CHANGES + "; CREATE TABLE app.later (id int PRIMARY KEY); INSERT INTO app.later VALUES (7)", "shop")
+    source.sql(CHANGES + "; CREATE TABLE app.later (id int PRIMARY KEY); INSERT INTO app.later VALUES (7); ALTER PUBLICATION pgconvoy_pair ADD TABLE app.later", "shop")
     again = s.pgconvoy(*ends, "--until", "caught-up").ok(120)
-    assert "made subscription" not in again.stderr
+    assert "made subscription" not in again.stderr and "1 table of the publication is not in the subscription" in again.stderr and "--refresh" in again.stderr, again.stderr
     assert target.sql("SELECT to_regclass('app.later')", database) == ""
     assert target.sql("SELECT last_value FROM app.item_id_seq", database) == "3001"
     s.pgconvoy(*ends, "--refresh", "--until", "caught-up").ok(120)
