@@ -247,11 +247,34 @@ static bool is_taken(const actual *actual, int to)
     return false;
 }
 
+/* Side by side, for columns without numbers: what goes where another of the same type comes is that one renamed. */
+static int pair_by_place(const alteration *a, actual *actual, pgconvoy_error *err)
+{
+    for (int i = 0, t = 0; i < actual->count && t < a->to->column_count;) {
+        actual_column *column = &actual->columns[i];
+        const pgconvoy_column *was = column->from >= 0 ? &a->from->columns[column->from] : NULL, *to = &a->to->columns[t];
+        bool numbered = was && was->number > 0 && to->number > 0, goes = column->to < 0, comes = !is_taken(actual, t);
+        if (goes && comes && was && !numbered && strcmp(was->type_sql, to->type_sql) == 0) {
+            pgc_log_warning(a->writer->sink->config->log, "duckdb: column %s of %s.%s is taken to be renamed to %s", column->name,
+                            a->to->schema, a->to->name, to->name);
+            column->to = t;
+        } else if (goes || comes) {
+            i += goes;
+            t += !goes;
+            continue;
+        } else if (column->to != t && was && was->number == 0 && to->number == 0) {
+            return refuse(a, column->name, "changes places by name with another", err);
+        }
+        i++, t++;
+    }
+    return 0;
+}
+
 /*
  * By number where both definitions have it, by name, and then by place: what stands where a column of the same type is missing is taken for that
  * column renamed, as PostgreSQL puts new columns at the end.
  */
-static void pair(const alteration *a, actual *actual)
+static int pair(const alteration *a, actual *actual, pgconvoy_error *err)
 {
     for (int i = 0; i < actual->count; i++) {
         const pgconvoy_column *was = actual->columns[i].from >= 0 ? &a->from->columns[actual->columns[i].from] : NULL;
@@ -267,15 +290,7 @@ static void pair(const alteration *a, actual *actual)
         if (actual->columns[i].to < 0 && to >= 0 && !another && !is_taken(actual, to))
             actual->columns[i].to = to;
     }
-    for (int i = 0; i < actual->count && i < a->to->column_count; i++) {
-        const pgconvoy_column *was = actual->columns[i].from >= 0 ? &a->from->columns[actual->columns[i].from] : NULL;
-        bool numbered = was && was->number > 0 && a->to->columns[i].number > 0;
-        if (actual->columns[i].to >= 0 || is_taken(actual, i) || !was || numbered || strcmp(was->type_sql, a->to->columns[i].type_sql) != 0)
-            continue;
-        pgc_log_warning(a->writer->sink->config->log, "duckdb: column %s of %s.%s is taken to be renamed to %s", actual->columns[i].name,
-                        a->to->schema, a->to->name, a->to->columns[i].name);
-        actual->columns[i].to = i;
-    }
+    return pair_by_place(a, actual, err);
 }
 
 static int drop_columns(alteration *a, const actual *actual, pgconvoy_error *err)
@@ -436,8 +451,7 @@ static int change_types(alteration *a, const actual *actual, pgconvoy_error *err
 
 static int follow_columns(alteration *a, actual *actual, pgconvoy_error *err)
 {
-    pair(a, actual);
-    if (drop_columns(a, actual, err) != 0 || rename_columns(a, actual, err) != 0)
+    if (pair(a, actual, err) != 0 || drop_columns(a, actual, err) != 0 || rename_columns(a, actual, err) != 0)
         return -1;
     for (int t = 0; t < a->to->column_count; t++) {
         if (!is_taken(actual, t) && add_column(a, t, err) != 0)

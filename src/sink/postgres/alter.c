@@ -249,8 +249,10 @@ static int check_missing(alteration *alter, const pgconvoy_column *column, const
                             "add it to the table on the target by hand, with the source's default, then run again");
         return -1;
     }
-    if (rows)
-        pgc_log_info(alter->sink->config->log, "%s was added: rows from before have NULL there", what);
+    if (rows && column->number == 0)
+        pgc_log_warning(
+            alter->sink->config->log,
+            "%s was added: rows from before have NULL there on the target, whatever its default on the source", what);
     return 0;
 }
 
