@@ -88,6 +88,12 @@ bool cli_skips_check(const cli_arguments *arguments, const char *item)
     return false;
 }
 
+static bool is_given(const cli_arguments *arguments, const char *option)
+{
+    const char *value = cli_setting_value(arguments, option);
+    return value && strcmp(value, "false") != 0;
+}
+
 static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job job, pgconvoy_error *err)
 {
     const char *target = arguments->operand_count > 1 ? arguments->operands[1] : NULL;
@@ -106,9 +112,16 @@ static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job j
     } answers[] = {{"roles", "roles"},
                    {"no-tablespaces", "tablespaces"},
                    {"skip-unavailable", "tablespaces"},
-                   {"skip-unavailable", "extensions"}};
+                   {"skip-unavailable", "extensions"},
+                   {"data-only", "names_in_the_way"},
+                   {"data-only", "extensions"},
+                   {"data-only", "tablespaces"},
+                   {"data-only", "roles"}};
+    bool nobodys = is_given(arguments, "no-owner") && is_given(arguments, "no-acl");
+    if (nobodys && add_skip(asked, "roles", err))
+        return -1;
     for (size_t i = 0; i < sizeof answers / sizeof answers[0]; i++)
-        if (cli_setting_value(arguments, answers[i].option) && add_skip(asked, answers[i].item, err))
+        if (is_given(arguments, answers[i].option) && add_skip(asked, answers[i].item, err))
             return -1;
     char *const *skip = asked->skip;
     asked->options = (pgc_check_options){.source = arguments->operands[0],
@@ -118,6 +131,7 @@ static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job j
                                          .publication = asked->settings.publication,
                                          .slot = asked->settings.slot,
                                          .choice = cli_choice(&asked->settings),
+                                         .mapping = asked->settings.mapping,
                                          .if_exists = asked->settings.if_exists,
                                          .jobs = asked->settings.jobs,
                                          .partitions_as_leaves = asked->settings.partitions_as_leaves,

@@ -4,6 +4,8 @@
  */
 #include "inspect/check/check_internal.h"
 
+#include "format/json_text.h"
+
 #include "base/log.h"
 #include "postgres/query_batch.h"
 #include "sink/registry.h"
@@ -240,6 +242,9 @@ static bool value_of(const check *check, char param, const char *facts, const ch
     case 'p':
         *value = check->publication;
         return true;
+    case 'm':
+        *value = check->mapping;
+        return true;
     case 'i':
         *value = if_exists_names[check->options->if_exists];
         return true;
@@ -445,6 +450,41 @@ static void sum_up(const pgc_check_options *options, pgc_check_report *report)
     }
 }
 
+static void append_mapped(pgc_buffer *json, const char *schema, const char *name, const char *to_schema, const char *to_name, bool less)
+{
+    const char *const keys[] = {"s", "n", "ts", "tn"}, *const values[] = {schema, name, to_schema, to_name};
+    pgc_buffer_text(json, json->length > 1 ? ",{" : "{");
+    for (size_t i = 0; i < 4; i++) {
+        pgc_buffer_format(json, "\"%s\":", keys[i]);
+        if (values[i])
+            pgc_json_string(json, values[i]);
+        else
+            pgc_buffer_text(json, "null");
+        pgc_buffer_byte(json, ',');
+    }
+    pgc_buffer_format(json, "\"less\":%s}", less ? "true" : "false");
+}
+
+static int describe_mapping(check *check, pgconvoy_error *err)
+{
+    const pgc_mapped_name *schemas;
+    const pgc_mapped_table *tables;
+    int schema_count = pgc_mapping_schemas(check->options->mapping, &schemas), table_count = pgc_mapping_tables(check->options->mapping, &tables);
+    pgc_buffer json;
+    pgc_buffer_init(&json, 16 << 20);
+    pgc_buffer_byte(&json, '[');
+    for (int i = 0; i < schema_count; i++)
+        append_mapped(&json, schemas[i].from, NULL, schemas[i].to, NULL, false);
+    for (int i = 0; i < table_count; i++)
+        append_mapped(&json, tables[i].schema, tables[i].name, tables[i].to_schema, tables[i].to_name, tables[i].column_count > 0 || tables[i].where);
+    pgc_buffer_byte(&json, ']');
+    int failed = pgc_buffer_check(&json, err);
+    if (!failed && !(check->mapping = pgc_arena_strdup(check->arena, json.data)))
+        failed = pgc_error_out_of_memory(err);
+    pgc_buffer_free(&json);
+    return failed;
+}
+
 int pgc_check_run(const pgc_check_options *options, pgc_check_report *report, pgconvoy_error *err)
 {
     *report = (pgc_check_report){.job = options->job, .arena = pgc_arena_new(64 << 10)};
@@ -459,7 +499,7 @@ int pgc_check_run(const pgc_check_options *options, pgc_check_report *report, pg
                    .slot = options->slot ? options->slot : name};
     if (options->target && !pgc_connection_is_uri(options->target) && !pgc_sink_for_target(options->target, err))
         return -1;
-    if (check_skips(options, err) || pgc_connection_check_uri(options->source, err))
+    if (describe_mapping(&check, err) || check_skips(options, err) || pgc_connection_check_uri(options->source, err))
         return -1;
     int failed = open_ends(&check, err) || look(&check, err) ? -1 : 0;
     for (int end = 0; end < 2; end++)

@@ -5,6 +5,7 @@
 #ifndef PGC_INSPECT_CHECK_CHECK_H
 #define PGC_INSPECT_CHECK_CHECK_H
 
+#include "apply/mapping.h"
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "postgres/choice.h"
@@ -48,6 +49,7 @@ typedef struct pgc_check_options {
     const char *name;               /* the pipeline's */
     const char *publication, *slot; /* NULL: pgconvoy_NAME */
     pgc_choice choice;
+    const pgc_mapping *mapping; /* names in the target, columns and rows; may be NULL */
     pgconvoy_if_exists if_exists;
     int jobs;
     bool partitions_as_leaves;

@@ -18,7 +18,7 @@ typedef struct check_item check_item;
 /*
  * An item. `sql` is asked of its end, and gives rows (status, says, mend): none, and the item has passed. `params` says
  * what the query's parameters are, a letter for each: t  the chosen tables, an array of oids     s  the slot     p  the
- * publication     j  the number of jobs     i  --if-exists f  facts: what `facts_sql` (with facts_params) gave at the
+ * publication     m  the mapping, as JSON     j  the number of jobs     i  --if-exists f  facts: what `facts_sql` (with facts_params) gave at the
  * other end, one text An item without sql has `run`. Items of a target with sql are for PostgreSQL ones.
  */
 struct check_item {
@@ -51,6 +51,7 @@ struct check {
     bool target_is_postgres;
     const char *publication, *slot;
     char *tables;              /* "{1,2,3}" */
+    const char *mapping;       /* [{"s": schema, "n": table or null, "ts": …, "tn": …, "less": fewer columns or rows}, …] */
     int64_t bytes;             /* of the chosen tables */
     pgconvoy_error tables_err; /* why they are not known */
     pgc_arena *arena;

@@ -223,5 +223,15 @@ const check_item pgc_check_source_items[] = {
             "FROM pg_collation c JOIN pg_namespace n ON n.oid = collnamespace "
             "WHERE collversion <> pg_collation_actual_version(c.oid) AND collencoding IN (-1, (SELECT encoding FROM "
             "pg_database WHERE datname = current_database()))"},
+    {.name = "columns_and_rows",
+     .jobs = STREAMS,
+     .max_version = 149999,
+     .refused_anyway = true,
+     .params = "m",
+     .passed = "all columns and rows of the tables are streamed",
+     .sql = "SELECT 'failed', format('--columns or --where for %I.%I: PostgreSQL %s streams all columns and rows of a "
+            "table', s, n, current_setting('server_version_num')::int / 10000), 'leave it out, or copy with it; 15 is "
+            "the first that can leave out some' FROM json_to_recordset($1::json) m (s text, n text, less boolean) "
+            "WHERE less ORDER BY 2"},
     {.name = NULL},
 };

@@ -152,9 +152,13 @@ const check_item pgc_check_target_items[] = {
     "datcollate || ' / ' || datctype || CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN ' / icu ' WHEN 'b' THEN "  \
     "' / builtin ' ELSE '' END || coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '')"
 
+/* As the target will have them. */
 #define TABLE_NAMES_SQL                                                                                                \
-    "SELECT coalesce(json_agg(json_build_object('schema', nspname, 'name', relname)), '[]') FROM pg_class c JOIN "     \
-    "pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::oid[])"
+    "SELECT coalesce(json_agg(json_build_object('schema', coalesce(t.ts, m.ts, nspname), 'name', coalesce(t.tn, "      \
+    "relname))), '[]') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "                                 \
+    "LEFT JOIN json_to_recordset($2::json) m (s text, n text, ts text) ON m.s = nspname AND m.n IS NULL "              \
+    "LEFT JOIN json_to_recordset($2::json) t (s text, n text, ts text, tn text) ON t.s = nspname AND t.n = relname "   \
+    "WHERE c.oid = ANY ($1::oid[])"
 
 const check_item pgc_check_pair_items[] = {
     {.name = "target_is_source",
@@ -254,7 +258,7 @@ const check_item pgc_check_pair_items[] = {
      .end = TARGET_END,
      .jobs = LOADS,
      .params = "f",
-     .facts_params = "t",
+     .facts_params = "tm",
      .passed = "the role may create tables in the schemas that are there",
      .facts_sql = TABLE_NAMES_SQL,
      .sql = "SELECT 'failed', format('role %I may not create tables in schema %I', current_user, n.nspname), "
@@ -267,7 +271,7 @@ const check_item pgc_check_pair_items[] = {
      .jobs = DEFINES,
      .refused_anyway = true,
      .params = "fi",
-     .facts_params = "t",
+     .facts_params = "tm",
      .passed = "no table of the target is in the way",
      .facts_sql = TABLE_NAMES_SQL,
      .sql = "SELECT 'failed', format('%I.%I is in the target already', n.nspname, c.relname), format('DROP TABLE %I.%I "

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/units.h"
 #include "native/reach.h"
+#include "pipeline/mapped_sink.h"
 #include "sink/registry.h"
 #include "source/source.h"
 
@@ -49,6 +50,7 @@ static int open_source(const check *check, ends *ends, pgconvoy_error *why)
                                               .include_schemas = (const char *const *)choice->include_schemas,
                                               .exclude_schemas = (const char *const *)choice->exclude_schemas,
                                               .partitions_as_leaves = options->partitions_as_leaves,
+                                              .mapping = options->mapping,
                                               .jobs = 1,
                                               .memory_bytes = (size_t)64 << 20,
                                               .state_dir = options->state_dir,
@@ -69,7 +71,9 @@ static int open_sink(const check *check, ends *ends, pgconvoy_error *why)
                                                .memory_bytes = (size_t)128 << 20,
                                                .writers = 1,
                                                .log = &ends->log};
-    return ends->ops->open(&ends->sink_config, &ends->sink, why);
+    if (ends->ops->open(&ends->sink_config, &ends->sink, why))
+        return -1;
+    return pgc_mapped_sink_open(check->options->mapping, &ends->ops, &ends->sink, why);
 }
 
 static void close_ends(ends *ends)

@@ -191,6 +191,13 @@ def pair(s, source, target):
     target.sql("DROP EXTENSION hstore CASCADE; CREATE EXTENSION hstore VERSION '1.4'", "both")
     found = Checked(s, *ends, "--for", "copy", status=3)
     apply(target, found.names("names_in_the_way", "failed", "public.u") + found.names("extensions", "warned", "1.4"), "both")
+    # under other names nothing is in the way, and what is under them is; rows alone want the tables there
+    target.sql("CREATE TABLE other (id int)", "both")
+    Checked(s, *ends, "--for", "copy", "--map-table", "public.u=other").names("names_in_the_way", "failed", "public.other")
+    Checked(s, *ends, "--map-table", "public.u=other").names("target_tables", "failed", "public.other")
+    Checked(s, *ends, "--for", "copy", "--map-schema", "public=elsewhere").passes("names_in_the_way")
+    Checked(s, *ends, "--map-schema", "public=elsewhere", status=0).passes("target_tables")
+    target.sql("DROP TABLE other", "both")
     place = os.path.join(source.folder, "place")
     os.mkdir(place)
     subprocess.run(["chown", "--reference", source.data, place], check=True)
