@@ -66,4 +66,72 @@ def every_kind(s):
     assert source.sql(TRIGGERS) == "0" and source.sql("SELECT to_regnamespace('pgconvoy') IS NULL") == "t", "event triggers were left"
 
 
-scenario.run(every_kind)
+DUCKDB = ["""ALTER TABLE old ADD COLUMN n int DEFAULT 7 NOT NULL;
+    INSERT INTO old (text) VALUES ('third');
+    ALTER TABLE old ADD COLUMN at timestamptz DEFAULT now(), ADD COLUMN b bool DEFAULT true, ADD COLUMN d numeric(10,2) DEFAULT 1.25,
+      ADD COLUMN j jsonb DEFAULT '{"a": 1}', ADD COLUMN day date DEFAULT '2020-02-29', ADD COLUMN f float8 DEFAULT 1.5;
+    BEGIN; INSERT INTO old (text) VALUES ('x'); ALTER TABLE old RENAME n TO m; UPDATE old SET m = 9 WHERE id = 1;
+    ALTER TABLE old ALTER m TYPE bigint; INSERT INTO old (text, m) VALUES ('y', 5000000000); COMMIT;
+    ALTER TABLE old ADD COLUMN last text; UPDATE old SET last = 'l' || id;""",
+          """ALTER TABLE old RENAME last TO final; UPDATE old SET final = 'm' WHERE id = 2;
+    ALTER TABLE old DROP COLUMN final, ADD COLUMN final int; UPDATE old SET final = 1 WHERE id = 3;
+    ALTER TABLE old ADD COLUMN c1 int DEFAULT 1, ADD COLUMN c2 int DEFAULT 2;
+    ALTER TABLE old RENAME c1 TO swap; ALTER TABLE old RENAME c2 TO c1; ALTER TABLE old RENAME swap TO c2; UPDATE old SET c1 = 20 WHERE id = 2;
+    ALTER TABLE old RENAME TO renamed; INSERT INTO renamed (text) VALUES ('after'); DROP TABLE dropped;
+    CREATE TABLE fresh (id int PRIMARY KEY, v text); INSERT INTO fresh VALUES (1, 'a');
+    ALTER TABLE renamed ADD COLUMN r uuid DEFAULT md5(random()::text)::uuid; ALTER TABLE renamed ADD COLUMN conv int DEFAULT 5;
+    ALTER TABLE renamed ALTER conv TYPE bigint USING conv * 100; INSERT INTO renamed (text) VALUES ('end')"""]
+
+
+def in_duckdb(s):
+    """The first part while the pipeline runs, the second while it does not: what it finds then is told by the messages alone."""
+    source = s.server()
+    source.sql(TABLES)
+    target = s.target("duckdb")
+    run = s.sync(source.uri(), target, "--name", "duck")
+    scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+    source.sql(DUCKDB[0])
+    durable(source, run)
+    assert run.stop() == 0, run.error_tail()
+    s.equal(source, target)
+    source.sql(DUCKDB[1])
+    s.sync_until_caught_up(source.uri(), target, "--name", "duck")
+    s.equal(source, target)
+    assert not target.types("public", "dropped"), "a dropped table is still there"
+
+
+def what_cannot_be_done(s):
+    source = s.server()
+    source.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'a')")
+    target = s.target("postgres")
+    s.sync_until_caught_up(source.uri(), target, "--name", "no")
+    # a value that the target alone has stands against a constraint
+    target.query("INSERT INTO t VALUES (100, NULL)")
+    source.sql("ALTER TABLE t ALTER v SET NOT NULL; INSERT INTO t VALUES (2, 'b')")
+    run = s.sync(source.uri(), target, "--name", "no", "--until", "caught-up")
+    assert run.wait(60) != 0, "a command that cannot be done did not end the pipeline"
+    assert "ALTER TABLE public.t cannot be carried over" in run.stderr and "--ddl=skip" in run.stderr, run.stderr
+    assert target.query("SELECT count(*) FROM t") == "2", "rows came behind a command that was not done"
+    # left out and listed; rows go on, and so do those of a role that may write messages: they are not the triggers'
+    source.sql("SELECT pg_logical_emit_message(true, 'pgconvoy.ddl', '{\"key\": \"guessed\", \"ddl\": {\"event\": \"ddl_command_end\", "
+               "\"tag\": \"DROP TABLE\", \"text\": \"DROP TABLE t\"}}')")
+    run = s.sync_until_caught_up(source.uri(), target, "--name", "no", "--ddl=skip")
+    assert "has not the key" in run.stderr, run.stderr
+    assert target.query("SELECT tag || ' ' || command FROM pgconvoy.ddl_skipped") == "ALTER TABLE ALTER TABLE t ALTER v SET NOT NULL"
+    assert target.query("SELECT count(*) FROM t") == "3"
+    # a command about what the target never had is listed too, and ends nothing
+    source.sql("CREATE VIEW seen AS SELECT id FROM t")
+    s.sync_until_caught_up(source.uri(), target, "--name", "no")
+    target.query("DROP VIEW seen")
+    source.sql("COMMENT ON VIEW seen IS 'by the source'; ALTER TABLE t ADD COLUMN w int DEFAULT 3")
+    s.sync_until_caught_up(source.uri(), target, "--name", "no")
+    assert target.query("SELECT string_agg(tag, ', ' ORDER BY skipped_at) FROM pgconvoy.ddl_skipped") == "ALTER TABLE, COMMENT"
+    assert target.query("SELECT string_agg(w::text, ',') FROM t") == "3,3,3"
+    # off: no triggers are made
+    source.sql("CREATE DATABASE without"); source.sql("CREATE TABLE t (id int PRIMARY KEY)", "without")
+    s.sync_until_caught_up(source.uri("without"), s.target("postgres", name="off"), "--name", "off", "--ddl=off")
+    assert source.sql(TRIGGERS, "without") == "0"
+
+
+CASES = {"postgres": every_kind, "duckdb": in_duckdb, "refused": what_cannot_be_done}
+scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))

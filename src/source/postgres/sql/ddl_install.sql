@@ -142,7 +142,11 @@ WHEN event_trigger_protocol_violated THEN
   RAISE; -- called by hand, as everybody may: no word of it to the stream
 WHEN OTHERS THEN
   RAISE WARNING 'pgconvoy: %', SQLERRM;
-  PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'failure', SQLERRM));
+  BEGIN
+    PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'failure', SQLERRM));
+  EXCEPTION WHEN OTHERS THEN
+    RAISE WARNING 'pgconvoy: %', SQLERRM;
+  END;
 END
 $f$;
 
