@@ -4,6 +4,7 @@
 
 #include "native/address.h"
 #include "native/subscribe.h"
+#include "source/source.h"
 
 #define SUBSCRIBE_MARK "made by pgconvoy subscribe"
 
@@ -43,9 +44,23 @@ int subscribe_run_sql(subscribe_state *state, PGconn *conn, const char *sql, pgc
 /* "ALTER SUBSCRIPTION ", the name, " DISABLE" */
 int subscribe_alter(subscribe_state *state, const char *verb, const char *tail, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* ---- subscribe_handover.c: to a pipeline and back, without a new copy */
+/* ---- subscribe_to_pipeline.c, subscribe_from_pipeline.c: without a new copy */
 int subscribe_to_pipeline(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
 int subscribe_from_pipeline(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- subscribe_handover.c: what both need, and the idea */
+/* The slot as a pipeline would see it, which must be there and usable, and the source's name. */
+int handover_look_at_source(subscribe_state *state, char *source_id, size_t size, pgc_position_status *slot,
+                            pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whose the publication is stands in its comment; one that neither of them has made stays as it is. */
+int handover_mark_publication(subscribe_state *state, const char *from, const char *to,
+                              pgconvoy_error *err) PGC_MUST_CHECK;
+/* One row: oid, whether it is enabled, its workers, whether a transaction that it has prepared is open. */
+PGresult *handover_read_subscription(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Of the target's transaction, if one is open. */
+void handover_roll_back(subscribe_state *state);
+/* The target's functions for origins are a superuser's until they are granted. */
+void handover_hint_at_grant(pgconvoy_error *err, const char *function);
 
 /* ---- subscribe_watch.c: until it is stopped, or caught up; then the sequences are carried over */
 int subscribe_watch(subscribe_state *state, bool until_caught_up, pgconvoy_error *err) PGC_MUST_CHECK;
