@@ -66,6 +66,11 @@ bool pgc_compact_is_empty(const pgc_compact *compact)
     return compact->entry_count == 0 && !compact->truncated;
 }
 
+void pgc_compact_keep_deletes(pgc_compact *compact, bool keep)
+{
+    compact->keep_deletes = keep;
+}
+
 void pgc_compact_reset(pgc_compact *compact)
 {
     /* a table that was large once must not cost every small batch after it */

@@ -56,6 +56,12 @@ const pgconvoy_table *pgc_compact_table(const pgc_compact *compact);
  */
 int pgc_compact_add(pgc_compact *compact, const pgconvoy_change *change, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/*
+ * Whether a row that comes and goes within the changes is a DELETE all the same: for a target that may have it from an earlier time that the same changes were
+ * applied. False to begin with; tables with a key only.
+ */
+void pgc_compact_keep_deletes(pgc_compact *compact, bool keep);
+
 /* Memory in use, for the caller's budget. */
 size_t pgc_compact_bytes(const pgc_compact *compact);
 /* True when there is nothing to apply. */

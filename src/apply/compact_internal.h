@@ -29,7 +29,7 @@ struct pgc_compact {
     entry **entries; /* in the order they were first met */
     size_t entry_count, entry_capacity;
     pgconvoy_value *scratch_key, *scratch_row; /* key_count and column_count values */
-    bool truncated;
+    bool truncated, keep_deletes;
 };
 
 #endif

@@ -38,7 +38,7 @@ static int judge(const pgc_compact *compact, const entry *e, pgc_compact_action 
     }
     if (!e->live) {
         actions[0] = PGC_COMPACT_DELETE;
-        return e->existed;
+        return e->existed || compact->keep_deletes;
     }
     if (e->complete || e->origin == e) {
         actions[0] = e->existed ? PGC_COMPACT_UPDATE : PGC_COMPACT_INSERT;

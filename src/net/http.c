@@ -232,10 +232,13 @@ static bool may_heal(CURLcode code)
     }
 }
 
-static bool try_again(const pgc_http_request *request, CURLcode code, int status)
+static bool try_again(const pgc_http_request *request, CURLcode code, const pgc_http_response *response)
 {
+    int status = response->status;
     if (code != CURLE_OK)
         return may_heal(code) && (never_reached(code) || request->repeatable);
+    if (status < 400 || (request->is_final && request->is_final(response)))
+        return false;
     if (status == 429 || status == 503)
         return true;
     return request->repeatable && (status == 408 || status == 500 || status == 502 || status == 504);
@@ -354,7 +357,7 @@ int pgc_http_send(pgc_http *http, const pgc_http_request *request, pgc_http_resp
     while (!atomic_load(&http->cancelled)) {
         response->attempts++;
         code = attempt(http, request, request->encoding == PGC_HTTP_IDENTITY ? NULL : &body, response, &stalled);
-        if (response->attempts >= http->settings.attempts || !try_again(request, code, response->status))
+        if (response->attempts >= http->settings.attempts || !try_again(request, code, response))
             break;
         int pause = pause_before(http, response->attempts, response);
         if (http->settings.log)

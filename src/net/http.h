@@ -45,6 +45,8 @@ typedef enum pgc_http_encoding {
     PGC_HTTP_ZSTD
 } pgc_http_encoding;
 
+struct pgc_http_response;
+
 typedef struct pgc_http_request {
     const char *method;         /* NULL: GET without a body, POST with one */
     const char *url;            /* http:// or https:// */
@@ -57,6 +59,8 @@ typedef struct pgc_http_request {
      * 502, 504). Where nothing was sent yet, and after 429 and 503, a request is repeated in any case.
      */
     bool repeatable;
+    /* NULL, or says of an answer of 408, 429 or 5xx that asking again would bring the same. */
+    bool (*is_final)(const struct pgc_http_response *response);
     const char *doing; /* "creating table shop.users", in front of messages */
 } pgc_http_request;
 

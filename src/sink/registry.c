@@ -11,7 +11,6 @@
 static const struct {
     const char *scheme, *what;
 } planned[] = {
-    {"clickhouse://", "ClickHouse"}, {"clickhouses://", "ClickHouse"},
     {"snowflake://", "Snowflake"},   {"kafka://", "Kafka"},
     {"nats://", "NATS"},         {"parquet:", "Parquet files"},   {"s3://", "S3"},
 };

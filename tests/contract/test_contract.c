@@ -35,6 +35,10 @@ static const char *target_for(const pgconvoy_sink *sink, char *text, size_t size
 {
     if (strcmp(sink->name, "postgres") == 0)
         return getenv("PGCONVOY_TEST_URI");
+    if (strcmp(sink->name, "bigquery") == 0)
+        return getenv("PGCONVOY_TEST_BIGQUERY");
+    if (strcmp(sink->name, "clickhouse") == 0)
+        return getenv("PGCONVOY_TEST_CLICKHOUSE"); /* tests/scenario/clickhouse_takes_all sets it */
     if (strcmp(sink->name, "stdout") == 0)
         return "-";
     snprintf(text, size, "%s%s/contract.db", sink->schemes[0], folder);

@@ -1,0 +1,325 @@
+/*
+ * A table's columns change on the source: the target's table is brought to the new definition. What is there is looked
+ * at, not what was known, so that it may be done again after a crash, in the middle of it or after it. Each column of
+ * the target carries the number of its column on the source in its comment ("pg 3"), by which a renamed one is found;
+ * without a number the name serves. What cannot be followed is refused by name.
+ */
+#include "sink/clickhouse/clickhouse_internal.h"
+
+#include <stdlib.h>
+
+typedef struct alteration {
+    pgc_clickhouse_writer *writer;
+    const pgconvoy_table *from, *to;
+    pgc_clickhouse_layout *layout; /* of to */
+    pgc_clickhouse_columns columns;
+    pgc_buffer sql;
+} alteration;
+
+static int refuse(const alteration *a, const char *column, const char *what, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "column %s of table %s.%s %s, which cannot be followed in ClickHouse",
+                       column, a->from->schema, a->from->name, what);
+    pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
+    return -1;
+}
+
+/* ALTER TABLE table …: what follows is appended to a->sql by the caller. */
+static void begin_alter(alteration *a)
+{
+    pgc_buffer_reset(&a->sql);
+    pgc_buffer_text(&a->sql, "ALTER TABLE ");
+    pgc_clickhouse_table_name(a->writer->sink, a->layout->name, true, &a->sql);
+}
+
+static int run(alteration *a, pgconvoy_error *err)
+{
+    int result = pgc_clickhouse_run(&a->writer->session, &a->sql, "following a change of its columns", err);
+    if (result != 0)
+        pgc_error_prefix(err, "table %s.%s", a->from->schema, a->from->name);
+    return result;
+}
+
+/* ---- new columns */
+
+/* Appends DEFAULT and the value that rows have which were there before: the text of the source as this type. False when
+ * there is no telling it. */
+static bool put_missing(alteration *a, const pgc_clickhouse_type *type, const char *text)
+{
+    pgc_buffer value;
+    pgc_buffer_init(&value, (size_t)1 << 20);
+    bool told = true;
+    const char *zone = strstr(text, "+00");
+    switch (type->kind) {
+    case PGC_CLICKHOUSE_BOOL:
+    case PGC_CLICKHOUSE_UINT8:
+        pgc_buffer_text(&value, *text == 't' ? "1" : "0");
+        break;
+    case PGC_CLICKHOUSE_DATETIME64: /* texts of ours are in UTC */
+        told = strncmp(text, "infinity", 8) != 0 && strncmp(text, "-infinity", 9) != 0 && !strstr(text, "BC");
+        pgc_buffer_append(&value, text, zone ? (size_t)(zone - text) : strlen(text));
+        break;
+    case PGC_CLICKHOUSE_BYTES:
+    case PGC_CLICKHOUSE_ARRAY:
+    case PGC_CLICKHOUSE_VECTOR:
+    case PGC_CLICKHOUSE_JSON:
+        told = false;
+        break;
+    default:
+        pgc_buffer_text(&value, text);
+    }
+    if (told) {
+        pgc_buffer_text(&a->sql, " DEFAULT CAST(");
+        pgc_clickhouse_literal(&a->sql, value.length > 0 ? value.data : "");
+        pgc_buffer_text(&a->sql, " AS ");
+        pgc_clickhouse_type_sql(type, &a->sql);
+        pgc_buffer_text(&a->sql, ")");
+    }
+    pgc_buffer_free(&value);
+    return told;
+}
+
+static int add_column(alteration *a, int column, pgconvoy_error *err)
+{
+    pgc_clickhouse_type *type = a->layout->types[column];
+    const char *missing = a->to->columns[column].missing;
+    /* rows that were there have no value, unless the source says which */
+    if (!missing && type->kind != PGC_CLICKHOUSE_ARRAY && type->kind != PGC_CLICKHOUSE_VECTOR &&
+        !a->to->columns[column].in_key)
+        type->nullable = true;
+    begin_alter(a);
+    pgc_buffer_text(&a->sql, " ADD COLUMN IF NOT EXISTS ");
+    pgc_clickhouse_identifier(&a->sql, a->layout->names[column]);
+    pgc_buffer_byte(&a->sql, ' ');
+    pgc_clickhouse_type_sql(type, &a->sql);
+    if (missing && !put_missing(a, type, missing))
+        return refuse(a, a->layout->names[column], "is new with a default of this type", err);
+    if (a->writer->sink->has.comments)
+        pgc_buffer_format(&a->sql, " COMMENT 'pg %d'", a->to->columns[column].number);
+    /* before our own, which stand at the end */
+    if (column > 0) {
+        pgc_buffer_text(&a->sql, " AFTER ");
+        pgc_clickhouse_identifier(&a->sql, a->layout->names[column - 1]);
+    }
+    return run(a, err);
+}
+
+/* ---- those that were there */
+
+static int drop_column(alteration *a, const char *name, pgconvoy_error *err)
+{
+    begin_alter(a);
+    pgc_buffer_text(&a->sql, " DROP COLUMN IF EXISTS ");
+    pgc_clickhouse_identifier(&a->sql, name);
+    return run(a, err);
+}
+
+static int rename_column(alteration *a, const char *from, const char *to, pgconvoy_error *err)
+{
+    if (!a->writer->sink->has.rename_column)
+        return refuse(a, from, "is renamed (this server is older than 20.4)", err);
+    begin_alter(a);
+    pgc_buffer_text(&a->sql, " RENAME COLUMN ");
+    pgc_clickhouse_identifier(&a->sql, from);
+    pgc_buffer_text(&a->sql, " TO ");
+    pgc_clickhouse_identifier(&a->sql, to);
+    return run(a, err);
+}
+
+static int digits_of(pgc_clickhouse_kind kind)
+{
+    switch (kind) {
+    case PGC_CLICKHOUSE_INT16:
+        return 5;
+    case PGC_CLICKHOUSE_INT32:
+    case PGC_CLICKHOUSE_UINT32:
+        return 10;
+    case PGC_CLICKHOUSE_INT64:
+        return 19;
+    default:
+        return 0;
+    }
+}
+
+/* True when ClickHouse's cast gives of every value what PostgreSQL's gives. */
+static bool is_wider(const pgc_clickhouse_type *old, const pgc_clickhouse_type *new_)
+{
+    int digits = digits_of(old->kind);
+    switch (new_->kind) {
+    case PGC_CLICKHOUSE_INT32:
+        return old->kind == PGC_CLICKHOUSE_INT16;
+    case PGC_CLICKHOUSE_INT64:
+        return digits > 0 && digits <= 10;
+    case PGC_CLICKHOUSE_FLOAT64:
+        return old->kind == PGC_CLICKHOUSE_FLOAT32 || (digits > 0 && digits <= 10);
+    case PGC_CLICKHOUSE_DECIMAL:
+        if (old->kind == PGC_CLICKHOUSE_DECIMAL)
+            return old->scale <= new_->scale && old->width - old->scale <= new_->width - new_->scale;
+        return digits > 0 && digits <= new_->width - new_->scale;
+    case PGC_CLICKHOUSE_ENUM:
+        return old->kind == PGC_CLICKHOUSE_ENUM;
+    case PGC_CLICKHOUSE_CHARACTERS:
+        return digits > 0 || old->kind == PGC_CLICKHOUSE_ENUM || old->kind == PGC_CLICKHOUSE_UUID ||
+               old->kind == PGC_CLICKHOUSE_AS_TEXT;
+    case PGC_CLICKHOUSE_AS_TEXT:
+        return digits > 0;
+    default:
+        return false;
+    }
+}
+
+static int change_type(alteration *a, int column, const char *has, pgconvoy_error *err)
+{
+    const pgconvoy_column *to = &a->to->columns[column];
+    pgc_clickhouse_type *type = a->layout->types[column];
+    const pgc_clickhouse_type *old = NULL;
+    const pgc_clickhouse_sink *sink = a->writer->sink;
+    for (int i = 0; i < a->from->column_count && !old; i++) {
+        const pgconvoy_column *from = &a->from->columns[i];
+        if (to->number ? from->number == to->number : strcmp(from->name, to->name) == 0)
+            old = pgc_clickhouse_type_of(from, from->in_key, &sink->target.types, &sink->has, a->layout->arena);
+    }
+    pgc_buffer wanted;
+    pgc_buffer_init(&wanted, (size_t)4 << 20);
+    bool was_nullable = strncmp(has, "Nullable(", 9) == 0;
+    if (was_nullable)
+        type->nullable = true;
+    bool added = false;
+    int result = 0;
+    if (type->kind == PGC_CLICKHOUSE_ENUM && strstr(has, "Enum"))
+        result = pgc_clickhouse_type_adopt_labels(type, has, a->layout->arena, &added, err);
+    pgc_clickhouse_type_sql(type, &wanted);
+    if (result == 0)
+        result = pgc_buffer_check(&wanted, err);
+    bool same = result == 0 && strcmp(wanted.data, has) == 0;
+    if (result == 0 && old && old->kind != type->kind && !is_wider(old, type))
+        result = refuse(a, to->name, "changes its type", err);
+    else if (result == 0 && !same && old && old->kind == type->kind && type->kind == PGC_CLICKHOUSE_DECIMAL &&
+             (old->width != type->width || old->scale != type->scale) && !is_wider(old, type))
+        result = refuse(a, to->name, "changes its type", err);
+    else if (result == 0 && !same) {
+        begin_alter(a);
+        pgc_buffer_text(&a->sql, " MODIFY COLUMN ");
+        pgc_clickhouse_identifier(&a->sql, a->layout->names[column]);
+        pgc_buffer_format(&a->sql, " %s", wanted.data);
+        result = run(a, err);
+    }
+    pgc_buffer_free(&wanted);
+    return result;
+}
+
+/* ---- the difference */
+
+static bool is_wanted(const alteration *a, size_t there)
+{
+    for (int j = 0; j < a->to->column_count; j++) {
+        if (pgc_clickhouse_column_find(&a->columns, &a->to->columns[j]) == (int)there)
+            return true;
+    }
+    return false;
+}
+
+static bool is_of_source(const alteration *a, size_t there)
+{
+    for (int i = 0; i < a->from->column_count; i++) {
+        if (pgc_clickhouse_column_find(&a->columns, &a->from->columns[i]) == (int)there)
+            return true;
+    }
+    return false;
+}
+
+/* Drops first and then renames: a column may get the name of one that went. */
+static int follow_columns(alteration *a, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < a->columns.count; i++) {
+        if (is_of_source(a, i) && !is_wanted(a, i) && drop_column(a, a->columns.names[i], err) != 0)
+            return -1;
+    }
+    for (int j = 0; j < a->to->column_count; j++) {
+        int there = pgc_clickhouse_column_find(&a->columns, &a->to->columns[j]);
+        if (there >= 0 && strcmp(a->columns.names[there], a->to->columns[j].name) != 0 &&
+            rename_column(a, a->columns.names[there], a->to->columns[j].name, err) != 0)
+            return -1;
+    }
+    for (int j = 0; j < a->to->column_count; j++) {
+        int there = pgc_clickhouse_column_find(&a->columns, &a->to->columns[j]);
+        if (there >= 0 ? change_type(a, j, a->columns.types[there], err) != 0 : add_column(a, j, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static bool same_key(const alteration *a)
+{
+    bool same = a->from->key_count == a->to->key_count;
+    for (int k = 0; same && k < a->to->key_count; k++) {
+        const pgconvoy_column *from = &a->from->columns[a->from->key[k]], *to = &a->to->columns[a->to->key[k]];
+        same = from->number && to->number ? from->number == to->number : strcmp(from->name, to->name) == 0;
+    }
+    return same;
+}
+
+static int rename_table(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_error *err)
+{
+    pgc_clickhouse_sink *sink = a->writer->sink;
+    bool there;
+    if (pgc_clickhouse_table_exists(sink, &a->writer->session, old->name, &there, err) != 0)
+        return -1;
+    if (there) {
+        pgc_buffer_reset(&a->sql);
+        pgc_buffer_text(&a->sql, "DROP TABLE IF EXISTS ");
+        pgc_clickhouse_table_name(sink, old->view, true, &a->sql);
+        if (run(a, err) != 0)
+            return -1;
+        pgc_buffer_reset(&a->sql);
+        pgc_buffer_text(&a->sql, "RENAME TABLE ");
+        pgc_clickhouse_table_name(sink, old->name, false, &a->sql);
+        pgc_buffer_text(&a->sql, " TO ");
+        pgc_clickhouse_table_name(sink, a->layout->name, true, &a->sql);
+        if (run(a, err) != 0)
+            return -1;
+    }
+    pthread_mutex_lock(&sink->lock);
+    int result = pgc_clickhouse_checkpoint_rename(sink, a->from, a->to, err);
+    pthread_mutex_unlock(&sink->lock);
+    return result;
+}
+
+static int follow(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_error *err)
+{
+    pgc_clickhouse_sink *sink = a->writer->sink;
+    pgc_clickhouse_session *session = &a->writer->session;
+    if (a->layout->form != PGC_CLICKHOUSE_HISTORY && !same_key(a)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK,
+                           "table %s.%s gets another key, which cannot be followed in ClickHouse", a->from->schema,
+                           a->from->name);
+        pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
+        return -1;
+    }
+    if (strcmp(old->name, a->layout->name) != 0 && rename_table(a, old, err) != 0)
+        return -1;
+    if (pgc_clickhouse_column_list(sink, session, a->layout->name, a->layout->arena, &a->columns, err) != 0 ||
+        follow_columns(a, err) != 0)
+        return -1;
+    return pgc_clickhouse_make_view(sink, session, a->layout, err);
+}
+
+int pgc_clickhouse_change_schema(void *arg, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                                 pgconvoy_error *err)
+{
+    pgc_clickhouse_writer *writer = arg;
+    pgc_clickhouse_stream_table *table;
+    if (pgc_clickhouse_stream_table_of(writer, old_table, &table, err) != 0 ||
+        pgc_clickhouse_apply_table(writer, table, err) != 0)
+        return -1;
+    alteration a = {.writer = writer, .from = old_table, .to = new_table};
+    a.layout = pgc_clickhouse_layout_new(writer->sink, new_table, err);
+    if (!a.layout)
+        return -1;
+    pgc_buffer_init(&a.sql, (size_t)16 << 20);
+    int result = follow(&a, table->layout, err);
+    pgc_buffer_free(&a.sql);
+    pgc_clickhouse_layout_free(a.layout);
+    pgc_clickhouse_stream_table_forget(writer, old_table);
+    return result;
+}
