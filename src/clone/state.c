@@ -368,6 +368,8 @@ int clone_state_end(pgc_clone *clone, pgconvoy_error *err)
 typedef struct again {
     pgc_clone *clone;
     bool all;
+    bool silent;             /* triggers and foreign keys do not see what we write; else they go, and come again after the rows */
+    pgc_buffer drops;
     pgc_buffer tables, keys; /* one command for all tables, since foreign keys between them may be there already */
 } again;
 
@@ -410,6 +412,28 @@ static void tear(pgc_clone *clone, clone_table *table)
         clone->tables[i].is_torn |= clone->tables[i].group == table->group;
 }
 
+/* What would see the rows that come again; with what hangs on it. */
+static void take_away(again *again)
+{
+    static const char *const descriptions[] = {"FK CONSTRAINT", "FK VALIDATION", "TRIGGER", NULL};
+    pgc_clone *clone = again->clone;
+    for (int i = 0; i < clone->item_count; i++) {
+        clone_item *item = &clone->items[i];
+        bool goes = item->done && pgc_entry_is_one_of(item->entry, descriptions);
+        bool hangs = item->done && pgc_entry_is(item->entry, "COMMENT");
+        for (int n = 0; hangs && !goes && n < item->entry->dependency_count; n++) {
+            const pgc_entry *needed = pgc_entries_find(&clone->entries, item->entry->dependencies[n]);
+            goes = needed && pgc_entry_is_one_of(needed, descriptions);
+        }
+        if (!goes)
+            continue;
+        if (item->entry->drop && !hangs && !pgc_entry_is(item->entry, "FK VALIDATION"))
+            pgc_buffer_text(&again->drops, item->entry->drop);
+        append_key(again, item->key);
+        item->done = false;
+    }
+}
+
 /* Rows of a range are there, but the rest of the table is not, and comes from another snapshot or is cut otherwise: rows may have moved from one range to another. */
 static int find_torn(again *again, pgconvoy_error *err)
 {
@@ -441,7 +465,8 @@ static int run_again(again *again, pgconvoy_error *err)
     pgc_clone *clone = again->clone;
     pgc_buffer sql;
     pgc_buffer_init(&sql, (size_t)1 << 29);
-    pgc_buffer_format(&sql, "BEGIN; %s%s", again->tables.length ? again->tables.data : "", again->tables.length ? ";" : "");
+    pgc_buffer_format(&sql, "BEGIN; %s", again->drops.length ? again->drops.data : "");
+    pgc_buffer_format(&sql, "%s%s", again->tables.length ? again->tables.data : "", again->tables.length ? ";" : "");
     if (again->keys.length) {
         pgc_buffer_text(&sql, " DELETE FROM pgconvoy.copy_item WHERE name = ");
         pgc_quote_literal(&sql, clone->options->name);
@@ -455,7 +480,7 @@ static int run_again(again *again, pgconvoy_error *err)
         pgc_buffer_byte(&sql, ';');
     }
     pgc_buffer_text(&sql, " COMMIT");
-    int result = pgc_buffer_check(&sql, err) || pgc_buffer_check(&again->keys, err) || pgc_buffer_check(&again->tables, err) ? -1 : pgc_execute(clone->target, sql.data, err);
+    int result = pgc_buffer_check(&sql, err) || pgc_buffer_check(&again->keys, err) || pgc_buffer_check(&again->tables, err) || pgc_buffer_check(&again->drops, err) ? -1 : pgc_execute(clone->target, sql.data, err);
     pgc_buffer_free(&sql);
     return result;
 }
@@ -465,6 +490,8 @@ int clone_state_redo(pgc_clone *clone, pgconvoy_error *err)
     if (!clone->resumes)
         return 0;
     again again = {.clone = clone, .all = clone->other_snapshot && clone->options->consistent};
+    again.silent = strcmp(PQparameterStatus(clone->target, "is_superuser"), "on") == 0;
+    pgc_buffer_init(&again.drops, (size_t)1 << 26);
     pgc_buffer_init(&again.tables, (size_t)1 << 28);
     pgc_buffer_init(&again.keys, (size_t)1 << 28);
     int result = find_torn(&again, err);
@@ -473,8 +500,11 @@ int clone_state_redo(pgc_clone *clone, pgconvoy_error *err)
         if ((again.all && item->done && is_of_rows(item)) || (item->kind != CLONE_DEFINITION && item->table && item->table->is_torn && item->table->is_ours))
             do_again(&again, item);
     }
+    if (again.all && !again.silent && result == 0)
+        take_away(&again);
     if ((again.all || again.keys.length) && result == 0)
         result = run_again(&again, err);
+    pgc_buffer_free(&again.drops);
     pgc_buffer_free(&again.tables);
     pgc_buffer_free(&again.keys);
     return result;

@@ -133,5 +133,28 @@ def source_restarted(s):
     copying.nothing_of_ours(target, "target")
 
 
-CASES = {"killed": killed, "stopped": stopped, "restarted": restarted, "source_restarted": source_restarted}
+def as_nobody(s):
+    """Rows that come again into tables with foreign keys and triggers, by a role that cannot silence those."""
+    source, target = s.server(), s.server()
+    source.create_database("source", """CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE a_child (id int PRIMARY KEY, parent int CONSTRAINT fk REFERENCES parent, n int DEFAULT 0);
+        COMMENT ON CONSTRAINT fk ON a_child IS 'of the family';
+        CREATE FUNCTION count_up() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.n := NEW.n + 1; RETURN NEW; END';
+        INSERT INTO parent SELECT generate_series(1, 1000); INSERT INTO a_child SELECT i, i FROM generate_series(1, 30000, 30) i JOIN parent ON parent.id = i;
+        CREATE TRIGGER up BEFORE INSERT ON a_child FOR EACH ROW EXECUTE FUNCTION count_up();
+        CREATE FUNCTION wait() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'; CREATE MATERIALIZED VIEW slow AS SELECT public.wait();
+        CREATE OR REPLACE FUNCTION wait() RETURNS int LANGUAGE plpgsql AS 'BEGIN PERFORM pg_catalog.pg_sleep(60); RETURN 1; END'""")
+    target.sql("CREATE ROLE nobody LOGIN; CREATE DATABASE target OWNER nobody TEMPLATE template0")
+    command = ["copy", source.socket_conninfo("source"), target.socket_conninfo("target", "nobody"), "-j", "2", "-O", "-x"]
+    run = s.pgconvoy(*command)
+    wait_for(lambda: target.sql("SELECT count(*) >= 2 FROM pgconvoy.copy_item WHERE item LIKE 'FK CONSTRAINT %' OR item LIKE 'TRIGGER %'", "target", check=False) == "t", 30, "all but the view is done")
+    run.send(signal.SIGKILL)
+    run.wait()
+    source.sql("INSERT INTO parent VALUES (5000); INSERT INTO a_child VALUES (5001, 5000); CREATE OR REPLACE FUNCTION wait() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'", "source")
+    target.sql("CREATE OR REPLACE FUNCTION wait() RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN 1; END'", "target")
+    s.pgconvoy(*command, "--consistent").ok()
+    options = ["-O", "-x"]
+    copying.same("consistent, as nobody", copying.dump(source, "source", *options), copying.dump(target, "target", *options))
+
+
+CASES = {"as_nobody": as_nobody, "killed": killed, "stopped": stopped, "restarted": restarted, "source_restarted": source_restarted}
 scenario.run(lambda s: CASES[s.case](s), list(CASES))

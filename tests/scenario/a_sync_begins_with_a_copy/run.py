@@ -94,7 +94,7 @@ def killed(s):
     source.sql(SCHEMA)
     target = s.target("postgres")
     load = s.load(source.pgbench("-c", 2, "-T", 3600, "-R", 300, script=LOAD))
-    kills, seen = int(os.environ.get("KILLS", "4")), 0
+    kills, seen = int(os.environ.get("KILLS", "2")), 0
     for _ in range(kills):
         run = s.sync(source.uri(), target, "--name", "killed", "-j", "1")
         scenario.wait_for(lambda: not run.running() or target.query("SELECT to_regclass('pgconvoy.copy_item') IS NOT NULL") == "t" or source.sql("SELECT bool_or(active) FROM pg_replication_slots") == "t",
