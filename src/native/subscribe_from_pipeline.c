@@ -2,6 +2,7 @@
 #include "native/subscribe_internal.h"
 
 #include "sink/postgres/adopt.h"
+#include "source/postgres/ddl.h"
 #include "source/postgres/names.h"
 
 #include <stdlib.h>
@@ -153,6 +154,18 @@ static int advance(subscribe_state *state, pgconvoy_lsn lsn, pgconvoy_error *err
     return result ? 0 : -1;
 }
 
+/* The servers do not follow changed definitions: what told the pipeline of them goes from the source. */
+static void drop_ddl_capture(subscribe_state *state)
+{
+    pgconvoy_error err = {0};
+    void *source = handover_open_source(state, &err);
+    if (!source || pgc_ddl_drop(source, &err))
+        pgc_log_warning(state->options->log, "what told the pipeline of changed definitions is left on the source: %s",
+                        err.message);
+    if (source)
+        pgc_source_postgres.close(source);
+}
+
 static int move_from_pipeline(subscribe_state *state, pgc_arena *arena, pgconvoy_error *err)
 {
     pgconvoy_checkpoint checkpoint;
@@ -162,6 +175,7 @@ static int move_from_pipeline(subscribe_state *state, pgc_arena *arena, pgconvoy
         subscribe_alter(state, "ALTER SUBSCRIPTION ", " ENABLE", err) ||
         subscribe_run_sql(state, state->target, "COMMIT", err))
         return -1;
+    drop_ddl_capture(state);
     pgc_pgsink_adopted_origin_drop(state->target, state->options->name, state->options->log);
     pgc_log_info(state->options->log, "pipeline %s has become subscription %s, which goes on behind %s",
                  state->options->name, state->name, pgconvoy_lsn_to_text(checkpoint.lsn, text));

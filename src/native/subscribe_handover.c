@@ -22,8 +22,7 @@
 #include <stdio.h>
 #include <string.h>
 
-int handover_look_at_source(subscribe_state *state, char *source_id, size_t size, pgc_position_status *slot,
-                            pgconvoy_error *err)
+void *handover_open_source(subscribe_state *state, pgconvoy_error *err)
 {
     pgc_source_config config = {.uri = state->options->source,
                                 .pipeline_name = state->options->name,
@@ -31,7 +30,13 @@ int handover_look_at_source(subscribe_state *state, char *source_id, size_t size
                                 .jobs = 1,
                                 .memory_bytes = (size_t)16 << 20,
                                 .log = state->options->log};
-    void *source = pgc_source_postgres.open(&config, err);
+    return pgc_source_postgres.open(&config, err);
+}
+
+int handover_look_at_source(subscribe_state *state, char *source_id, size_t size, pgc_position_status *slot,
+                            pgconvoy_error *err)
+{
+    void *source = handover_open_source(state, err);
     if (!source)
         return -1;
     snprintf(source_id, size, "%s", pgc_source_postgres.id(source));

@@ -49,6 +49,8 @@ int subscribe_to_pipeline(subscribe_state *state, pgconvoy_error *err) PGC_MUST_
 int subscribe_from_pipeline(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- subscribe_handover.c: what both need, and the idea */
+/* The source as the pipeline has it; closed by pgc_source_postgres.close. NULL and err on failure. */
+void *handover_open_source(subscribe_state *state, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The slot as a pipeline would see it, which must be there and usable, and the source's name. */
 int handover_look_at_source(subscribe_state *state, char *source_id, size_t size, pgc_position_status *slot,
                             pgconvoy_error *err) PGC_MUST_CHECK;

@@ -68,6 +68,7 @@ def main(s):
         sync = s.sync(ends[0], there, "--name", "moved")
         moves()
         subscribe("--from-sync").fails(1, ["at work", "stop"])
+        assert source.sql("SELECT count(*) FROM pg_event_trigger", "shop") != "0", "definitions are not followed"
         assert sync.stop() == 0 and "all 3 tables are copied already" in sync.stderr, sync.stderr
         if turn % 2:
             for _ in range(20):
@@ -76,6 +77,7 @@ def main(s):
                 run.kill()
         run = subscribe("--from-sync", "--until", "caught-up").ok()
         assert target.sql("SELECT subenabled || ' ' || count(*) OVER () FROM pg_subscription", "copy") == "true 1"
+        assert source.sql("SELECT count(*) FROM pg_event_trigger", "shop") == "0", "an event trigger was left"
         moves()
     assert "new tables join" not in run.stderr
     assert target.sql("SELECT to_regclass('pgconvoy.pipeline')", "copy") == "", "the pipeline's state was left"
