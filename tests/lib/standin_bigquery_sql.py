@@ -273,8 +273,13 @@ class Engine:
             del service.tables[dataset, table]
             self.drop_table(dataset, table)
             return
+        optional = uppers[2:4] == ["IF", "EXISTS"]
+        if optional:
+            words, uppers = words[:2] + words[4:], uppers[:2] + uppers[4:]
         service.permit("bigquery.tables.update", f"Table {words[2]}")
         dataset, table = self.parts(words[2])
+        if optional and (dataset, table) not in service.tables:
+            return
         try:
             found = service.table_of(dataset, table)
         except Exception as problem:
@@ -297,8 +302,13 @@ class Engine:
                 at += 4 if repeated else 1
                 if kind not in TYPES:
                     raise SqlError(f"Type not found: {kind}")
+                options = {}
+                if uppers[at:at + 2] == ["OPTIONS", "("]:
+                    if uppers[at + 2:at + 4] != ["DESCRIPTION", "="] or words[at + 5] != ")":
+                        raise SqlError("the stand-in knows the option description only")
+                    options, at = {"description": unescaped(words[at + 4])}, at + 6
                 if not find(column):
-                    field = {"name": column, "type": kind, "mode": "REPEATED" if repeated else "NULLABLE"}
+                    field = {**options, "name": column, "type": kind, "mode": "REPEATED" if repeated else "NULLABLE"}
                     self.add_column(dataset, table, field)
                     if repeated:
                         self.run(f"UPDATE {name} SET {quoted(column)} = []")

@@ -120,6 +120,9 @@ pgc_bq_layout *pgc_bq_layout_new(const pgc_bq_sink *sink, const pgconvoy_table *
 void pgc_bq_layout_free(pgc_bq_layout *layout);
 /* Appends {"name":…,"type":…} objects of the table's columns, with commas. */
 void pgc_bq_layout_fields(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out);
+/* What stands beside a column there: its number at the source (when known) and its type. */
+#define PGC_BQ_NUMBERED "PostgreSQL column %d"
+void pgc_bq_column_description(const pgconvoy_column *column, char *text, size_t size);
 /* Appends ,"clustering":{…} where the key allows it. */
 void pgc_bq_layout_clustering(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out);
 /* Appends the quoted names of all columns, with commas; prefix stands before each ("T."). */
@@ -310,6 +313,13 @@ int pgc_bq_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_
 /* Compares the target's columns with those of the layout. *there says whether there is such a table. */
 int pgc_bq_match_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, bool *there, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* The fields of a table, as the API has them, in the arena. */
+int pgc_bq_get_fields(pgc_bq_sink *sink, const char *table, pgc_arena *arena, bool *there, const pgc_json **fields,
+                      pgconvoy_error *err) PGC_MUST_CHECK;
+const pgc_json *pgc_bq_find_field(const pgc_json *fields, const char *name);
+/* Whether such a field takes all values of the type; *same: it is just that type. */
+bool pgc_bq_field_fits(const pgc_json *fields, const char *name, const pgc_bq_type *type, bool *same);
+
 /* ---- stream.c, alter.c */
 
 typedef struct pgc_bq_stream_table {
@@ -317,6 +327,7 @@ typedef struct pgc_bq_stream_table {
     pgc_bq_layout *layout;
     pgc_compact *compact;
     pgc_bq_stage *history; /* mode=history: being written */
+    bool looked_at;        /* it is in the dataset, with these columns */
 } pgc_bq_stream_table;
 
 /* A part of a commit, in order: a stage to be merged, or a statement. */
@@ -326,6 +337,12 @@ typedef struct pgc_bq_part {
     const pgc_bq_layout *layout; /* of the table to be truncated */
     char *sql;
 } pgc_bq_part;
+
+/* A column that goes (to NULL) or is renamed when the commit is through, or a table (column NULL). */
+typedef struct pgc_bq_later {
+    char *table, *column, *to;
+    bool cancelled;
+} pgc_bq_later;
 
 typedef struct pgc_bq_writer {
     pgc_bq_sink *sink;
@@ -340,7 +357,8 @@ typedef struct pgc_bq_writer {
     size_t part_count, part_capacity;
     pgc_bq_layout **layouts; /* that parts refer to */
     size_t layout_count, layout_capacity;
-    pgc_buffer pending; /* statements that follow the commit */
+    pgc_bq_later *later; /* what follows the commit */
+    size_t later_count;
     const pgconvoy_table *renamed_from, *renamed_to;
     bool schema_changed;
     bool begun; /* what a killed process may have left to be done is done */
@@ -356,6 +374,11 @@ int pgc_bq_stream_commit(pgc_bq_writer *writer, pgconvoy_lsn lsn, const pgconvoy
                          size_t table_count, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Forgets everything since begin. */
 void pgc_bq_stream_forget(pgc_bq_writer *writer, bool forget_tables);
+void pgc_bq_later_free(pgc_bq_writer *writer);
+/* Appends what follows the commit, as statements that may be run twice. */
+void pgc_bq_later_sql(const pgc_bq_writer *writer, pgc_buffer *sql);
+/* Brings a table of the dataset to the definition that it is met with. */
+int pgc_bq_adapt_table(pgc_bq_writer *writer, pgc_bq_stream_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_bq_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                          pgconvoy_error *err);
 

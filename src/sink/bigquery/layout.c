@@ -108,6 +108,12 @@ void pgc_bq_layout_free(pgc_bq_layout *layout)
         pgc_arena_free(layout->arena);
 }
 
+void pgc_bq_column_description(const pgconvoy_column *column, char *text, size_t size)
+{
+    int length = column->number > 0 ? snprintf(text, size, PGC_BQ_NUMBERED ": ", column->number) : 0;
+    snprintf(text + length, size - (size_t)length, "%.400s", column->type_sql ? column->type_sql : "");
+}
+
 void pgc_bq_layout_fields(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out)
 {
     const char *separator = "";
@@ -124,8 +130,7 @@ void pgc_bq_layout_fields(const pgc_bq_sink *sink, const pgc_bq_layout *layout, 
                           pgc_bq_type_name(&layout->types[i]),
                           layout->types[i].repeated ? ",\"mode\":\"REPEATED\"" : "");
         char description[512];
-        snprintf(description, sizeof description, "%.500s",
-                 layout->table->columns[i].type_sql ? layout->table->columns[i].type_sql : "");
+        pgc_bq_column_description(&layout->table->columns[i], description, sizeof description);
         pgc_json_string(out, description);
         pgc_buffer_byte(out, '}');
     }

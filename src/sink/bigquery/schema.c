@@ -25,7 +25,7 @@ static int name_error(pgconvoy_error *err, pgconvoy_error_code code, const pgc_b
 
 /* ---- what is there */
 
-static const pgc_json *find_field(const pgc_json *fields, const char *name)
+const pgc_json *pgc_bq_find_field(const pgc_json *fields, const char *name)
 {
     for (const pgc_json *field = fields ? fields->first : NULL; field; field = field->next) {
         const char *text = pgc_json_get_text(field, "name");
@@ -45,42 +45,71 @@ static bool same_type(const char *there, const char *wanted)
     return strcmp(there, wanted) == 0;
 }
 
+/* Types that a column may have been widened to (alter.c) by a process that was killed before it committed. */
+static bool wider_type(const char *there, pgc_bq_kind kind)
+{
+    return (kind == PGC_BQ_INT64 && (strcmp(there, "NUMERIC") == 0 || strcmp(there, "BIGNUMERIC") == 0)) ||
+           (kind == PGC_BQ_NUMERIC && strcmp(there, "BIGNUMERIC") == 0);
+}
+
+bool pgc_bq_field_fits(const pgc_json *fields, const char *name, const pgc_bq_type *type, bool *same)
+{
+    const pgc_json *field = pgc_bq_find_field(fields, name);
+    const char *there = pgc_json_get_text(field, "type"), *mode = pgc_json_get_text(field, "mode");
+    bool repeated = mode && strcmp(mode, "REPEATED") == 0;
+    *same = there && repeated == type->repeated && same_type(there, pgc_bq_type_name(type));
+    return *same || (there && !repeated && !type->repeated && wider_type(there, type->kind));
+}
+
 static int match_field(const pgc_bq_sink *sink, const pgc_bq_layout *layout, int i, const pgc_json *fields,
                        pgconvoy_error *err)
 {
     static const char hint[] = "change the column there, or have the table made anew with --if-exists drop";
-    const pgc_json *field = find_field(fields, layout->names[i]);
-    const char *type = pgc_json_get_text(field, "type"), *mode = pgc_json_get_text(field, "mode");
+    const pgc_json *field = pgc_bq_find_field(fields, layout->names[i]);
     char what[700];
-    bool repeated = mode && strcmp(mode, "REPEATED") == 0;
+    bool same;
     if (!field) {
         snprintf(what, sizeof what, "has no column \"%s\"", layout->names[i]);
         return name_error(err, PGCONVOY_ERROR_CONFIG, sink, layout, what, hint);
     }
-    if (type && same_type(type, pgc_bq_type_name(&layout->types[i])) && repeated == layout->types[i].repeated)
+    if (pgc_bq_field_fits(fields, layout->names[i], &layout->types[i], &same))
         return 0;
+    const char *type = pgc_json_get_text(field, "type"), *mode = pgc_json_get_text(field, "mode");
     snprintf(what, sizeof what, "has a column \"%s\" of type %s%s, and not %s%s", layout->names[i],
-             repeated ? "array of " : "", type ? type : "?", layout->types[i].repeated ? "array of " : "",
-             pgc_bq_type_name(&layout->types[i]));
+             mode && strcmp(mode, "REPEATED") == 0 ? "array of " : "", type ? type : "?",
+             layout->types[i].repeated ? "array of " : "", pgc_bq_type_name(&layout->types[i]));
     return name_error(err, PGCONVOY_ERROR_CONFIG, sink, layout, what, hint);
 }
 
-static int get_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_arena *arena, pgc_bq_answer *answer,
-                     pgconvoy_error *err)
+static int get_table(pgc_bq_sink *sink, const char *table, pgc_arena *arena, pgc_bq_answer *answer, pgconvoy_error *err)
 {
     char doing[700];
     pgc_buffer path;
-    snprintf(doing, sizeof doing, "looking for table %.300s", layout->name);
+    snprintf(doing, sizeof doing, "looking for table %.300s", table);
     pgc_buffer_init(&path, 8192);
     pgc_bq_tables_path(sink, &path);
     pgc_buffer_byte(&path, '/');
-    pgc_http_escape(&path, layout->name);
+    pgc_http_escape(&path, table);
     pgc_bq_request request = {.method = "GET", .path = path.data, .doing = doing, .accepts = 404};
     int result = pgc_buffer_check(&path, err);
     if (result == 0)
         result = pgc_bq_call(sink, &request, arena, answer, err);
     pgc_buffer_free(&path);
     return result;
+}
+
+int pgc_bq_get_fields(pgc_bq_sink *sink, const char *table, pgc_arena *arena, bool *there, const pgc_json **fields,
+                      pgconvoy_error *err)
+{
+    pgc_bq_answer answer;
+    *there = false;
+    *fields = NULL;
+    if (get_table(sink, table, arena, &answer, err) != 0)
+        return -1;
+    *there = answer.status != 404;
+    if (*there)
+        *fields = pgc_json_get(pgc_json_get(answer.body, "schema"), "fields");
+    return 0;
 }
 
 int pgc_bq_match_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, bool *there, pgconvoy_error *err)
@@ -90,7 +119,7 @@ int pgc_bq_match_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, bool *the
     *there = false;
     if (!arena)
         return pgc_error_out_of_memory(err);
-    int result = sink->dataset_exists ? get_table(sink, layout, arena, &answer, err) : 0;
+    int result = sink->dataset_exists ? get_table(sink, layout->name, arena, &answer, err) : 0;
     if (result == 0 && sink->dataset_exists && answer.status != 404) {
         const pgc_json *fields = pgc_json_get(pgc_json_get(answer.body, "schema"), "fields");
         const char *type = pgc_json_get_text(answer.body, "type");
@@ -100,7 +129,7 @@ int pgc_bq_match_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, bool *the
                                 "rename or remove it");
         for (int i = 0; result == 0 && i < layout->column_count; i++)
             result = match_field(sink, layout, i, fields, err);
-        if (result == 0 && sink->target.history && !find_field(fields, PGC_BQ_LSN))
+        if (result == 0 && sink->target.history && !pgc_bq_find_field(fields, PGC_BQ_LSN))
             result = name_error(err, PGCONVOY_ERROR_CONFIG, sink, layout,
                                 "has no column \"" PGC_BQ_LSN "\", which mode=history writes",
                                 "have the table made anew with --if-exists drop");

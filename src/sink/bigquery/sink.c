@@ -154,7 +154,7 @@ static void close_writer(void *arg)
     free(writer->tables);
     free(writer->parts);
     free(writer->layouts);
-    pgc_buffer_free(&writer->pending);
+    free(writer->later);
     free(writer);
 }
 
@@ -167,7 +167,6 @@ static int open_writer(void *arg, void **out, pgconvoy_error *err)
     if (!writer)
         return pgc_error_out_of_memory(err);
     writer->sink = sink;
-    pgc_buffer_init(&writer->pending, PGC_BQ_SQL_MAX / 4);
     *out = writer;
     return 0;
 }

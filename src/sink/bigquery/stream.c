@@ -227,6 +227,9 @@ int pgc_bq_write_changes(void *arg, const pgconvoy_changes *changes, pgconvoy_er
             continue;
         if (pgc_bq_stream_table_of(writer, change->table, &table, err) != 0)
             return -1;
+        if (!table->looked_at && pgc_bq_adapt_table(writer, table, err) != 0)
+            return -1;
+        table->looked_at = true;
         if (writer->sink->target.history) {
             if (add_history(writer, table, change, err) != 0)
                 return -1;
@@ -304,33 +307,36 @@ void pgc_bq_stream_forget(pgc_bq_writer *writer, bool forget_tables)
         writer->layout_count = 0;
     }
     writer->gathered_bytes = 0;
-    pgc_buffer_reset(&writer->pending);
+    pgc_bq_later_free(writer);
     writer->renamed_from = writer->renamed_to = NULL;
 }
 
 int pgc_bq_stream_commit(pgc_bq_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
                          size_t table_count, pgconvoy_error *err)
 {
-    pgc_buffer sql;
+    pgc_buffer sql, pending;
     if (flush_all(writer, err) != 0)
         return -1;
     if (writer->part_count == 0 && lsn == 0 && table_count == 0)
         return 0;
     pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
+    pgc_buffer_init(&pending, PGC_BQ_SQL_MAX / 4);
     int result = write_script(writer, &sql, err);
+    pgc_bq_later_sql(writer, &pending);
     if (result == 0)
-        result = pgc_buffer_check(&writer->pending, err);
+        result = pgc_buffer_check(&pending, err);
     if (result == 0) {
         pgc_bq_commit commit = {.statements = &sql,
                                 .lsn = lsn,
                                 .tables = tables,
                                 .table_count = table_count,
-                                .pending = writer->pending.length > 0 ? writer->pending.data : NULL,
+                                .pending = pending.length > 0 ? pending.data : NULL,
                                 .renamed_from = writer->renamed_from,
                                 .renamed_to = writer->renamed_to,
                                 .doing = "applying changes"};
         result = pgc_bq_checkpoint_commit(writer->sink, &commit, err);
     }
+    pgc_buffer_free(&pending);
     pgc_buffer_free(&sql);
     if (result != 0)
         return -1;

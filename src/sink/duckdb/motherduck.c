@@ -23,13 +23,17 @@ int pgc_duckdb_motherduck_begin(pgconvoy_error *err)
 int pgc_duckdb_motherduck_refuse(const char *database, const char *message, const char *version, pgconvoy_error *err)
 {
     const char *text = message ? message : "";
+    int length = (int)strcspn(text, "\n"); /* what follows is advice for other ways of installing */
+    if (length > 600)
+        length = 600;
     if (strstr(text, "xtension") || strstr(text, "ailed to download") || strstr(text, "md:")) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "MotherDuck's extension of DuckDB cannot be had, so that %s cannot be opened: %.600s", database, text);
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "MotherDuck's extension of DuckDB cannot be had, so that %s cannot be opened: %.*s", database, length,
+                           text);
         pgconvoy_error_hint(err, "let this machine reach extensions.duckdb.org, or run INSTALL motherduck with DuckDB %s on one that does, and copy its folder "
                                  "~/.duckdb/extensions here", version);
         return -1;
     }
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "database %s of MotherDuck cannot be opened: %.700s", database, text);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "database %s of MotherDuck cannot be opened: %.*s", database, length, text);
     pgconvoy_error_hint(err, "look whether the token is good and may write, and whether the database is there: CREATE DATABASE makes one");
     return -1;
 }

@@ -5,10 +5,13 @@ standin_bigquery.py), as the service itself cannot be had here: docs/sinks/bigqu
 BIGQUERY_FULL=1 has every request fail in turn, in each way, all types of every_type_survives, and a load with kills; without it only some requests fail.
 """
 import os
+import re
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import command
 import scenario
 import standin_bigquery
 from target_bigquery import BigqueryTarget
@@ -80,16 +83,57 @@ def change(source):
         BEGIN; INSERT INTO other.kinds VALUES (2, 'goes'); TRUNCATE other.kinds; INSERT INTO other.kinds VALUES (3, 'stays'); COMMIT""")
 
 
+def sweep(target):
+    """Staging tables of a run that was cut off are left to expire."""
+    for name in [name for name in target.tables() if re.match(r"_pgconvoy_.*\d", name)]:
+        assert int(target.service.tables[target.dataset, name]["expirationTime"]) / 1000 > time.time()
+        del target.service.tables[target.dataset, name]
+        target.service.engine.drop_table(target.dataset, name)
+
+
 def schema_changes(s, source, target):
-    """Columns come, go and are renamed in the midst of changes, and the table is renamed."""
+    """Columns come, go and are renamed in the midst of changes, also when it is cut off before the commit, or right after it."""
+    service = target.service
+    merges = []
+
+    def refuse_first(job):
+        if "MERGE INTO `shop-project.shop.large`" in job.configuration.get("query", {}).get("query", ""):
+            merges.append(job)
+            if len(merges) == 1:
+                del service.jobs[job.reference["jobId"]]
+                raise standin_bigquery.ApiError(400, "invalidQuery", "refused by the test")
+
+    def kill_first(job):
+        if "MERGE INTO `shop-project.shop.large`" in job.configuration.get("query", {}).get("query", ""):
+            merges.append(job)
+            if len(merges) == 1:
+                running.kill()
+
     source.sql("""
-        BEGIN; INSERT INTO large (id, note) VALUES (7001, 'before'); ALTER TABLE large ADD COLUMN added int; INSERT INTO large (id, added) VALUES (7002, 5);
-        UPDATE large SET added = 6 WHERE id = 1; COMMIT;
+        BEGIN; INSERT INTO large (id, note) VALUES (7001, 'before'); ALTER TABLE large ADD COLUMN added int DEFAULT 7, ADD COLUMN good bool DEFAULT true,
+        ADD COLUMN word text DEFAULT 'it''s'; INSERT INTO large (id, added) VALUES (7002, 5); UPDATE large SET added = 6 WHERE id = 1; COMMIT;
         ALTER TABLE large RENAME COLUMN note TO remark; INSERT INTO large (id, remark) VALUES (7003, 'renamed');
         BEGIN; UPDATE large SET remark = 'r' WHERE id = 2; ALTER TABLE large DROP COLUMN added; UPDATE large SET remark = 's' WHERE id = 3; COMMIT;
         ALTER TABLE other.kinds ALTER id TYPE bigint; INSERT INTO other.kinds VALUES (12345678901, 'wide')""")
+    service.job_hook = refuse_first
+    s.sync(source.uri(), target, "--name", "shop", "--until", "caught-up").fails(says="refused by the test", seconds=120)
     sync(s, source, target)
+    sweep(target)
     same(s, source, target)
+    assert len(merges) > 1
+    merges.clear()
+    source.sql("ALTER TABLE large RENAME COLUMN word TO term; UPDATE large SET term = 'y' WHERE id = 5; ALTER TABLE large DROP COLUMN good;"
+               "UPDATE large SET term = 'z' WHERE id = 6; ALTER TABLE large RENAME TO larger;"
+               "INSERT INTO larger (id, term) VALUES (8001, 'after'); ALTER TABLE larger RENAME TO large; UPDATE large SET term = 'x' WHERE id = 4;"
+               "ALTER TABLE other.kinds RENAME TO sorts; INSERT INTO other.sorts VALUES (77, 'of another name')")
+    service.job_hook = kill_first
+    running = s.sync(source.uri(), target, "--name", "shop", "--until", "caught-up")
+    running.wait()
+    service.job_hook = None
+    sync(s, source, target)
+    sweep(target)
+    same(s, source, target)
+    assert running.status == -9 and sorted(target.fields("public", "large")) == ["body", "id", "remark", "term"], target.fields("public", "large")
 
 
 def values_and_changes(s):
@@ -178,6 +222,16 @@ def refusals(s):
     assert target.query("SELECT day FROM shop.t ORDER BY id") == [["2026-01-01"], ["infinity"]]
 
 
+def contract(s):
+    """The suite that every sink must pass."""
+    s.bigquery = BigqueryTarget(s.folder)
+    program = os.path.join(command.BUILD, "tests/contract/test_contract")
+    done = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env={**os.environ, "PGCONVOY_TEST_BIGQUERY": s.bigquery.uri})
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert s.bigquery.service.requests > 20, "the suite did not use the stand-in"
+
+
 # How a request fails: before it is done, after it, and by a connection that is cut.
 FAULTS = {
     "before": [("before", 503, "backendError"), ("before", 429, "rateLimitExceeded"), ("before", 403, "rateLimitExceeded"), ("before", 401, "authError"),
@@ -234,7 +288,6 @@ def kills(s):
         file.write("\\set id random(1, 2000)\nBEGIN;\nUPDATE counted SET n = n + 1 WHERE id = :id;\nINSERT INTO log (of) VALUES (:id);\nEND;\n")
     target = s.bigquery = BigqueryTarget(s.folder)
     target.service.job_hook = lambda _job: time.sleep(s.random.random() * 0.3)
-    import subprocess
     load = subprocess.Popen([scenario.client("pgbench"), "-n", "-f", script, "-c", "2", "-R", "200", "-T", "60", source.socket_conninfo()],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -277,7 +330,7 @@ def all_types(s):
     s.equal(source, target, tables=tables)
 
 
-CASES = {"values_and_changes": values_and_changes, "history": history, "refusals": refusals, "faults": faults,
+CASES = {"values_and_changes": values_and_changes, "contract": contract, "history": history, "refusals": refusals, "faults": faults,
          **({"kills": kills, "all_types": all_types, **{f"faults_{way}": faults for way in FAULTS}} if FULL else {})}
 
 
