@@ -270,6 +270,12 @@ static int catch_up_first(pgc_run *run, const copy *copy, pgconvoy_error *err)
     return result;
 }
 
+/* A table was altered or dropped since it was looked at: the next attempt looks anew. */
+static bool is_of_another_definition(const pgconvoy_error *err)
+{
+    return strcmp(err->sqlstate, "42703") == 0 || strcmp(err->sqlstate, "42P01") == 0;
+}
+
 int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err)
 {
     copy copy = {.run = run};
@@ -297,6 +303,8 @@ int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err)
             result = run_workers(&copy, err);
         run->source_ops->end_snapshot(run->source);
     }
+    if (result != 0 && is_of_another_definition(err))
+        pgconvoy_error_retriable(err, true);
     free(copy.items);
     pthread_mutex_destroy(&copy.lock);
     return result;

@@ -20,6 +20,7 @@ struct pgc_reader {
     pgc_postgres_source *source;
     PGconn *conn;
     const pgconvoy_table *table;
+    uint32_t relation_oid; /* that is read */
     bool reading; /* a COPY is under way */
     bool raw_only;
     pgc_copy_plan plan;
@@ -162,6 +163,7 @@ int pgc_reader_begin(pgc_reader *reader, const pgc_range *range, const pgconvoy_
         return -1;
     drop_large(reader);
     reader->table = range->table;
+    reader->relation_oid = range->relation_oid;
     reader->raw_only = raw_only;
     reader->rows_max = columns > 0 && VALUES_MAX / columns < ROWS_MAX ? (size_t)(VALUES_MAX / columns) : ROWS_MAX;
     pgc_copy_plan_make(&reader->plan, range->table, formats, raw_only);
@@ -282,6 +284,31 @@ static int cut(pgc_reader *reader, const char *bytes, size_t length, pgconvoy_ro
     return 0;
 }
 
+/*
+ * A command that writes a table anew (ALTER COLUMN TYPE) leaves it empty to snapshots from before. The snapshot has the file of its time in its
+ * pg_class; the lock of the COPY that has ended holds, so that the file cannot change any more.
+ */
+static int check_not_rewritten(pgc_reader *reader, pgconvoy_error *err)
+{
+    char oid[16];
+    snprintf(oid, sizeof oid, "%u", reader->relation_oid);
+    const char *values[] = {oid};
+    PGresult *result = pgc_query_params(reader->conn,
+                                        "SELECT FROM pg_catalog.pg_class WHERE oid = $1::pg_catalog.oid AND relkind = 'r' AND "
+                                        "pg_catalog.pg_relation_filenode(oid) IS DISTINCT FROM relfilenode",
+                                        1, values, err);
+    if (!result)
+        return -1;
+    bool rewritten = PQntuples(result) > 0;
+    PQclear(result);
+    if (!rewritten)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "table %s.%s was written anew since the snapshot, which does not see its rows any more",
+                       reader->table->schema, reader->table->name);
+    pgconvoy_error_retriable(err, true);
+    return -1;
+}
+
 int pgc_reader_next(pgc_reader *reader, pgconvoy_rows *rows, pgconvoy_error *err)
 {
     memset(rows, 0, sizeof *rows);
@@ -300,7 +327,7 @@ int pgc_reader_next(pgc_reader *reader, pgconvoy_rows *rows, pgconvoy_error *err
             continue;
         }
         if (!reader->reading)
-            return pgc_copy_reader_finish(&reader->cutter, err);
+            return pgc_copy_reader_finish(&reader->cutter, err) != 0 ? -1 : check_not_rewritten(reader, err);
         if (gather(reader, err) != 0)
             return -1;
         if (reader->block.length && cut(reader, reader->block.data, reader->block.length, rows, err) != 0)

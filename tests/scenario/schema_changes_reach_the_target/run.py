@@ -2,12 +2,16 @@
 """A command that changes a definition reaches the target in its place among the rows: whoever gave it (a client, several in one query, PL/pgSQL), by
 whatever search_path, mixed with rows in one transaction. Definitions, by pg_dump of both ends, and rows are equal in the end; the pipeline is
 killed in between. What cannot be done ends the pipeline before damage, or is listed; `drop` takes the event triggers away."""
+import difflib
 import os
 import subprocess
 import sys
+import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+for folder in ("../../lib", "../../load"):
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), folder))
 import scenario
+from ddl_workload import DdlWorkload
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 # one query with several commands, and rows between them
@@ -58,7 +62,7 @@ def every_kind(s):
     all_joined(source, target, run)
     durable(source, run)
     here, there = schema(source, "postgres"), schema(source, "target")
-    assert here == there, "\n".join(line for line in __import__("difflib").unified_diff(here.split("\n"), there.split("\n"), "source", "target", n=1))
+    assert here == there, "\n".join(line for line in difflib.unified_diff(here.split("\n"), there.split("\n"), "source", "target", n=1))
     s.equal(source, target)
     assert target.query("SELECT to_regclass('pgconvoy.ddl_skipped') IS NULL") == "t", target.query("SELECT * FROM pgconvoy.ddl_skipped")
     assert run.stop() == 0, run.error_tail()
@@ -133,5 +137,41 @@ def what_cannot_be_done(s):
     assert source.sql(TRIGGERS, "without") == "0"
 
 
-CASES = {"postgres": every_kind, "duckdb": in_duckdb, "refused": what_cannot_be_done}
+def by_chance(s):
+    """Steps of tests/load/ddl_workload.py with kills between; DDL_SECONDS gives it more time than DDL_STEPS steps, and the seed says which."""
+    source = s.server()
+    source.create_database("chance")
+    workload = DdlWorkload(source, "chance", s.random)
+    workload.prepare()
+    target = s.target("postgres")
+    run = s.sync(source.uri("chance"), target, "--name", "chance")
+    scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+    end, steps = time.monotonic() + float(os.environ.get("DDL_SECONDS", "0")), int(os.environ.get("DDL_STEPS", "25"))
+    log = open(os.path.join(s.folder, "steps"), "w")
+    step = 0
+    while step < steps or time.monotonic() < end:
+        step += 1
+        print(step, *workload.step(), file=log, flush=True)
+        assert run.running(), run.error_tail()
+        if step % 10 == 5:
+            run.kill()
+            run = s.sync(source.uri("chance"), target, "--name", "chance")
+        if step % 100 == 0:
+            end_is_equal(s, source, target, run)
+    end_is_equal(s, source, target, run)
+    assert run.stop() == 0, run.error_tail()
+
+
+def end_is_equal(s, source, target, run):
+    names = source.tables("chance")
+    scenario.wait_for(lambda: not run.running() or target.query("SELECT count(*) FROM pgconvoy.table_state WHERE state = 'live' AND copy_lsn > '0/0'") ==
+                      str(len(names)), 60, "all tables are live")
+    assert run.running(), run.error_tail()
+    durable(source, run)
+    here, there = schema(source, "chance"), schema(source, "target")
+    assert here == there, "\n".join(line for line in difflib.unified_diff(here.split("\n"), there.split("\n"), "source", "target", n=1))
+    s.equal(source, target, database="chance")
+
+
+CASES = {"chance": by_chance, "postgres": every_kind, "duckdb": in_duckdb, "refused": what_cannot_be_done}
 scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))
