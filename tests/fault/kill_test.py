@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Kills pgconvoy with SIGKILL at random moments, under load, and compares both ends at the end:
 
-    tests/fault/kill_test.py --sink duckdb|postgres|stdout [--kills 30] [--seed N] [--scale 3]
+    tests/fault/kill_test.py --sink duckdb|postgres|stdout|clickhouse [--kills 30] [--seed N] [--scale 3]
 
 Kills fall into the table copy, the hand-over to the stream, and the stream; every tenth kill a new pipeline begins, so that the first
 two come up again and again. The moments come from the seed, which is printed. Each run is the very same command.
@@ -80,7 +80,7 @@ def run_one_life(s, source, kind, life, kills, tally):
 
 def main():
     options = argparse.ArgumentParser()
-    options.add_argument("--sink", default="duckdb", choices=scenario.SINKS)
+    options.add_argument("--sink", default="duckdb", choices=[*scenario.SINKS, "clickhouse", "clickhouse-server"])
     options.add_argument("--kills", type=int, default=30)
     options.add_argument("--seed", type=int, default=int.from_bytes(os.urandom(4), "big"))
     options.add_argument("--scale", type=int, default=3)

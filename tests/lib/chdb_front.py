@@ -116,7 +116,6 @@ def main():
     server.daemon_threads = True
     server.password = sys.argv[4] if len(sys.argv) > 4 else None
     server.engine = Engine(library, folder)
-    server.engine.query(b"CREATE DATABASE IF NOT EXISTS target")
     server.running, server.running_lock = set(), threading.Lock()
     with open(port_file + ".new", "w") as file:
         file.write(str(server.server_port))

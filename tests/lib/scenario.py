@@ -18,6 +18,7 @@ import tempfile
 import time
 import traceback
 
+from clickhouse import ClickhouseServer, ClickhouseTarget
 from command import PGCONVOY, Run
 from proxy import Proxy
 from server import TOP, Server, client, quote_ident, wait_for  # noqa: F401  (for the scenarios)
@@ -33,6 +34,7 @@ class Scenario:
         self.folder = tempfile.mkdtemp(prefix="pgconvoy-test-")
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, "state")
+        self.clickhouses = []
         self.servers, self.runs, self.proxies, self.sessions, self.loads = [], [], [], [], []
         seed = os.environ.get("SCENARIO_SEED")
         self.seed = int(seed) if seed else random.SystemRandom().randrange(1 << 32)
@@ -58,6 +60,9 @@ class Scenario:
     def target(self, kind=None, server=None, name="target"):
         """A fresh target of this kind (the scenario's case when none is given)."""
         kind = kind or self.case
+        if kind in ("clickhouse", "clickhouse-server"):
+            part = "server" if kind.endswith("server") else "chdb"
+            return ClickhouseTarget(next((c for c in self.clickhouses if c.part == part), None) or self.clickhouse(part), name)
         if kind == "duckdb":
             return DuckdbTarget(os.path.join(self.folder, name + ".duckdb"))
         if kind == "stdout":
@@ -65,6 +70,12 @@ class Scenario:
         server = server or self.servers[0]
         server.sql(f"CREATE DATABASE {name}")
         return PostgresTarget(server, name)
+
+    def clickhouse(self, part="chdb"):
+        """A ClickHouse server of this scenario's."""
+        server = ClickhouseServer(os.path.join(self.folder, f"clickhouse{len(self.clickhouses)}"), part)
+        self.clickhouses.append(server)
+        return server
 
     def proxy(self, server):
         proxy = Proxy(server.port)
@@ -158,6 +169,8 @@ class Scenario:
             proxy.close()
         for server in self.servers:
             server.stop("immediate")
+        for clickhouse in self.clickhouses:
+            clickhouse.stop()
         if keep:
             print(f"kept: {self.folder}")
         else:
