@@ -322,6 +322,7 @@ typedef struct pgconvoy_sequence {
     const char *schema, *name;                      /* of the sequence itself */
     int64_t last_value;
     bool descending;
+    int64_t increment;
 } pgconvoy_sequence;
 
 /* What to do with a target table that is there already and was not made by this pipeline. */

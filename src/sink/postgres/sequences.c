@@ -52,8 +52,8 @@ static void warn_once(pgc_pgsink *sink, const PGresult *result, int column, bool
 
 static int carry(pgc_pgsink *sink, const pgc_buffer *arrays, pgconvoy_error *err)
 {
-    const char *values[6];
-    for (int i = 0; i < 6; i++) {
+    const char *values[PGSINK_SEQUENCE_ARRAYS];
+    for (int i = 0; i < PGSINK_SEQUENCE_ARRAYS; i++) {
         if (pgc_buffer_check(&arrays[i], err) != 0)
             return -1;
         values[i] = arrays[i].data;
@@ -78,21 +78,23 @@ static int carry(pgc_pgsink *sink, const pgc_buffer *arrays, pgconvoy_error *err
 
 int pgc_pgsink_write_sequences(void *state, const pgconvoy_sequence *sequences, size_t count, pgconvoy_error *err)
 {
-    pgc_buffer arrays[6];
-    for (int i = 0; i < 6; i++)
+    pgc_buffer arrays[PGSINK_SEQUENCE_ARRAYS];
+    for (int i = 0; i < PGSINK_SEQUENCE_ARRAYS; i++)
         pgc_buffer_init(&arrays[i], PGSINK_SQL_LIMIT);
     for (size_t i = 0; i < count; i++) {
-        char value[24];
+        char value[24], increment[24];
         snprintf(value, sizeof value, "%lld", (long long)sequences[i].last_value);
+        snprintf(increment, sizeof increment, "%lld", (long long)sequences[i].increment);
         const char *texts[] = {sequences[i].table_schema, sequences[i].table_name, sequences[i].column,
-                               sequences[i].schema,       sequences[i].name,       value};
-        for (int t = 0; t < 6; t++)
+                               sequences[i].schema,       sequences[i].name,       value,
+                               increment};
+        for (int t = 0; t < PGSINK_SEQUENCE_ARRAYS; t++)
             add_element(&arrays[t], texts[t]);
     }
-    for (int t = 0; t < 6; t++)
+    for (int t = 0; t < PGSINK_SEQUENCE_ARRAYS; t++)
         pgc_buffer_byte(&arrays[t], '}');
     int result = count > 0 ? carry(state, arrays, err) : 0;
-    for (int t = 0; t < 6; t++)
+    for (int t = 0; t < PGSINK_SEQUENCE_ARRAYS; t++)
         pgc_buffer_free(&arrays[t]);
     return result;
 }

@@ -375,8 +375,9 @@ int pgc_pgsink_write_sequences(void *sink, const pgconvoy_sequence *sequences, s
 int pgc_pgsink_two_way_check(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
 /* … and of a table, so that a conflict can be seen and decided the same way at both ends. */
 int pgc_pgsink_two_way_table(const pgc_pgsink *sink, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Makes the sequences (as arrays of carry_sql) give values of their own half or range. */
-int pgc_pgsink_split_sequences(pgc_pgsink *sink, PGconn *conn, const char *const values[6],
+#define PGSINK_SEQUENCE_ARRAYS 7 /* a table's schema and name, its column, the sequence's schema and name, last value, increment */
+/* Makes the sequences, given as arrays, give values of their own half or range. */
+int pgc_pgsink_split_sequences(pgc_pgsink *sink, PGconn *conn, const char *const arrays[PGSINK_SEQUENCE_ARRAYS],
                                pgconvoy_error *err) PGC_MUST_CHECK;
 /* Whether rows are decided about, so that they are locked while they are looked at. */
 bool pgc_pgsink_decides(const pgc_pgsink *sink);

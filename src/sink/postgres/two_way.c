@@ -78,13 +78,15 @@ int pgc_pgsink_two_way_table(const pgc_pgsink *sink, const pgconvoy_table *table
 /* ---- sequences */
 
 /*
- * $7: 0 or 1, what remains of a value by two, or NULL; $8: the first value, or NULL. A half is kept ahead of the other
- * end's last value, which is there before that end's own half is.
+ * $8: 0 or 1, what remains of a value by two, or NULL; $9: the first value, or NULL. A half is kept ahead of the other
+ * end's last value until that end gives a half too. ALTER SEQUENCE keeps others from taking values until the new value
+ * is set, in one transaction; what they have taken before that is looked at once more.
  */
 static const char split_sql[] =
-    "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[]) "
-    "AS g (table_schema, table_name, column_name, schema_name, name, value)), "
-    "found AS (SELECT DISTINCT ON (s.oid) s.oid, g.value, q.seqincrement, q.seqmax, "
+    "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[], "
+    "$7::int8[]) "
+    "AS g (table_schema, table_name, column_name, schema_name, name, value, increment)), "
+    "found AS (SELECT DISTINCT ON (s.oid) s.oid, g.value, g.increment, q.seqincrement, q.seqmax, "
     "coalesce(pg_sequence_last_value(s.oid::regclass), q.seqmin - 1) AS last FROM given g "
     "LEFT JOIN pg_attribute a ON a.attrelid = to_regclass(format('%I.%I', g.table_schema, g.table_name)) "
     "AND a.attname = g.column_name AND NOT a.attisdropped "
@@ -93,11 +95,15 @@ static const char split_sql[] =
     "JOIN pg_class s ON s.relkind = 'S' "
     "AND s.oid = COALESCE(d.objid, to_regclass(format('%I.%I', g.schema_name, g.name))) "
     "JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0 ORDER BY s.oid, g.value DESC), "
-    "wanted AS (SELECT oid, seqmax, CASE WHEN $7::int IS NULL THEN CASE WHEN last < $8::int8 - 1 THEN $8::int8 - 1 END "
-    "WHEN seqincrement <> 2 OR last % 2 <> $7::int OR last < value "
-    "THEN greatest(last, value) + 1 + abs((greatest(last, value) + 1 - $7::int) % 2) END AS next FROM found) "
-    "SELECT format('%s SELECT setval(%L, %s)', CASE WHEN $7::int IS NOT NULL THEN format('ALTER SEQUENCE %s INCREMENT "
-    "BY 2;', oid::regclass) END, oid::regclass, next), oid::regclass, next > seqmax FROM wanted WHERE next IS NOT NULL";
+    "wanted AS (SELECT oid, seqmax, CASE WHEN $8::int IS NULL THEN CASE WHEN last < $9::int8 - 1 THEN $9::int8 - 1 END "
+    "WHEN seqincrement <> 2 OR last % 2 <> $8::int OR (last < value AND increment <> 2) "
+    "THEN greatest(last, value) + 1 + abs((greatest(last, value) + 1 - $8::int) % 2) END AS next, "
+    "CASE WHEN $8::int IS NULL THEN seqincrement ELSE 2 END AS step FROM found) "
+    "SELECT format('ALTER SEQUENCE %s INCREMENT BY %s; SELECT setval(%L, greatest(%s, last_value + 1 + abs((last_value "
+    "+ 1 - %s) "
+    "%% %s))) FROM %s', oid::regclass, step, oid::regclass, next, coalesce($8::int, 0), step, oid::regclass), "
+    "oid::regclass, "
+    "next > seqmax FROM wanted WHERE next IS NOT NULL";
 
 static int split_one(PGconn *conn, const PGresult *result, int row, pgconvoy_error *err)
 {
@@ -114,15 +120,18 @@ static int split_one(PGconn *conn, const PGresult *result, int row, pgconvoy_err
     return pgc_pgsink_execute(conn, PQgetvalue(result, row, 0), doing, err);
 }
 
-int pgc_pgsink_split_sequences(pgc_pgsink *sink, PGconn *conn, const char *const arrays[6], pgconvoy_error *err)
+int pgc_pgsink_split_sequences(pgc_pgsink *sink, PGconn *conn, const char *const arrays[PGSINK_SEQUENCE_ARRAYS],
+                               pgconvoy_error *err)
 {
     const char *how = sink->config->split_sequences;
-    const char *values[8] = {arrays[0], arrays[1], arrays[2], arrays[3], arrays[4], arrays[5], NULL, NULL};
+    const char *values[PGSINK_SEQUENCE_ARRAYS + 2] = {NULL};
+    memcpy(values, arrays, PGSINK_SEQUENCE_ARRAYS * sizeof *values);
     if (strncmp(how, "from:", 5) == 0)
-        values[7] = how + 5;
+        values[PGSINK_SEQUENCE_ARRAYS + 1] = how + 5;
     else
-        values[6] = strcmp(how, "odd") == 0 ? "1" : "0";
-    PGresult *result = pgc_pgsink_query(conn, split_sql, 8, values, "looking at the target's sequences", err);
+        values[PGSINK_SEQUENCE_ARRAYS] = strcmp(how, "odd") == 0 ? "1" : "0";
+    PGresult *result =
+        pgc_pgsink_query(conn, split_sql, PGSINK_SEQUENCE_ARRAYS + 2, values, "looking at the target's sequences", err);
     int status = result ? 0 : -1;
     for (int row = 0; status == 0 && row < PQntuples(result); row++)
         status = split_one(conn, result, row, err);

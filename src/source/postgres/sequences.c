@@ -9,7 +9,8 @@
 
 static const char sequences_sql[] =
     "SELECT DISTINCT ON (s.oid) tn.nspname, t.relname, a.attname, sn.nspname, s.relname, "
-    "pg_catalog.pg_sequence_last_value(s.oid::pg_catalog.regclass), q.seqincrement < 0 "
+    "pg_catalog.pg_sequence_last_value(s.oid::pg_catalog.regclass), q.seqincrement < 0, "
+    "q.seqincrement "
     "FROM (SELECT d.refobjid AS relid, d.refobjsubid AS attnum, d.objid AS seqid FROM pg_catalog.pg_depend d "
     "WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass "
     "AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjsubid > 0 AND d.deptype IN ('a', 'i') "
@@ -41,6 +42,7 @@ static int keep(pgc_source_sequences *sequences, const PGresult *result, bool un
                 return pgc_error_out_of_memory(err);
         sequence->last_value = PQgetisnull(result, row, 5) ? 0 : pgc_result_int64(result, row, 5);
         sequence->descending = pgc_result_bool(result, row, 6);
+        sequence->increment = pgc_result_int64(result, row, 7);
     }
     return 0;
 }

@@ -35,7 +35,7 @@ UPDATE orders SET v = nextval('mine') WHERE id = :id;
 BEGIN; UPDATE stock SET n = nextval('mine') WHERE id = 100 + :id % 20; INSERT INTO plain (v) VALUES ('{here}'); COMMIT;
 {delete}
 """
-DELETE = "DELETE FROM stock WHERE id = :gone AND id > 150 AND :gone % 7 = 0;\nUPDATE stock SET note = '{here}' WHERE id = :gone AND id > 150;"
+DELETE = "DELETE FROM stock WHERE id = :gone AND id > 150 AND :gone % 7 = 0;\nUPDATE stock SET note = '{here} ' || nextval('mine') WHERE id = :gone AND id > 150;"
 
 
 def binaries(major):
@@ -73,7 +73,12 @@ class Pair:
 
     def equal(self):
         """What was committed has passed in both directions, twice, as the second may answer the first."""
-        scenario.wait_for(lambda: content(self.servers[0], self.name) == content(self.servers[1], self.name), 60, f"both ends of {self.name} are equal")
+        try:
+            scenario.wait_for(lambda: content(self.servers[0], self.name) == content(self.servers[1], self.name), 60, f"both ends of {self.name} are equal")
+        except AssertionError:
+            for one, other in zip(content(self.servers[0], self.name), content(self.servers[1], self.name)):
+                print(self.name, [line[:60] for line in one if line not in other], [line[:60] for line in other if line not in one])
+            raise
 
     def rests(self):
         """A row that has come to the other end does not come back: it is the same version still after something else has gone both ways."""
