@@ -31,8 +31,8 @@ class DdlWorkload:
 
     def prepare(self):
         self._run("CREATE TYPE mood AS ENUM ('sad'); CREATE SCHEMA app; CREATE SCHEMA \"Other One\";")
-        for _ in range(3):
-            self._run(self._create_table() + ";")
+        for schema in ("public", "app", '"Other One"'): # what a copy of tables takes along is there at both ends
+            self._run(f"CREATE TABLE {schema}.{self._new('t')} (id bigint PRIMARY KEY, mood mood, n int);")
 
     # ---- what there is
 
