@@ -52,4 +52,32 @@ def main(s):
     assert target.sql("SELECT (SELECT count(*) FROM pg_subscription) || ' ' || (SELECT count(*) FROM users)", "ml") == "0 51" and source.slots() == {}
 
 
-scenario.run(main)
+def vectors(s):
+    """Embeddings in another region and in DuckDB."""
+    built = subprocess.run([os.path.join(TOP, "scripts/install-pgvector")], stdout=subprocess.PIPE, text=True)
+    if built.returncode == 3:
+        print("SKIPPED")
+        return
+    server = s.server({"extension_destdir": f"'{built.stdout.strip()}'"})
+    server.create_database("shop", "CREATE EXTENSION vector; CREATE TABLE chunks (id int PRIMARY KEY, doc text, embedding vector(3)); CREATE INDEX ON chunks USING hnsw (embedding vector_l2_ops);"
+                           "INSERT INTO chunks SELECT i, 'doc ' || i, ARRAY[i, 2, 3]::vector FROM generate_series(1, 50) i")
+    server.create_database("region")
+    programs = os.path.join(s.folder, "programs")
+    os.mkdir(programs)
+    os.symlink(PGCONVOY, os.path.join(programs, "pgconvoy"))
+    os.symlink(client("psql"), os.path.join(programs, "psql"))
+    env = {**os.environ, "PATH": programs + ":" + os.environ["PATH"], "XDG_STATE_HOME": s.state}
+    lines = commands("vectors.md")
+    assert len(lines) >= 7, "the guide's commands were not found"
+    for command in lines:
+        text = command.replace("postgres://me@app.example/shop", server.uri("shop")).replace("postgres://me@region.example/shop", server.uri("region"))
+        done = subprocess.run(["bash", "-c", text], cwd=s.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        if "LIMIT 3" in command:
+            assert "doc 1\n" in done.stdout, done.stdout
+    assert "USING hnsw" in server.sql("SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'chunks'::regclass AND NOT indisprimary", "region")
+    assert os.path.getsize(os.path.join(s.folder, "chunks.duckdb")) > 0 and server.slots() == {}
+
+
+CASES = {"tables": main, "vectors": vectors}
+scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))
