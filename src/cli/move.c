@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "clone/copier.h"
+#include "pipeline/overrule.h"
 #include "postgres/connection.h"
 
 #include <stdlib.h>
@@ -110,6 +111,8 @@ int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_
     move.pipeline = pgconvoy_pipeline_new(arguments->operands[0], arguments->operands[1], err);
     if (!move.pipeline || set_options(move.pipeline, arguments, err) != 0)
         goto done;
+    if (cli_skips_check(arguments, "replica_identity"))
+        pgc_pipeline_allow_any_identity(move.pipeline);
     set_copier(&move, command, arguments);
     if (cli_check_at_start(arguments, job_of(command->action), err) != 0)
         goto done;

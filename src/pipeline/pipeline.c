@@ -3,6 +3,7 @@
  * also what a new process does: so a retry after a lost connection and a restart after SIGKILL are one path.
  */
 #include "pipeline/pipeline_internal.h"
+#include "pipeline/overrule.h"
 
 #include "base/clock.h"
 #include "pipeline/mapped_sink.h"
@@ -74,6 +75,11 @@ const char *pgconvoy_pipeline_name(const pgconvoy_pipeline *pipeline)
     return pipeline->name;
 }
 
+void pgc_pipeline_allow_any_identity(pgconvoy_pipeline *pipeline)
+{
+    pipeline->any_identity = true;
+}
+
 void pgconvoy_pipeline_stop(pgconvoy_pipeline *pipeline)
 {
     atomic_store(&pipeline->stop, true);
@@ -142,6 +148,7 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .exclude_schemas = (const char *const *)options->exclude_schemas.items,
         .partitions_as_leaves = options->partitions_as_leaves,
         .streaming = streaming,
+        .any_identity = pipeline->any_identity,
         .mapping = options->mapping,
         .failover = options->failover,
         .origin_none = options->origin_none,

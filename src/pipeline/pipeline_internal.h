@@ -11,6 +11,7 @@ struct pgconvoy_pipeline {
     const pgconvoy_sink *sink_ops;
     const struct pgc_copier *copier; /* NULL: all tables go through the sink */
     void *user_data;
+    bool any_identity; /* overrule.h */
     pgc_options options;
     char name[64];
     pgconvoy_log log;

@@ -39,6 +39,7 @@ typedef struct pgc_source_config {
     bool ddl_as_text;          /* the sink does what a command's text says, values included */
     bool origin_none;          /* leave out transactions that have a replication origin */
     bool unused_sequences;     /* read_sequences gives those too that have given no value yet, as 0 */
+    bool any_identity;         /* tables that see updates need no replica identity: the user knows what that means */
     bool failover;             /* a slot that is made is one that standbys keep in step (17) */
     int jobs;
     size_t memory_bytes;       /* the source's share of the memory budget */

@@ -224,16 +224,22 @@ static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
                 snprintf(first, sizeof first, "%s.%s", part->schema, part->name);
         }
     }
-    if (changed_count > 0) {
+    if (changed_count > 0 && !source->config.any_identity) {
         pgconvoy_error_set(
             err, PGCONVOY_ERROR_CONFIG,
             "%d %s no replica identity but %s updates or deletes, which the source would refuse once published: %s%s",
             changed_count, changed_count == 1 ? "table has" : "tables have", changed_count == 1 ? "sees" : "see",
             changed, changed_count > NAMES_MAX ? " …" : "");
         pgconvoy_error_hint(
-            err, "ALTER TABLE %s REPLICA IDENTITY FULL, or add a primary key, or leave the table out by -T", first);
+            err, "ALTER TABLE %s REPLICA IDENTITY FULL, or add a primary key, or leave the table out by -T; --skip-check replica_identity "
+                 "begins in spite of it",
+            first);
         return -1;
     }
+    if (changed_count > 0)
+        pgc_log_warning(source->config.log,
+                        "no replica identity, so that the source refuses updates and deletes from now on: %s%s", changed,
+                        changed_count > NAMES_MAX ? " …" : "");
     if (quiet_count > 0)
         pgc_log_warning(source->config.log,
                         "no replica identity, so that the source will refuse updates and deletes: %s%s", quiet,

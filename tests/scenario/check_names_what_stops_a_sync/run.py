@@ -153,6 +153,10 @@ def tables(s, source, target):
     found.names("foreign_tables", "warned", "public.far", "-T 'public.far'")
     found.names("large_objects", "warned", "1 large object")
     found.names("temporary_tables", "warned", "passing")
+    heap = ["sync", source.uri("shop"), "-", "-t", "heap", "--name", "heap", "--until", "caught-up"]
+    s.pgconvoy(*heap).fails(1, ["public.heap", "--skip-check replica_identity"])
+    assert "updates and deletes from now on: public.heap" in s.pgconvoy(*heap, "--skip-check", "replica_identity").ok().stderr
+    s.pgconvoy("drop", *heap[1:3], "--name", "heap").ok()
     apply(source, mends, "shop")
     s.end_session(idle)
     source.sql("SELECT lo_unlink(oid) FROM pg_largeobject_metadata", "shop")
