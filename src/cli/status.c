@@ -114,6 +114,7 @@ static void read_notes(const char *dir, const char *name, cli_status *status)
     status->running = is_running(dir, name);
     status->said = read_json(dir, name, "status.json", &status->json);
     read_json(dir, name, "conflicts.json", &status->conflicts);
+    read_json(dir, name, "ddl.json", &status->ddl);
 }
 
 /* The slot is asked for itself: what the pipeline last said may be long ago, and the slot holds WAL back meanwhile. */
@@ -137,6 +138,7 @@ static void add_pipeline(const char *dir, const char *name, bool look, bool json
     free(status.slot_option);
     pgc_buffer_free(&status.json);
     pgc_buffer_free(&status.conflicts);
+    pgc_buffer_free(&status.ddl);
 }
 
 /* ---- the command */

@@ -14,6 +14,7 @@ typedef struct cli_status {
     char *source, *target, *slot_option; /* as noted; NULL: not */
     pgc_buffer json;                     /* status.json, empty where there is none */
     pgc_buffer conflicts;                /* conflicts.json, which a sink may write; empty where there is none */
+    pgc_buffer ddl;                      /* ddl.json: commands of DDL that were left out; empty where there are none */
     time_t said;                         /* when that was written */
     bool looked, found;                  /* the source was asked, and answered */
     char slot[64];

@@ -168,6 +168,8 @@ void cli_status_json(const cli_status *status, pgc_buffer *out)
         pgc_buffer_text(out, "null");
     pgc_buffer_text(out, ",\"conflicts\":");
     pgc_buffer_text(out, status->conflicts.length > 0 ? status->conflicts.data : "[]");
+    pgc_buffer_text(out, ",\"ddl\":");
+    pgc_buffer_text(out, status->ddl.length > 0 ? status->ddl.data : "null");
     pgc_buffer_byte(out, '}');
 }
 
@@ -249,6 +251,17 @@ static void add_conflicts(const cli_status *status, pgc_buffer *out)
     yaml_document_delete(&document);
 }
 
+static void add_ddl(const cli_status *status, pgc_buffer *out)
+{
+    yaml_document_t document;
+    char count[PGC_UNITS_TEXT_SIZE];
+    if (!load_json(&status->ddl, &document))
+        return;
+    pgc_buffer_format(out, LABEL "%s commands of DDL; pgconvoy.ddl_skipped on the target has them\n", "left out",
+                      pgc_count_to_text(number_of(&document, yaml_document_get_root_node(&document), "skipped"), count));
+    yaml_document_delete(&document);
+}
+
 void cli_status_text(const cli_status *status, bool with_tables, pgc_buffer *out)
 {
     yaml_document_t document;
@@ -261,6 +274,7 @@ void cli_status_text(const cli_status *status, bool with_tables, pgc_buffer *out
     else
         pgc_buffer_text(out, "  has not moved anything yet\n");
     add_conflicts(status, out);
+    add_ddl(status, out);
     if (status->looked)
         slot_text(status, out);
     if (loaded && with_tables)

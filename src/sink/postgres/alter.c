@@ -303,7 +303,7 @@ static int follow_column(alteration *alter, const pgconvoy_column *column, pgcon
     if (!target)
         return add_column(alter, column, err);
     pgc_pgsink_fit fit = pgc_pgsink_column_fit(column, target);
-    bool ours = alter->content == PGSINK_CONTENT_CREATED;
+    bool ours = alter->content == PGSINK_CONTENT_CREATED || alter->empty;
     /* somebody else's table may have a wider type; in ours the source's is meant */
     if (fit == PGSINK_FIT_NONE || (ours && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod))) {
         if (change_type(alter, column, err) != 0)
@@ -331,8 +331,8 @@ static int check_unknown(alteration *alter, pgconvoy_error *err)
 {
     for (int i = 0; !alter->old_table && i < alter->relation.column_count; i++) {
         const char *name = alter->relation.columns[i].name;
-        if (find(alter->new_table, name) >= 0)
-            continue;
+        if (find(alter->new_table, name) >= 0 || (alter->empty && alter->relation.columns[i].generated))
+            continue; /* generated columns are not sent */
         if (alter->empty && alter_table(alter, "DROP COLUMN", name, "", err) == 0)
             continue;
         if (alter->empty)

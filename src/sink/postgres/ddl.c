@@ -248,6 +248,20 @@ static int add_label(pgc_pgsink *sink, const pgconvoy_ddl *ddl, const char *sql,
 
 /* ---- what was left out */
 
+/* For `status` only: what cannot be written is not missed. */
+static void write_count(const pgc_pgsink *sink, const char *count)
+{
+    char path[4096];
+    if (!sink->config->state_dir ||
+        snprintf(path, sizeof path, "%s/ddl.json", sink->config->state_dir) >= (int)sizeof path)
+        return;
+    FILE *file = fopen(path, "we");
+    if (!file)
+        return;
+    fprintf(file, "{\"skipped\":%s}\n", count);
+    fclose(file);
+}
+
 int pgc_pgsink_ddl_skip(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, const char *reason,
                         pgconvoy_error *err)
 {
@@ -260,9 +274,13 @@ int pgc_pgsink_ddl_skip(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl,
     if (pgc_pgsink_create_schema(conn, "pgconvoy", err) != 0 || pgc_pgsink_execute(conn, make, doing, err) != 0)
         return -1;
     const char *values[] = {sink->config->pipeline_name, ddl->tag, object, ddl->command, reason};
-    PGresult *result = pgc_pgsink_query(
-        conn, "INSERT INTO pgconvoy.ddl_skipped (pipeline, tag, object, command, reason) VALUES ($1, $2, $3, $4, $5)",
-        5, values, doing, err);
+    PGresult *result = pgc_pgsink_query(conn,
+                                        "WITH added AS (INSERT INTO pgconvoy.ddl_skipped (pipeline, tag, object, "
+                                        "command, reason) VALUES ($1, $2, $3, $4, $5)) "
+                                        "SELECT count(*) + 1 FROM pgconvoy.ddl_skipped WHERE pipeline = $1",
+                                        5, values, doing, err);
+    if (result)
+        write_count(sink, PQgetvalue(result, 0, 0));
     PQclear(result);
     return result ? 0 : -1;
 }
@@ -335,7 +353,8 @@ static int note_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, 
 }
 
 /* The tables of the checkpoint with their oids, before a command that may give them other names. NULL: it does not. */
-__attribute__((unused)) static int look_at_names(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, PGresult **names, pgconvoy_error *err)
+__attribute__((unused)) static int look_at_names(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl,
+                                                 PGresult **names, pgconvoy_error *err)
 {
     static const char sql[] =
         "SELECT array_agg(schema_name), array_agg(table_name), "
@@ -349,7 +368,8 @@ __attribute__((unused)) static int look_at_names(pgc_pgsink *sink, PGconn *conn,
     return *names ? 0 : -1;
 }
 
-__attribute__((unused)) static int follow_names(pgc_pgsink *sink, PGconn *conn, const PGresult *names, pgconvoy_error *err)
+__attribute__((unused)) static int follow_names(pgc_pgsink *sink, PGconn *conn, const PGresult *names,
+                                                pgconvoy_error *err)
 {
     static const char sql[] =
         "UPDATE pgconvoy.table_state s SET schema_name = n.nspname, table_name = c.relname "
@@ -366,6 +386,21 @@ __attribute__((unused)) static int follow_names(pgc_pgsink *sink, PGconn *conn, 
     return result ? 0 : -1;
 }
 
+/* Generated columns are not sent, and not among the source's here. */
+static bool is_as_source(const pgc_pgsink_relation *relation, const pgconvoy_table *table)
+{
+    int generated = 0;
+    for (int i = 0; i < relation->column_count; i++)
+        generated += relation->columns[i].generated;
+    for (int i = 0; i < table->column_count; i++) {
+        const pgc_pgsink_column *column = pgc_pgsink_relation_find(relation, table->columns[i].name);
+        if (!column || pgc_pgsink_column_fit(&table->columns[i], column) != PGSINK_FIT_SAME)
+            return false;
+        generated -= column->generated;
+    }
+    return relation->column_count == table->column_count + generated;
+}
+
 /* A table that is as the source's may be brought to whatever the source's is when it is copied anew. */
 static int note_recopied(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, pgc_arena *arena, pgconvoy_error *err)
 {
@@ -380,7 +415,7 @@ static int note_recopied(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl
         if (pgc_pgsink_relation_load(conn, table->schema, table->name, arena, &relation, err) != 0)
             return -1;
         pgconvoy_table_status waiting = {table->schema, table->name, PGCONVOY_TABLE_WAITING, 0};
-        if (pgc_pgsink_relation_equals(&relation, table) &&
+        if (is_as_source(&relation, table) &&
             pgc_pgsink_checkpoint_tables(sink, conn, &waiting, 1, PGSINK_CONTENT_FOLLOWED, err) != 0)
             return -1;
     }

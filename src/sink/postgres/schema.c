@@ -260,7 +260,7 @@ static int start_again(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *tab
         return on_table(conn, "DROP TABLE", table, "", err) != 0 ? -1 : create_table(sink, conn, table, err);
     if (empty_table(conn, table, relation, err) != 0)
         return -1;
-    if (content == PGSINK_CONTENT_FOLLOWED && !pgc_pgsink_relation_equals(relation, table))
+    if (content == PGSINK_CONTENT_FOLLOWED)
         return pgc_pgsink_alter_empty(sink, conn, table, err);
     if (content == PGSINK_CONTENT_CREATED)
         return pgc_pgsink_drop_keys(conn, relation->oid, table, err);

@@ -131,6 +131,7 @@ def what_cannot_be_done(s):
     s.sync_until_caught_up(source.uri(), target, "--name", "no")
     assert target.query("SELECT string_agg(tag, ', ' ORDER BY skipped_at) FROM pgconvoy.ddl_skipped") == "ALTER TABLE, COMMENT"
     assert target.query("SELECT string_agg(w::text, ',') FROM t") == "3,3,3"
+    assert "2 commands of DDL" in s.pgconvoy("status", "no").ok().stdout
     # off: no triggers are made
     source.sql("CREATE DATABASE without"); source.sql("CREATE TABLE t (id int PRIMARY KEY)", "without")
     s.sync_until_caught_up(source.uri("without"), s.target("postgres", name="off"), "--name", "off", "--ddl=off")
