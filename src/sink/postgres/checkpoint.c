@@ -210,28 +210,46 @@ int pgc_pgsink_checkpoint_lsn(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn *lsn,
     return 0;
 }
 
+void pgc_pgsink_checkpoint_position_sql(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_lsn lsn, pgc_buffer *out)
+{
+    char new_text[PGCONVOY_LSN_TEXT_SIZE], old_text[PGCONVOY_LSN_TEXT_SIZE];
+    pgc_buffer_text(out, "INSERT INTO pgconvoy.pipeline AS p (name, source_id, lsn) VALUES (");
+    pgc_quote_literal(out, sink->config->pipeline_name);
+    pgc_buffer_text(out, ", ");
+    pgc_quote_literal(out, sink->config->source_id ? sink->config->source_id : "");
+    pgc_buffer_format(out,
+                      ", '%s') ON CONFLICT (name) DO UPDATE SET source_id = excluded.source_id, lsn = excluded.lsn, "
+                      "updated_at = now() WHERE p.lsn = '%s'",
+                      pgconvoy_lsn_to_text(lsn, new_text), pgconvoy_lsn_to_text(expected, old_text));
+}
+
+void pgc_pgsink_position_moved(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_error *err)
+{
+    char text[PGCONVOY_LSN_TEXT_SIZE];
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                       "the position of pipeline %s on the target was moved from %s by another process",
+                       sink->config->pipeline_name, pgconvoy_lsn_to_text(expected, text));
+    pgconvoy_error_hint(err, "let one process run a pipeline; nothing was written twice");
+    pgconvoy_error_retriable(err, true); /* the next try starts from the position that is there */
+}
+
 int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn expected, pgconvoy_lsn lsn,
                                    pgconvoy_error *err)
 {
-    static const char sql[] =
-        "INSERT INTO pgconvoy.pipeline AS p (name, source_id, lsn) VALUES ($1, $2, $3::pg_lsn) "
-        "ON CONFLICT (name) DO UPDATE SET source_id = excluded.source_id, lsn = excluded.lsn, updated_at = now() "
-        "WHERE p.lsn = $4::pg_lsn";
-    char new_text[PGCONVOY_LSN_TEXT_SIZE], old_text[PGCONVOY_LSN_TEXT_SIZE];
-    const char *values[] = {sink->config->pipeline_name, sink->config->source_id ? sink->config->source_id : "",
-                            pgconvoy_lsn_to_text(lsn, new_text), pgconvoy_lsn_to_text(expected, old_text)};
-    PGresult *result = pgc_pgsink_query(conn, sql, 4, values, "storing the position on the target", err);
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    pgc_pgsink_checkpoint_position_sql(sink, expected, lsn, &sql);
+    PGresult *result = pgc_buffer_check(&sql, err) == 0
+                           ? pgc_pgsink_query(conn, sql.data, 0, NULL, "storing the position on the target", err)
+                           : NULL;
+    pgc_buffer_free(&sql);
     if (!result)
         return -1;
     bool moved = strcmp(PQcmdTuples(result), "0") == 0;
     PQclear(result);
     if (!moved)
         return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
-                       "the position of pipeline %s on the target was moved from %s by another process",
-                       sink->config->pipeline_name, old_text);
-    pgconvoy_error_hint(err, "let one process run a pipeline; nothing was written twice");
-    pgconvoy_error_retriable(err, true); /* the next try starts from the position that is there */
+    pgc_pgsink_position_moved(sink, expected, err);
     return -1;
 }
 

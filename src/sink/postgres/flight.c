@@ -77,6 +77,15 @@ static void keep_surprise(pgc_pgsink_writer *writer, const pgc_pgsink_flight *fl
                        operation_name(flight->operation), table->schema, table->name, rows, flight->expected);
 }
 
+static void keep_moved(pgc_pgsink_writer *writer)
+{
+    if (writer->failed)
+        return;
+    writer->failed = true;
+    writer->failed_oid = 0;
+    pgc_pgsink_position_moved(writer->sink, atomic_load(&writer->sink->lsn), &writer->error);
+}
+
 /* What a statement says that has looked at its row before writing it: which conflict there is, 0 none, and the key. */
 static void take_kind(pgc_pgsink_writer *writer, const PGresult *result, const pgc_pgsink_flight *flight)
 {
@@ -101,6 +110,8 @@ static void take(pgc_pgsink_writer *writer, const PGresult *result, pgc_pgsink_f
         if (flight->kind == PGSINK_FLIGHT_EXPECTING &&
             strtoull(PQcmdTuples((PGresult *)result), NULL, 10) != flight->expected)
             keep_surprise(writer, flight, PQcmdTuples((PGresult *)result));
+        if (flight->kind == PGSINK_FLIGHT_POSITION && strcmp(PQcmdTuples((PGresult *)result), "0") == 0)
+            keep_moved(writer);
         break;
     case PGRES_TUPLES_OK:
         if (flight->kind == PGSINK_FLIGHT_CHANGE || flight->kind == PGSINK_FLIGHT_EXPECTING)
@@ -221,6 +232,14 @@ int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_ta
         return -1;
     int ok = PQsendQueryParams(writer->conn, sql, 0, NULL, NULL, NULL, NULL, 0);
     return sent(writer, ok, PGSINK_FLIGHT_OTHER, target, operation, strlen(sql), err);
+}
+
+int pgc_pgsink_fly_position(pgc_pgsink_writer *writer, const char *sql, pgconvoy_error *err)
+{
+    if (take_off(writer, err) != 0)
+        return -1;
+    int ok = PQsendQueryParams(writer->conn, sql, 0, NULL, NULL, NULL, NULL, 0);
+    return sent(writer, ok, PGSINK_FLIGHT_POSITION, NULL, 0, strlen(sql), err);
 }
 
 int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,

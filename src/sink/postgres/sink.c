@@ -261,7 +261,22 @@ static int writer_begin(void *state, const pgconvoy_table *table, pgconvoy_error
     return table ? begin_copy(writer, table, err) : begin_stream(writer, err);
 }
 
-static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+/* With the changes, so that it costs no round trip of its own. *stored: there was nothing that hinders it. */
+static int send_position(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *stored, pgconvoy_error *err)
+{
+    pgc_pgsink *sink = writer->sink;
+    *stored = lsn != 0 && !writer->copy_table && atomic_load(&sink->state_exists);
+    if (!*stored)
+        return 0;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    pgc_pgsink_checkpoint_position_sql(sink, atomic_load(&sink->lsn), lsn, &sql);
+    int status = pgc_buffer_check(&sql, err) == 0 ? pgc_pgsink_fly_position(writer, sql.data, err) : -1;
+    pgc_buffer_free(&sql);
+    return status;
+}
+
+static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool stored, const pgconvoy_table_status *tables,
                           size_t table_count, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
@@ -272,7 +287,7 @@ static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgc
         return -1;
     if (!atomic_load(&sink->state_exists) && pgc_pgsink_checkpoint_create(sink, writer->conn, err) != 0)
         return -1;
-    if (lsn != 0 && pgc_pgsink_checkpoint_position(sink, writer->conn, atomic_load(&sink->lsn), lsn, err) != 0)
+    if (lsn != 0 && !stored && pgc_pgsink_checkpoint_position(sink, writer->conn, atomic_load(&sink->lsn), lsn, err) != 0)
         return -1;
     if (pgc_pgsink_conflicts_store(writer, err) != 0)
         return -1;
@@ -283,9 +298,10 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
                          pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
+    bool stored;
     if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_gather_end(writer, err) != 0 ||
-        pgc_pgsink_apply_flush(writer, err) != 0 ||
-        pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, tables, table_count, err) != 0 ||
+        pgc_pgsink_apply_flush(writer, err) != 0 || send_position(writer, lsn, &stored, err) != 0 ||
+        pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, stored, tables, table_count, err) != 0 ||
         pgc_pgsink_execute(writer->conn, "COMMIT", "committing on the target", err) != 0)
         return -1;
     writer->in_transaction = false;

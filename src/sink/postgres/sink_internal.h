@@ -169,6 +169,9 @@ int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
 /* Stores the position, which must have been expected before: a position that somebody else moved is refused. */
 int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn expected, pgconvoy_lsn lsn,
                                    pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same as SQL, whose row count says whether the position was stored; and the error when it was not. */
+void pgc_pgsink_checkpoint_position_sql(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_lsn lsn, pgc_buffer *out);
+void pgc_pgsink_position_moved(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_error *err);
 /* The position that is stored now; 0 for none. */
 int pgc_pgsink_checkpoint_lsn(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn *lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_checkpoint_content(pgc_pgsink *sink, PGconn *conn, const char *schema, const char *name,
@@ -274,6 +277,7 @@ typedef enum pgc_pgsink_flight_kind {
     PGSINK_FLIGHT_PREPARE,
     PGSINK_FLIGHT_CHANGE,
     PGSINK_FLIGHT_EXPECTING, /* of changes in bulk: another number of rows than expected is a failure */
+    PGSINK_FLIGHT_POSITION,  /* stores the position: no row means that somebody else moved it */
     PGSINK_FLIGHT_SYNC
 } pgc_pgsink_flight_kind;
 typedef struct pgc_pgsink_flight {
@@ -438,6 +442,8 @@ void pgc_pgsink_conflicts_free(pgc_pgsink_writer *writer);
 /* Sends sql with text parameters, to be checked later. */
 int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_target *target, uint8_t operation,
                        pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends the position to be stored. */
+int pgc_pgsink_fly_position(pgc_pgsink_writer *writer, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
                            pgconvoy_error *err) PGC_MUST_CHECK;
 /* Sends the statement with the writer's values, lengths and formats. */
