@@ -70,6 +70,12 @@ static bool is_ours(const pgc_entry *entry)
                                         "EVENT TRIGGER", NULL};
     if (pgc_entry_is_one_of(entry, kinds) && strncmp(entry->tag, "pgconvoy_", 9) == 0)
         return true;
+    if (pgc_entry_is(entry, "COMMENT")) /* its tag is what it is on: PUBLICATION pgconvoy_shop */
+        for (int i = 0; kinds[i]; i++) {
+            size_t length = strlen(kinds[i]);
+            if (strncmp(entry->tag, kinds[i], length) == 0 && strncmp(entry->tag + length, " pgconvoy_", 10) == 0)
+                return true;
+        }
     return pgc_entry_is(entry, "SCHEMA") && strcmp(entry->tag, "pgconvoy") == 0;
 }
 
