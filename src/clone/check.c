@@ -256,7 +256,7 @@ static int check_privilege(const pgc_clone *clone, pgconvoy_error *err)
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target is a standby, which cannot be written");
         pgconvoy_error_hint(err, "copy into its primary");
         status = -1;
-    } else if (PQgetvalue(result, 0, 0)[0] != 't') {
+    } else if (PQgetvalue(result, 0, 0)[0] != 't' && !clone->options->part) { /* of a part what it may not make is found by trying */
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "role \"%s\" may not create schemas in the target database \"%s\"", PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 1));
         pgconvoy_error_hint(err, "GRANT CREATE ON DATABASE %s TO %s", PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2));
         status = -1;

@@ -78,12 +78,14 @@ static int create_partition(const pgc_copier_work *work, PGconn *target, const c
     return result;
 }
 
-static int follow_one(const pgc_copier_work *work, PGconn *target,
-                      const PGresult *partitions, int row, pgconvoy_error *err)
+static int follow_one(const pgc_copier_work *work, PGconn *target, const PGresult *partitions, int row,
+                      pgconvoy_error *err)
 {
     const char *names[4];
-    pgc_mapping_target(work->mapping, PQgetvalue(partitions, row, 0), PQgetvalue(partitions, row, 1), &names[0], &names[1]);
-    pgc_mapping_target(work->mapping, PQgetvalue(partitions, row, 2), PQgetvalue(partitions, row, 3), &names[2], &names[3]);
+    pgc_mapping_target(work->mapping, PQgetvalue(partitions, row, 0), PQgetvalue(partitions, row, 1), &names[0],
+                       &names[1]);
+    pgc_mapping_target(work->mapping, PQgetvalue(partitions, row, 2), PQgetvalue(partitions, row, 3), &names[2],
+                       &names[3]);
     PGresult *result = pgc_query_params(target, missing_query, 4, names, err);
     if (!result)
         return -1;
@@ -152,9 +154,9 @@ static int complete_all(const pgc_copier_work *work, PGconn *target, bool *done,
         if (complete_one(work, target, &end, err))
             return -1;
     if (any && end) /* unless another copy keeps its state there */
-        PQclear(
-            PQexec(target, "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pgconvoy.copy) AND NOT EXISTS (SELECT FROM "
-                           "pgconvoy.copy_item) THEN DROP TABLE pgconvoy.copy_item, pgconvoy.copy; END IF; END $$"));
+        PQclear(PQexec(target,
+                       "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pgconvoy.copy) AND NOT EXISTS (SELECT FROM "
+                       "pgconvoy.copy_item) THEN DROP TABLE pgconvoy.copy_item, pgconvoy.copy; END IF; END $$"));
     *done = end;
     return 0;
 }

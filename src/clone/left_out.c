@@ -48,7 +48,8 @@ const char *clone_entry_name(const pgc_entry *entry, char *name, size_t size)
         strcmp(entry->description, "COMMENT") == 0 || strcmp(entry->description, "ACL") == 0; /* tag: "COLUMN t.c" */
     snprintf(name, size, "%s %s%s%s", entry->description, entry->schema && !says_itself ? entry->schema : "",
              entry->schema && !says_itself ? "." : "", entry->tag);
-    for (char *c = name; says_itself == false && *c && *c != ' '; c++)
+    size_t length = says_itself ? 0 : strlen(entry->description);
+    for (char *c = name; *c && c < name + length; c++)
         if (*c >= 'A' && *c <= 'Z')
             *c = (char)(*c - 'A' + 'a');
     return name;

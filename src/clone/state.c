@@ -280,7 +280,8 @@ int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
         pgc_buffer_text(&sql, clone->role_sql);
     int result = clone_state_append_drops(clone, &sql, err);
     append_truncates(clone, &sql);
-    pgc_buffer_text(&sql, "SET client_min_messages = warning; CREATE SCHEMA IF NOT EXISTS pgconvoy;"
+    /* CREATE SCHEMA IF NOT EXISTS wants the right to make one, also where it is there */
+    pgc_buffer_text(&sql, "SET client_min_messages = warning; DO $$ BEGIN IF pg_catalog.to_regnamespace('pgconvoy') IS NULL THEN CREATE SCHEMA pgconvoy; END IF; END $$;"
                           "CREATE TABLE IF NOT EXISTS pgconvoy.copy (name text PRIMARY KEY, snapshot text NOT NULL, choice text NOT NULL);"
                           "CREATE TABLE IF NOT EXISTS pgconvoy.copy_item (name text, item text, lsn pg_lsn, PRIMARY KEY (name, item));"
                           "INSERT INTO pgconvoy.copy VALUES (");

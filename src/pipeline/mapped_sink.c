@@ -109,7 +109,8 @@ static int read_checkpoint(void *state, pgconvoy_checkpoint *checkpoint, pgconvo
     if (stage->inner_ops->read_checkpoint(stage->inner, checkpoint, err) != 0)
         return -1;
     pgc_arena_reset(stage->checkpoint_arena);
-    pgconvoy_table_status *tables = pgc_arena_alloc(stage->checkpoint_arena, sizeof *tables * (checkpoint->table_count + 1));
+    pgconvoy_table_status *tables =
+        pgc_arena_alloc(stage->checkpoint_arena, sizeof *tables * (checkpoint->table_count + 1));
     if (!tables)
         return pgc_error_out_of_memory(err);
     for (size_t i = 0; i < checkpoint->table_count; i++) {
@@ -153,7 +154,8 @@ static int prepare_table(void *state, const pgconvoy_table *table, pgconvoy_if_e
     return give(stage, table, &to, err) ? -1 : stage->inner_ops->prepare_table(stage->inner, to, if_exists, err);
 }
 
-static int finish_table(void *state, const pgconvoy_table *table, const pgconvoy_table_status *status, pgconvoy_error *err)
+static int finish_table(void *state, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                        pgconvoy_error *err)
 {
     stage *stage = state;
     const pgconvoy_table *to;
@@ -169,8 +171,10 @@ static int write_sequences(void *state, const pgconvoy_sequence *sequences, size
         return pgc_error_out_of_memory(err);
     for (size_t i = 0; i < count; i++) {
         to[i] = sequences[i];
-        pgc_mapping_target(stage->mapping, to[i].table_schema, to[i].table_name, &to[i].table_schema, &to[i].table_name);
-        to[i].column = pgc_mapped_column(pgc_mapping_table(stage->mapping, sequences[i].table_schema, sequences[i].table_name), to[i].column);
+        pgc_mapping_target(stage->mapping, to[i].table_schema, to[i].table_name, &to[i].table_schema,
+                           &to[i].table_name);
+        to[i].column = pgc_mapped_column(
+            pgc_mapping_table(stage->mapping, sequences[i].table_schema, sequences[i].table_name), to[i].column);
         to[i].schema = pgc_mapping_schema(stage->mapping, to[i].schema);
     }
     int result = stage->inner_ops->write_sequences(stage->inner, to, count, err);
@@ -226,7 +230,9 @@ static int write_rows(void *state, const pgconvoy_rows *rows, pgconvoy_error *er
 {
     writer *writer = state;
     pgconvoy_rows to = *rows;
-    return give(writer->stage, rows->table, &to.table, err) ? -1 : writer->stage->inner_ops->write_rows(writer->inner, &to, err);
+    return give(writer->stage, rows->table, &to.table, err)
+               ? -1
+               : writer->stage->inner_ops->write_rows(writer->inner, &to, err);
 }
 
 static int rename_change(writer *writer, pgconvoy_change *change, pgconvoy_error *err)
@@ -260,7 +266,8 @@ static int write_changes(void *state, const pgconvoy_changes *changes, pgconvoy_
     return writer->stage->inner_ops->write_changes(writer->inner, &to, err);
 }
 
-static int change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table, pgconvoy_error *err)
+static int change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                         pgconvoy_error *err)
 {
     writer *writer = state;
     const pgconvoy_table *old_to, *new_to;
@@ -269,7 +276,8 @@ static int change_schema(void *state, const pgconvoy_table *old_table, const pgc
     return writer->stage->inner_ops->change_schema(writer->inner, old_to, new_to, err);
 }
 
-static int commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count, pgconvoy_error *err)
+static int commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                  pgconvoy_error *err)
 {
     writer *writer = state;
     pgconvoy_table_status *to = table_count ? malloc(table_count * sizeof *to) : NULL;

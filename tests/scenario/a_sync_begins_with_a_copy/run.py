@@ -127,7 +127,24 @@ def partitions(s):
     s.pgconvoy("drop", "months", "--state-dir", s.state).ok()
 
 
-CASES = {"definitions": definitions, "killed": killed, "partitions": partitions}
+def as_nobody(s):
+    """A role that may make tables in one schema, and no more."""
+    source = s.server()
+    source.sql(SCHEMA.replace("shop.", "public.").replace("CREATE SCHEMA shop; COMMENT ON SCHEMA shop IS 'of the shop';", "") + "CREATE ROLE other; GRANT SELECT ON serial TO other")
+    there = s.server()
+    there.sql("CREATE ROLE nobody LOGIN; CREATE DATABASE target; REVOKE ALL ON DATABASE target FROM PUBLIC; GRANT CONNECT ON DATABASE target TO nobody")
+    there.sql("CREATE SCHEMA pgconvoy AUTHORIZATION nobody; GRANT ALL ON SCHEMA public TO nobody", "target")
+    run = s.pgconvoy("sync", source.uri(), there.uri("target", "nobody"), "--name", "nobody", "--until", "caught-up").ok()
+    assert "owners and privileges are left out" in run.stderr and "left out: fk constraint public.sold itself" in run.stderr and "left out: trigger public.customer touch" in run.stderr, run.stderr
+    source.sql("INSERT INTO customer (name) VALUES ('after'); DELETE FROM sold WHERE id = 60000")
+    s.pgconvoy("sync", source.uri(), there.uri("target", "nobody"), "--name", "nobody", "--until", "caught-up").ok()
+    for table in ("customer", "sold", "serial", "parts", "keyless"):
+        assert sorted(source.copy_out(f"SELECT t::text FROM {table} t")) == sorted(there.copy_out(f"SELECT t::text FROM {table} t", "target")), table
+    assert there.sql("SELECT count(*) FROM pg_constraint WHERE contype = 'f'", "target") == "0"
+    assert there.sql("SELECT count(*) FROM pg_index WHERE indrelid = 'sold'::regclass", "target") == "3"
+
+
+CASES = {"definitions": definitions, "killed": killed, "partitions": partitions, "as_nobody": as_nobody}
 
 
 def main(s):
