@@ -111,7 +111,7 @@ static int unmappable(pgc_bq_stage *stage, int at, const pgc_bq_stage_row *row, 
                            type->repeated ? "array of " : "", pgc_bq_type_name(type), why);
         pgconvoy_error_hint(
             err,
-            "on_unmappable=text keeps all values of such columns as text, on_unmappable=null makes such values NULL");
+            "unmappable=text keeps all values of such columns as text, unmappable=null makes such values NULL");
     }
     pgc_buffer_free(&key);
     return left_out ? 0 : -1;

@@ -9,7 +9,7 @@ static int set_mode(pgc_bq_target *target, const char *value)
     return target->history || strcmp(value, "current") == 0 ? 0 : -1;
 }
 
-static int set_on_unmappable(pgc_bq_target *target, const char *value)
+static int set_unmappable(pgc_bq_target *target, const char *value)
 {
     static const char *const names[] = {"error", "text", "null"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -71,7 +71,7 @@ static const struct option {
     int (*set)(pgc_bq_target *target, const char *value);
 } options[] = {
     {"mode", "current or history", set_mode},
-    {"on_unmappable", "error, text or null", set_on_unmappable},
+    {"unmappable", "error, text or null", set_unmappable},
     {"numeric", "exact, text or bignumeric", set_numeric},
     {"arrays", "repeated or text", set_arrays},
     {"json", "json or text", set_json},
@@ -97,7 +97,7 @@ static int set_option(pgc_bq_target *target, char *text, pgconvoy_error *err)
     }
     pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "bigquery: targets have no option \"%s\"", text);
     pgconvoy_error_hint(
-        err, "there are mode, on_unmappable, numeric, arrays, json, location, endpoint, credentials and token_file");
+        err, "there are mode, unmappable, numeric, arrays, json, location, endpoint, credentials and token_file");
     return -1;
 }
 
