@@ -159,6 +159,7 @@ def history(s):
     source = s.server()
     source.sql("CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'copied')")
     target = s.bigquery = BigqueryTarget(s.folder, mode="history")
+    target.service.token_seconds = 1  # tokens run out on the way
     sync(s, source, target)
     source.sql("INSERT INTO t VALUES (2, 'a'); UPDATE t SET v = 'b' WHERE id = 2; DELETE FROM t WHERE id = 2; TRUNCATE t")
     sync(s, source, target)
@@ -207,15 +208,15 @@ def refusals(s):
     assert not service.datasets
     service.denied = set()
     # a value that does not fit is named with its place
-    refused("column day of table public.t", "id = 7", "DATE", "on_unmappable=text")
+    refused("column day of table public.t", "id = 7", "DATE", "unmappable=text")
     # and is what the user asks for
-    target.options["on_unmappable"] = "null"
+    target.options["unmappable"] = "null"
     warned = run().ok()
     assert "id = 7" in warned.stderr and "NULL" in warned.stderr, warned.stderr
     assert target.query("SELECT day FROM shop.t ORDER BY id") == [["2026-01-01"], [None]]
     s.pgconvoy("drop", source.uri(), target.uri, "--name", "shop").ok()
     # a table in the way, and one with other columns
-    target.options["on_unmappable"] = "text"
+    target.options["unmappable"] = "text"
     refused("table t", "is there already")
     s.sync(source.uri(), target, "--name", "shop", "--until", "caught-up", "--if-exists", "append").fails(says=["column \"day\"", "DATE", "STRING"], seconds=120)
     s.sync(source.uri(), target, "--name", "shop", "--until", "caught-up", "--if-exists", "drop").ok()
@@ -307,6 +308,30 @@ def kills(s):
     print(f"{total} transactions, {target.service.requests} requests")
 
 
+def uploads(s):
+    """A file of several pieces is uploaded from where its connection was cut on, and is loaded once."""
+    source = s.server()
+    source.sql("CREATE TABLE blobs (id int PRIMARY KEY, b bytea); INSERT INTO blobs SELECT n, (SELECT string_agg(decode(md5(n || ' ' || i), 'hex'), '') "
+               "FROM generate_series(1, 65536) AS i) FROM generate_series(1, 24) AS n")
+    target = s.bigquery = BigqueryTarget(s.folder)
+    service = target.service
+    puts = []
+    serve = service.serve
+
+    def cut_some(handler):
+        if handler.command == "PUT":
+            puts.append(handler.headers.get("Content-Range"))
+            if len(puts) in (2, 4, 6):
+                service.fault(service.requests + 1, ("cut_half", "cut_after", "after")[len(puts) // 2 - 1], 500, "internalError")
+        serve(handler)
+
+    service.serve = cut_some
+    sync(s, source, target)
+    s.equal(source, target)
+    pieces = [part for part in puts if not part.startswith("bytes *")]
+    assert len(pieces) >= 4 and any(part.startswith("bytes *") for part in puts), puts
+
+
 def all_types(s):
     """Every value of every type, kept as text where BigQuery's types do not reach."""
     def rows(base):
@@ -319,7 +344,7 @@ def all_types(s):
     with open(os.path.join(LIB, "types.sql"), encoding="utf-8") as file:
         source.sql(file.read())
     source.sql(rows(0))
-    target = s.bigquery = BigqueryTarget(s.folder, on_unmappable="text")
+    target = s.bigquery = BigqueryTarget(s.folder, unmappable="text")
     tables = [table for table in source.tables() if table[1] != "zero"]
     sync(s, source, target)
     s.equal(source, target, tables=tables)
@@ -331,7 +356,7 @@ def all_types(s):
 
 
 CASES = {"values_and_changes": values_and_changes, "contract": contract, "history": history, "refusals": refusals, "faults": faults,
-         **({"kills": kills, "all_types": all_types, **{f"faults_{way}": faults for way in FAULTS}} if FULL else {})}
+         **({"kills": kills, "all_types": all_types, "uploads": uploads, **{f"faults_{way}": faults for way in FAULTS}} if FULL else {})}
 
 
 def main(s):
