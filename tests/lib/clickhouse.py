@@ -119,12 +119,12 @@ class ClickhouseTarget:
 
     def types(self, schema, table):
         literal = self.table(schema, table, False).replace("\\", "\\\\").replace("'", "\\'")
-        lines = self.query(f"SELECT name, type FROM system.columns WHERE database = '{self.database}' AND table = '{literal}' FORMAT JSONCompactEachRow")
-        return dict(json.loads(line) for line in lines.split("\n") if line)
+        lines = self.query(f"SELECT name, type FROM system.columns WHERE database = '{self.database}' AND table = '{literal}' FORMAT JSONCompact")
+        return dict(json.loads(lines)["data"])
 
     def rows(self, schema, table, columns):
         types = self.types(schema, table)
-        names = ", ".join(as_text(name, types[name]) for name, _ in columns)
+        names = ", ".join(as_text(name, types[name], pg_type) for name, pg_type in columns)
         text = self.query(f"SELECT {names} FROM {quote(self.database)}.{quote(self.table(schema, table))} FORMAT TabSeparated")
         return [tuple(canonical(types[name], field) for (name, _), field in zip(columns, values.copy_fields(line)))
                 for line in text.split("\n") if line] if columns else []
@@ -141,11 +141,13 @@ def bare(kind):
     return kind[9:-1] if kind.startswith("Nullable(") else kind
 
 
-def as_text(name, kind):
+def as_text(name, kind, pg_type):
     """The expression that gives a column in a form that canonical() reads."""
     column = quote(name)
-    if bare(kind).startswith("Array("):
-        return f"toJSONString({column})"
+    if pg_type == "bytea":
+        return f"lower(hex({column}))"
+    if bare(kind).startswith("Array("): # the old server has no toJSONString
+        return f"concat('[', arrayStringConcat(arrayMap(x -> if(isNull(x), 'null', concat('\"', replaceAll(replaceAll(assumeNotNull(toString(x)), '\\\\', '\\\\\\\\'), '\"', '\\\\\"'), '\"')), {column}), ','), ']')"
     if bare(kind).startswith("Decimal"):
         return f"toString({column})"
     return column
@@ -156,14 +158,15 @@ def canonical(kind, text, pg_type=None):
     kind = bare(kind)
     if text is None or kind in ("String", "JSON"):
         if text is not None and pg_type == "bytea":
-            return bytes.fromhex(text[2:]).decode(errors="surrogateescape")
+            return text.removeprefix("\\x")
         return text
     if kind.startswith("Array("):
-        return tuple(values.array(pg_type.removesuffix("[]"), text)) if pg_type and text.startswith("{") else tuple(json.loads(text))
+        items = values.array(pg_type.removesuffix("[]"), text) if pg_type else json.loads(text)
+        return tuple(None if item is None else str(item) for item in items)
     if kind in ("Bool", "UInt8"):
         return text in ("t", "true", "1")
     if kind.startswith("Float"):
-        return float(text)
+        return repr(float(text))
     if kind.startswith("DateTime64"):
         text = text.removesuffix("+00")
         seconds, _, fraction = text.partition(".")

@@ -126,83 +126,35 @@ static int rename_column(alteration *a, const char *from, const char *to, pgconv
     return run(a, err);
 }
 
-static int digits_of(pgc_clickhouse_kind kind)
-{
-    switch (kind) {
-    case PGC_CLICKHOUSE_INT16:
-        return 5;
-    case PGC_CLICKHOUSE_INT32:
-    case PGC_CLICKHOUSE_UINT32:
-        return 10;
-    case PGC_CLICKHOUSE_INT64:
-        return 19;
-    default:
-        return 0;
-    }
-}
-
-/* True when ClickHouse's cast gives of every value what PostgreSQL's gives. */
-static bool is_wider(const pgc_clickhouse_type *old, const pgc_clickhouse_type *new_)
-{
-    int digits = digits_of(old->kind);
-    switch (new_->kind) {
-    case PGC_CLICKHOUSE_INT32:
-        return old->kind == PGC_CLICKHOUSE_INT16;
-    case PGC_CLICKHOUSE_INT64:
-        return digits > 0 && digits <= 10;
-    case PGC_CLICKHOUSE_FLOAT64:
-        return old->kind == PGC_CLICKHOUSE_FLOAT32 || (digits > 0 && digits <= 10);
-    case PGC_CLICKHOUSE_DECIMAL:
-        if (old->kind == PGC_CLICKHOUSE_DECIMAL)
-            return old->scale <= new_->scale && old->width - old->scale <= new_->width - new_->scale;
-        return digits > 0 && digits <= new_->width - new_->scale;
-    case PGC_CLICKHOUSE_ENUM:
-        return old->kind == PGC_CLICKHOUSE_ENUM;
-    case PGC_CLICKHOUSE_CHARACTERS:
-        return digits > 0 || old->kind == PGC_CLICKHOUSE_ENUM || old->kind == PGC_CLICKHOUSE_UUID ||
-               old->kind == PGC_CLICKHOUSE_AS_TEXT;
-    case PGC_CLICKHOUSE_AS_TEXT:
-        return digits > 0;
-    default:
-        return false;
-    }
-}
-
 static int change_type(alteration *a, int column, const char *has, pgconvoy_error *err)
 {
-    const pgconvoy_column *to = &a->to->columns[column];
-    pgc_clickhouse_type *type = a->layout->types[column];
-    const pgc_clickhouse_type *old = NULL;
-    const pgc_clickhouse_sink *sink = a->writer->sink;
-    for (int i = 0; i < a->from->column_count && !old; i++) {
-        const pgconvoy_column *from = &a->from->columns[i];
-        if (to->number ? from->number == to->number : strcmp(from->name, to->name) == 0)
-            old = pgc_clickhouse_type_of(from, from->in_key, &sink->target.types, &sink->has, a->layout->arena);
-    }
+    pgc_clickhouse_type *type = a->layout->types[column], old;
     pgc_buffer wanted;
-    pgc_buffer_init(&wanted, (size_t)4 << 20);
-    bool was_nullable = strncmp(has, "Nullable(", 9) == 0;
-    if (was_nullable)
-        type->nullable = true;
     bool added = false;
     int result = 0;
-    if (type->kind == PGC_CLICKHOUSE_ENUM && strstr(has, "Enum"))
+    pgc_clickhouse_type_read(&old, has);
+    type->nullable |= old.nullable;
+    if (type->kind == PGC_CLICKHOUSE_ENUM && old.kind == PGC_CLICKHOUSE_ENUM)
         result = pgc_clickhouse_type_adopt_labels(type, has, a->layout->arena, &added, err);
+    pgc_buffer_init(&wanted, (size_t)4 << 20);
     pgc_clickhouse_type_sql(type, &wanted);
     if (result == 0)
         result = pgc_buffer_check(&wanted, err);
-    bool same = result == 0 && strcmp(wanted.data, has) == 0;
-    if (result == 0 && old && old->kind != type->kind && !is_wider(old, type))
-        result = refuse(a, to->name, "changes its type", err);
-    else if (result == 0 && !same && old && old->kind == type->kind && type->kind == PGC_CLICKHOUSE_DECIMAL &&
-             (old->width != type->width || old->scale != type->scale) && !is_wider(old, type))
-        result = refuse(a, to->name, "changes its type", err);
-    else if (result == 0 && !same) {
-        begin_alter(a);
-        pgc_buffer_text(&a->sql, " MODIFY COLUMN ");
-        pgc_clickhouse_identifier(&a->sql, a->layout->names[column]);
-        pgc_buffer_format(&a->sql, " %s", wanted.data);
-        result = run(a, err);
+    if (result == 0 && strcmp(wanted.data, has) != 0) {
+        bool decimals = old.kind == PGC_CLICKHOUSE_DECIMAL && type->kind == PGC_CLICKHOUSE_DECIMAL;
+        bool same = old.kind == type->kind && (!decimals || (old.width == type->width && old.scale == type->scale));
+        bool text =
+            old.kind == PGC_CLICKHOUSE_AS_TEXT && strncmp(wanted.data + (type->nullable ? 9 : 0), "String", 6) == 0;
+        if (same || text || pgc_clickhouse_type_is_wider(&old, type)) {
+            begin_alter(a);
+            pgc_buffer_text(&a->sql, " MODIFY COLUMN ");
+            pgc_clickhouse_identifier(&a->sql, a->layout->names[column]);
+            pgc_buffer_format(&a->sql, " %s", wanted.data);
+            result = run(a, err);
+        } else if (!pgc_clickhouse_type_is_wider(type, &old)) {
+            /* what is wider already is so by a later change, which comes again after a crash */
+            result = refuse(a, a->to->columns[column].name, "changes its type", err);
+        }
     }
     pgc_buffer_free(&wanted);
     return result;
@@ -232,7 +184,8 @@ static bool is_of_source(const alteration *a, size_t there)
 static int follow_columns(alteration *a, pgconvoy_error *err)
 {
     for (size_t i = 0; i < a->columns.count; i++) {
-        if (is_of_source(a, i) && !is_wanted(a, i) && drop_column(a, a->columns.names[i], err) != 0)
+        if ((a->columns.numbers[i] > 0 || is_of_source(a, i)) && !is_wanted(a, i) &&
+            drop_column(a, a->columns.names[i], err) != 0)
             return -1;
     }
     for (int j = 0; j < a->to->column_count; j++) {
@@ -308,18 +261,22 @@ int pgc_clickhouse_change_schema(void *arg, const pgconvoy_table *old_table, con
                                  pgconvoy_error *err)
 {
     pgc_clickhouse_writer *writer = arg;
-    pgc_clickhouse_stream_table *table;
-    if (pgc_clickhouse_stream_table_of(writer, old_table, &table, err) != 0 ||
-        pgc_clickhouse_apply_table(writer, table, err) != 0)
+    /* only if it was met: what the source sends first may be older than the definition that it is known by */
+    pgc_clickhouse_stream_table *table = pgc_clickhouse_stream_table_find(writer, old_table);
+    if (table && pgc_clickhouse_apply_table(writer, table, err) != 0)
         return -1;
     alteration a = {.writer = writer, .from = old_table, .to = new_table};
-    a.layout = pgc_clickhouse_layout_new(writer->sink, new_table, err);
-    if (!a.layout)
+    pgc_clickhouse_layout *old = pgc_clickhouse_layout_new(writer->sink, old_table, err);
+    a.layout = old ? pgc_clickhouse_layout_new(writer->sink, new_table, err) : NULL;
+    if (!a.layout) {
+        pgc_clickhouse_layout_free(old);
         return -1;
+    }
     pgc_buffer_init(&a.sql, (size_t)16 << 20);
-    int result = follow(&a, table->layout, err);
+    int result = follow(&a, old, err);
     pgc_buffer_free(&a.sql);
     pgc_clickhouse_layout_free(a.layout);
+    pgc_clickhouse_layout_free(old);
     pgc_clickhouse_stream_table_forget(writer, old_table);
     return result;
 }

@@ -93,6 +93,10 @@ pgc_clickhouse_type *pgc_clickhouse_type_of(const pgconvoy_column *column, bool 
                                             const pgc_clickhouse_type_options *options,
                                             const pgc_clickhouse_capabilities *has, pgc_arena *arena);
 void pgc_clickhouse_type_sql(const pgc_clickhouse_type *type, pgc_buffer *out);
+/* A type as the target tells it: kind, width, scale and nullable. What is no kind of ours is AS_TEXT. */
+void pgc_clickhouse_type_read(pgc_clickhouse_type *type, const char *sql);
+/* True when new_ holds all values of old, and ClickHouse's cast gives of each what PostgreSQL's gives. */
+bool pgc_clickhouse_type_is_wider(const pgc_clickhouse_type *old, const pgc_clickhouse_type *new_);
 /* The format in which values are asked for. */
 pgconvoy_format pgc_clickhouse_type_format(const pgc_clickhouse_type *type);
 /* Takes labels and their numbers from the type that the target's column has ("Enum8('a' = 1, 'b' = 2)"), and gives
@@ -389,6 +393,8 @@ int pgc_clickhouse_send_rows(pgc_clickhouse_writer *writer, const pgc_clickhouse
 /* ---- gather.c, apply.c, partial.c */
 
 int pgc_clickhouse_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
+pgc_clickhouse_stream_table *pgc_clickhouse_stream_table_find(const pgc_clickhouse_writer *writer,
+                                                              const pgconvoy_table *source);
 int pgc_clickhouse_stream_table_of(pgc_clickhouse_writer *writer, const pgconvoy_table *source,
                                    pgc_clickhouse_stream_table **found, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_clickhouse_stream_table_forget(pgc_clickhouse_writer *writer, const pgconvoy_table *source);

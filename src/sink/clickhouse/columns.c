@@ -160,8 +160,16 @@ static int match(pgc_clickhouse_layout *layout, int column, const char *has, pgc
     type->nullable = nullable;
     if (pgc_buffer_check(wanted, err) != 0)
         return -1;
-    if (wanted->length != length || memcmp(wanted->data, bare, length) != 0)
+    if (wanted->length == length && memcmp(wanted->data, bare, length) == 0)
+        return 0;
+    /* a wider type is there already: by a later change, which comes again after a crash */
+    pgc_clickhouse_type there;
+    pgc_clickhouse_type_read(&there, has);
+    if (!pgc_clickhouse_type_is_wider(type, &there))
         return other_type(layout, column, has, wanted->data, err);
+    type->kind = there.kind;
+    type->width = there.width;
+    type->scale = there.scale;
     return 0;
 }
 

@@ -148,6 +148,16 @@ static pgc_clickhouse_stream_table **recent_place(pgc_clickhouse_writer *writer,
     return &writer->recent[source->oid % PGC_CLICKHOUSE_RECENT];
 }
 
+pgc_clickhouse_stream_table *pgc_clickhouse_stream_table_find(const pgc_clickhouse_writer *writer,
+                                                              const pgconvoy_table *source)
+{
+    for (size_t i = 0; i < writer->table_count; i++) {
+        if (writer->tables[i]->table == source)
+            return writer->tables[i];
+    }
+    return NULL;
+}
+
 int pgc_clickhouse_stream_table_of(pgc_clickhouse_writer *writer, const pgconvoy_table *source,
                                    pgc_clickhouse_stream_table **found, pgconvoy_error *err)
 {
@@ -156,11 +166,7 @@ int pgc_clickhouse_stream_table_of(pgc_clickhouse_writer *writer, const pgconvoy
         *found = *recent;
         return 0;
     }
-    *found = NULL;
-    for (size_t i = 0; !*found && i < writer->table_count; i++) {
-        if (writer->tables[i]->table == source)
-            *found = writer->tables[i];
-    }
+    *found = pgc_clickhouse_stream_table_find(writer, source);
     if (!*found && add_table(writer, source, found, err) != 0)
         return -1;
     *recent = *found;

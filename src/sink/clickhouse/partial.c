@@ -196,7 +196,7 @@ static int fill_in(staging *s, const bool *lacks, pgconvoy_error *err)
     pgc_buffer_text(sql, ") IN (SELECT ");
     for (int k = 0; k < table->key_count; k++)
         pgc_buffer_format(sql, "%s_k%d", k > 0 ? ", " : "", k);
-    pgc_buffer_format(sql, " FROM %s)) USING (", s->names[0].data);
+    pgc_buffer_format(sql, " FROM %s)) AS _target USING (", s->names[0].data);
     for (int k = 0; k < table->key_count; k++)
         pgc_buffer_format(sql, "%s_k%d", k > 0 ? ", " : "", k);
     pgc_buffer_text(sql, ")");

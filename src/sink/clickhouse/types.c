@@ -3,7 +3,7 @@
 
 #include "postgres/value.h"
 
-#include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 /* What follows from a kind alone. */
@@ -259,6 +259,73 @@ void pgc_clickhouse_type_sql(const pgc_clickhouse_type *type, pgc_buffer *out)
 pgconvoy_format pgc_clickhouse_type_format(const pgc_clickhouse_type *type)
 {
     return kinds[type->kind].binary && pgc_type_has_binary(type->source) ? PGCONVOY_BINARY : PGCONVOY_TEXT;
+}
+
+/* ---- as the target has them */
+
+static int digits_of(pgc_clickhouse_kind kind)
+{
+    switch (kind) {
+    case PGC_CLICKHOUSE_INT16:
+        return 5;
+    case PGC_CLICKHOUSE_INT32:
+    case PGC_CLICKHOUSE_UINT32:
+        return 10;
+    case PGC_CLICKHOUSE_INT64:
+        return 19;
+    default:
+        return 0;
+    }
+}
+
+bool pgc_clickhouse_type_is_wider(const pgc_clickhouse_type *old, const pgc_clickhouse_type *new_)
+{
+    int digits = digits_of(old->kind);
+    switch (new_->kind) {
+    case PGC_CLICKHOUSE_INT32:
+        return old->kind == PGC_CLICKHOUSE_INT16;
+    case PGC_CLICKHOUSE_INT64:
+        return digits > 0 && digits <= 10;
+    case PGC_CLICKHOUSE_FLOAT64:
+        return old->kind == PGC_CLICKHOUSE_FLOAT32 || (digits > 0 && digits <= 10);
+    case PGC_CLICKHOUSE_DECIMAL:
+        if (old->kind == PGC_CLICKHOUSE_DECIMAL)
+            return old->scale <= new_->scale && old->width - old->scale <= new_->width - new_->scale;
+        return digits > 0 && digits <= new_->width - new_->scale;
+    case PGC_CLICKHOUSE_ENUM:
+        return old->kind == PGC_CLICKHOUSE_ENUM;
+    case PGC_CLICKHOUSE_CHARACTERS:
+        return digits > 0 || old->kind == PGC_CLICKHOUSE_ENUM || old->kind == PGC_CLICKHOUSE_UUID ||
+               old->kind == PGC_CLICKHOUSE_AS_TEXT;
+    case PGC_CLICKHOUSE_AS_TEXT:
+        return digits > 0;
+    default:
+        return false;
+    }
+}
+
+void pgc_clickhouse_type_read(pgc_clickhouse_type *type, const char *sql)
+{
+    *type = (pgc_clickhouse_type){.kind = PGC_CLICKHOUSE_AS_TEXT};
+    int width, scale;
+    if (strncmp(sql, "Nullable(", 9) == 0) {
+        type->nullable = true;
+        sql += 9;
+    }
+    if (strncmp(sql, "Enum", 4) == 0) {
+        type->kind = PGC_CLICKHOUSE_ENUM;
+    } else if (strncmp(sql, "Array(", 6) == 0) {
+        type->kind = PGC_CLICKHOUSE_ARRAY;
+    } else if (sscanf(sql, "Decimal(%d, %d", &width, &scale) == 2) {
+        type->kind = PGC_CLICKHOUSE_DECIMAL;
+        type->width = (uint8_t)width;
+        type->scale = (uint8_t)scale;
+    }
+    for (size_t i = PGC_CLICKHOUSE_JSON; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t length = kinds[i].sql ? strlen(kinds[i].sql) : 0;
+        if (length > 0 && strncmp(sql, kinds[i].sql, length) == 0 && (sql[length] == '\0' || sql[length] == ')'))
+            type->kind = (pgc_clickhouse_kind)i;
+    }
 }
 
 /* ---- labels as the target has them */

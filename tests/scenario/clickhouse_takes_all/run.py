@@ -1,0 +1,203 @@
+#!/usr/bin/env python3
+"""Everything arrives in ClickHouse once: values of every type, key changes and TOASTed values, truncates, changes of columns, a history of changes; whatever request fails; from a
+current engine and from a server of 2018. Wrong passwords, tables in the way and values that have no place are named.
+
+CLICKHOUSE_ALL=1 adds the longer forms: every request fails in turn (otherwise some), and the contract of a sink held against it.
+"""
+import json
+import os
+import re
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import clickhouse
+import scenario
+from faulty import FaultyProxy
+
+ALL = "CLICKHOUSE_ALL" in os.environ
+LIB = os.path.join(scenario.TOP, "tests/lib")
+
+TABLES = """
+CREATE TYPE mood AS ENUM ('sad', 'ok', 'it''s \\ fine');
+CREATE TABLE keyed (id int PRIMARY KEY, small int2, big int8, r real, d double precision, n numeric(20,6), wide numeric(60,10), free numeric, t text, v varchar(9), c char(5),
+    b boolean, bytes bytea, day date, at timestamp, atz timestamptz, span interval, clock time, u uuid, j jsonb, a int[] NOT NULL DEFAULT '{}', maybe text[], m mood, ip inet,
+    range int4range, o oid, large text);
+ALTER TABLE keyed ALTER large SET STORAGE EXTERNAL;
+CREATE TABLE "Odd `name` \\ 'x'" ("a b" text, "c`d" int, PRIMARY KEY ("a b", "c`d"));
+CREATE TABLE heap (a int, b text, c numeric(8,2)); ALTER TABLE heap REPLICA IDENTITY FULL;
+CREATE TABLE log (line text);
+CREATE SCHEMA other; CREATE TABLE other.keyed (id uuid PRIMARY KEY, note text);
+"""
+
+ROWS = r"""
+INSERT INTO keyed SELECT base + i, i, i * 9007199254740993, i / 3.0, i / 7.0, i * 12345.678901, i * 1234567890123456789012345678901234567890.0123456789, 10.0 ^ i, 'ü' || chr(10) || chr(9) || i, 'v', 'c', i % 2 = 0,
+    '\x000aff5c27', date '1950-01-01' + i, timestamp '2001-02-03 04:05:06.789' + i * interval '1 year', timestamptz '1905-01-01 00:00:00.000001Z' + i * interval '1 day', '1 day', '24:00', gen_random_uuid(),
+    '{"a": [1, "x"]}', ARRAY[i, NULL, 3], '{}', 'ok', '::1', '[1,5)', 4294967295, repeat(md5(i::text), 300) FROM generate_series(1, 20) AS i, (SELECT :base::int AS base) AS x;
+INSERT INTO keyed (id) VALUES (:base);
+INSERT INTO keyed (id, d, r, small, big, n, wide, m, maybe, day, at, a) VALUES (:base + 100, 'NaN', '-Infinity', -32768, -9223372036854775808, -99999999999999.999999,
+    -99999999999999999999999999999999999999999999999999.9999999999, 'it''s \ fine', '{a,NULL,"b c"}', '2299-12-31', '1900-01-01', '{}');
+INSERT INTO "Odd `name` \ 'x'" VALUES ('x' || :base, 1), ('', :base);
+INSERT INTO heap SELECT i % 4, 'same', 1.50 FROM generate_series(1, 12) AS i; INSERT INTO heap VALUES (NULL, NULL, NULL);
+INSERT INTO log VALUES ('line'), ('line'), (NULL);
+INSERT INTO other.keyed VALUES (gen_random_uuid(), 'o');
+"""
+
+CHANGES = """
+UPDATE keyed SET t = 'changed' WHERE id % 3 = 0;
+BEGIN; UPDATE keyed SET id = id + 500 WHERE id BETWEEN 1 AND 5; UPDATE keyed SET t = 'moved' WHERE id > 502 AND id < 600; DELETE FROM keyed WHERE id = 6; INSERT INTO keyed (id, t) VALUES (6, 'again'); COMMIT;
+BEGIN; UPDATE keyed SET id = -7 WHERE id = 7; UPDATE keyed SET id = 7 WHERE id = 8; UPDATE keyed SET id = 8 WHERE id = -7; COMMIT;
+BEGIN; INSERT INTO keyed (id) VALUES (9000); DELETE FROM keyed WHERE id = 9000; COMMIT;
+DELETE FROM keyed WHERE id = 10; UPDATE heap SET b = 'other' WHERE a = 1; DELETE FROM heap WHERE a = 2;
+UPDATE "Odd `name` \\ 'x'" SET "c`d" = "c`d" + 5; INSERT INTO log VALUES ('more');
+"""
+
+
+def fill(source, base):
+    source.sql(f"\\set base {base}\n" + ROWS)
+
+
+def begin(s, part="chdb"):
+    source = s.server()
+    source.sql(TABLES)
+    fill(source, 0)
+    return source, s.target("clickhouse" if part == "chdb" else "clickhouse-server")
+
+
+def rows_are_the_sources(s, part="chdb"):
+    source, target = begin(s, part)
+    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+    s.equal(source, target)
+    fill(source, 1000)
+    source.sql(CHANGES)
+    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+    s.equal(source, target)
+    source.sql("BEGIN; INSERT INTO heap VALUES (7, 'x', 1); TRUNCATE heap, other.keyed; INSERT INTO heap VALUES (8, 'y', 2); COMMIT; UPDATE keyed SET id = id + 20000 WHERE id > 1000")
+    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+    s.equal(source, target)
+    return source, target
+
+
+def current(s):
+    """A current engine; then changes of columns, a new label, and what drop leaves."""
+    source, target = rows_are_the_sources(s)
+    kinds = target.types("public", "keyed")
+    for column, kind in {"wide": "Nullable(Decimal(60, 10))", "free": "Nullable(String)", "at": "Nullable(DateTime64(6, 'UTC'))", "day": "Nullable(Date32)", "a": "Array(Nullable(Int32))",
+                         "maybe": "Nullable(String)", "u": "Nullable(UUID)", "b": "Nullable(Bool)", "id": "Int32", "_version": "UInt64"}.items():
+        assert kinds[column] == kind, (column, kinds[column])
+    assert "Enum8" in kinds["m"], kinds["m"]
+    assert "ReplacingMergeTree(_version, _deleted)" in target.query("SHOW CREATE TABLE target.keyed")
+    source.sql("ALTER TYPE mood ADD VALUE 'new' BEFORE 'ok'")
+    source.sql("""INSERT INTO keyed (id, m) VALUES (30000, 'new'); ALTER TABLE keyed DROP COLUMN span; INSERT INTO keyed (id, a) VALUES (30001, '{1}');
+    ALTER TABLE keyed RENAME COLUMN t TO words; ALTER TABLE keyed ADD COLUMN extra int; UPDATE keyed SET extra = 5, words = 'w' WHERE id = 30001; ALTER TABLE keyed ADD COLUMN filled text DEFAULT 'it''s';
+    ALTER TABLE keyed ALTER small TYPE int; UPDATE keyed SET small = 100000 WHERE id = 30001; ALTER TABLE other.keyed RENAME TO renamed; INSERT INTO other.renamed VALUES (gen_random_uuid(), 'r');
+    ALTER TABLE other.renamed ALTER note SET NOT NULL""")
+    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+    s.equal(source, target)
+    s.pgconvoy("drop", "all").ok()
+    assert "pgconvoy" not in target.query("SELECT arrayStringConcat(groupArray(name), ' ') FROM system.tables WHERE database = 'target'")
+    s.nothing_left(source)
+
+
+def old_server(s):
+    """Debian's server of 2018, which lacks DateTime64, Date32, Bool, Decimal of 76 digits, tokens and is_deleted."""
+    _, target = rows_are_the_sources(s, "server")
+    kinds = target.types("public", "keyed")
+    assert kinds["wide"] == kinds["at"] == kinds["day"] == "Nullable(String)" and kinds["b"] == "Nullable(UInt8)", kinds
+
+
+def history(s):
+    """mode=history: a row for each change, none twice, with operation and position."""
+    source, target = begin(s)
+    target.uri += "&mode=history"
+    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+    source.sql("UPDATE keyed SET t = 'h' WHERE id = 1; DELETE FROM keyed WHERE id = 2; UPDATE keyed SET id = 777 WHERE id = 3; TRUNCATE log")
+    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+    shown = target.query("SELECT _operation, id, t, length(large), _unchanged FROM target.keyed WHERE _operation != 'copy' ORDER BY _commit_lsn, _sequence FORMAT JSONCompactEachRow")
+    assert [json.loads(line) for line in shown.split("\n")] == [["update", 1, "h", None, ["large"]], ["delete", 2, None, None, []], ["update", 777, "ü\n\t3", None, ["large"]]], shown
+    assert target.query("SELECT _operation FROM target.log ORDER BY _commit_lsn, _sequence") == "copy\ncopy\ncopy\ntruncate"
+    assert target.query("SELECT min(_commit_lsn), toYear(max(_commit_time)) > 2020 FROM target.keyed") == "0\t1"
+
+
+def faults(s):
+    """A request fails before it arrives, after it was done, or is cut half-way, each in turn: the same command ends equal."""
+    source, target = begin(s)
+    proxy = FaultyProxy(target.server.port)
+    s.proxies.append(proxy)
+    target.uri = target.server.uri("target", "?commit_interval=0", proxy.port)
+    options = ("--name", "all", "-j", "1")
+    s.sync_until_caught_up(source.uri(), target, *options)
+    whole = proxy.count
+    s.pgconvoy("drop", "all").ok()
+    tried, number = 0, 0
+    while number < whole + 2:
+        number += 1 if ALL else s.random.randrange(whole // 3, whole)
+        for kind in ("before", "after", "half"):
+            database = f"f{number}_{kind}"
+            one = clickhouse.ClickhouseTarget(target.server, database)
+            one.uri = target.server.uri(database, "?commit_interval=0", proxy.port)
+            proxy.fail(number, kind)
+            name = ("--name", database, "-j", "1")
+            run = s.sync(source.uri(), one, *name, "--until", "caught-up")
+            run.wait(120)
+            proxy.fail(0, "")
+            s.sync_until_caught_up(source.uri(), one, *name)
+            # and once more among the changes
+            fill(source, 100000 + 1000 * tried)
+            source.sql(f"UPDATE keyed SET id = id + 500000000 WHERE id BETWEEN {100000 + 1000 * tried} AND {100005 + 1000 * tried}; UPDATE heap SET b = b || '{tried}' WHERE a = 1")
+            proxy.fail(5 + s.random.randrange(30), kind)
+            s.sync(source.uri(), one, *name, "--until", "caught-up").wait(120)
+            proxy.fail(0, "")
+            s.sync_until_caught_up(source.uri(), one, *name)
+            s.equal(source, one)
+            s.pgconvoy("drop", database).ok()
+            tried += 1
+    print(f"{tried} faults among {whole} requests of a copy, {proxy.failed} met")
+    assert proxy.failed > 0
+
+
+def refused(s):
+    """What cannot be is named: a value, a table in the way, a database that is not there, a password, an option."""
+    source = s.server()
+    source.sql("CREATE TABLE t (id int PRIMARY KEY, n numeric(6,2), at timestamptz); INSERT INTO t VALUES (5, 'NaN', '2020-01-01'), (6, 1, 'infinity')")
+    target = s.target("clickhouse")
+    s.sync(source.uri(), target, "--name", "v", "--until", "caught-up").fails(1, "column n of table public.t, key id = 5: numeric is NaN")
+    s.pgconvoy("drop", "v").ok()
+    target.query("DROP TABLE IF EXISTS target.t"), target.query("DROP TABLE IF EXISTS target.t_current")
+    target.query("CREATE TABLE target.t (x Int32) ENGINE = Memory")
+    s.sync(source.uri(), target, "--name", "v", "--until", "caught-up").fails(1, "table t is already in database target")
+    s.sync(source.uri(), target, "--name", "v", "--until", "caught-up", "--if-exists", "append").fails(1, "table t in ClickHouse has no column")
+    base = target.uri
+    for option, shown in {"null": "5\t\\N\tset\n6\t1\t\\N", "text": "5\tNaN\tset\n6\t1.00\tinfinity"}.items():
+        target.uri = f"{base}&unmappable={option}"
+        s.sync_until_caught_up(source.uri(), target, "--name", option, "--if-exists", "drop")
+        rows = target.query("SELECT id, n, if(id = 5, 'set', toString(at)) FROM target.t_current ORDER BY id")
+        assert rows == shown, rows
+        s.pgconvoy("drop", option).ok()
+    for uri, status, words in [(target.server.uri("nowhere"), 1, "nowhere"), (target.server.uri("target", "?colour=red"), 2, 'no option "colour"'),
+                               (target.server.uri("target", port=1), 1, "127.0.0.1:1")]:
+        target.uri = uri
+        run = s.sync(source.uri(), target, "--name", "w", "--until", "caught-up")
+        assert run.wait(120) == status and words in run.stderr, run.error_tail()
+
+
+def contract(s):
+    """The contract that every sink is held to."""
+    target = s.target("clickhouse")
+    program = os.path.join(os.path.dirname(os.environ.get("PGCONVOY", "")) or os.path.join(scenario.TOP, "build/src/cli"), "../../tests/contract/test_contract")
+    done = subprocess.run([program], env={**os.environ, "PGCONVOY_TEST_CLICKHOUSE": target.uri}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+    assert done.returncode == 0 and "clickhouse: no server" not in done.stdout, done.stdout
+
+
+CASES = {"current": (current, "chdb"), "old_server": (old_server, "server"), "history": (history, "chdb"), "refused": (refused, "chdb")}
+if ALL:
+    CASES.update({"faults": (faults, "chdb"), "contract": (contract, "chdb")})
+
+
+def main(s):
+    case, part = CASES[s.case]
+    if clickhouse.fetch(part):
+        case(s)
+
+
+scenario.run(main, list(CASES))
