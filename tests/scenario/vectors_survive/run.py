@@ -102,7 +102,9 @@ def main(s):
         print("SKIPPED")
         return
     assert built.returncode == 0, "scripts/install-pgvector failed"
-    source = s.server({"extension_destdir": f"'{built.stdout.strip()}'"})
+    folder = built.stdout.strip()
+    # parallel workers look for the library by this alone
+    source = s.server({"extension_destdir": f"'{folder}'", "dynamic_library_path": f"'$libdir:{folder}/usr/lib/postgresql/15/lib'"})
     source.sql("CREATE EXTENSION vector;" + TABLE + ROWS.format(base=0))
     target = s.target("postgres" if s.case == "large" else None)
     if s.case in ("postgres", "large"):
