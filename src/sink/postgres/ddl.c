@@ -328,6 +328,48 @@ static int register_made(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl_obje
     return of_its_own ? pgc_pgsink_checkpoint_tables(sink, conn, &waiting, 1, PGSINK_CONTENT_FOLLOWED, err) : 0;
 }
 
+/* The name behind DETACH PARTITION, as it was written. */
+static void name_of_detached(const pgconvoy_ddl *ddl, pgc_buffer *name)
+{
+    const char *at = ddl->command, *end = at + strlen(at);
+    bool behind = false;
+    for (pgc_sql_token token; (token = pgc_sql_next_token(&at, end)).kind != PGC_SQL_END;) {
+        if (behind && (pgc_sql_token_is(&token, "CONCURRENTLY") || pgc_sql_token_is(&token, "FINALIZE")))
+            break;
+        if (behind)
+            pgc_buffer_append(name, token.start, token.length);
+        behind = behind || pgc_sql_token_is(&token, "PARTITION");
+    }
+}
+
+/* A partition that is one no more is a table of its own, here as at the source. */
+static int register_detached(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, pgconvoy_error *err)
+{
+    static const char sql[] = "SELECT n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n "
+                              "ON n.oid = c.relnamespace "
+                              "WHERE c.oid = pg_catalog.to_regclass($1)";
+    if (!has(ddl, "DETACH"))
+        return 0;
+    pgc_buffer name;
+    pgc_buffer_init(&name, 4096);
+    name_of_detached(ddl, &name);
+    const char *values[] = {name.data}, *path[] = {ddl->search_path ? ddl->search_path : ""};
+    PGresult *set =
+        pgc_buffer_check(&name, err) == 0
+            ? pgc_pgsink_query(conn, "SELECT pg_catalog.set_config('search_path', $1, true)", 1, path, doing, err)
+            : NULL;
+    PGresult *result = set ? pgc_pgsink_query(conn, sql, 1, values, doing, err) : NULL;
+    int status = result ? pgc_pgsink_execute(conn, "SET LOCAL search_path = pg_catalog", doing, err) : -1;
+    if (status == 0 && PQntuples(result) == 1) {
+        pgconvoy_table_status waiting = {PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1), PGCONVOY_TABLE_WAITING, 0};
+        status = pgc_pgsink_checkpoint_tables(sink, conn, &waiting, 1, PGSINK_CONTENT_FOLLOWED, err);
+    }
+    PQclear(set);
+    PQclear(result);
+    pgc_buffer_free(&name);
+    return status;
+}
+
 static int forget_dropped(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl_object *object, pgconvoy_error *err)
 {
     const char *values[] = {sink->config->pipeline_name, object->schema, object->name};
@@ -544,10 +586,10 @@ static int carry_out(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const c
     if (status == 0 && !done)
         status = judge(writer, ddl, &why, err);
     if (status == 0 && done)
-        status = give_missing(writer->conn, ddl, &before, err) || note_tables(writer->sink, writer->conn, ddl, err) ||
-                 follow_names(writer->sink, writer->conn, names, err) ||
-                 note_recopied(writer->sink, writer->conn, ddl, before.arena, err) ||
-                 remember_followed(writer, ddl, err);
+        status =
+            give_missing(writer->conn, ddl, &before, err) || register_detached(writer->sink, writer->conn, ddl, err) ||
+            note_tables(writer->sink, writer->conn, ddl, err) || follow_names(writer->sink, writer->conn, names, err) ||
+            note_recopied(writer->sink, writer->conn, ddl, before.arena, err) || remember_followed(writer, ddl, err);
     PQclear(names);
     if (before.arena)
         pgc_arena_free(before.arena);

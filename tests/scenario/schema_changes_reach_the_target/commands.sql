@@ -99,6 +99,10 @@ INSERT INTO part2 VALUES (11, 'eleven');
 ALTER TABLE part ATTACH PARTITION part2 FOR VALUES FROM (10) TO (20);
 ALTER TABLE part ADD COLUMN e int DEFAULT 5;
 INSERT INTO part VALUES (2, 'two'), (12, 'twelve');
+ALTER TABLE part ATTACH PARTITION joined FOR VALUES FROM (100) TO (200);
+INSERT INTO part VALUES (102, 'attached');
+ALTER TABLE part DETACH PARTITION part1;
+INSERT INTO part1 VALUES (3, 'detached');
 
 -- values that only the source knows
 ALTER TABLE old ADD COLUMN u uuid DEFAULT md5(random()::text)::uuid;

@@ -18,7 +18,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 SEVERAL = ("CREATE TABLE several (a int PRIMARY KEY, b int); INSERT INTO several VALUES (1, 1); ALTER TABLE several ADD c text DEFAULT 'semi;colon'; "
            "/* ; */ CREATE INDEX several_b ON several (b); INSERT INTO several VALUES (2, 2)")
 TABLES = """CREATE TABLE old (id serial PRIMARY KEY, text text); INSERT INTO old (text) VALUES ('first'), ('second');
-    CREATE TABLE dropped (id int PRIMARY KEY); INSERT INTO dropped VALUES (1); CREATE SCHEMA app"""
+    CREATE TABLE dropped (id int PRIMARY KEY); INSERT INTO dropped VALUES (1); CREATE SCHEMA app;
+    CREATE TABLE joined (id int PRIMARY KEY, d text, e int DEFAULT 5); INSERT INTO joined VALUES (101, 'before')"""
 TRIGGERS = "SELECT count(*) FROM pg_event_trigger"
 
 
