@@ -1,6 +1,7 @@
 """What the benches share: a server as the ones we compare with are measured, timing with CPU and memory, and a table of results."""
 import os
 import resource
+import signal
 import statistics
 import sys
 import tempfile
@@ -114,5 +115,6 @@ class Watched:
 
 def scratch():
     """A Scenario, on the disk that TMPDIR names."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped
     print(f"scratch folder below {tempfile.gettempdir()}, {os.cpu_count()} cores; look at ratios, not seconds")
     return scenario.Scenario()
