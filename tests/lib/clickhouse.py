@@ -19,7 +19,7 @@ def fetch(part):
     """False, with the reason printed, when this part cannot be had."""
     done = subprocess.run([os.path.join(TOP, "scripts/install-clickhouse"), part], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if done.returncode:
-        print(f"there is no ClickHouse ({part}) to test with: {done.stdout.strip()}")
+        print(f"SKIPPED\nthere is no ClickHouse ({part}) to test with: {done.stdout.strip()}")
     return done.returncode == 0
 
 
