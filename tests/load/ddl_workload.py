@@ -104,7 +104,7 @@ class DdlWorkload:
             f"ALTER TABLE {table} ALTER {name} DROP DEFAULT", f"ALTER TABLE {table} ALTER {name} DROP NOT NULL", f"ALTER TABLE {table} ALTER {name} SET STATISTICS 7",
             f"ALTER TABLE {table} ADD CONSTRAINT {self._new('k')} CHECK ({name} IS NOT NULL OR id <> 0)", f"CREATE INDEX {self._new('i')} ON {table} ({name})",
             f"CREATE INDEX {self._new('i')} ON {table} ((id % 10), {name}) WHERE id > 5", f"COMMENT ON COLUMN {table}.{name} IS 'said; so'",
-            f"ALTER TABLE {table} DROP COLUMN {name}, ADD COLUMN {name} text DEFAULT 'anew'"])
+            f"ALTER TABLE {table} DROP COLUMN {name}, ADD COLUMN {name} {kind} DEFAULT {VALUES.get(kind, 'NULL').format(4)}"])
 
     def _of_table(self, table):
         schema = self.rng.choice(["public", "app", '"Other One"'])

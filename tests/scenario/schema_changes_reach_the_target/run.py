@@ -148,7 +148,7 @@ def by_chance(s):
     target = s.target("postgres")
     run = s.sync(source.uri("chance"), target, "--name", "chance")
     scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
-    end, steps = time.monotonic() + float(os.environ.get("DDL_SECONDS", "0")), int(os.environ.get("DDL_STEPS", "25"))
+    end, steps = time.monotonic() + float(os.environ.get("DDL_SECONDS", "0")), int(os.environ.get("DDL_STEPS", "12"))
     log = open(os.path.join(s.folder, "steps"), "w")
     step = 0
     while step < steps or time.monotonic() < end:
