@@ -72,6 +72,21 @@ int pgc_state_dir_lock(pgc_state_dir *state_dir, pgconvoy_error *err)
     return result;
 }
 
+/* "scheme://user:password@host/…" without ":password". */
+static void add_target(pgc_buffer *text, const char *value)
+{
+    const char *place = strstr(value, "://");
+    const char *user = place ? place + 3 : value;
+    size_t length = place ? strcspn(user, "/?") : 0;
+    const char *at = length > 0 ? memrchr(user, '@', length) : NULL;
+    const char *colon = at ? memchr(user, ':', (size_t)(at - user)) : NULL;
+    if (colon) {
+        pgc_buffer_append(text, value, (size_t)(colon - value));
+        value = at;
+    }
+    pgc_buffer_text(text, value);
+}
+
 static void add_note(pgc_buffer *text, const char *key, const char *value)
 {
     if (!value)
@@ -80,7 +95,7 @@ static void add_note(pgc_buffer *text, const char *key, const char *value)
     if (pgc_connection_is_uri(value))
         pgc_connection_without_password(value, text);
     else
-        pgc_buffer_text(text, value);
+        add_target(text, value);
     pgc_buffer_byte(text, '\n');
 }
 

@@ -170,7 +170,9 @@ def refused(s):
     base = target.uri
     for option, shown in {"null": "5\t\\N\tset\n6\t1\t\\N", "text": "5\tNaN\tset\n6\t1.00\tinfinity"}.items():
         target.uri = f"{base}&unmappable={option}"
+        target.uri = target.uri.replace("//", "//default:sec%2Fret@")
         s.sync_until_caught_up(source.uri(), target, "--name", option, "--if-exists", "drop")
+        assert "sec%2Fret" not in s.pgconvoy("status", option).ok().stdout and subprocess.run(["grep", "-rq", "sec%2Fret", s.state]).returncode == 1
         rows = target.query("SELECT id, n, if(id = 5, 'set', toString(at)) FROM target.t_current ORDER BY id")
         assert rows == shown, rows
         s.pgconvoy("drop", option).ok()
