@@ -13,7 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import scenario
 
 RUNS = int(os.environ.get("HANDOVER_RUNS", "1"))
-FAST = {"wal_receiver_status_interval": "1s", "wal_retrieve_retry_interval": "100ms", "max_logical_replication_workers": "8"}
+FAST = {"wal_receiver_status_interval": "1s", "wal_retrieve_retry_interval": "100ms", "max_logical_replication_workers": "8", "max_prepared_transactions": "5"}
 # what comes twice is seen in log, which has no key
 SCHEMA = """CREATE TABLE item (id bigserial PRIMARY KEY, n int, v text); INSERT INTO item (n, v) SELECT i, md5(i::text) FROM generate_series(1, 2000) i;
 CREATE TABLE log (a int, b int); ALTER TABLE log REPLICA IDENTITY FULL;
@@ -72,10 +72,10 @@ def main(s):
         assert sync.stop() == 0 and "all 3 tables are copied already" in sync.stderr, sync.stderr
         if turn % 2:
             for _ in range(20):
-                run = subscribe("--from-sync")
+                run = subscribe("--from-sync", "--with", "two_phase=true")
                 time.sleep(s.random.uniform(0, 0.8))
                 run.kill()
-        run = subscribe("--from-sync", "--until", "caught-up").ok()
+        run = subscribe("--from-sync", "--until", "caught-up", "--with", "two_phase=true").ok()
         assert target.sql("SELECT subenabled || ' ' || count(*) OVER () FROM pg_subscription", "copy") == "true 1"
         assert source.sql("SELECT count(*) FROM pg_event_trigger", "shop") == "0", "an event trigger was left"
         moves()
@@ -85,6 +85,13 @@ def main(s):
     load.stop()
     subscribe("--until", "caught-up").ok()
     s.equal(source, there, "shop")
+    # a transaction that the subscription has prepared would be neither's
+    scenario.wait_for(lambda: target.sql("SELECT subtwophasestate FROM pg_subscription", "copy") == "e", 60, "it takes transactions when they are prepared")
+    source.sql("BEGIN; INSERT INTO log VALUES (0, 1); PREPARE TRANSACTION 'halfway'", "shop")
+    scenario.wait_for(lambda: target.sql("SELECT count(*) FROM pg_prepared_xacts") == "1", 60, "the target has prepared it")
+    subscribe("--to-sync").fails(1, ["prepared a transaction", "COMMIT PREPARED"])
+    assert target.sql("SELECT subenabled FROM pg_subscription", "copy") == "t", "it was left disabled"
+    source.sql("COMMIT PREPARED 'halfway'", "shop")
     # the publication is the pipeline's with it, so that drop removes it
     subscribe("--to-sync").ok()
     subscribe("--to-sync").ok()  # said again, nothing more

@@ -217,6 +217,8 @@ def standby(s):
     primary.sql("CREATE UNLOGGED TABLE fast (id int PRIMARY KEY); INSERT INTO fast VALUES (1)", "source")
     there = s.standby(primary)
     source, target = there.socket_conninfo("source"), primary.socket_conninfo("target")
+    plan = json.loads(s.pgconvoy("plan", source, "--sample", "0s", "--json", bare=True).ok().stdout)
+    assert plan["is_standby"] and plan["rows"] > 60000, plan
     found = verify(s, source, target, "--no-schema", status=0)
     assert "fast" not in [table["table"] for table in found["tables"]], found
     primary.sql("DELETE FROM t WHERE id = 777", "target")
