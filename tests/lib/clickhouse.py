@@ -2,7 +2,6 @@
 clickhouse-server. scripts/install-clickhouse fetches both into third_party/."""
 import json
 import os
-import re
 import subprocess
 import sys
 import time

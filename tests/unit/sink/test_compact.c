@@ -164,6 +164,16 @@ static void an_insert_that_is_deleted_again_is_nothing(void **state)
     assert_result(*state, "update 1,a,b;");
 }
 
+static void an_insert_that_goes_again_is_a_delete_when_it_may_be_a_repetition(void **state)
+{
+    pgc_compact_keep_deletes(*state, true);
+    insert(*state, "1", "a", "b");
+    delete_key(*state, "1");
+    insert(*state, "2", "a", "b");
+    move(*state, "2", "3", "a", "b");
+    assert_result(*state, "delete 1;delete 2;insert 3,a,b;");
+}
+
 static void a_delete_and_an_insert_of_one_key_is_an_update(void **state)
 {
     delete_key(*state, "1");
@@ -358,6 +368,7 @@ int main(void)
         TEST(the_last_version_of_a_row_wins),
         TEST(an_insert_that_is_updated_is_an_insert),
         TEST(an_insert_that_is_deleted_again_is_nothing),
+        TEST(an_insert_that_goes_again_is_a_delete_when_it_may_be_a_repetition),
         TEST(a_delete_and_an_insert_of_one_key_is_an_update),
         TEST(unchanged_values_come_from_an_earlier_change_or_stay_open),
         TEST(updates_stand_in_runs_of_the_same_columns),
