@@ -105,7 +105,7 @@ def an_error_ends_it(s):
     for change, kind, mend in ends:
         source.sql(change)
         run = s.sync(source.uri(), target, "--until", "caught-up", *options)
-        run.fails(1, ["conflict (" + kind, "--on-conflict source or target"])
+        run.fails(1, ["conflict (" + kind, "another --on-conflict, source or target"])
         target.query(mend)
         s.sync_until_caught_up(source.uri(), target, *options)
     s.equal(source, target, tables=[("public", "items")])
