@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A pgbench database that is written to all the while is copied and followed, and is equal at the end, row by row.
 
-SCENARIO_SCALE=20 makes it the long form.
+SCENARIO_SCALE=20 makes it the long form; CLICKHOUSE_ALL=1 adds ClickHouse.
 """
 import os
 import sys
@@ -29,4 +29,4 @@ def main(s):
     assert int(source.sql("SELECT count(*) FROM pgbench_history")) > 500
 
 
-scenario.run(main, cases=scenario.SINKS)
+scenario.run(main, cases=[*scenario.SINKS, *(["clickhouse", "clickhouse-server"] if "CLICKHOUSE_ALL" in os.environ else [])])

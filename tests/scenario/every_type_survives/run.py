@@ -20,6 +20,9 @@ LEFT_OUT = {
     },
     "stdout": {},
     "postgres": {},
+    "clickhouse": {
+        ("types", "zero"): "rows without columns are counted there, and have nothing to compare",
+    },
 }
 
 
@@ -42,7 +45,9 @@ def main(s):
     source.sql(rows(0, beyond))
     source.sql(f"""INSERT INTO types.texts (id, t) VALUES (-1, repeat('big ü ', {3000000 * scenario.SCALE}))""")
     target = s.target(kind)
-    if how:
+    if kind == "clickhouse":
+        target.uri += "&unmappable=text"
+    elif how:
         target.uri += "?arrays=text&numeric=text"
     if kind == "postgres":
         # The types themselves are the schema's, which is not this command's part: they are there, the tables are not.
@@ -86,4 +91,4 @@ def main(s):
         assert len(sent) == count and all(line["new"] == {} for line in sent), sent[:3]
 
 
-scenario.run(main, cases=[*scenario.SINKS, "duckdb-as_text"])
+scenario.run(main, cases=[*scenario.SINKS, "duckdb-as_text", *(["clickhouse"] if "CLICKHOUSE_ALL" in os.environ else [])])
