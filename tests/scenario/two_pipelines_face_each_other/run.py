@@ -131,7 +131,7 @@ def both(s):
 def policies(s):
     servers = both(s)
     refused(s, servers)
-    pairs = [Pair(s, servers, name, POLICIES[name]) for name in POLICIES]
+    pairs = [Pair(s, servers, name, POLICIES[name]) for name in POLICIES if name != "last" or min(map(int, MAJORS)) >= 14]
     for pair in pairs:
         pair.collide()
     loads = [load for pair in pairs for load in pair.load(deletes=True)]
