@@ -299,7 +299,8 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
 {
     pgc_pgsink_writer *writer = state;
     bool stored;
-    if (pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_gather_end(writer, err) != 0 ||
+    /* first what another thread may be at; it may be in a COPY of its own */
+    if (pgc_pgsink_gather_end(writer, err) != 0 || pgc_pgsink_copy_end(writer, err) != 0 ||
         pgc_pgsink_apply_flush(writer, err) != 0 || send_position(writer, lsn, &stored, err) != 0 ||
         pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, stored, tables, table_count, err) != 0 ||
         pgc_pgsink_execute(writer->conn, "COMMIT", "committing on the target", err) != 0)
