@@ -6,6 +6,7 @@
 #include "inspect/verify/verify.h"
 #include "postgres/connection.h"
 #include "postgres/sequence_values.h"
+#include "source/postgres/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,8 +23,8 @@ pgc_cutover *pgc_cutover_new(const pgc_cutover_options *options, pgconvoy_error 
         return NULL;
     }
     cutover->options = options;
-    char derived[80];
-    snprintf(derived, sizeof derived, "pgconvoy_%.60s", options->name);
+    char derived[64];
+    pgc_slot_name_derive(options->name, derived);
     snprintf(cutover->slot, sizeof cutover->slot, "%.79s", options->slot ? options->slot : derived);
     snprintf(cutover->publication, sizeof cutover->publication, "%.79s",
              options->publication ? options->publication : derived);

@@ -9,6 +9,7 @@
 
 #include "postgres/connection.h"
 #include "postgres/quote.h"
+#include "source/postgres/names.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,7 +27,7 @@ void cutover_reverse_name(const char *name, char back[64])
 
 static void slot_of(const pgc_cutover *cutover, char slot[80])
 {
-    snprintf(slot, 80, "pgconvoy_%.60s", cutover->back);
+    pgc_slot_name_derive(cutover->back, slot);
 }
 
 /* A query without rows is an answer too: NULL and no err. */
