@@ -33,6 +33,8 @@ typedef struct stream {
     bool at_boundary;
     pgconvoy_lsn position;  /* of the last boundary that was handed over */
     pgconvoy_lsn until;     /* 0: none */
+    bool exact;             /* ends before the first transaction that commits at until or later: it is not to be handed over yet */
+    bool cut;               /* that one has come */
     size_t gathered_bytes;  /* in the open sink transaction */
     int64_t pending_changes, pending_transactions;
     int64_t last_commit_us; /* commit time of the last transaction handed to the sink */
@@ -273,6 +275,10 @@ static int write_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *
     size_t start = 0, kept = 0;
     for (size_t i = 0; i < batch->changes.count; i++) {
         const pgconvoy_change *change = &items[i];
+        if (stream->exact && change->transaction && change->transaction->commit_lsn >= stream->until) {
+            stream->cut = true;
+            break;
+        }
         if (change->operation == PGCONVOY_COMMIT) {
             stream->pending_transactions++;
             stream->last_commit_us = change->transaction->commit_time;
@@ -305,16 +311,17 @@ static int write_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *
 static int take_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *err)
 {
     int result = 0;
-    if (batch->changes.count > 0) {
+    if (batch->changes.count > 0 && !stream->cut) {
         stream->gathered_bytes += batch->bytes;
         stream->pending_changes += batch->row_changes;
         result = begin_if_needed(stream, err);
         if (result == 0)
             result = write_batch(stream, batch, err);
     }
-    stream->at_boundary = batch->at_boundary;
-    if (batch->at_boundary && batch->position > stream->position)
-        stream->position = batch->position;
+    pgconvoy_lsn position = stream->cut ? stream->until : batch->position;
+    stream->at_boundary = stream->cut || batch->at_boundary;
+    if (stream->at_boundary && position > stream->position)
+        stream->position = position;
     pgc_change_batch_free(batch);
     return result;
 }
@@ -437,14 +444,19 @@ static int set_until(stream *stream, pgconvoy_error *err)
     return 0;
 }
 
-/* Rows of tables that have no copy yet are left out: all that they have now will be in it. */
-static void set_copy_lsns(const pgc_run *run)
+/*
+ * Rows of tables that have no copy yet are left out: all that they have now will be in it. Where the copy's snapshot is there already, what is
+ * committed after it is not left out, so that the stream sees where it has to end.
+ */
+static void set_copy_lsns(const stream *stream)
 {
+    const pgc_run *run = stream->run;
+    pgconvoy_lsn copy_lsn = stream->exact ? stream->until : UINT64_MAX;
     for (size_t i = 0; i < run->states.count; i++) {
         const pgc_table_state *state = &run->states.items[i];
         int at = atomic_load(&state->state);
         bool left_out = at != PGCONVOY_TABLE_CATCHING_UP && at != PGCONVOY_TABLE_LIVE;
-        run->source_ops->stream_set_copy_lsn(run->source, state->table, left_out ? UINT64_MAX : state->copy_lsn);
+        run->source_ops->stream_set_copy_lsn(run->source, state->table, left_out ? copy_lsn : state->copy_lsn);
     }
 }
 
@@ -455,7 +467,7 @@ static int run_stream(stream *stream, pgconvoy_error *err)
     stream->last_idle_commit_us = pgc_clock_monotonic_us();
     atomic_store(&run->counters->phase, PGCONVOY_PHASE_CATCHING_UP);
     atomic_store(&run->counters->durable_lsn, run->lsn);
-    set_copy_lsns(run);
+    set_copy_lsns(stream);
     stream->queue = pgc_queue_new(256, run->options->memory_bytes / 8);
     if (!stream->queue)
         return pgc_error_out_of_memory(err);
@@ -486,6 +498,6 @@ int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
 
 int pgc_change_stream_catch_up(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
-    stream stream = {.run = run, .at_boundary = true, .position = run->lsn, .until = lsn};
+    stream stream = {.run = run, .at_boundary = true, .position = run->lsn, .until = lsn, .exact = true};
     return run_stream(&stream, err);
 }
