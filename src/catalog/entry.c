@@ -42,3 +42,21 @@ pgc_entry *pgc_entries_find(const pgc_entries *entries, int id)
             return entries->items[i];
     return NULL;
 }
+
+bool pgc_entry_is_ours(const pgc_entry *entry)
+{
+    static const char *const kinds[] = {"PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA", "EVENT TRIGGER", NULL};
+    if ((entry->schema && strcmp(entry->schema, "pgconvoy") == 0) || (pgc_entry_is(entry, "SCHEMA") && strcmp(entry->tag, "pgconvoy") == 0))
+        return true;
+    if (pgc_entry_is_one_of(entry, kinds))
+        return strncmp(entry->tag, "pgconvoy_", 9) == 0;
+    static const char *const notes[] = {"COMMENT", "ACL", "SECURITY LABEL", NULL};
+    if (!pgc_entry_is_one_of(entry, notes)) /* their tag is what they are on: PUBLICATION pgconvoy_shop */
+        return false;
+    for (int i = 0; kinds[i]; i++) {
+        size_t length = strlen(kinds[i]);
+        if (strncmp(entry->tag, kinds[i], length) == 0 && strncmp(entry->tag + length, " pgconvoy_", 10) == 0)
+            return true;
+    }
+    return strcmp(entry->tag, "SCHEMA pgconvoy") == 0;
+}

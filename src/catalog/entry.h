@@ -51,6 +51,12 @@ static inline bool pgc_entry_is_one_of(const pgc_entry *entry, const char *const
 }
 
 /*
+ * Whether it belongs to a pipeline of ours (its publication, the event triggers that follow definitions, all in the schema pgconvoy) and so
+ * to neither end of a copy.
+ */
+bool pgc_entry_is_ours(const pgc_entry *entry);
+
+/*
  * The owner as archives and comments show it: NULL, "-", for what has none by its kind (extensions, casts); "" in the comments and labels on such objects.
  */
 static inline const char *pgc_entry_shown_owner(const pgc_entry *entry)

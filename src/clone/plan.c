@@ -51,7 +51,7 @@ static pgc_script_options script_options_of(const pgc_clone *clone)
 
 static bool is_written(void *arg, const pgc_entry *entry)
 {
-    return pgc_script_writes(((pgc_clone *)arg)->script, entry) != 0;
+    return !pgc_entry_is_ours(entry) && pgc_script_writes(((pgc_clone *)arg)->script, entry) != 0;
 }
 
 static void keep_written(pgc_clone *clone)

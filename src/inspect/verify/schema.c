@@ -64,21 +64,6 @@ static int fill_options(pgc_verify *verify, int which, side *side, pgconvoy_erro
     return 0;
 }
 
-static bool is_ours(const pgc_entry *entry)
-{
-    static const char *const kinds[] = {"PUBLICATION", "PUBLICATION TABLE", "PUBLICATION TABLES IN SCHEMA",
-                                        "EVENT TRIGGER", NULL};
-    if (pgc_entry_is_one_of(entry, kinds) && strncmp(entry->tag, "pgconvoy_", 9) == 0)
-        return true;
-    if (pgc_entry_is(entry, "COMMENT")) /* its tag is what it is on: PUBLICATION pgconvoy_shop */
-        for (int i = 0; kinds[i]; i++) {
-            size_t length = strlen(kinds[i]);
-            if (strncmp(entry->tag, kinds[i], length) == 0 && strncmp(entry->tag + length, " pgconvoy_", 10) == 0)
-                return true;
-        }
-    return pgc_entry_is(entry, "SCHEMA") && strcmp(entry->tag, "pgconvoy") == 0;
-}
-
 static int by_name(const void *a, const void *b)
 {
     const object *left = a, *right = b;
@@ -95,7 +80,7 @@ static int name_objects(pgc_verify *verify, side *side, pgconvoy_error *err)
         return pgc_error_out_of_memory(err);
     for (int i = 0; i < side->entries.count; i++) {
         const pgc_entry *entry = side->entries.items[i];
-        if (!entry->create || !entry->create[0] || is_ours(entry))
+        if (!entry->create || !entry->create[0] || pgc_entry_is_ours(entry))
             continue;
         size_t length =
             strlen(entry->description) + strlen(entry->tag) + (entry->schema ? strlen(entry->schema) : 0) + 4;

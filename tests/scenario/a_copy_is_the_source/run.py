@@ -120,6 +120,17 @@ def small(s):
     copying.nothing_of_ours(server, "target")
 
 
+def followed(s, server):
+    """What a pipeline has made at the source is left there."""
+    server.create_database("followed", "CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1)")
+    s.sync_until_caught_up(server.uri("followed"), s.target("stdout"), "--name", "following")
+    assert server.sql("SELECT count(*) FROM pg_event_trigger", "followed") == "3" and server.publications("followed")
+    copy(s, server, "followed", "not_followed").ok()
+    copying.nothing_of_ours(server, "not_followed")
+    assert server.sql("SELECT count(*) FROM pg_event_trigger", "not_followed") == "0" and not server.publications("not_followed")
+    assert server.sql("SELECT * FROM t", "not_followed") == "1"
+
+
 def order(s):
     """Views that hold rows of others, the names in the wrong order; large objects that others may read."""
     server = s.server()
@@ -134,6 +145,7 @@ def order(s):
     assert server.sql("SELECT (SELECT count FROM a), (SELECT relispopulated FROM pg_class WHERE relname = 'empty')", "target") == "103|f"
     acls = "SELECT oid, lomowner::regrole, lomacl FROM pg_largeobject_metadata ORDER BY 1"
     assert server.sql(acls, "source") == server.sql(acls, "target")
+    followed(s, server)
 
 
 def chosen(s):
