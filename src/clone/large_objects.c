@@ -22,7 +22,13 @@ static int failed(writer *writer, const char *what, pgconvoy_error *err)
 {
     char doing[80];
     snprintf(doing, sizeof doing, "%s large object %u", what, writer->oid);
-    pgc_connection_error(writer->session->target, NULL, doing, err);
+    PGconn *target = writer->session->target;
+    pgc_connection_error(target, NULL, doing, err);
+    /* libpq keeps the answer to itself here, and takes a connection whose write failed for good until it is used again */
+    if (!err->retriable && PQtransactionStatus(target) != PQTRANS_INERROR) {
+        PQclear(PQexec(target, ""));
+        pgconvoy_error_retriable(err, PQstatus(target) == CONNECTION_BAD);
+    }
     return -1;
 }
 

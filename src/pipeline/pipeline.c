@@ -16,6 +16,8 @@
 
 #define RETRY_FIRST_MS 200
 #define RETRY_MOST_MS  30000
+#define READER_ENDS_MS 3000
+#define READER_POLL_MS 100
 
 /* What one attempt holds. */
 typedef struct attempt {
@@ -283,6 +285,17 @@ static int check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, const 
     return 0;
 }
 
+/* A run that was killed before it stored anything leaves a session, of which the server sees the end a moment later. */
+static int look_for_reader(const pgc_run *run, pgc_position_status *status, pgconvoy_error *err)
+{
+    for (int waited = 0; status->exists && status->reader_pid && waited < READER_ENDS_MS && !pgc_run_stopped(run); waited += READER_POLL_MS) {
+        pgc_clock_sleep_ms(READER_POLL_MS);
+        if (run->source_ops->position_status(run->source, status, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Holds the slot against the checkpoint: a slot that is gone or has moved on is named, never silently made anew. */
 static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run, const pgconvoy_checkpoint *checkpoint,
                           pgc_position_status *status, pgconvoy_error *err)
@@ -290,7 +303,9 @@ static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run,
     if (run->source_ops->position_status(run->source, status, err) != 0)
         return -1;
     bool begins = !checkpoint->source_id && checkpoint->lsn == 0 && checkpoint->table_count == 0;
-    /* one that goes on may find its own former session, which ends; one that begins has never had any */
+    /* one that goes on waits for its own former session where it needs the slot */
+    if (begins && look_for_reader(run, status, err) != 0)
+        return -1;
     if (status->exists && begins && status->reader_pid) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "replication slot %s is in use by another, through process %d of the source", status->name,
                            status->reader_pid);
