@@ -318,7 +318,9 @@ static int take_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *e
         if (result == 0)
             result = write_batch(stream, batch, err);
     }
-    pgconvoy_lsn position = stream->cut ? stream->until : batch->position;
+    /* what comes after may be of tables that have no copy yet, and is not seen here: it is to come again */
+    bool beyond = stream->cut || (stream->exact && batch->position > stream->until);
+    pgconvoy_lsn position = beyond ? stream->until : batch->position;
     stream->at_boundary = stream->cut || batch->at_boundary;
     if (stream->at_boundary && position > stream->position)
         stream->position = position;
@@ -444,19 +446,14 @@ static int set_until(stream *stream, pgconvoy_error *err)
     return 0;
 }
 
-/*
- * Rows of tables that have no copy yet are left out: all that they have now will be in it. Where the copy's snapshot is there already, what is
- * committed after it is not left out, so that the stream sees where it has to end.
- */
-static void set_copy_lsns(const stream *stream)
+/* Rows of tables that have no copy yet are left out: all that they have now will be in it. */
+static void set_copy_lsns(const pgc_run *run)
 {
-    const pgc_run *run = stream->run;
-    pgconvoy_lsn copy_lsn = stream->exact ? stream->until : UINT64_MAX;
     for (size_t i = 0; i < run->states.count; i++) {
         const pgc_table_state *state = &run->states.items[i];
         int at = atomic_load(&state->state);
         bool left_out = at != PGCONVOY_TABLE_CATCHING_UP && at != PGCONVOY_TABLE_LIVE;
-        run->source_ops->stream_set_copy_lsn(run->source, state->table, left_out ? copy_lsn : state->copy_lsn);
+        run->source_ops->stream_set_copy_lsn(run->source, state->table, left_out ? UINT64_MAX : state->copy_lsn);
     }
 }
 
@@ -467,7 +464,7 @@ static int run_stream(stream *stream, pgconvoy_error *err)
     stream->last_idle_commit_us = pgc_clock_monotonic_us();
     atomic_store(&run->counters->phase, PGCONVOY_PHASE_CATCHING_UP);
     atomic_store(&run->counters->durable_lsn, run->lsn);
-    set_copy_lsns(stream);
+    set_copy_lsns(run);
     stream->queue = pgc_queue_new(256, run->options->memory_bytes / 8);
     if (!stream->queue)
         return pgc_error_out_of_memory(err);
