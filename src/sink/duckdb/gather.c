@@ -13,12 +13,18 @@ static void free_table(pgc_duckdb_sink *sink, pgc_duckdb_stream_table *table)
     free(table);
 }
 
-/* DuckDB gets more of the sink's share of memory where a table has so many columns that it needs it. Not against what the user asked for. */
-static int widen_memory(pgc_duckdb_writer *writer, int column_count, pgconvoy_error *err)
+/*
+ * With the first change of all DuckDB's memory is what it has beside gathered changes; the table copy had more. It is more again where a table
+ * has so many columns that it needs it. Not against what the user asked for.
+ */
+static int fit_memory(pgc_duckdb_writer *writer, int column_count, pgconvoy_error *err)
 {
     pgc_duckdb_sink *sink = writer->sink;
-    size_t wanted = (size_t)column_count * PGC_DUCKDB_SMALL_COLUMN_BYTES;
-    if (sink->target.memory_limit > 0 || wanted <= sink->limit_bytes || wanted > sink->config->memory_bytes)
+    size_t needed = (size_t)column_count * PGC_DUCKDB_SMALL_COLUMN_BYTES;
+    size_t wanted = writer->table_count > 0 && sink->limit_bytes > sink->duckdb_bytes ? sink->limit_bytes : sink->duckdb_bytes;
+    if (needed > wanted && needed <= sink->config->memory_bytes)
+        wanted = needed;
+    if (sink->target.memory_limit > 0 || wanted == sink->limit_bytes)
         return 0;
     pgc_buffer sql;
     pgc_buffer_init(&sql, 256);
@@ -27,7 +33,10 @@ static int widen_memory(pgc_duckdb_writer *writer, int column_count, pgconvoy_er
     pgc_buffer_free(&sql);
     if (result == 0)
         sink->limit_bytes = wanted;
-    return result;
+    if (result == 0 || wanted > sink->limit_bytes)
+        return result;
+    pgc_error_clear(err); /* what is held just now cannot be given back: the limit stays as it was */
+    return 0;
 }
 
 static int look_at_target(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *table, pgconvoy_error *err)
@@ -35,7 +44,7 @@ static int look_at_target(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *ta
     pgc_duckdb_sink *sink = writer->sink;
     pgc_duckdb_existing existing;
     bool same_order;
-    if (widen_memory(writer, table->layout->column_count, err) != 0)
+    if (fit_memory(writer, table->layout->column_count, err) != 0)
         return -1;
     if (pgc_duckdb_look_up(sink, writer->connection, table->table, &existing, err) != 0)
         return -1;

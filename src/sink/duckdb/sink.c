@@ -87,10 +87,13 @@ static void divide_memory(pgc_duckdb_sink *sink)
     size_t share = sink->config->memory_bytes;
     sink->gather_bytes = share / 5 > LEAST_GATHER_BYTES ? share / 5 : LEAST_GATHER_BYTES;
     sink->duckdb_bytes = share / 2; /* the rest is libduckdb itself, and what it allocates past its own limit */
+    sink->limit_bytes = share / 4 * 3; /* while tables are copied nothing is gathered, and a group of long rows is held for each job */
     if (sink->target.memory_limit > 0)
         sink->duckdb_bytes = sink->target.memory_limit;
     else if (sink->duckdb_bytes < LEAST_DUCKDB_BYTES)
         sink->duckdb_bytes = LEAST_DUCKDB_BYTES;
+    if (sink->target.memory_limit > 0 || sink->limit_bytes < sink->duckdb_bytes)
+        sink->limit_bytes = sink->duckdb_bytes;
 }
 
 static int configure(pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error *err)
@@ -101,8 +104,7 @@ static int configure(pgc_duckdb_sink *sink, duckdb_config config, pgconvoy_error
     size_t count = cores > 0 && (size_t)cores < fitting ? (size_t)cores : fitting;
     if (sink->target.threads > 0)
         count = (size_t)sink->target.threads;
-    sink->limit_bytes = sink->duckdb_bytes;
-    snprintf(memory, sizeof memory, "%zuKiB", sink->duckdb_bytes >> 10);
+    snprintf(memory, sizeof memory, "%zuKiB", sink->limit_bytes >> 10);
     sink->threads = count > 0 ? (int)count : 1;
     snprintf(threads, sizeof threads, "%d", sink->threads);
     snprintf(folder, sizeof folder, "%s.tmp.%ld", sink->target.motherduck ? "/tmp/pgconvoy-motherduck" : sink->target.file, (long)getpid());
