@@ -13,6 +13,16 @@ static void free_table(pgc_duckdb_sink *sink, pgc_duckdb_stream_table *table)
     free(table);
 }
 
+/* Not in the writer's transaction, which a refusal would end: what is held just now cannot be given back, and the limit stays as it was then. */
+static void lower_limit(pgc_duckdb_sink *sink, const pgc_buffer *sql, size_t wanted)
+{
+    pgconvoy_error ignored = {0};
+    pthread_mutex_lock(&sink->lock);
+    if (pgc_duckdb_run(&sink->api, sink->control, sql, "setting memory_limit", NULL, &ignored) == 0)
+        sink->limit_bytes = wanted;
+    pthread_mutex_unlock(&sink->lock);
+}
+
 /*
  * With the first change of all DuckDB's memory is what it has beside gathered changes; the table copy had more. It is more again where a table
  * has so many columns that it needs it. Not against what the user asked for.
@@ -29,14 +39,16 @@ static int fit_memory(pgc_duckdb_writer *writer, int column_count, pgconvoy_erro
     pgc_buffer sql;
     pgc_buffer_init(&sql, 256);
     pgc_buffer_format(&sql, "SET memory_limit = '%zuKiB'", wanted >> 10);
-    int result = pgc_duckdb_run(&sink->api, writer->connection, &sql, "setting memory_limit", NULL, err);
+    int result = 0;
+    if (wanted > sink->limit_bytes) {
+        result = pgc_duckdb_run(&sink->api, writer->connection, &sql, "setting memory_limit", NULL, err);
+        if (result == 0)
+            sink->limit_bytes = wanted;
+    } else {
+        lower_limit(sink, &sql, wanted);
+    }
     pgc_buffer_free(&sql);
-    if (result == 0)
-        sink->limit_bytes = wanted;
-    if (result == 0 || wanted > sink->limit_bytes)
-        return result;
-    pgc_error_clear(err); /* what is held just now cannot be given back: the limit stays as it was */
-    return 0;
+    return result;
 }
 
 static int look_at_target(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *table, pgconvoy_error *err)
