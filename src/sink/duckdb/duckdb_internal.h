@@ -65,7 +65,8 @@ typedef struct pgc_duckdb_sink {
     bool small_blocks;     /* a new file has blocks of 16 KiB */
     bool created;          /* the file was not there before */
     size_t duckdb_bytes;   /* DuckDB's memory_limit, but for tables of very many columns */
-    size_t limit_bytes;    /* memory_limit as it is; the stream's writer raises it */
+    size_t limit_bytes;    /* memory_limit as it is */
+    size_t stream_limit_bytes; /* and as it is while changes stream, but for tables of very many columns */
     int threads;           /* DuckDB's */
     size_t gather_bytes;   /* changes that may be gathered before they are applied */
 

@@ -31,7 +31,7 @@ static int fit_memory(pgc_duckdb_writer *writer, int column_count, pgconvoy_erro
 {
     pgc_duckdb_sink *sink = writer->sink;
     size_t needed = (size_t)column_count * PGC_DUCKDB_SMALL_COLUMN_BYTES;
-    size_t wanted = writer->table_count > 0 && sink->limit_bytes > sink->duckdb_bytes ? sink->limit_bytes : sink->duckdb_bytes;
+    size_t wanted = writer->table_count > 0 && sink->limit_bytes > sink->stream_limit_bytes ? sink->limit_bytes : sink->stream_limit_bytes;
     if (needed > wanted && needed <= sink->config->memory_bytes)
         wanted = needed;
     if (sink->target.memory_limit > 0 || wanted == sink->limit_bytes)

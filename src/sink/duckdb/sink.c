@@ -92,6 +92,7 @@ static void divide_memory(pgc_duckdb_sink *sink)
         sink->duckdb_bytes = sink->target.memory_limit;
     else if (sink->duckdb_bytes < LEAST_DUCKDB_BYTES)
         sink->duckdb_bytes = LEAST_DUCKDB_BYTES;
+    sink->stream_limit_bytes = sink->duckdb_bytes;
     if (sink->target.memory_limit > 0 || sink->limit_bytes < sink->duckdb_bytes)
         sink->limit_bytes = sink->duckdb_bytes;
 }
