@@ -88,8 +88,8 @@ def a_lost_session_fails(s, server):
     path, fifo = os.path.join(s.folder, "path"), os.path.join(s.folder, "fifo")
     for whose, says in (("max", "terminat"), ("min", "terminat")):
         run = s.pgconvoy("dump", "-Fc", "-Z9", "-f", path, "-d", server.socket_conninfo(), bare=True)
-        wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY (SELECT%ctid%'") == "2", 30, "two sessions read")
-        server.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY (SELECT%ctid%' ORDER BY backend_start {'DESC' if whose == 'max' else ''} LIMIT 1")
+        wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%ctid%'") == "2", 30, "two sessions read")
+        server.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%ctid%' ORDER BY backend_start {'DESC' if whose == 'max' else ''} LIMIT 1")
         run.fails(1, says, seconds=60)
         assert not os.path.exists(path), "the failed dump has its file"
         wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'") == "0", 30, "its sessions end")
