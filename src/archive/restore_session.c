@@ -3,6 +3,7 @@
 #include "archive/sql_split.h"
 #include "catalog/session.h"
 #include "postgres/connection.h"
+#include "postgres/notice.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -186,7 +187,7 @@ static int take_connection(restore_session *session, PGconn *conn, pgconvoy_erro
     session->cancel = restore_sessions_add(session->restore->options->sessions, conn);
     if (!session->cancel)
         return pgc_error_out_of_memory(err);
-    PQsetNoticeProcessor(conn, on_notice, session);
+    pgc_notice_take(conn, on_notice, session);
     return pgc_execute(conn, "SELECT pg_catalog.set_config('search_path', '', false)", err);
 }
 

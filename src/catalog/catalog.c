@@ -7,6 +7,7 @@
 #include "catalog/patterns.h"
 #include "catalog/session.h"
 #include "postgres/connection.h"
+#include "postgres/notice.h"
 
 #include <stdlib.h>
 
@@ -217,6 +218,11 @@ void pgc_catalog_warn(const pgc_catalog *catalog, const char *hint, const char *
     catalog->options->warning(catalog->options->arg, text, hint);
 }
 
+static void server_says(void *arg, const char *message)
+{
+    pgc_catalog_warn(arg, NULL, "the server says: %.*s", (int)strcspn(message, "\n"), message);
+}
+
 /* ------------------------------------------------------------------ opening and closing */
 
 static int note_version(pgc_catalog *catalog, pgconvoy_error *err)
@@ -257,6 +263,7 @@ pgc_catalog *pgc_catalog_open(const pgc_dump_options *options, pgconvoy_error *e
         pgc_catalog_close(catalog);
         return NULL;
     }
+    pgc_notice_take(catalog->conn, server_says, catalog);
     return catalog;
 }
 
@@ -320,6 +327,8 @@ PGconn *pgc_catalog_session(pgc_catalog *catalog, pgconvoy_error *err)
     if (password)
         explicit_bzero(password, strlen(password));
     free(password);
+    if (conn)
+        pgc_notice_take(conn, server_says, catalog);
     return conn;
 }
 

@@ -5,6 +5,7 @@
 #include "catalog/session.h"
 
 #include "postgres/connection.h"
+#include "postgres/notice.h"
 #include "postgres/quote.h"
 
 #include <stdlib.h>
@@ -65,6 +66,7 @@ PGconn *pgc_session_connect(const pgc_server_address *address, char **password, 
         *password = NULL;
         return NULL;
     }
+    pgc_notice_keep(conn);
     return conn;
 }
 

@@ -11,13 +11,6 @@
 #define TEXT_MAX  ((size_t)3 << 30)
 #define MEMORY_MAX_KB 1048576L
 
-/* Notices of definitions ("identifier will be truncated") are for nobody. */
-static void no_notice(void *arg, const char *message)
-{
-    (void)arg;
-    (void)message;
-}
-
 /*
  * Memory for a sort: what the server allows, or more where it can have it. A server's shared_buffers are commonly a quarter of its memory and an eighth of that more does no harm while nobody else works there; so all
  * sessions that build get half as much as shared_buffers, together, each at most 1 GB, beyond which sorts do not gain.
@@ -84,7 +77,6 @@ int clone_session_open(clone_session *session, pgconvoy_error *err)
         if (!session->target || clone_state_join(clone, session->target, err))
             return -1;
     }
-    PQsetNoticeProcessor(session->target, no_notice, NULL);
     if (set_cancel(session, &session->cancel_target, session->target, err))
         return -1;
     return clone_session_reset(session, err);

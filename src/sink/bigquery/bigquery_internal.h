@@ -255,6 +255,14 @@ bool pgc_bq_stage_unchanged(const pgc_bq_stage *stage, int column);
 bool pgc_bq_stage_has(const pgc_bq_stage *stage, const char *op);
 /* The fields of such a table as the API writes them. */
 void pgc_bq_stage_fields(const pgc_bq_stage *stage, pgc_buffer *out);
+#define PGC_BQ_FIELDS_MAX ((size_t)8 << 20) /* of a table's schema as text */
+
+/*
+ * Makes a table of these fields (the JSON objects of its schema, with commas between them), where there is none of its name (tables.insert). more is
+ * what else belongs into the request's body, begun by a comma; or "".
+ */
+int pgc_bq_table_make(pgc_bq_sink *sink, const char *table, const char *fields, const char *more, const char *doing,
+                      pgconvoy_error *err) PGC_MUST_CHECK;
 /* Makes a table of these fields that goes by itself after some days. */
 int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, int days,
                       pgconvoy_error *err) PGC_MUST_CHECK;

@@ -29,32 +29,7 @@ static void where_pipeline(const pgc_bq_sink *sink, const char *column, pgc_buff
 
 static int make_one(pgc_bq_sink *sink, const char *name, const char *fields, pgconvoy_error *err)
 {
-    pgc_buffer path, body;
-    pgc_bq_answer answer;
-    pgc_arena *arena = pgc_arena_new(8192);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
-    pgc_buffer_init(&path, 8192);
-    pgc_buffer_init(&body, 8192);
-    pgc_bq_tables_path(sink, &path);
-    pgc_buffer_text(&body, "{\"tableReference\":{\"projectId\":");
-    pgc_json_string(&body, sink->target.project);
-    pgc_buffer_text(&body, ",\"datasetId\":");
-    pgc_json_string(&body, sink->target.dataset);
-    pgc_buffer_format(&body, ",\"tableId\":\"%s\"},\"schema\":{\"fields\":[%s]}}", name, fields);
-    pgc_bq_request request = {.method = "POST",
-                              .path = path.data,
-                              .body = body.data,
-                              .length = body.length,
-                              .doing = "creating the checkpoint",
-                              .accepts = 409};
-    int result = pgc_buffer_check(&path, err) != 0 ? -1 : pgc_buffer_check(&body, err);
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
-    pgc_buffer_free(&path);
-    pgc_buffer_free(&body);
-    pgc_arena_free(arena);
-    return result;
+    return pgc_bq_table_make(sink, name, fields, "", "creating the checkpoint", err);
 }
 
 #define TEXT_FIELD(name) "{\"name\":\"" name "\",\"type\":\"STRING\"}"

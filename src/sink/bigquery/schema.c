@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <strings.h>
 
-#define FIELDS_MAX ((size_t)8 << 20)
 #define COPY_DAYS 7
 
 static int name_error(pgconvoy_error *err, pgconvoy_error_code code, const pgc_bq_sink *sink,
@@ -223,34 +222,18 @@ int pgc_bq_check_table(void *arg, const pgconvoy_table *table, pgconvoy_if_exist
 static int make_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_error *err)
 {
     char doing[700];
-    pgc_buffer path, body;
-    pgc_bq_answer answer;
-    pgc_arena *arena = pgc_arena_new(16384);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
+    pgc_buffer fields, clustering;
     snprintf(doing, sizeof doing, "creating table %.300s", layout->name);
-    pgc_buffer_init(&path, 8192);
-    pgc_buffer_init(&body, FIELDS_MAX);
-    pgc_bq_tables_path(sink, &path);
-    pgc_buffer_text(&body, "{\"tableReference\":{\"projectId\":");
-    pgc_json_string(&body, sink->target.project);
-    pgc_buffer_text(&body, ",\"datasetId\":");
-    pgc_json_string(&body, sink->target.dataset);
-    pgc_buffer_text(&body, ",\"tableId\":");
-    pgc_json_string(&body, layout->name);
-    pgc_buffer_text(&body, "},\"schema\":{\"fields\":[");
-    pgc_bq_layout_fields(sink, layout, &body);
-    pgc_buffer_text(&body, "]}");
-    pgc_bq_layout_clustering(sink, layout, &body);
-    pgc_buffer_byte(&body, '}');
-    pgc_bq_request request = {
-        .method = "POST", .path = path.data, .body = body.data, .length = body.length, .doing = doing, .accepts = 409};
-    int result = pgc_buffer_check(&path, err) != 0 ? -1 : pgc_buffer_check(&body, err);
+    pgc_buffer_init(&fields, PGC_BQ_FIELDS_MAX);
+    pgc_buffer_init(&clustering, PGC_BQ_FIELDS_MAX);
+    pgc_bq_layout_fields(sink, layout, &fields);
+    pgc_bq_layout_clustering(sink, layout, &clustering);
+    int result = pgc_buffer_check(&fields, err) != 0 ? -1 : pgc_buffer_check(&clustering, err);
     if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
-    pgc_buffer_free(&path);
-    pgc_buffer_free(&body);
-    pgc_arena_free(arena);
+        result = pgc_bq_table_make(sink, layout->name, fields.data ? fields.data : "",
+                                   clustering.data ? clustering.data : "", doing, err);
+    pgc_buffer_free(&fields);
+    pgc_buffer_free(&clustering);
     return result;
 }
 
@@ -295,7 +278,7 @@ static int make_copy(pgc_bq_sink *sink, const pgc_bq_layout *layout, char *name,
     pthread_mutex_lock(&sink->lock);
     snprintf(name, size, "_%s_%s_copy_%" PRIu64, sink->prefix, sink->process, ++sink->counter);
     pthread_mutex_unlock(&sink->lock);
-    pgc_buffer_init(&fields, FIELDS_MAX);
+    pgc_buffer_init(&fields, PGC_BQ_FIELDS_MAX);
     pgc_bq_stage_fields(stage, &fields);
     int result = pgc_buffer_check(&fields, err);
     if (result == 0)

@@ -17,7 +17,6 @@
 #include <stdlib.h>
 
 #define LINE_MAX_BYTES ((size_t)100 << 20) /* of a row: the service's limit */
-#define FIELDS_MAX ((size_t)8 << 20)
 #define KEY_TEXT 120
 #define STAGE_DAYS 2
 
@@ -234,7 +233,7 @@ int pgc_bq_stage_send(pgc_bq_stage *stage, const char *into, pgconvoy_error *err
     else
         snprintf(stage->table, sizeof stage->table, "_%s_%s_%" PRIu64, sink->prefix, sink->process, number);
     describe(stage, doing, sizeof doing);
-    pgc_buffer_init(&fields, FIELDS_MAX);
+    pgc_buffer_init(&fields, PGC_BQ_FIELDS_MAX);
     pgc_bq_stage_fields(stage, &fields);
     int result = pgc_buffer_check(&fields, err);
     if (result == 0 && !into)
@@ -281,15 +280,16 @@ bool pgc_bq_stage_has(const pgc_bq_stage *stage, const char *op)
     return stage->ops[(unsigned char)op[0] & 127];
 }
 
-int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, int days, pgconvoy_error *err)
+int pgc_bq_table_make(pgc_bq_sink *sink, const char *table, const char *fields, const char *more, const char *doing,
+                      pgconvoy_error *err)
 {
     pgc_buffer path, body;
     pgc_bq_answer answer;
-    pgc_arena *arena = pgc_arena_new(8192);
+    pgc_arena *arena = pgc_arena_new(16384);
     if (!arena)
         return pgc_error_out_of_memory(err);
     pgc_buffer_init(&path, 8192);
-    pgc_buffer_init(&body, FIELDS_MAX);
+    pgc_buffer_init(&body, PGC_BQ_FIELDS_MAX);
     pgc_bq_tables_path(sink, &path);
     pgc_buffer_text(&body, "{\"tableReference\":{\"projectId\":");
     pgc_json_string(&body, sink->target.project);
@@ -297,14 +297,9 @@ int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, 
     pgc_json_string(&body, sink->target.dataset);
     pgc_buffer_text(&body, ",\"tableId\":");
     pgc_json_string(&body, table);
-    pgc_buffer_format(&body, "},\"schema\":{\"fields\":[%s]},\"expirationTime\":\"%lld\"}", fields,
-                      (long long)(pgc_clock_unix_us() / 1000) + (long long)days * 86400000);
-    pgc_bq_request request = {.method = "POST",
-                              .path = path.data,
-                              .body = body.data,
-                              .length = body.length,
-                              .doing = "creating a staging table",
-                              .accepts = 409};
+    pgc_buffer_format(&body, "},\"schema\":{\"fields\":[%s]}%s}", fields, more);
+    pgc_bq_request request = {
+        .method = "POST", .path = path.data, .body = body.data, .length = body.length, .doing = doing, .accepts = 409};
     int result = pgc_buffer_check(&path, err) != 0 ? -1 : pgc_buffer_check(&body, err);
     if (result == 0)
         result = pgc_bq_call(sink, &request, arena, &answer, err);
@@ -312,6 +307,14 @@ int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, 
     pgc_buffer_free(&body);
     pgc_arena_free(arena);
     return result;
+}
+
+int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, int days, pgconvoy_error *err)
+{
+    char expiration[64];
+    snprintf(expiration, sizeof expiration, ",\"expirationTime\":\"%lld\"",
+             (long long)(pgc_clock_unix_us() / 1000) + (long long)days * 86400000);
+    return pgc_bq_table_make(sink, table, fields, expiration, "creating a staging table", err);
 }
 
 int pgc_bq_table_drop(pgc_bq_sink *sink, const char *table, const char *doing, pgconvoy_error *err)

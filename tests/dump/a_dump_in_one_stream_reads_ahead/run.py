@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
 import scenario
@@ -84,13 +85,26 @@ def without_a_session_it_goes_on(s, server):
     assert text(path) == text(theirs)
 
 
+def stopped_while_two_read(run, server):
+    """Gives the two sessions, the first one first, with the dump stopped: both have rows that it has not taken, so neither is through."""
+    while True:
+        run.send(signal.SIGSTOP)
+        reading = server.sql("SELECT pid FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%ctid%' AND wait_event = 'ClientWrite' ORDER BY backend_start").split()
+        if len(reading) == 2:
+            return reading
+        run.send(signal.SIGCONT)
+        assert run.running(), f"it was never seen to read with two sessions\n{run.error_tail()}"
+        time.sleep(0.01)
+
+
 def a_lost_session_fails(s, server):
     path, fifo = os.path.join(s.folder, "path"), os.path.join(s.folder, "fifo")
-    for whose, says in (("max", "terminat"), ("min", "terminat")):
+    for which in (0, 1):
         run = s.pgconvoy("dump", "-Fc", "-Z9", "-f", path, "-d", server.socket_conninfo(), bare=True)
-        wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%ctid%'") == "2", 30, "two sessions read")
-        server.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'COPY (SELECT%ctid%' ORDER BY backend_start {'DESC' if whose == 'max' else ''} LIMIT 1")
-        run.fails(1, says, seconds=60)
+        pid = stopped_while_two_read(run, server)[which]
+        assert server.sql(f"SELECT pg_terminate_backend({pid}, 10000)") == "t"
+        run.send(signal.SIGCONT)
+        run.fails(1, "terminat", seconds=60)
         assert not os.path.exists(path), "the failed dump has its file"
         wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump'") == "0", 30, "its sessions end")
     os.mkfifo(fifo)

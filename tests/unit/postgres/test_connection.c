@@ -5,12 +5,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "catalog/session.h"
 #include "postgres/connection.h"
 #include "postgres/quote.h"
 
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void a_stored_connection_string_has_no_password(void **state)
 {
@@ -136,6 +138,40 @@ static void a_refused_statement_does_not_heal(void **state)
     PQfinish(conn);
 }
 
+/* What the server says to a session that asks for nothing is the reason of its next failure; libpq alone would print it. */
+static void a_session_of_the_catalog_that_was_ended_says_why(void **state)
+{
+    (void)state;
+    const char *uri = getenv("PGCONVOY_TEST_URI");
+    if (!uri)
+        skip();
+    pgconvoy_error err = {0};
+    char *password = NULL, sql[100], printed[200];
+    pgc_server_address address = {.dbname = uri};
+    PGconn *conn = pgc_session_connect(&address, &password, &err), *other = PQconnectdb(uri);
+    assert_non_null(conn);
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d)", PQbackendPID(conn));
+    PQclear(PQexec(other, sql));
+    struct pollfd socket = {.fd = PQsocket(conn), .events = POLLIN};
+    assert_int_equal(poll(&socket, 1, 30000), 1);
+    FILE *file = tmpfile();
+    int standard_error = dup(STDERR_FILENO);
+    dup2(fileno(file), STDERR_FILENO);
+    PQconsumeInput(conn); /* as libpq does by itself where it cannot write at once */
+    int result = pgc_execute(conn, "SELECT 1", &err);
+    dup2(standard_error, STDERR_FILENO);
+    close(standard_error);
+    rewind(file);
+    printed[fread(printed, 1, sizeof printed - 1, file)] = '\0';
+    fclose(file);
+    assert_int_equal(result, -1);
+    assert_string_equal(printed, "");
+    assert_non_null(strstr(err.message, "terminating connection due to administrator command"));
+    assert_true(err.retriable);
+    PQfinish(conn);
+    PQfinish(other);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +183,7 @@ int main(void)
         cmocka_unit_test(names_and_values_are_quoted_whatever_is_in_them),
         cmocka_unit_test(a_write_that_failed_may_heal),
         cmocka_unit_test(a_refused_statement_does_not_heal),
+        cmocka_unit_test(a_session_of_the_catalog_that_was_ended_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
