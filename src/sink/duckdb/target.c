@@ -2,18 +2,16 @@
 #include "sink/duckdb/duckdb_internal.h"
 
 #include "base/units.h"
+#include "sink/target_options.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static int set_primary_key(pgc_duckdb_target *target, const char *value)
+static int set_threads(void *arg, const pgc_target_option *option, const char *value)
 {
-    target->primary_key = strcmp(value, "on") == 0;
-    return target->primary_key || strcmp(value, "off") == 0 ? 0 : -1;
-}
-
-static int set_threads(pgc_duckdb_target *target, const char *value)
-{
+    (void)option;
+    pgc_duckdb_target *target = arg;
     char *end;
     long threads = strtol(value, &end, 10);
     if (end == value || *end || threads < 1 || threads > 1024)
@@ -22,13 +20,17 @@ static int set_threads(pgc_duckdb_target *target, const char *value)
     return 0;
 }
 
-static int set_memory_limit(pgc_duckdb_target *target, const char *value)
+static int set_memory_limit(void *arg, const pgc_target_option *option, const char *value)
 {
+    (void)option;
+    pgc_duckdb_target *target = arg;
     return pgc_size_parse(value, &target->memory_limit) != 0 || target->memory_limit < ((size_t)16 << 20) ? -1 : 0;
 }
 
-static int set_numeric(pgc_duckdb_target *target, const char *value)
+static int set_numeric(void *arg, const pgc_target_option *option, const char *value)
 {
+    (void)option;
+    pgc_duckdb_target *target = arg;
     int width, scale, used = 0;
     target->types.numeric_text = strcmp(value, "text") == 0;
     target->types.numeric_double = strcmp(value, "double") == 0;
@@ -43,49 +45,26 @@ static int set_numeric(pgc_duckdb_target *target, const char *value)
     return 0;
 }
 
-static int set_arrays(pgc_duckdb_target *target, const char *value)
+static int set_storage_version(void *target, const pgc_target_option *option, const char *value)
 {
-    target->types.arrays_text = strcmp(value, "text") == 0;
-    return target->types.arrays_text || strcmp(value, "list") == 0 ? 0 : -1;
+    return value[0] == 'v' ? pgc_target_set_text(target, option, value) : -1;
 }
 
-static int set_storage_version(pgc_duckdb_target *target, const char *value)
-{
-    target->storage_version = value; /* lives in target->file's memory */
-    return value[0] == 'v' ? 0 : -1;
-}
+#define FIELD(NAME) offsetof(pgc_duckdb_target, NAME)
 
-static const struct option {
-    const char *name, *values;
-    int (*set)(pgc_duckdb_target *target, const char *value);
-} options[] = {
-    {"primary_key", "on or off", set_primary_key},
-    {"threads", "a number from 1 to 1024", set_threads},
-    {"memory_limit", "a size of at least 16MB", set_memory_limit},
-    {"numeric", "exact, text, double or decimal(WIDTH,SCALE)", set_numeric},
-    {"arrays", "list or text", set_arrays},
-    {"storage_version", "a version such as v1.4.0", set_storage_version},
+static const pgc_target_option options[] = {
+    {"primary_key", "on or off", pgc_target_set_switch, FIELD(primary_key), NULL},
+    {"threads", "a number from 1 to 1024", set_threads, 0, NULL},
+    {"memory_limit", "a size of at least 16MB", set_memory_limit, 0, NULL},
+    {"numeric", "exact, text, double or decimal(WIDTH,SCALE)", set_numeric, 0, NULL},
+    {"arrays", "list or text", pgc_target_set_switch, FIELD(types.arrays_text),
+     (const char *const[]){"list", "text", NULL}},
+    {"storage_version", "a version such as v1.4.0", set_storage_version, FIELD(storage_version), NULL},
 };
-#define OPTION_COUNT (sizeof options / sizeof *options)
-
-static int set_option(pgc_duckdb_target *target, char *text, pgconvoy_error *err)
-{
-    char *value = strchr(text, '=');
-    if (value)
-        *value++ = '\0';
-    for (size_t i = 0; i < OPTION_COUNT; i++) {
-        if (strcmp(options[i].name, text) != 0)
-            continue;
-        if (value && options[i].set(target, value) == 0)
-            return 0;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "target option %s is not %s", text, options[i].values);
-        return -1;
-    }
-    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "duckdb: targets have no option \"%s\"", text);
-    pgconvoy_error_hint(err, "there are primary_key, threads, memory_limit, numeric, arrays and storage_version; a \"?\" in the file's name "
-                             "cannot be written");
-    return -1;
-}
+static const pgc_target_options known = {.sink = "duckdb:",
+                                         .list = options,
+                                         .count = sizeof options / sizeof *options,
+                                         .more = "; a \"?\" in the file's name cannot be written"};
 
 int pgc_duckdb_target_parse(const char *text, pgc_duckdb_target *target, pgconvoy_error *err)
 {
@@ -110,16 +89,10 @@ int pgc_duckdb_target_parse(const char *text, pgc_duckdb_target *target, pgconvo
     target->file = strdup(file);
     if (!target->file)
         return pgc_error_out_of_memory(err);
-    char *save, *start = strchr(target->file, '?');
-    if (start)
-        *start++ = '\0';
-    for (char *one = start ? strtok_r(start, "&", &save) : NULL; one; one = strtok_r(NULL, "&", &save)) {
-        if (set_option(target, one, err) != 0) {
-            pgc_duckdb_target_free(target);
-            return -1;
-        }
-    }
-    return 0;
+    if (pgc_target_options_read(&known, target, target->file, err) == 0)
+        return 0;
+    pgc_duckdb_target_free(target);
+    return -1;
 }
 
 void pgc_duckdb_target_free(pgc_duckdb_target *target)
