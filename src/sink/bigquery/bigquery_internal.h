@@ -8,6 +8,9 @@
  *   encode.c      values as JSON                    stream.c      changes gathered, and committed by one script
  *   layout.c      a table as BigQuery has it        merge.c       the SQL of that script
  *
+ * Gathering changes and following changes of columns are what it shares with others (sink/staged.h).
+ *   compare.c     what verify asks
+ *
  * How nothing is lost and nothing comes twice: rows only ever go into staging tables of a name of their own, by load
  * jobs. One script, a transaction, brings them to where they belong, and the checkpoint with them. It begins by looking
  * whether the checkpoint still stands where this process left it (`step`), so that what is left of a process that was
@@ -16,11 +19,11 @@
 #ifndef PGC_SINK_BIGQUERY_INTERNAL_H
 #define PGC_SINK_BIGQUERY_INTERNAL_H
 
-#include "apply/compact.h"
 #include "base/log.h"
 #include "format/json_read.h"
 #include "net/http.h"
 #include "net/token.h"
+#include "sink/staged.h"
 
 #include <pthread.h>
 
@@ -105,13 +108,15 @@ int pgc_bq_encode(pgc_bq_encoder *encoder, const pgc_bq_type *type, const pgconv
 
 /* A table and what it is in BigQuery. The columns that history has in front are not counted here. */
 typedef struct pgc_bq_layout {
-    const pgconvoy_table *table;
-    pgc_arena *arena;
-    const char *name; /* of the table in the dataset */
-    int column_count;
-    const char **names; /* of the columns */
+    PGC_STAGED_LAYOUT;
     pgc_bq_type *types;
 } pgc_bq_layout;
+
+/* The layout whose first part this is. */
+static inline const pgc_bq_layout *pgc_bq_layout_of(const pgc_staged_layout *base)
+{
+    return (const pgc_bq_layout *)base;
+}
 
 typedef struct pgc_bq_sink pgc_bq_sink;
 /* Refuses two columns that would get the same name. */
@@ -147,8 +152,9 @@ struct pgc_bq_sink {
     pthread_mutex_t pool_lock; /* guards pool */
     pgc_bq_client *pool;
     char location[64]; /* of the dataset; "" while it is not there and none was asked for */
-    char prefix[40];   /* of the names of this pipeline's jobs and staging tables */
-    char process[20];  /* of this process among them */
+    char prefix[PGC_STAGED_PREFIX_SIZE];   /* of the names of this pipeline's jobs and staging tables */
+    char process[PGC_STAGED_PROCESS_SIZE]; /* of this process among them */
+    char place[220]; /* "dataset shop", for messages */
     bool dataset_exists;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -187,6 +193,9 @@ typedef struct pgc_bq_request {
  */
 int pgc_bq_call(pgc_bq_sink *sink, const pgc_bq_request *request, pgc_arena *arena, pgc_bq_answer *answer,
                 pgconvoy_error *err) PGC_MUST_CHECK;
+/* A request without a body, to a path that was built in a buffer. accepts: as in the request. */
+int pgc_bq_ask(pgc_bq_sink *sink, const char *method, const pgc_buffer *path, int accepts, const char *doing,
+               pgc_arena *arena, pgc_bq_answer *answer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Appends `project.dataset.name` in back-quotes. */
 void pgc_bq_quote_table(const pgc_bq_sink *sink, const char *name, pgc_buffer *out);
 void pgc_bq_quote_column(pgc_buffer *out, const char *name);
@@ -197,9 +206,10 @@ bool pgc_bq_reason_passes(const char *reason);
 void pgc_bq_reason_hint(const char *reason, pgconvoy_error *err);
 int pgc_bq_tokens_open(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_bq_clients_free(pgc_bq_sink *sink);
-/* The paths of the dataset and of its tables. */
+/* The paths of the dataset, of its tables, and of one of them. */
 void pgc_bq_dataset_path(const pgc_bq_sink *sink, pgc_buffer *out);
 void pgc_bq_tables_path(const pgc_bq_sink *sink, pgc_buffer *out);
+void pgc_bq_table_path(const pgc_bq_sink *sink, const char *table, pgc_buffer *out);
 
 /* ---- job.c */
 
@@ -226,23 +236,7 @@ typedef struct pgc_bq_stage pgc_bq_stage;
 
 pgc_bq_stage *pgc_bq_stage_new(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_bq_stage_free(pgc_bq_stage *stage);
-/* What a row is for, in column `op`. */
-#define PGC_BQ_OP_ROW "U"     /* complete: updates or inserts */
-#define PGC_BQ_OP_PARTIAL "P" /* some values stay as they are */
-#define PGC_BQ_OP_MOVE "M"    /* the same, from the row that has the old key */
-#define PGC_BQ_OP_DELETE "D"
-/* A row of a stream: values of all columns (those of the key only for a DELETE by key), and the old key of a MOVE.
- * NULLs where there are none. */
-typedef struct pgc_bq_stage_row {
-    const char *op;
-    const pgconvoy_value *row;
-    const pgconvoy_value *key;
-    size_t copies;
-    pgconvoy_lsn lsn; /* history */
-    uint32_t sequence;
-    int64_t time;
-} pgc_bq_stage_row;
-int pgc_bq_stage_add(pgc_bq_stage *stage, const pgc_bq_stage_row *row, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_bq_stage_add(pgc_bq_stage *stage, const pgc_staged_row *row, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Uploads what was added and begins to load it into a table of its own, or into the one given (of a table copy). */
 int pgc_bq_stage_send(pgc_bq_stage *stage, const char *into, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Waits until it is loaded. */
@@ -282,13 +276,10 @@ void pgc_bq_fill_sql(const pgc_bq_sink *sink, const pgc_bq_layout *layout, const
 
 #define PGC_BQ_PIPELINES "_pgconvoy_pipelines"
 #define PGC_BQ_TABLES "_pgconvoy_tables"
-/* How a table came to be this pipeline's. */
-#define PGC_BQ_MADE "made"
-#define PGC_BQ_EMPTIED "emptied"
-#define PGC_BQ_APPENDED "appended"
-
 /* Looks whether the dataset is there, and where. (sink.c) */
 int pgc_bq_find_dataset(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Makes the dataset where it is not there. more: what else belongs into the request's body, begun by a comma; or "". */
+int pgc_bq_make_dataset(pgc_bq_sink *sink, const char *more, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_bq_checkpoint_ensure(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_bq_read_checkpoint(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
 /* What the checkpoint says of a table: how it came (NULL: not this pipeline's) and the table its copy goes into. In the
@@ -326,68 +317,33 @@ int pgc_bq_get_fields(pgc_bq_sink *sink, const char *table, pgc_arena *arena, bo
                       pgconvoy_error *err) PGC_MUST_CHECK;
 const pgc_json *pgc_bq_find_field(const pgc_json *fields, const char *name);
 /* Whether such a field takes all values of the type; *same: it is just that type. */
-bool pgc_bq_field_fits(const pgc_json *fields, const char *name, const pgc_bq_type *type, bool *same);
+bool pgc_bq_field_fits(const pgc_json *field, const pgc_bq_type *type, bool *same);
+
+extern const pgconvoy_sink pgc_sink_bigquery; /* sink.c */
 
 /* ---- stream.c, alter.c */
 
-typedef struct pgc_bq_stream_table {
-    const pgconvoy_table *table;
-    pgc_bq_layout *layout;
-    pgc_compact *compact;
-    pgc_bq_stage *history; /* mode=history: being written */
-    bool looked_at;        /* it is in the dataset, with these columns */
-} pgc_bq_stream_table;
-
-/* A part of a commit, in order: a stage to be merged, or a statement. */
-typedef struct pgc_bq_part {
-    pgc_bq_stage *stage;
-    bool truncate;
-    const pgc_bq_layout *layout; /* of the table to be truncated */
-    char *sql;
-} pgc_bq_part;
-
-/* A column that goes (to NULL) or is renamed when the commit is through, or a table (column NULL). */
-typedef struct pgc_bq_later {
-    char *table, *column, *to;
-    bool cancelled;
-} pgc_bq_later;
-
 typedef struct pgc_bq_writer {
-    pgc_bq_sink *sink;
+    pgc_staged_writer staged;
     pgc_bq_layout *copy_layout; /* table copy */
     pgc_bq_stage *copy_stage;
     char *copy_table;
-
-    pgc_bq_stream_table **tables;
-    size_t table_count, table_capacity;
-    size_t gathered_bytes;
-    pgc_bq_part *parts;
-    size_t part_count, part_capacity;
-    pgc_bq_layout **layouts; /* that parts refer to */
-    size_t layout_count, layout_capacity;
-    pgc_bq_later *later; /* what follows the commit */
-    size_t later_count;
-    const pgconvoy_table *renamed_from, *renamed_to;
-    bool schema_changed;
     bool begun; /* what a killed process may have left to be done is done */
 } pgc_bq_writer;
 
+void pgc_bq_stream_init(pgc_bq_writer *writer, pgc_bq_sink *sink);
 int pgc_bq_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
-int pgc_bq_stream_table_of(pgc_bq_writer *writer, const pgconvoy_table *table, pgc_bq_stream_table **found,
-                           pgconvoy_error *err) PGC_MUST_CHECK;
-/* Sends what is gathered of a table into staging. */
-int pgc_bq_stream_flush(pgc_bq_writer *writer, pgc_bq_stream_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_bq_stream_statement(pgc_bq_writer *writer, const pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_bq_stream_commit(pgc_bq_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
-                         size_t table_count, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Forgets everything since begin. */
-void pgc_bq_stream_forget(pgc_bq_writer *writer, bool forget_tables);
-void pgc_bq_later_free(pgc_bq_writer *writer);
-/* Appends what follows the commit, as statements that may be run twice. */
-void pgc_bq_later_sql(const pgc_bq_writer *writer, pgc_buffer *sql);
-/* Brings a table of the dataset to the definition that it is met with. */
-int pgc_bq_adapt_table(pgc_bq_writer *writer, pgc_bq_stream_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_bq_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                          pgconvoy_error *err);
+int pgc_bq_stream_commit(pgc_bq_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+                         size_t table_count, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends what follows the commit, as statements that may be run twice. */
+void pgc_bq_later_sql(const pgc_bq_writer *writer, pgc_buffer *sql);
+/* pgc_staged_ops */
+int pgc_bq_columns(void *sink, const char *table, pgc_arena *arena, bool *there, pgc_staged_columns *columns,
+                   pgconvoy_error *err);
+int pgc_bq_add_column(const pgc_staged_alteration *a, int column, pgconvoy_error *err);
+int pgc_bq_change_type(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
+bool pgc_bq_is_clustered(const pgc_staged_layout *layout, int column);
 
 #endif

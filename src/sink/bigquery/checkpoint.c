@@ -11,12 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *const state_names[] = {
-    [PGCONVOY_TABLE_WAITING] = "waiting",         [PGCONVOY_TABLE_COPYING] = "copying",
-    [PGCONVOY_TABLE_CATCHING_UP] = "catching up", [PGCONVOY_TABLE_LIVE] = "live",
-    [PGCONVOY_TABLE_FAILED] = "failed",
-};
-#define STATE_COUNT (sizeof state_names / sizeof *state_names)
 #define MOVED "pgconvoy: the position is not where it was left"
 
 static void where_pipeline(const pgc_bq_sink *sink, const char *column, pgc_buffer *sql)
@@ -60,7 +54,7 @@ static int name_pipeline(pgc_bq_sink *sink, pgconvoy_error *err)
     return result;
 }
 
-static int make_dataset(pgc_bq_sink *sink, pgconvoy_error *err)
+int pgc_bq_make_dataset(pgc_bq_sink *sink, const char *more, pgconvoy_error *err)
 {
     pgc_buffer path, body;
     pgc_bq_answer answer;
@@ -83,7 +77,7 @@ static int make_dataset(pgc_bq_sink *sink, pgconvoy_error *err)
         pgc_buffer_text(&body, ",\"location\":");
         pgc_json_string(&body, sink->target.location);
     }
-    pgc_buffer_byte(&body, '}');
+    pgc_buffer_format(&body, "%s}", more);
     pgc_bq_request request = {
         .method = "POST", .path = path.data, .body = body.data, .length = body.length, .doing = doing, .accepts = 409};
     int result = pgc_buffer_check(&path, err) != 0 ? -1 : pgc_buffer_check(&body, err);
@@ -102,7 +96,7 @@ static int ensure(pgc_bq_sink *sink, pgconvoy_error *err)
     pgconvoy_checkpoint checkpoint;
     const char *pending;
     bool there = false;
-    if (!sink->dataset_exists && make_dataset(sink, err) != 0)
+    if (!sink->dataset_exists && pgc_bq_make_dataset(sink, "", err) != 0)
         return -1;
     if (make_one(sink, PGC_BQ_TABLES,
                  TEXT_FIELD("pipeline") "," TEXT_FIELD("schema_name") "," TEXT_FIELD("table_name") "," TEXT_FIELD(
@@ -132,25 +126,36 @@ int pgc_bq_checkpoint_ensure(pgc_bq_sink *sink, pgconvoy_error *err)
 
 /* ---- reading */
 
+/* The pipeline's rows of one of the checkpoint's tables; none where that table is not there. more: further conditions. */
+static int read_rows(pgc_bq_sink *sink, const char *names, int columns, const char *table, const char *pipeline,
+                     const char *more, pgc_arena *arena, const char ***rows, size_t *count, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    bool missing = false;
+    pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
+    pgc_buffer_format(&sql, "SELECT %s FROM ", names);
+    pgc_bq_quote_table(sink, table, &sql);
+    where_pipeline(sink, pipeline, &sql);
+    pgc_buffer_text(&sql, more);
+    *count = 0;
+    int result = pgc_bq_select(sink, &sql, "reading the checkpoint", columns, arena, rows, count, &missing, err);
+    pgc_buffer_free(&sql);
+    if (result != 0)
+        *count = 0;
+    return result != 0 && !missing ? -1 : 0;
+}
+
 /* Under the lock; what it gives lives until the checkpoint is read again. */
 static int read_pipeline(pgc_bq_sink *sink, pgconvoy_checkpoint *checkpoint, const char **pending, bool *there,
                          pgconvoy_error *err)
 {
-    pgc_buffer sql;
     const char **rows;
     size_t count;
-    bool missing;
-    pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
-    pgc_buffer_text(&sql, "SELECT source_id, lsn, step, incarnation, pending FROM ");
-    pgc_bq_quote_table(sink, PGC_BQ_PIPELINES, &sql);
-    where_pipeline(sink, "name", &sql);
-    int result =
-        pgc_bq_select(sink, &sql, "reading the checkpoint", 5, sink->checkpoint_arena, &rows, &count, &missing, err);
-    pgc_buffer_free(&sql);
     *there = false;
     *pending = NULL;
-    if (result != 0)
-        return missing ? 0 : -1;
+    if (read_rows(sink, "source_id, lsn, step, incarnation, pending", 5, PGC_BQ_PIPELINES, "name", "",
+                  sink->checkpoint_arena, &rows, &count, err) != 0)
+        return -1;
     if (count == 0)
         return 0;
     *there = true;
@@ -162,33 +167,17 @@ static int read_pipeline(pgc_bq_sink *sink, pgconvoy_checkpoint *checkpoint, con
     return 0;
 }
 
-static pgconvoy_table_state state_of(const char *name)
-{
-    for (size_t i = 0; name && i < STATE_COUNT; i++)
-        if (strcmp(state_names[i], name) == 0)
-            return (pgconvoy_table_state)i;
-    return PGCONVOY_TABLE_WAITING;
-}
-
 static int read_tables(pgc_bq_sink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
 {
-    pgc_buffer sql;
     const char **rows;
     size_t count;
-    bool missing;
-    pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
-    pgc_buffer_text(&sql, "SELECT schema_name, table_name, state, copy_lsn FROM ");
-    pgc_bq_quote_table(sink, PGC_BQ_TABLES, &sql);
-    where_pipeline(sink, "pipeline", &sql);
-    int result =
-        pgc_bq_select(sink, &sql, "reading the checkpoint", 4, sink->checkpoint_arena, &rows, &count, &missing, err);
-    pgc_buffer_free(&sql);
-    if (result != 0)
-        return missing ? 0 : -1;
+    if (read_rows(sink, "schema_name, table_name, state, copy_lsn", 4, PGC_BQ_TABLES, "pipeline", "",
+                  sink->checkpoint_arena, &rows, &count, err) != 0)
+        return -1;
     pgconvoy_table_status *tables = pgc_arena_zalloc(sink->checkpoint_arena, count * sizeof *tables + 1);
     for (size_t i = 0; tables && i < count; i++) {
         const char **row = rows + 4 * i;
-        tables[i] = (pgconvoy_table_status){row[0], row[1], state_of(row[2]), row[3] ? strtoull(row[3], NULL, 10) : 0};
+        tables[i] = (pgconvoy_table_status){row[0], row[1], pgc_staged_state_of(row[2]), row[3] ? strtoull(row[3], NULL, 10) : 0};
     }
     checkpoint->tables = tables;
     checkpoint->table_count = tables ? count : 0;
@@ -215,30 +204,26 @@ int pgc_bq_read_checkpoint(void *arg, pgconvoy_checkpoint *checkpoint, pgconvoy_
 int pgc_bq_checkpoint_owned(pgc_bq_sink *sink, const pgconvoy_table *table, pgc_arena *arena, const char **how,
                             const char **copy, pgconvoy_error *err)
 {
-    pgc_buffer sql;
+    pgc_buffer more;
     const char **rows;
     size_t count = 0;
-    bool missing;
     *how = *copy = NULL;
     if (!sink->dataset_exists)
         return 0;
-    pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
-    pgc_buffer_text(&sql, "SELECT how, copy FROM ");
-    pgc_bq_quote_table(sink, PGC_BQ_TABLES, &sql);
-    where_pipeline(sink, "pipeline", &sql);
-    pgc_buffer_text(&sql, " AND schema_name = ");
-    pgc_bq_quote_text(&sql, table->schema);
-    pgc_buffer_text(&sql, " AND table_name = ");
-    pgc_bq_quote_text(&sql, table->name);
-    int result = pgc_bq_select(sink, &sql, "reading the checkpoint", 2, arena, &rows, &count, &missing, err);
-    pgc_buffer_free(&sql);
-    if (result != 0)
-        return missing ? 0 : -1;
-    if (count > 0) {
-        *how = rows[0] ? rows[0] : PGC_BQ_APPENDED; /* what is not understood is treated as somebody's own */
+    pgc_buffer_init(&more, PGC_BQ_SQL_MAX);
+    pgc_buffer_text(&more, " AND schema_name = ");
+    pgc_bq_quote_text(&more, table->schema);
+    pgc_buffer_text(&more, " AND table_name = ");
+    pgc_bq_quote_text(&more, table->name);
+    int result = pgc_buffer_check(&more, err);
+    if (result == 0)
+        result = read_rows(sink, "how, copy", 2, PGC_BQ_TABLES, "pipeline", more.data, arena, &rows, &count, err);
+    pgc_buffer_free(&more);
+    if (result == 0 && count > 0) {
+        *how = rows[0] ? rows[0] : PGC_STAGED_APPENDED; /* what is not understood is treated as somebody's own */
         *copy = rows[1];
     }
-    return 0;
+    return result;
 }
 
 /* ---- writing */
@@ -255,7 +240,7 @@ static void put_tables(const pgc_bq_sink *sink, const pgc_bq_commit *commit, pgc
         pgc_buffer_text(sql, " AS s, ");
         pgc_bq_quote_text(sql, status->name);
         pgc_buffer_format(sql, " AS n, '%s' AS st, %" PRIu64 " AS l",
-                          state_names[(size_t)status->state < STATE_COUNT ? status->state : 0],
+                          pgc_staged_state_word(status->state),
                           (uint64_t)status->copy_lsn);
     }
     pgc_buffer_text(sql, ") AS S ON T.pipeline = ");
@@ -268,7 +253,7 @@ static void put_tables(const pgc_bq_sink *sink, const pgc_bq_commit *commit, pgc
     pgc_buffer_text(
         sql, " WHEN NOT MATCHED THEN INSERT (pipeline, schema_name, table_name, state, copy_lsn, how, copy) VALUES (");
     pgc_bq_quote_text(sql, sink->config->pipeline_name);
-    pgc_buffer_format(sql, ", S.s, S.n, S.st, S.l, '%s', '%s');\n", commit->how ? commit->how : PGC_BQ_APPENDED,
+    pgc_buffer_format(sql, ", S.s, S.n, S.st, S.l, '%s', '%s');\n", commit->how ? commit->how : PGC_STAGED_APPENDED,
                       commit->copy ? commit->copy : "");
 }
 

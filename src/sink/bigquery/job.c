@@ -73,10 +73,7 @@ static int look(pgc_bq_sink *sink, const char *job_id, const char *doing, pgconv
         pgc_buffer_text(&path, "?location=");
         pgc_http_escape(&path, sink->location);
     }
-    pgc_bq_request request = {.method = "GET", .path = path.data, .doing = doing};
-    int result = pgc_buffer_check(&path, err);
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
+    int result = pgc_bq_ask(sink, "GET", &path, 0, doing, arena, &answer, err);
     if (result == 0) {
         const pgc_json *status = pgc_json_get(answer.body, "status");
         const char *state = pgc_json_get_text(status, "state");
@@ -210,10 +207,7 @@ static int take_pages(pgc_bq_sink *sink, selection *selection, pgc_bq_answer *an
             pgc_buffer_text(&path, "&pageToken=");
             pgc_http_escape(&path, token);
         }
-        pgc_bq_request request = {.method = "GET", .path = path.data, .doing = doing};
-        int result = pgc_buffer_check(&path, err);
-        if (result == 0)
-            result = pgc_bq_call(sink, &request, selection->arena, answer, err);
+        int result = pgc_bq_ask(sink, "GET", &path, 0, doing, selection->arena, answer, err);
         pgc_buffer_free(&path);
         if (result != 0)
             return -1;

@@ -51,9 +51,8 @@ static bool wider_type(const char *there, pgc_bq_kind kind)
            (kind == PGC_BQ_NUMERIC && strcmp(there, "BIGNUMERIC") == 0);
 }
 
-bool pgc_bq_field_fits(const pgc_json *fields, const char *name, const pgc_bq_type *type, bool *same)
+bool pgc_bq_field_fits(const pgc_json *field, const pgc_bq_type *type, bool *same)
 {
-    const pgc_json *field = pgc_bq_find_field(fields, name);
     const char *there = pgc_json_get_text(field, "type"), *mode = pgc_json_get_text(field, "mode");
     bool repeated = mode && strcmp(mode, "REPEATED") == 0;
     *same = there && repeated == type->repeated && same_type(there, pgc_bq_type_name(type));
@@ -71,7 +70,7 @@ static int match_field(const pgc_bq_sink *sink, const pgc_bq_layout *layout, int
         snprintf(what, sizeof what, "has no column \"%s\"", layout->names[i]);
         return name_error(err, PGCONVOY_ERROR_CONFIG, sink, layout, what, hint);
     }
-    if (pgc_bq_field_fits(fields, layout->names[i], &layout->types[i], &same))
+    if (pgc_bq_field_fits(field, &layout->types[i], &same))
         return 0;
     const char *type = pgc_json_get_text(field, "type"), *mode = pgc_json_get_text(field, "mode");
     snprintf(what, sizeof what, "has a column \"%s\" of type %s%s, and not %s%s", layout->names[i],
@@ -86,13 +85,8 @@ static int get_table(pgc_bq_sink *sink, const char *table, pgc_arena *arena, pgc
     pgc_buffer path;
     snprintf(doing, sizeof doing, "looking for table %.300s", table);
     pgc_buffer_init(&path, 8192);
-    pgc_bq_tables_path(sink, &path);
-    pgc_buffer_byte(&path, '/');
-    pgc_http_escape(&path, table);
-    pgc_bq_request request = {.method = "GET", .path = path.data, .doing = doing, .accepts = 404};
-    int result = pgc_buffer_check(&path, err);
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, answer, err);
+    pgc_bq_table_path(sink, table, &path);
+    int result = pgc_bq_ask(sink, "GET", &path, 404, doing, arena, answer, err);
     pgc_buffer_free(&path);
     return result;
 }
@@ -250,13 +244,13 @@ static int decide(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_if_ex
     bool there;
     pgconvoy_error unlike = {0};
     int matched = pgc_bq_match_table(sink, layout, &there, &unlike);
-    bool made = plan->how && strcmp(plan->how, PGC_BQ_MADE) == 0;
+    bool made = plan->how && strcmp(plan->how, PGC_STAGED_MADE) == 0;
     if (there && !plan->how && if_exists == PGCONVOY_IF_EXISTS_ERROR)
         return refuse_existing(sink, layout, err);
     plan->drop = there && (if_exists == PGCONVOY_IF_EXISTS_DROP || (made && matched != 0));
     plan->make = plan->drop || (!there && matched == 0);
     if (plan->make) {
-        plan->how = PGC_BQ_MADE;
+        plan->how = PGC_STAGED_MADE;
         return 0;
     }
     if (matched != 0) {
@@ -264,7 +258,7 @@ static int decide(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_if_ex
         return -1;
     }
     if (!plan->how)
-        plan->how = if_exists == PGCONVOY_IF_EXISTS_TRUNCATE ? PGC_BQ_EMPTIED : PGC_BQ_APPENDED;
+        plan->how = if_exists == PGCONVOY_IF_EXISTS_TRUNCATE ? PGC_STAGED_EMPTIED : PGC_STAGED_APPENDED;
     return 0;
 }
 
@@ -340,7 +334,7 @@ static int fill(pgc_bq_sink *sink, const pgc_bq_layout *layout, const pgconvoy_t
         return -1;
     }
     pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
-    if (strcmp(how, PGC_BQ_APPENDED) != 0) {
+    if (strcmp(how, PGC_STAGED_APPENDED) != 0) {
         pgc_buffer_text(&sql, "TRUNCATE TABLE ");
         pgc_bq_quote_table(sink, layout->name, &sql);
         pgc_buffer_text(&sql, ";\n");

@@ -247,6 +247,15 @@ int pgc_bq_call(pgc_bq_sink *sink, const pgc_bq_request *request, pgc_arena *are
     return result;
 }
 
+int pgc_bq_ask(pgc_bq_sink *sink, const char *method, const pgc_buffer *path, int accepts, const char *doing,
+               pgc_arena *arena, pgc_bq_answer *answer, pgconvoy_error *err)
+{
+    if (pgc_buffer_check(path, err) != 0)
+        return -1;
+    const pgc_bq_request request = {.method = method, .path = path->data, .doing = doing, .accepts = accepts};
+    return pgc_bq_call(sink, &request, arena, answer, err);
+}
+
 /* ---- writing names and texts */
 
 void pgc_bq_quote_column(pgc_buffer *out, const char *name)
@@ -289,4 +298,11 @@ void pgc_bq_tables_path(const pgc_bq_sink *sink, pgc_buffer *out)
 {
     pgc_bq_dataset_path(sink, out);
     pgc_buffer_text(out, "/tables");
+}
+
+void pgc_bq_table_path(const pgc_bq_sink *sink, const char *table, pgc_buffer *out)
+{
+    pgc_bq_tables_path(sink, out);
+    pgc_buffer_byte(out, '/');
+    pgc_http_escape(out, table);
 }

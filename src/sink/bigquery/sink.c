@@ -4,11 +4,8 @@
 
 #include "format/json_text.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/random.h>
 
 #define COPY_STAGE_BYTES                                                                                               \
     (INT64_C(2) << 30) /* of rows in one load job: compressed, it stays far below the 4 GB that a file may have */
@@ -30,24 +27,6 @@ static void close_sink(void *arg)
     free(sink);
 }
 
-/* Names for this pipeline and this process, of letters that all names there may have. */
-static int make_names(pgc_bq_sink *sink, pgconvoy_error *err)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325), number;
-    const char *const parts[] = {sink->config->pipeline_name, "/",
-                                 sink->config->source_id ? sink->config->source_id : ""};
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        for (const char *c = parts[i]; *c; c++)
-            hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
-    if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "there is no randomness to be had: %s", strerror(errno));
-        return -1;
-    }
-    snprintf(sink->prefix, sizeof sink->prefix, "pgconvoy_%08" PRIx32, (uint32_t)(hash ^ hash >> 32));
-    snprintf(sink->process, sizeof sink->process, "%012" PRIx64, number >> 16);
-    return 0;
-}
-
 int pgc_bq_find_dataset(pgc_bq_sink *sink, pgconvoy_error *err)
 {
     pgc_buffer path;
@@ -59,10 +38,7 @@ int pgc_bq_find_dataset(pgc_bq_sink *sink, pgconvoy_error *err)
     snprintf(doing, sizeof doing, "looking for dataset %.200s", sink->target.dataset);
     pgc_buffer_init(&path, 8192);
     pgc_bq_dataset_path(sink, &path);
-    pgc_bq_request request = {.method = "GET", .path = path.data, .doing = doing, .accepts = 404};
-    int result = pgc_buffer_check(&path, err);
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
+    int result = pgc_bq_ask(sink, "GET", &path, 404, doing, arena, &answer, err);
     if (result == 0) {
         const char *location = pgc_json_get_text(answer.body, "location");
         const char *message = pgc_json_get_text(pgc_json_get(answer.body, "error"), "message");
@@ -119,7 +95,9 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
     int result =
         sink->checkpoint_arena ? pgc_bq_target_parse(config->target, &sink->target, err) : pgc_error_out_of_memory(err);
     if (result == 0)
-        result = make_names(sink, err);
+        snprintf(sink->place, sizeof sink->place, "dataset %.200s", sink->target.dataset);
+    if (result == 0)
+        result = pgc_staged_make_names(config, sink->prefix, sink->process, err);
     if (result == 0)
         result = pgc_bq_tokens_open(sink, err);
     if (result == 0)
@@ -150,11 +128,7 @@ static void close_writer(void *arg)
 {
     pgc_bq_writer *writer = arg;
     forget_copy(writer);
-    pgc_bq_stream_forget(writer, true);
-    free(writer->tables);
-    free(writer->parts);
-    free(writer->layouts);
-    free(writer->later);
+    pgc_staged_close(&writer->staged);
     free(writer);
 }
 
@@ -166,7 +140,7 @@ static int open_writer(void *arg, void **out, pgconvoy_error *err)
     pgc_bq_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
         return pgc_error_out_of_memory(err);
-    writer->sink = sink;
+    pgc_bq_stream_init(writer, sink);
     *out = writer;
     return 0;
 }
@@ -175,8 +149,8 @@ static void abort_writer(void *arg)
 {
     pgc_bq_writer *writer = arg;
     forget_copy(writer);
-    pgc_bq_stream_forget(writer, true);
-    writer->schema_changed = false;
+    pgc_staged_forget(&writer->staged, true);
+    writer->staged.schema_changed = false;
 }
 
 static int begin_copy(pgc_bq_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
@@ -185,14 +159,14 @@ static int begin_copy(pgc_bq_writer *writer, const pgconvoy_table *table, pgconv
     pgc_arena *arena = pgc_arena_new(4096);
     if (!arena)
         return pgc_error_out_of_memory(err);
-    int result = pgc_bq_checkpoint_owned(writer->sink, table, arena, &how, &copy, err);
+    int result = pgc_bq_checkpoint_owned(writer->staged.sink, table, arena, &how, &copy, err);
     if (result == 0 && (!copy || !*copy)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "table %s.%s was not prepared", table->schema, table->name);
         result = -1;
     }
     if (result == 0) {
         writer->copy_table = strdup(copy);
-        writer->copy_layout = writer->copy_table ? pgc_bq_layout_new(writer->sink, table, err) : NULL;
+        writer->copy_layout = writer->copy_table ? pgc_bq_layout_new(writer->staged.sink, table, err) : NULL;
         result = writer->copy_layout ? 0 : writer->copy_table ? -1 : pgc_error_out_of_memory(err);
     }
     pgc_arena_free(arena);
@@ -207,7 +181,7 @@ static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
         return begin_copy(writer, table, err);
     if (writer->begun)
         return 0;
-    writer->begun = pgc_bq_checkpoint_pending(writer->sink, err) == 0;
+    writer->begun = pgc_bq_checkpoint_pending(writer->staged.sink, err) == 0;
     return writer->begun ? 0 : -1;
 }
 
@@ -228,10 +202,10 @@ static int write_rows(void *arg, const pgconvoy_rows *rows, pgconvoy_error *err)
 {
     pgc_bq_writer *writer = arg;
     size_t columns = (size_t)rows->table->column_count;
-    if (!writer->copy_stage && !(writer->copy_stage = pgc_bq_stage_new(writer->sink, writer->copy_layout, err)))
+    if (!writer->copy_stage && !(writer->copy_stage = pgc_bq_stage_new(writer->staged.sink, writer->copy_layout, err)))
         return -1;
     for (size_t i = 0; i < rows->row_count; i++) {
-        const pgc_bq_stage_row row = {.op = PGC_BQ_OP_ROW, .row = rows->values + i * columns, .copies = 1};
+        const pgc_staged_row row = {.op = PGC_STAGED_ROW, .row = rows->values + i * columns, .copies = 1};
         if (pgc_bq_stage_add(writer->copy_stage, &row, err) != 0)
             return -1;
     }

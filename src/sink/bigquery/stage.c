@@ -17,7 +17,6 @@
 #include <stdlib.h>
 
 #define LINE_MAX_BYTES ((size_t)100 << 20) /* of a row: the service's limit */
-#define KEY_TEXT 120
 #define STAGE_DAYS 2
 
 struct pgc_bq_stage {
@@ -72,30 +71,14 @@ void pgc_bq_stage_free(pgc_bq_stage *stage)
 
 /* ---- values that cannot be held */
 
-/* "id = 5, day = 2026-01-01": which row it is. */
-static void key_text(const pgc_bq_stage *stage, const pgc_bq_stage_row *row, pgc_buffer *out)
-{
-    const pgconvoy_table *table = stage->layout->table;
-    for (int i = 0; i < table->key_count; i++) {
-        const pgconvoy_value *value = row->row ? &row->row[table->key[i]] : &row->key[i];
-        const pgconvoy_column *column = &table->columns[table->key[i]];
-        pgc_buffer text;
-        pgconvoy_error unread;
-        pgc_buffer_init(&text, (size_t)64 << 20);
-        bool known = value->length >= 0 && pgc_value_to_text(column->type, value, &text, &unread) == 0 && text.data;
-        pgc_buffer_format(out, "%s%s = %.*s", i > 0 ? ", " : "", column->name, KEY_TEXT, known ? text.data : "?");
-        pgc_buffer_free(&text);
-    }
-}
-
-static int unmappable(pgc_bq_stage *stage, int at, const pgc_bq_stage_row *row, const char *why, pgconvoy_error *err)
+static int unmappable(pgc_bq_stage *stage, int at, const pgc_staged_row *row, const char *why, pgconvoy_error *err)
 {
     const pgconvoy_table *table = stage->layout->table;
     const pgconvoy_column *column = &table->columns[at];
     const pgc_bq_type *type = &stage->layout->types[at];
     pgc_buffer key;
     pgc_buffer_init(&key, 4096);
-    key_text(stage, row, &key);
+    pgc_staged_key_text(table, row, &key);
     bool left_out = stage->sink->target.types.unmappable == PGC_BQ_NULL && !column->in_key && column->primary_key == 0;
     if (left_out) {
         pgconvoy_log_write(stage->sink->config->log, stage->warned[at] ? PGCONVOY_LOG_DEBUG : PGCONVOY_LOG_WARNING,
@@ -119,7 +102,7 @@ static int unmappable(pgc_bq_stage *stage, int at, const pgc_bq_stage_row *row, 
 /* ---- rows */
 
 static int put_value(pgc_bq_stage *stage, char prefix, int place, int column, const pgconvoy_value *value,
-                     const pgc_bq_stage_row *row, pgconvoy_error *err)
+                     const pgc_staged_row *row, pgconvoy_error *err)
 {
     const char *why = NULL;
     size_t before = stage->line.length;
@@ -134,7 +117,7 @@ static int put_value(pgc_bq_stage *stage, char prefix, int place, int column, co
     return result;
 }
 
-static int put_values(pgc_bq_stage *stage, const pgc_bq_stage_row *row, pgconvoy_error *err)
+static int put_values(pgc_bq_stage *stage, const pgc_staged_row *row, pgconvoy_error *err)
 {
     const pgconvoy_table *table = stage->layout->table;
     for (int i = 0; row->row && i < table->column_count; i++) {
@@ -155,7 +138,7 @@ static int put_values(pgc_bq_stage *stage, const pgc_bq_stage_row *row, pgconvoy
     return 0;
 }
 
-int pgc_bq_stage_add(pgc_bq_stage *stage, const pgc_bq_stage_row *row, pgconvoy_error *err)
+int pgc_bq_stage_add(pgc_bq_stage *stage, const pgc_staged_row *row, pgconvoy_error *err)
 {
     pgc_buffer *line = &stage->line;
     pgc_buffer_reset(line);
@@ -173,7 +156,7 @@ int pgc_bq_stage_add(pgc_bq_stage *stage, const pgc_bq_stage_row *row, pgconvoy_
         pgc_buffer key;
         pgc_buffer_init(&key, 4096);
         if (row->row)
-            key_text(stage, row, &key);
+            pgc_staged_key_text(stage->layout->table, row, &key);
         pgconvoy_error_set(err, PGCONVOY_ERROR_DATA,
                            "the row with %s of table %s.%s is larger than the 100 MB that BigQuery takes",
                            key.data ? key.data : "no key", stage->layout->table->schema, stage->layout->table->name);
@@ -325,13 +308,8 @@ int pgc_bq_table_drop(pgc_bq_sink *sink, const char *table, const char *doing, p
     if (!arena)
         return pgc_error_out_of_memory(err);
     pgc_buffer_init(&path, 8192);
-    pgc_bq_tables_path(sink, &path);
-    pgc_buffer_byte(&path, '/');
-    pgc_http_escape(&path, table);
-    pgc_bq_request request = {.method = "DELETE", .path = path.data, .doing = doing, .accepts = 404};
-    int result = pgc_buffer_check(&path, err);
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
+    pgc_bq_table_path(sink, table, &path);
+    int result = pgc_bq_ask(sink, "DELETE", &path, 404, doing, arena, &answer, err);
     pgc_buffer_free(&path);
     pgc_arena_free(arena);
     return result;

@@ -6,7 +6,7 @@
  *   text.c        quoting, answers as text           alter.c     tables changed
  *   types.c       the type map                       checkpoint.c  position and table states
  *   encode.c      values as RowBinary                copy.c      rows of a table copy
- *   gather.c, apply.c, partial.c  changes
+ *   gather.c, apply.c, partial.c  changes            compare.c   what verify asks
  *
  * ClickHouse has no transactions, so all that is written must do no harm when it is written again after a crash. A
  * table with a key is a ReplacingMergeTree: each row has the position of the commit that it comes from as _version, the
@@ -156,8 +156,8 @@ typedef struct pgc_clickhouse_rows {
     char *at;
 } pgc_clickhouse_rows;
 pgc_clickhouse_rows pgc_clickhouse_rows_of(pgc_http_response *response);
-/* The next row's fields, NUL-terminated; false when there is none. A row of another count of fields is read as far as
- * it goes. */
+/* The next row's fields, NUL-terminated, and NULL for NULL; false when there is none. A row of another count of fields
+ * is read as far as it goes. */
 bool pgc_clickhouse_rows_next(pgc_clickhouse_rows *rows, char **fields, int count);
 
 /* ---- server.c */

@@ -61,7 +61,11 @@ bool pgc_clickhouse_rows_next(pgc_clickhouse_rows *rows, char **fields, int coun
             *tab = '\0';
         line = tab ? tab + 1 : line + strlen(line);
     }
-    for (int i = 0; i < count; i++)
-        unescape(fields[i]);
+    for (int i = 0; i < count; i++) {
+        if (strcmp(fields[i], "\\N") == 0)
+            fields[i] = NULL;
+        else
+            unescape(fields[i]);
+    }
     return true;
 }
