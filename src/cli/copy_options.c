@@ -16,14 +16,10 @@ static const struct {
     size_t place;
 } switches[] = {
     {"consistent", PLACE(consistent)},
-    {"roles", PLACE(roles)},
-    {"skip-unavailable", PLACE(skip_unavailable)},
     {"schema-only", PLACE(dump.schema_only)},
     {"data-only", PLACE(dump.data_only)},
     {"large-objects", PLACE(dump.large_objects)},
     {"no-large-objects", PLACE(dump.no_large_objects)},
-    {"no-owner", PLACE(dump.no_owner)},
-    {"no-acl", PLACE(dump.no_acl)},
     {"no-comments", PLACE(dump.no_comments)},
     {"no-policies", PLACE(dump.no_policies)},
     {"no-publications", PLACE(dump.no_publications)},
@@ -119,18 +115,6 @@ static int take_setting(cli_copy_options *options, const cli_setting *setting, p
 
 /* ------------------------------------------------------------------ all of them */
 
-static int set_index_jobs(cli_copy_options *options, const cli_arguments *arguments, pgconvoy_error *err)
-{
-    const char *text = cli_setting_value(arguments, "index-jobs");
-    char *end = NULL;
-    options->clone.index_jobs = text ? (int)strtol(text, &end, 10) : options->settings.jobs;
-    if (!text || (end != text && !*end && options->clone.index_jobs >= 1 && options->clone.index_jobs <= 256))
-        return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--index-jobs cannot be \"%s\"", text);
-    pgconvoy_error_hint(err, "give a whole number from 1 to 256");
-    return -1;
-}
-
 static int check(const cli_copy_options *options, const cli_arguments *arguments, pgconvoy_error *err)
 {
     const pgc_dump_options *dump = &options->clone.dump;
@@ -160,11 +144,10 @@ int cli_copy_options_set(cli_copy_options *options, const cli_arguments *argumen
     for (size_t i = 0; i < COUNT(switches); i++)
         *(bool *)((char *)&options->clone + switches[i].place) = is_on(arguments, switches[i].name);
     pgc_options_derive_name(arguments->operands[0], arguments->operands[1], options->name);
-    options->clone.mapping = options->settings.mapping;
+    pgc_clone_options_take(&options->clone, &options->settings);
     options->clone.source = arguments->operands[0];
     options->clone.target = arguments->operands[1];
     options->clone.name = options->settings.name ? options->settings.name : options->name;
-    options->clone.jobs = options->settings.jobs;
     options->clone.if_exists = options->settings.if_exists;
     options->clone.skip_disk = cli_skips_check(arguments, "disk_space");
     options->clone.dry_run = options->settings.dry_run;
@@ -172,7 +155,7 @@ int cli_copy_options_set(cli_copy_options *options, const cli_arguments *argumen
     options->clone.part_bytes = cli_setting_value(arguments, "split") ? options->settings.split_bytes : 0;
     options->clone.dump.strict_names = true;
     /* the schema in which pgconvoy keeps its own state is nobody's data */
-    if (cli_names_add(&options->clone.dump.exclude_schemas, "pgconvoy", err) || set_index_jobs(options, arguments, err))
+    if (cli_names_add(&options->clone.dump.exclude_schemas, "pgconvoy", err))
         return -1;
     return check(options, arguments, err);
 }

@@ -6,9 +6,7 @@
 #include "cli/stop_signals.h"
 
 #include "base/clock.h"
-#include "clone/copier.h"
 #include "pipeline/overrule.h"
-#include "postgres/connection.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,8 +16,6 @@
 
 typedef struct move {
     pgconvoy_pipeline *pipeline;
-    pgc_clone_options clone; /* of the beginning of a sync into PostgreSQL */
-    pgc_copier copier;
     cli_console *console;
     char *state_dir;
     cli_stop_signals signals;
@@ -84,16 +80,6 @@ static int set_options(pgconvoy_pipeline *pipeline, const cli_arguments *argumen
     return 0;
 }
 
-/* Between two PostgreSQL servers tables come with all that belongs to them. */
-static void set_copier(move *move, const cli_command *command, const cli_arguments *arguments)
-{
-    if (command->action != PGCONVOY_SYNC || !pgc_connection_is_uri(arguments->operands[1]))
-        return;
-    move->clone.skip_disk = cli_skips_check(arguments, "disk_space");
-    pgc_clone_copier_init(&move->copier, &move->clone);
-    pgc_pipeline_set_copier(move->pipeline, &move->copier);
-}
-
 static pgc_check_job job_of(pgconvoy_action action)
 {
     return action == PGCONVOY_COPY ? PGC_CHECK_COPY : action == PGCONVOY_STREAM ? PGC_CHECK_STREAM : PGC_CHECK_SYNC;
@@ -113,7 +99,8 @@ int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_
         goto done;
     if (cli_skips_check(arguments, "replica_identity"))
         pgc_pipeline_allow_any_identity(move.pipeline);
-    set_copier(&move, command, arguments);
+    if (cli_skips_check(arguments, "disk_space"))
+        pgc_pipeline_allow_little_room(move.pipeline);
     if (cli_check_at_start(arguments, job_of(command->action), err) != 0)
         goto done;
     pgconvoy_pipeline_on_log(move.pipeline, cli_console_log, move.console);

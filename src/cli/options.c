@@ -21,9 +21,7 @@ const cli_option cli_options[] = {
     {{"log-level", 0, "debug|info|warning|error", "info", "the least important lines that are written"},
      CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_VERIFY | CLI_CUTOVER,
      level_choices},
-    {{"index-jobs", 0, "N", "as --jobs", "indexes of larger tables built at once"}, CLI_COPY, NULL},
     {{"consistent", 0, NULL, "off", "an interrupted copy of a source that has changed since copies all rows again"}, CLI_COPY, NULL},
-    {{"roles", 0, NULL, "off", "make the roles that the target lacks, without passwords and superuser rights"}, CLI_COPY, NULL},
     {{"filter", 0, "FILE", "none", "what to take, as lines \"include|exclude table|schema|table_data|extension PATTERN\""}, CLI_COPY, NULL},
     {{"table-and-children", 0, "PATTERN", "none", "as -t, with their partitions and children"}, CLI_COPY, NULL},
     {{"exclude-table-and-children", 0, "PATTERN", "none", "as -T, with their partitions and children"}, CLI_COPY, NULL},
@@ -33,9 +31,6 @@ const cli_option cli_options[] = {
     {{"exclude-extension", 0, "PATTERN", "none", "not these extensions"}, CLI_COPY, NULL},
     {{"schema-only", 's', NULL, "off", "definitions, no rows"}, CLI_COPY, NULL},
     {{"data-only", 'a', NULL, "off", "rows and sequences' values, into tables that are there"}, CLI_COPY, NULL},
-    {{"skip-unavailable", 0, NULL, "off", "go on without what the target cannot have, and list it"}, CLI_COPY, NULL},
-    {{"no-owner", 'O', NULL, "off", "all objects belong to the target's user"}, CLI_COPY | CLI_VERIFY, NULL},
-    {{"no-acl", 'x', NULL, "off", "no privileges"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"no-comments", 0, NULL, "off", "no comments"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"no-publications", 0, NULL, "off", "no publications"}, CLI_COPY | CLI_VERIFY, NULL},
     {{"no-subscriptions", 0, NULL, "off", "no subscriptions"}, CLI_COPY, NULL},
@@ -110,6 +105,8 @@ static unsigned kinds_of(const pgconvoy_option *option)
         {"map-column", CLI_VERIFY},
         {"columns", CLI_VERIFY},
         {"where", CLI_VERIFY},
+        {"no-owner", CLI_VERIFY},
+        {"no-acl", CLI_VERIFY},
         {"state-dir", CLI_DROP | CLI_STATUS | CLI_VERIFY | CLI_CUTOVER}};
     unsigned kinds = CLI_MOVE;
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)

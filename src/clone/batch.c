@@ -80,7 +80,7 @@ static int undo(clone_session *session, pgconvoy_error *err)
 {
     if (PQstatus(session->target) != CONNECTION_OK || (session->source && PQstatus(session->source) != CONNECTION_OK))
         return -1;
-    if (session->source && PQtransactionStatus(session->source) == PQTRANS_INERROR)
+    if (session->is_stale || (session->source && PQtransactionStatus(session->source) == PQTRANS_INERROR))
         return -1; /* its snapshot is gone with the transaction */
     return pgc_execute(session->target, "ROLLBACK", err) || clone_session_reset(session, err) ? -1 : 0;
 }

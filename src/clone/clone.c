@@ -25,6 +25,17 @@ pgc_clone *pgc_clone_new(const pgc_clone_options *options, pgconvoy_error *err)
     return clone;
 }
 
+void pgc_clone_options_take(pgc_clone_options *clone, const pgc_options *options)
+{
+    clone->jobs = options->jobs;
+    clone->index_jobs = options->index_jobs ? options->index_jobs : options->jobs;
+    clone->roles = options->roles;
+    clone->skip_unavailable = options->skip_unavailable;
+    clone->dump.no_owner = options->no_owner;
+    clone->dump.no_acl = options->no_acl;
+    clone->mapping = options->mapping;
+}
+
 void pgc_clone_free(pgc_clone *clone)
 {
     if (!clone)
@@ -154,7 +165,8 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     if (clone_plan_read(clone, err) || clone_state_read(clone, err) || clone_check(clone, err))
         return -1;
-    if (clone_state_leave_out(clone, err) || clone_leave_out_all(clone, err) || clone_leave_out_present(clone, err) || clone_trial(clone, err))
+    if (clone_state_leave_out(clone, err) || clone_leave_out_all(clone, err) || clone_leave_out_present(clone, err) || clone_trial(clone, err) ||
+        clone_part_leave_out(clone, err))
         return -1;
     if (clone_tables_read(clone, err) || clone_disk_check(clone, err) || clone_plan_make(clone, err))
         return -1;

@@ -8,6 +8,7 @@
 #include "apply/mapping.h"
 #include "base/log.h"
 #include "catalog/options.h"
+#include "pipeline/options.h"
 
 /*
  * A copy that is the beginning of a stream: of some tables, with what they need and what hangs on them, in the snapshot from which the stream goes on. What else the target has of the same names stays as it is. The
@@ -20,6 +21,7 @@ typedef struct pgc_clone_part {
     const pgconvoy_table *const *tables; /* the target has none of them, but for what this copy has made */
     int table_count;
     bool is_silent; /* triggers and foreign keys of the target do not fire on what the stream writes; else there are none */
+    bool *left_out; /* set, of each table: the target cannot have it (skip_unavailable) */
     void (*progress)(void *arg, int table, int64_t rows, int64_t bytes);
     void *progress_arg;
 } pgc_clone_part;
@@ -46,6 +48,9 @@ typedef struct pgc_clone_options {
     int progress_interval_ms;
     int (*plan_line)(void *arg, const char *line); /* of a dry run */
 } pgc_clone_options;
+
+/* What copy and the first half of sync have in common with the options of a pipeline. options must outlive clone. */
+void pgc_clone_options_take(pgc_clone_options *clone, const pgc_options *options);
 
 /* What an item begins with that is left for when the stream has caught up: behind it stands the command. An SQL literal. */
 #define CLONE_LATER "'LATER '"

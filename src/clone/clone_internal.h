@@ -121,7 +121,8 @@ typedef struct clone_session {
     pgc_script *script;
     pgc_buffer text;
     char *piece;
-    bool is_main; /* target is the clone's own */
+    bool is_main;  /* target is the clone's own */
+    bool is_stale; /* a table is no more as its snapshot has it: nothing more in this one */
 } clone_session;
 
 /* ---- plan.c: from the catalog to items */
@@ -143,6 +144,8 @@ bool clone_part_is_mixed(const pgc_clone *clone);
 /* An entry that looks at rows of two tables, and then waits for the stream. */
 bool clone_part_waits(const pgc_entry *entry);
 void clone_part_report(const pgc_clone *clone);
+/* Of a table that is left out all is: its partitions, and what needs them. After all else that leaves something out. */
+int clone_part_leave_out(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Append what the pipeline's checkpoint is to say at the beginning, and at the end. */
 int clone_part_append_begin(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Appends what remembers the items that wait until the stream has caught up. */

@@ -3,9 +3,10 @@
  * this copy has made there. All others were somebody else's before, or were copied once and come back: their rows go
  * through the sink, into the table as it is.
  */
-#include "clone/copier.h"
+#include "pipeline/copier.h"
 
 #include "base/clock.h"
+#include "clone/clone.h"
 #include "clone/follow.h"
 #include "postgres/connection.h"
 #include "postgres/quote.h"
@@ -19,10 +20,10 @@
 #define REPORT_MS 500
 
 typedef struct job {
-    const pgc_clone_options *options; /* of the user */
     pgc_copier_work *work;
     const pgconvoy_table **tables; /* that are taken */
     size_t *places;                /* of each in work->tables */
+    bool *left_out;                /* of each */
     int count;
     pgc_clone *clone;
     atomic_bool over;
@@ -50,7 +51,7 @@ static void append_tables(const job *job, pgc_buffer *sql)
             continue;
         char key[400];
         snprintf(key, sizeof key, "TABLE %u %s.%s", table->oid, table->schema, table->name);
-        pgc_mapping_target(job->work->mapping, table->schema, table->name, &schema, &name);
+        pgc_mapping_target(job->work->options->mapping, table->schema, table->name, &schema, &name);
         const char *const words[] = {schema, name, key};
         pgc_buffer_format(sql, "%s(%zu", joint, i);
         for (int w = 0; w < 3; w++) {
@@ -102,7 +103,8 @@ static int choose(job *job, PGconn *target, pgconvoy_error *err)
         any |= job->work->tables[i].may_be_taken;
     job->tables = calloc(job->work->table_count + 1, sizeof(const pgconvoy_table *));
     job->places = calloc(job->work->table_count + 1, sizeof *job->places);
-    if (!job->tables || !job->places)
+    job->left_out = calloc(job->work->table_count + 1, sizeof *job->left_out);
+    if (!job->tables || !job->places || !job->left_out)
         return pgc_error_out_of_memory(err);
     PGresult *result = any ? find_tables(job, target, err) : NULL;
     for (int i = 0; result && i < PQntuples(result); i++) {
@@ -119,7 +121,7 @@ static int drop_tables(const job *job, PGconn *target, pgconvoy_error *err)
 {
     const pgc_copier_work *work = job->work;
     bool has_state;
-    if (work->if_exists != PGCONVOY_IF_EXISTS_DROP)
+    if (work->options->if_exists != PGCONVOY_IF_EXISTS_DROP)
         return 0;
     if (ask_bool(target, "SELECT pg_catalog.to_regclass('pgconvoy.table_state') IS NOT NULL", &has_state, err))
         return -1;
@@ -195,20 +197,21 @@ static int copy_tables(job *job, bool is_silent, pgconvoy_error *err)
                                  .tables = job->tables,
                                  .table_count = job->count,
                                  .is_silent = is_silent,
+                                 .left_out = job->left_out,
                                  .progress = on_progress,
                                  .progress_arg = job};
-    pgc_clone_options options = *job->options;
-    options.source = work->source;
-    options.target = work->target;
-    options.name = work->name;
-    options.jobs = work->jobs;
-    options.mapping = work->mapping;
-    options.index_jobs = options.index_jobs ? options.index_jobs : work->jobs;
-    options.if_exists = PGCONVOY_IF_EXISTS_ERROR;
-    options.part = &part;
-    options.log = work->log;
-    options.retry_for_us = 0; /* the pipeline tries again */
-    options.progress_interval_ms = REPORT_MS;
+    pgc_clone_options options = {
+        .source = work->source,
+        .target = work->target,
+        .name = work->name,
+        .if_exists = PGCONVOY_IF_EXISTS_ERROR,
+        .part = &part,
+        .skip_disk = work->skip_disk,
+        .log = work->log,
+        .retry_for_us = 0, /* the pipeline tries again */
+        .progress_interval_ms = REPORT_MS,
+    };
+    pgc_clone_options_take(&options, work->options);
     return run_clone(job, &options, err);
 }
 
@@ -218,7 +221,10 @@ static int read_positions(const job *job, PGconn *target, pgconvoy_error *err)
     for (int i = 0; i < job->count; i++) {
         pgc_copier_table *table = &job->work->tables[job->places[i]];
         const char *values[] = {job->work->name, NULL, NULL};
-        pgc_mapping_target(job->work->mapping, table->table->schema, table->table->name, &values[1], &values[2]);
+        table->left_out = job->left_out[i];
+        if (table->left_out)
+            continue;
+        pgc_mapping_target(job->work->options->mapping, table->table->schema, table->table->name, &values[1], &values[2]);
         PGresult *result = pgc_query_params(
             target,
             "SELECT copy_lsn FROM pgconvoy.table_state WHERE pipeline = $1 AND schema_name = $2 AND table_name = $3", 3,
@@ -252,30 +258,21 @@ static int work_with(job *job, PGconn *target, pgconvoy_error *err)
     return work->snapshot ? read_positions(job, target, err) : 0;
 }
 
-static int run(void *arg, pgc_copier_work *work, pgconvoy_error *err)
+static int run(pgc_copier_work *work, pgconvoy_error *err)
 {
-    job job = {.options = arg, .work = work};
+    job job = {.work = work};
     PGconn *target = connect_target(&job, err);
     int result = target ? work_with(&job, target, err) : -1;
     PQfinish(target);
     free(job.tables);
     free(job.places);
+    free(job.left_out);
     return result;
 }
 
-static int follow(void *arg, pgc_copier_work *work, pgconvoy_error *err)
-{
-    (void)arg;
-    return clone_follow_partitions(work, err);
-}
-
-static int complete(void *arg, pgc_copier_work *work, bool *done, pgconvoy_error *err)
-{
-    (void)arg;
-    return clone_follow_complete(work, done, err);
-}
-
-void pgc_clone_copier_init(pgc_copier *copier, const pgc_clone_options *options)
-{
-    *copier = (pgc_copier){.arg = (void *)options, .check = run, .copy = run, .follow = follow, .complete = complete};
-}
+const pgc_copier pgc_clone_copier = {
+    .check = run,
+    .copy = run,
+    .follow = clone_follow_partitions,
+    .complete = clone_follow_complete,
+};

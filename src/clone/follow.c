@@ -82,9 +82,9 @@ static int follow_one(const pgc_copier_work *work, PGconn *target, const PGresul
                       pgconvoy_error *err)
 {
     const char *names[4];
-    pgc_mapping_target(work->mapping, PQgetvalue(partitions, row, 0), PQgetvalue(partitions, row, 1), &names[0],
+    pgc_mapping_target(work->options->mapping, PQgetvalue(partitions, row, 0), PQgetvalue(partitions, row, 1), &names[0],
                        &names[1]);
-    pgc_mapping_target(work->mapping, PQgetvalue(partitions, row, 2), PQgetvalue(partitions, row, 3), &names[2],
+    pgc_mapping_target(work->options->mapping, PQgetvalue(partitions, row, 2), PQgetvalue(partitions, row, 3), &names[2],
                        &names[3]);
     PGresult *result = pgc_query_params(target, missing_query, 4, names, err);
     if (!result)
@@ -95,7 +95,7 @@ static int follow_one(const pgc_copier_work *work, PGconn *target, const PGresul
     return missing ? create_partition(work, target, names, PQgetvalue(partitions, row, 4), key, err) : 0;
 }
 
-int clone_follow_partitions(const pgc_copier_work *work, pgconvoy_error *err)
+int clone_follow_partitions(pgc_copier_work *work, pgconvoy_error *err)
 {
     PGresult *partitions = read_partitions(work, err);
     if (!partitions)
@@ -161,7 +161,7 @@ static int complete_all(const pgc_copier_work *work, PGconn *target, bool *done,
     return 0;
 }
 
-int clone_follow_complete(const pgc_copier_work *work, bool *done, pgconvoy_error *err)
+int clone_follow_complete(pgc_copier_work *work, bool *done, pgconvoy_error *err)
 {
     PGconn *target = connect(work, work->target, err);
     int result = target ? complete_all(work, target, done, err) : -1;

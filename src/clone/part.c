@@ -257,6 +257,49 @@ int clone_part_choose(pgc_clone *clone, pgconvoy_error *err)
     return result;
 }
 
+/* ------------------------------------------------------------------ what the target cannot have */
+
+static int group_of_entry(const pgc_clone *clone, const pgc_entry *entry)
+{
+    if (!entry->object)
+        return -1;
+    if (pgc_entry_is(entry, "TABLE"))
+        return clone_part_group(clone, (const pgc_relation *)entry->object);
+    return pgc_entry_is(entry, "TABLE DATA") ? clone_part_group(clone, ((const pgc_table_data *)entry->object)->relation) : -1;
+}
+
+/* Gives whether there are some that were not known. */
+static bool mark_left_out(const pgc_clone *clone)
+{
+    bool more = false;
+    for (int i = 0; i < clone->left_out_count; i++) {
+        int group = group_of_entry(clone, clone->left_out[i].entry);
+        if (group < 0 || clone->options->part->left_out[group])
+            continue;
+        clone->options->part->left_out[group] = more = true;
+    }
+    return more;
+}
+
+int clone_part_leave_out(pgc_clone *clone, pgconvoy_error *err)
+{
+    const pgc_clone_part *part = clone->options->part;
+    if (!part)
+        return 0;
+    memset(part->left_out, 0, sizeof *part->left_out * (size_t)part->table_count);
+    while (mark_left_out(clone)) {
+        for (int i = 0; i < clone->entries.count; i++) {
+            int group = group_of_entry(clone, clone->entries.items[i]);
+            if (group >= 0 && part->left_out[group] &&
+                clone_leave_out(clone, clone->entries.items[i], "its rows come as those of a table that is left out", err))
+                return -1;
+        }
+        if (clone_leave_out_all(clone, err))
+            return -1;
+    }
+    return 0;
+}
+
 /* ------------------------------------------------------------------ the pipeline's checkpoint */
 
 /* The sink knows the table by its name in the target. */
@@ -273,7 +316,8 @@ int clone_part_append_begin(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_er
     const pgc_clone_part *part = clone->options->part;
     pgc_pgsink_append_pipeline(sql, clone->options->name, part->source_id);
     for (int i = 0; i < part->table_count; i++)
-        append_state(clone, part->tables[i], PGCONVOY_TABLE_COPYING, "'0/0'", sql);
+        if (!part->left_out[i])
+            append_state(clone, part->tables[i], PGCONVOY_TABLE_COPYING, "'0/0'", sql);
     return pgc_buffer_check(sql, err);
 }
 
@@ -299,6 +343,8 @@ int clone_part_append_end(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_erro
     pgc_buffer lsn;
     pgc_buffer_init(&lsn, 1 << 24);
     for (int i = 0; i < part->table_count && !lsn.failed; i++) {
+        if (part->left_out[i])
+            continue;
         append_lsn(clone, i, &lsn);
         append_state(clone, part->tables[i], PGCONVOY_TABLE_CATCHING_UP, lsn.data, sql);
     }

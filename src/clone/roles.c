@@ -163,16 +163,16 @@ static int make(const roles *roles, pgconvoy_error *err)
     return result;
 }
 
-/* A stream needs rows, whoever they belong to. */
+/* A stream needs rows, whoever they belong to. Privileges alone may be given by the target's user, to whom all belongs then. */
 static int forget(const roles *roles, pgconvoy_error *err)
 {
     pgc_clone *clone = roles->clone;
-    bool is_superuser = strcmp(PQparameterStatus(clone->target, "is_superuser"), "on") == 0;
-    if (clone->dump.no_owner || (roles->count == 0 && is_superuser))
+    bool may_give = strcmp(PQparameterStatus(clone->target, "is_superuser"), "on") == 0 || clone->dump.no_owner;
+    if (may_give && roles->count == 0)
         return 0;
-    if (is_superuser)
-        pgc_log_warning(clone->options->log, "owners and privileges are left out: the target's server lacks %d role%s, such as %s", roles->count, roles->count == 1 ? "" : "s",
-                        roles->order[0]);
+    if (may_give)
+        pgc_log_warning(clone->options->log, "owners and privileges are left out: the target's server lacks %d role%s, such as %s; --roles makes them", roles->count,
+                        roles->count == 1 ? "" : "s", roles->order[0]);
     else
         pgc_log_info(clone->options->log, "owners and privileges are left out: only a superuser of the target can give them");
     return clone_plan_forget_roles(clone, err);
@@ -184,7 +184,7 @@ int clone_roles_check(pgc_clone *clone, pgconvoy_error *err)
     int result = read_there(&roles, err);
     if (result == 0)
         result = need_all(&roles, err);
-    if (result == 0 && clone->options->part) {
+    if (result == 0 && clone->options->part && !clone->options->roles) {
         result = forget(&roles, err);
     } else if (result == 0 && roles.count > 0) {
         if (!clone->options->roles)

@@ -58,7 +58,7 @@ static void append_source(const clone_item *item, pgc_buffer *sql)
     bool cut = item->first_block >= 0 || item->end_block >= 0;
     pgc_buffer_text(sql, "LOCK TABLE ONLY ");
     pgc_quote_qualified(sql, schema, name);
-    pgc_buffer_text(sql, " IN ACCESS SHARE MODE NOWAIT; COPY ");
+    pgc_buffer_format(sql, " IN ACCESS SHARE MODE NOWAIT; SELECT c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid) FROM pg_catalog.pg_class c WHERE c.oid = %u; COPY ", relation->object.oid);
     if (cut || table->condition) {
         pgc_buffer_text(sql, "(SELECT ");
         append_columns(relation, sql, false);
@@ -214,25 +214,65 @@ static int end_target(clone_session *session, clone_item *item, bool whole, cons
     return good && whole ? 0 : -1;
 }
 
+static int refused(clone_session *session, const clone_item *item, const PGresult *result, pgconvoy_error *err)
+{
+    char what[300];
+    pgc_connection_error(session->source, result, name_table(item, "reading", what, sizeof what), err);
+    if (strcmp(err->sqlstate, "55P03") == 0) {
+        pgconvoy_error_hint(err, "another session has asked for an ACCESS EXCLUSIVE lock on the table since the copy began; run the copy again when it is done");
+        pgconvoy_error_retriable(err, true);
+    }
+    drain(session->source);
+    return -1;
+}
+
+/* The catalog's session holds a lock on each table from before this was first looked at (tables.c); but its connection, which does nothing for as long as the copy lasts, may have been lost. */
+static int rewritten(clone_session *session, const clone_item *item, pgconvoy_error *err)
+{
+    const pgc_relation *relation = item->table->relation;
+    session->is_stale = true;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "table %s.%s was truncated or rewritten while the copy was at work", relation->object.schema->object.name, relation->object.name);
+    pgconvoy_error_hint(err, "run the copy again: it takes another snapshot");
+    pgconvoy_error_retriable(err, true);
+    return -1;
+}
+
+/* A COPY that the target has refused in the midst is read to its end. */
+static void leave_copy(PGconn *conn)
+{
+    char *row;
+    while (PQtransactionStatus(conn) == PQTRANS_ACTIVE && PQgetCopyData(conn, &row, 0) > 0)
+        PQfreemem(row);
+    drain(conn);
+}
+
+/* The lock, the answer, and the COPY. */
+static int begin_source(clone_session *session, const clone_item *item, pgconvoy_error *err)
+{
+    leave_copy(session->source);
+    if (!PQsendQuery(session->source, session->text.data))
+        return refused(session, item, NULL, err);
+    for (;;) {
+        PGresult *result = PQgetResult(session->source);
+        ExecStatusType status = PQresultStatus(result);
+        bool is_other = status == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
+        bool is_well = status == PGRES_COPY_OUT || status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK;
+        int failed = is_other ? rewritten(session, item, err) : is_well ? 0 : refused(session, item, result, err);
+        PQclear(result);
+        if (failed || status == PGRES_COPY_OUT)
+            return failed;
+    }
+}
+
 static int begin(clone_session *session, clone_item *item, bool frozen, pgconvoy_error *err)
 {
     char what[300];
     pgc_buffer *sql = &session->text;
     pgc_buffer_reset(sql);
     append_source(item, sql);
-    if (pgc_buffer_check(sql, err))
+    if (pgc_buffer_check(sql, err) || begin_source(session, item, err))
         return -1;
-    PGresult *result = PQexec(session->source, sql->data);
-    if (PQresultStatus(result) != PGRES_COPY_OUT) {
-        pgc_connection_error(session->source, result, name_table(item, "reading", what, sizeof what), err);
-        if (strcmp(err->sqlstate, "55P03") == 0) {
-            pgconvoy_error_hint(err, "another session has asked for an ACCESS EXCLUSIVE lock on the table since the copy began; run the copy again when it is done");
-            pgconvoy_error_retriable(err, true);
-        }
-        PQclear(result);
-        return -1;
-    }
-    PQclear(result);
+    PGresult *result;
     pgc_buffer_reset(sql);
     append_target(item, frozen, sql);
     if (pgc_buffer_check(sql, err))

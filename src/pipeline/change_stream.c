@@ -208,8 +208,9 @@ static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_e
     if (!state || state->table == table)
         return 0;
     int at = atomic_load(&state->state);
+    bool is_in_sink = at == PGCONVOY_TABLE_CATCHING_UP || at == PGCONVOY_TABLE_LIVE;
     pgc_log_info(run->log, "the columns of %s.%s have changed on the source", table->schema, table->name);
-    if (at != PGCONVOY_TABLE_WAITING && at != PGCONVOY_TABLE_COPYING && run->sink_ops->change_schema(stream->writer, state->table, table, err) != 0)
+    if (is_in_sink && run->sink_ops->change_schema(stream->writer, state->table, table, err) != 0)
         return -1;
     state->table = table;
     return 0;

@@ -5,12 +5,34 @@
 
 #include "base/clock.h"
 #include "base/units.h"
+#include "postgres/connection.h"
 
 #include <stdlib.h>
 
-void pgc_pipeline_set_copier(pgconvoy_pipeline *pipeline, const pgc_copier *copier)
+/* An option that only a copier knows; NULL: none is given. */
+static const char *option_for_copier(const pgc_options *options)
 {
-    pipeline->copier = copier;
+    return options->index_jobs         ? "index-jobs"
+           : options->roles            ? "roles"
+           : options->skip_unavailable ? "skip-unavailable"
+           : options->no_owner         ? "no-owner"
+           : options->no_acl           ? "no-acl"
+                                       : NULL;
+}
+
+int pgc_pipeline_choose_copier(const pgconvoy_pipeline *pipeline, pgconvoy_action action, const pgc_copier **copier,
+                               pgconvoy_error *err)
+{
+    bool is_server = !pipeline->own_sink && pgc_connection_is_uri(pipeline->target);
+    *copier = action == PGCONVOY_SYNC && is_server ? &pgc_clone_copier : NULL;
+    const char *option = *copier ? NULL : option_for_copier(&pipeline->options);
+    if (!option)
+        return 0;
+    /* it would be taken without meaning anything */
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--%s is for tables that are made in PostgreSQL by sync or copy",
+                       option);
+    pgconvoy_error_hint(err, "leave it out");
+    return -1;
 }
 
 /* What the copier's tables are among the run's. */
@@ -60,6 +82,8 @@ static void take_over(pgc_run *run, const pgc_copier_work *work, const places *p
 {
     for (size_t i = 0; i < work->table_count; i++) {
         pgc_table_state *state = &run->states.items[places->states[i]];
+        if (work->tables[i].left_out) /* its changes are passed over; named by the copier */
+            atomic_store(&state->state, PGCONVOY_TABLE_FAILED);
         if (!work->tables[i].taken)
             continue;
         state->copy_lsn = work->tables[i].copy_lsn;
@@ -77,13 +101,13 @@ static int take_step(const pgc_copier *copier, step step, pgc_copier_work *work,
 {
     switch (step) {
     case CHECK:
-        return copier->check(copier->arg, work, err);
+        return copier->check(work, err);
     case COPY:
-        return copier->copy(copier->arg, work, err);
+        return copier->copy(work, err);
     case FOLLOW:
-        return copier->follow(copier->arg, work, err);
+        return copier->follow(work, err);
     default:
-        return copier->complete(copier->arg, work, done, err);
+        return copier->complete(work, done, err);
     }
 }
 
@@ -98,9 +122,8 @@ static int run_copier(pgc_run *run, step step, pgconvoy_lsn lsn, bool *done, pgc
                             .source_id = run->sink_config.source_id,
                             .snapshot = step == COPY ? run->source_ops->snapshot_name(run->source) : NULL,
                             .lsn = lsn,
-                            .jobs = run->options->jobs,
-                            .if_exists = run->options->if_exists,
-                            .mapping = run->options->mapping,
+                            .options = run->options,
+                            .skip_disk = run->little_room,
                             .log = run->log,
                             .stop = run->stop,
                             .progress = on_progress,

@@ -7,7 +7,7 @@
 #define PGC_PIPELINE_COPIER_H
 
 #include "base/log.h"
-#include "pgconvoy.h"
+#include "pipeline/options.h"
 
 #include <stdatomic.h>
 
@@ -15,6 +15,7 @@ typedef struct pgc_copier_table {
     const pgconvoy_table *table;
     bool may_be_taken;     /* its rows and columns are all moved */
     bool taken;            /* set by the copier: it copies this one */
+    bool left_out;         /* set by the copier: the target cannot have it, and --skip-unavailable goes on without */
     pgconvoy_lsn copy_lsn; /* set by the copier: of the snapshot in which it was read, in this run or an earlier one */
 } pgc_copier_table;
 
@@ -23,9 +24,8 @@ typedef struct pgc_copier_work {
     const char *source_id;              /* for the checkpoint */
     const char *snapshot;               /* exported at the source */
     pgconvoy_lsn lsn;                   /* its consistent point */
-    int jobs;
-    pgconvoy_if_exists if_exists;
-    const struct pgc_mapping *mapping; /* names in the target; may be NULL */
+    const pgc_options *options; /* of the pipeline */
+    bool skip_disk;             /* too little room on the target's disk is only warned of */
     pgconvoy_log *log;
     atomic_bool *stop; /* asked for: give up soon, with PGCONVOY_OK as the error's code */
     pgc_copier_table *tables;
@@ -36,26 +36,26 @@ typedef struct pgc_copier_work {
 } pgc_copier_work;
 
 typedef struct pgc_copier {
-    void *arg;
     /* Refuses, before anything is changed at either end, what it could not do; there is no snapshot yet. */
-    int (*check)(void *arg, pgc_copier_work *work, pgconvoy_error *err);
+    int (*check)(pgc_copier_work *work, pgconvoy_error *err);
     /*
      * Copies what it takes, with all that belongs to it, and marks those tables CATCHING_UP in the pipeline's
      * checkpoint, in the transaction that ends the copy; until then they are COPYING there, and a second call, of
      * whatever process, goes on.
      */
-    int (*copy)(void *arg, pgc_copier_work *work, pgconvoy_error *err);
+    int (*copy)(pgc_copier_work *work, pgconvoy_error *err);
     /*
      * Before the stream begins or goes on: makes partitions that are new at the source, of tables that the target has
      * as partitioned ones. A row of the stream that finds no partition ends the attempt with an error that may heal.
      */
-    int (*follow)(void *arg, pgc_copier_work *work, pgconvoy_error *err);
+    int (*follow)(pgc_copier_work *work, pgconvoy_error *err);
     /* All tables are LIVE: does what had to wait for that. *done: nothing waits any more. From another thread than the
      * others. */
-    int (*complete)(void *arg, pgc_copier_work *work, bool *done, pgconvoy_error *err);
+    int (*complete)(pgc_copier_work *work, bool *done, pgconvoy_error *err);
 } pgc_copier;
 
-/* copier must outlive the pipeline. Before it runs. */
-void pgc_pipeline_set_copier(pgconvoy_pipeline *pipeline, const pgc_copier *copier);
+/* That of a sync between two PostgreSQL servers. It stands above the pipeline, in src/clone: only the linker brings the
+ * two together, so that a pipeline is the same for the command and for a user of the library. */
+extern const pgc_copier pgc_clone_copier;
 
 #endif

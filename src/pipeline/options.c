@@ -91,15 +91,25 @@ static int set_slot(pgc_options *options, const char *name, const char *value, p
     return set_text(&options->slot, value, err);
 }
 
-static int set_jobs(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+static int set_count(int *field, const char *name, const char *value, pgconvoy_error *err)
 {
     char *end;
     errno = 0;
     long jobs = strtol(value, &end, 10);
     if (errno || end == value || *end || jobs < 1 || jobs > 256)
         return bad_value(name, value, "a whole number from 1 to 256", err);
-    options->jobs = (int)jobs;
+    *field = (int)jobs;
     return 0;
+}
+
+static int set_jobs(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_count(&options->jobs, name, value, err);
+}
+
+static int set_index_jobs(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_count(&options->index_jobs, name, value, err);
 }
 
 static int set_until(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
@@ -287,12 +297,37 @@ static int set_mapping(pgc_options *options, const char *name, const char *value
     return bad_value(name, value, "another option", err);
 }
 
-static int set_dry_run(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+static int set_switch(bool *field, const char *name, const char *value, pgconvoy_error *err)
 {
     if (value && strcmp(value, "true") != 0 && strcmp(value, "false") != 0)
         return bad_value(name, value, "true or false", err);
-    options->dry_run = !value || value[0] == 't';
+    *field = !value || value[0] == 't';
     return 0;
+}
+
+static int set_dry_run(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_switch(&options->dry_run, name, value, err);
+}
+
+static int set_roles(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_switch(&options->roles, name, value, err);
+}
+
+static int set_skip_unavailable(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_switch(&options->skip_unavailable, name, value, err);
+}
+
+static int set_no_owner(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_switch(&options->no_owner, name, value, err);
+}
+
+static int set_no_acl(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_switch(&options->no_acl, name, value, err);
 }
 
 static const pgconvoy_option rows[] = {
@@ -336,6 +371,11 @@ static const pgconvoy_option rows[] = {
     {"columns", 0, "SCHEMA.TABLE=A,B,…", "all", "only these columns of a table, without what needs the others"},
     {"where", 0, "SCHEMA.TABLE=CONDITION", "all", "only these rows of a table"},
     {"dry-run", 0, NULL, "off", "say what would be done, change nothing"},
+    {"index-jobs", 0, "N", "as --jobs", "into PostgreSQL: indexes of larger tables built at once"},
+    {"roles", 0, NULL, "off", "into PostgreSQL: make the roles that the target lacks, without passwords and superuser rights"},
+    {"skip-unavailable", 0, NULL, "off", "into PostgreSQL: go on without what the target cannot have, and list it"},
+    {"no-owner", 'O', NULL, "off", "into PostgreSQL: all objects belong to the target's user"},
+    {"no-acl", 'x', NULL, "off", "into PostgreSQL: no privileges"},
     {NULL, 0, NULL, NULL, NULL},
 };
 
@@ -343,7 +383,8 @@ static const pgconvoy_option rows[] = {
 static const setter setters[] = {set_name,    set_include_table, set_exclude_table, set_include_schema, set_exclude_schema, set_publication,
                                  set_slot,    set_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
                                  set_partitions, set_split,      set_retry_for,     set_failover, set_spool, set_heartbeat, set_sequences,
-                                 set_on_conflict, set_origin, set_conflict_table, set_ddl, set_mapping, set_mapping, set_mapping, set_mapping, set_mapping, set_dry_run};
+                                 set_on_conflict, set_origin, set_conflict_table, set_ddl, set_mapping, set_mapping, set_mapping, set_mapping, set_mapping, set_dry_run,
+                                 set_index_jobs, set_roles, set_skip_unavailable, set_no_owner, set_no_acl};
 
 _Static_assert(sizeof setters / sizeof *setters == sizeof rows / sizeof *rows - 1, "a setter for each option");
 

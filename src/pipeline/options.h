@@ -37,6 +37,9 @@ typedef struct pgc_options {
     bool sequences_given;
     char *split_sequences; /* odd, even, from:N, or NULL */
     bool origin_none;      /* --origin none */
+    /* of tables that are made in PostgreSQL as they are at the source */
+    int index_jobs; /* 0: as jobs */
+    bool roles, skip_unavailable, no_owner, no_acl;
 } pgc_options;
 
 void pgc_options_init(pgc_options *options);

@@ -3,6 +3,7 @@
  * also what a new process does: so a retry after a lost connection and a restart after SIGKILL are one path.
  */
 #include "pipeline/pipeline_internal.h"
+#include "pipeline/copier.h"
 #include "pipeline/overrule.h"
 
 #include "base/clock.h"
@@ -60,7 +61,10 @@ pgconvoy_pipeline *pgconvoy_pipeline_new_with_sink(const char *source, const pgc
         pgconvoy_error_hint(err, "compile the sink with this library's pgconvoy.h");
         return NULL;
     }
-    return pipeline_new(source, sink->name, sink, user_data, err);
+    pgconvoy_pipeline *pipeline = pipeline_new(source, sink->name, sink, user_data, err);
+    if (pipeline)
+        pipeline->own_sink = true;
+    return pipeline;
 }
 
 int pgconvoy_pipeline_set(pgconvoy_pipeline *pipeline, const char *option, const char *value, pgconvoy_error *err)
@@ -80,6 +84,11 @@ const char *pgconvoy_pipeline_name(const pgconvoy_pipeline *pipeline)
 void pgc_pipeline_allow_any_identity(pgconvoy_pipeline *pipeline)
 {
     pipeline->any_identity = true;
+}
+
+void pgc_pipeline_allow_little_room(pgconvoy_pipeline *pipeline)
+{
+    pipeline->little_room = true;
 }
 
 void pgconvoy_pipeline_stop(pgconvoy_pipeline *pipeline)
@@ -518,7 +527,7 @@ static void pause_before_retry(pgconvoy_pipeline *pipeline, pgc_state_dir *state
 }
 
 static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir *state_dir, pgconvoy_action action,
-                        pgc_reporter *reporter, pgconvoy_error *err)
+                        const pgc_copier *copier, pgc_reporter *reporter, pgconvoy_error *err)
 {
     retry retry = {.pause_ms = RETRY_FIRST_MS, .progress_us = pgc_clock_monotonic_us()};
     for (;;) {
@@ -527,7 +536,8 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         attempt->run.log = &pipeline->log;
         attempt->run.counters = &pipeline->counters;
         attempt->run.stop = &pipeline->stop;
-        attempt->run.copier = action == PGCONVOY_SYNC ? pipeline->copier : NULL;
+        attempt->run.copier = copier;
+        attempt->run.little_room = pipeline->little_room;
         attempt->run.lacks_partition = strcmp(err->sqlstate, "23514") == 0;
         pgc_error_clear(err);
         int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
@@ -554,6 +564,9 @@ int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, p
 {
     pgc_state_dir state_dir;
     attempt attempt = {0};
+    const pgc_copier *copier;
+    if (pgc_pipeline_choose_copier(pipeline, action, &copier, err) != 0)
+        return -1;
     /* a copy of its own, so that a later sync between the same ends does not look for the copy's slot */
     if (!pipeline->options.name)
         pipeline->name[0] = action == PGCONVOY_COPY ? 'c' : 'p';
@@ -569,7 +582,7 @@ int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, p
     atomic_store(&pipeline->counters.left_bytes, -1);
     pgc_reporter *reporter = pgc_reporter_start(&pipeline->counters, pipeline->progress_interval_ms,
                                                 pipeline->progress_fn, pipeline->progress_arg);
-    int result = run_attempts(pipeline, &attempt, &state_dir, action, reporter, err);
+    int result = run_attempts(pipeline, &attempt, &state_dir, action, copier, reporter, err);
     if (result == 0)
         atomic_store(&pipeline->counters.phase, PGCONVOY_PHASE_DONE);
     pgc_reporter_end(reporter);

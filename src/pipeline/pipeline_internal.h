@@ -9,9 +9,9 @@
 struct pgconvoy_pipeline {
     char *source, *target;
     const pgconvoy_sink *sink_ops;
-    const struct pgc_copier *copier; /* NULL: all tables go through the sink */
     void *user_data;
-    bool any_identity; /* overrule.h */
+    bool own_sink;                  /* of the library's user */
+    bool any_identity, little_room; /* overrule.h */
     pgc_options options;
     char name[64];
     pgconvoy_log log;
@@ -33,6 +33,9 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
 int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir,
                            const char *source_id, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pipeline_close_run(pgc_run *run);
+
+/* ---- copier.c: sets run's; refuses options that only one would know. NULL: all tables go through the sink. */
+int pgc_pipeline_choose_copier(const pgconvoy_pipeline *pipeline, pgconvoy_action action, const struct pgc_copier **copier, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- away.c: with --spool, keeps the changes on disk until the target can be opened again. Gives false when that cannot be done now. */
 bool pgc_pipeline_spool_while_away(pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir);

@@ -33,6 +33,7 @@ typedef struct pgc_run {
     pgconvoy_sink_config sink_config;
     void *sink;
     const struct pgc_copier *copier; /* of a sync; or NULL */
+    bool little_room;                /* overrule.h */
     bool lacks_partition; /* the attempt before ended by a row for which the target has none */
     pgc_table_states states;
     pgc_counters *counters;

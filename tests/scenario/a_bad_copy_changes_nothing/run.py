@@ -47,7 +47,7 @@ def main(s):
     # the command line
     refuse(s, source, target, 2, "index-jobs", "--index-jobs", "0")
     refuse(s, source, target, 2, "if-exists", "--if-exists", "nothing")
-    s.pgconvoy("copy", source.uri("source"), "duckdb:" + os.path.join(s.folder, "x.duckdb"), "--roles").fails(2, "--roles is for copies of a database into PostgreSQL")
+    s.pgconvoy("copy", source.uri("source"), "duckdb:" + os.path.join(s.folder, "x.duckdb"), "--roles").fails(2, "--roles is for tables that are made in PostgreSQL")
     # the ends
     refuse(s, source.uri("nowhere"), target, 1, ["source", "nowhere"])
     refuse(s, source, target, 1, "nowhere", database="nowhere")

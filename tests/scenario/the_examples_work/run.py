@@ -32,10 +32,19 @@ def main(s):
         source.sql("UPDATE t SET name = 'changed' WHERE id % 10 = 0; DELETE FROM t WHERE id = 1")
         example(s, "duckdb", source.uri(), target.path)
         s.equal(source, target, tables=[("public", "t")])
+    elif s.case == "postgres":
+        source.sql("CREATE INDEX by_name ON t (name); ALTER TABLE t ADD CHECK (id > -5); CREATE ROLE reader; GRANT SELECT ON t TO reader")
+        target = s.target("postgres")
+        example(s, "postgres", source.uri(), target.uri)
+        assert target.query("SELECT indexdef FROM pg_indexes WHERE tablename = 't' ORDER BY 1") == source.sql("SELECT indexdef FROM pg_indexes WHERE tablename = 't' ORDER BY 1"), "indexes did not come"
+        assert target.query("SELECT count(*) FROM pg_constraint WHERE conrelid = 't'::regclass") == "2" and target.query("SELECT relacl IS NULL FROM pg_class WHERE relname = 't'") == "t"
+        source.sql("UPDATE t SET name = 'changed' WHERE id % 10 = 0; DELETE FROM t WHERE id = 1")
+        example(s, "postgres", source.uri(), target.uri)
+        s.equal(source, target, tables=[("public", "t")])
     else:
         output = example(s, "custom_sink", source.uri()).stdout
         assert "public.t" in output and str(ROWS) in output, output
     source.sql("INSERT INTO t VALUES (0, 'still writable')")
 
 
-scenario.run(main, cases=("stdout", "duckdb", "custom_sink"))
+scenario.run(main, cases=("stdout", "duckdb", "postgres", "custom_sink"))
