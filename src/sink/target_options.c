@@ -31,6 +31,12 @@ int pgc_target_set_some_text(void *target, const pgc_target_option *option, cons
     return *value ? pgc_target_set_text(target, option, value) : -1;
 }
 
+int pgc_target_set_url(void *target, const pgc_target_option *option, const char *value)
+{
+    bool is_url = strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
+    return is_url && value[strlen(value) - 1] != '/' ? pgc_target_set_text(target, option, value) : -1;
+}
+
 int pgc_target_set_switch(void *target, const pgc_target_option *option, const char *value)
 {
     static const char *const off_and_on[] = {"off", "on", NULL};

@@ -36,10 +36,12 @@ int pgc_target_options_read(const pgc_target_options *known, void *target, char 
 /* The place of value among words, which end with NULL; -1 when it is none of them. */
 int pgc_target_word(const char *value, const char *const *words);
 
-/* Setters of the field of an option: a text (const char *), one that is not empty, the second of two words, "off" and
- * "on" where it has none (bool), the place among its words (int). */
+/* Setters of the field of an option: a text (const char *), one that is not empty, one that is an http URL without a
+ * slash at its end, the second of two words, "off" and "on" where it has none (bool), the place among its words (int).
+ */
 int pgc_target_set_text(void *target, const pgc_target_option *option, const char *value);
 int pgc_target_set_some_text(void *target, const pgc_target_option *option, const char *value);
+int pgc_target_set_url(void *target, const pgc_target_option *option, const char *value);
 int pgc_target_set_switch(void *target, const pgc_target_option *option, const char *value);
 int pgc_target_set_word(void *target, const pgc_target_option *option, const char *value);
 

@@ -21,7 +21,7 @@
 
 #include "base/log.h"
 #include "format/json_read.h"
-#include "net/http.h"
+#include "net/http_pool.h"
 #include "net/token.h"
 #include "sink/staged.h"
 
@@ -139,18 +139,11 @@ typedef struct pgc_bq_seen {
     char *name, *table;
 } pgc_bq_seen;
 
-/* An HTTP client that no thread is using. */
-typedef struct pgc_bq_client {
-    struct pgc_bq_client *next;
-    pgc_http *http;
-} pgc_bq_client;
-
 struct pgc_bq_sink {
     const pgconvoy_sink_config *config;
     pgc_bq_target target;
     pgc_token_source *tokens;
-    pthread_mutex_t pool_lock; /* guards pool */
-    pgc_bq_client *pool;
+    pgc_http_pool *pool;
     char location[64]; /* of the dataset; "" while it is not there and none was asked for */
     char prefix[PGC_STAGED_PREFIX_SIZE];   /* of the names of this pipeline's jobs and staging tables */
     char process[PGC_STAGED_PROCESS_SIZE]; /* of this process among them */
@@ -205,7 +198,6 @@ void pgc_bq_quote_text(pgc_buffer *out, const char *text);
 bool pgc_bq_reason_passes(const char *reason);
 void pgc_bq_reason_hint(const char *reason, pgconvoy_error *err);
 int pgc_bq_tokens_open(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_bq_clients_free(pgc_bq_sink *sink);
 /* The paths of the dataset, of its tables, and of one of them. */
 void pgc_bq_dataset_path(const pgc_bq_sink *sink, pgc_buffer *out);
 void pgc_bq_tables_path(const pgc_bq_sink *sink, pgc_buffer *out);

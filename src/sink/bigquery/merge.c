@@ -12,7 +12,7 @@
 static void put_column_of_source(const pgc_bq_stage *stage, int i, pgc_buffer *sql)
 {
     const pgc_bq_layout *layout = pgc_bq_stage_layout(stage);
-    if (pgc_bq_stage_has(stage, PGC_BQ_OP_MOVE) && pgc_bq_stage_unchanged(stage, i)) {
+    if (pgc_bq_stage_has(stage, PGC_STAGED_MOVE) && pgc_bq_stage_unchanged(stage, i)) {
         pgc_buffer_format(sql, ", IF(N.op = 'M' AND N.u%d, O.", i);
         pgc_bq_quote_column(sql, layout->names[i]);
         pgc_buffer_format(sql, ", N.c%d) AS c%d, (N.u%d AND N.op != 'M') AS u%d", i, i, i, i);
@@ -28,7 +28,7 @@ static void put_source(const pgc_bq_sink *sink, const pgc_bq_stage *stage, pgc_b
 {
     const pgc_bq_layout *layout = pgc_bq_stage_layout(stage);
     const pgconvoy_table *table = layout->table;
-    bool moves = pgc_bq_stage_has(stage, PGC_BQ_OP_MOVE);
+    bool moves = pgc_bq_stage_has(stage, PGC_STAGED_MOVE);
     pgc_buffer_text(sql, "SELECT N.op AS op");
     for (int i = 0; i < layout->column_count; i++)
         put_column_of_source(stage, i, sql);
@@ -45,7 +45,7 @@ static void put_source(const pgc_bq_sink *sink, const pgc_bq_stage *stage, pgc_b
             pgc_buffer_format(sql, " = N.k%d", i);
         }
     }
-    if (pgc_bq_stage_has(stage, PGC_BQ_OP_DELETE) && (moves || pgc_bq_stage_has(stage, PGC_BQ_OP_ROW))) {
+    if (pgc_bq_stage_has(stage, PGC_STAGED_DELETE) && (moves || pgc_bq_stage_has(stage, PGC_STAGED_ROW))) {
         pgc_buffer_text(sql, " WHERE TRUE QUALIFY ROW_NUMBER() OVER (PARTITION BY ");
         for (int i = 0; i < table->key_count; i++)
             pgc_buffer_format(sql, "%sN.c%d", i > 0 ? ", " : "", table->key[i]);
@@ -67,7 +67,7 @@ static void put_merge(const pgc_bq_sink *sink, const pgc_bq_stage *stage, pgc_bu
         pgc_bq_quote_column(sql, layout->names[table->key[i]]);
         pgc_buffer_format(sql, " = S.c%d", table->key[i]);
     }
-    if (pgc_bq_stage_has(stage, PGC_BQ_OP_DELETE))
+    if (pgc_bq_stage_has(stage, PGC_STAGED_DELETE))
         pgc_buffer_text(sql, " WHEN MATCHED AND S.op = 'D' THEN DELETE");
     pgc_buffer_text(sql, " WHEN MATCHED THEN UPDATE SET ");
     for (int i = 0; i < layout->column_count; i++) {
@@ -190,16 +190,16 @@ void pgc_bq_merge_sql(const pgc_bq_sink *sink, const pgc_bq_stage *stage, int nu
         put_history(sink, layout, pgc_bq_stage_table(stage), "N.op, N.lsn, N.seq, N.at", sql);
         return;
     }
-    bool deletes = pgc_bq_stage_has(stage, PGC_BQ_OP_DELETE);
+    bool deletes = pgc_bq_stage_has(stage, PGC_STAGED_DELETE);
     if (layout->table->key_count > 0 &&
-        (deletes || pgc_bq_stage_has(stage, PGC_BQ_OP_PARTIAL) || pgc_bq_stage_has(stage, PGC_BQ_OP_MOVE) ||
-         pgc_bq_stage_has(stage, PGC_BQ_OP_ROW))) {
+        (deletes || pgc_bq_stage_has(stage, PGC_STAGED_PARTIAL) || pgc_bq_stage_has(stage, PGC_STAGED_MOVE) ||
+         pgc_bq_stage_has(stage, PGC_STAGED_ROW))) {
         put_merge(sink, stage, sql);
         return;
     }
     if (deletes)
         put_deletes_of_equals(sink, stage, number, sql);
-    if (pgc_bq_stage_has(stage, PGC_BQ_OP_ROW))
+    if (pgc_bq_stage_has(stage, PGC_STAGED_ROW))
         put_insert(sink, layout, pgc_bq_stage_table(stage), deletes ? " WHERE N.op = 'U'" : "", sql);
 }
 

@@ -19,47 +19,6 @@ static pgc_http_settings settings_of(const pgc_bq_sink *sink)
     return (pgc_http_settings){.attempts = 8, .log = sink->config->log};
 }
 
-/* ---- the pool of clients */
-
-static pgc_bq_client *take_client(pgc_bq_sink *sink, pgconvoy_error *err)
-{
-    pthread_mutex_lock(&sink->pool_lock);
-    pgc_bq_client *client = sink->pool;
-    if (client)
-        sink->pool = client->next;
-    pthread_mutex_unlock(&sink->pool_lock);
-    if (client)
-        return client;
-    client = calloc(1, sizeof *client);
-    if (!client) {
-        pgc_error_out_of_memory(err);
-        return NULL;
-    }
-    pgc_http_settings settings = settings_of(sink);
-    client->http = pgc_http_new(&settings, err);
-    if (client->http)
-        return client;
-    free(client);
-    return NULL;
-}
-
-static void give_client(pgc_bq_sink *sink, pgc_bq_client *client)
-{
-    pthread_mutex_lock(&sink->pool_lock);
-    client->next = sink->pool;
-    sink->pool = client;
-    pthread_mutex_unlock(&sink->pool_lock);
-}
-
-void pgc_bq_clients_free(pgc_bq_sink *sink)
-{
-    for (pgc_bq_client *client; (client = sink->pool);) {
-        sink->pool = client->next;
-        pgc_http_free(client->http);
-        free(client);
-    }
-}
-
 /* ---- tokens */
 
 static const char scope[] = "https://www.googleapis.com/auth/bigquery";
@@ -69,6 +28,9 @@ int pgc_bq_tokens_open(pgc_bq_sink *sink, pgconvoy_error *err)
     const pgc_bq_target *target = &sink->target;
     const char *token = getenv("PGCONVOY_BIGQUERY_TOKEN"), *file = getenv("GOOGLE_APPLICATION_CREDENTIALS");
     pgc_http_settings settings = settings_of(sink);
+    sink->pool = pgc_http_pool_new(&settings, err);
+    if (!sink->pool)
+        return -1;
     if (target->credentials)
         sink->tokens = pgc_token_of_service_account(target->credentials, scope, &settings, err);
     else if (target->token_file)
@@ -96,7 +58,7 @@ static int build_url(const pgc_bq_sink *sink, const pgc_bq_request *request, pgc
     return pgc_buffer_check(url, err);
 }
 
-static int exchange(pgc_bq_sink *sink, pgc_bq_client *client, const pgc_bq_request *request, const char *url,
+static int exchange(pgc_bq_sink *sink, pgc_http *client, const pgc_bq_request *request, const char *url,
                     const char *token, pgc_http_response *response, pgc_http_request *sent, pgconvoy_error *err)
 {
     pgc_buffer bearer, range;
@@ -122,7 +84,7 @@ static int exchange(pgc_bq_sink *sink, pgc_bq_client *client, const pgc_bq_reque
                                .repeatable = !request->once,
                                .doing = request->doing};
     if (result == 0)
-        result = pgc_http_send(client->http, sent, response, err);
+        result = pgc_http_send(client, sent, response, err);
     sent->headers = NULL;
     if (bearer.data)
         explicit_bzero(bearer.data, bearer.length);
@@ -219,7 +181,7 @@ int pgc_bq_call(pgc_bq_sink *sink, const pgc_bq_request *request, pgc_arena *are
 {
     pgc_buffer url, token;
     pgc_http_request sent;
-    pgc_bq_client *client = take_client(sink, err);
+    pgc_http *client = pgc_http_pool_take(sink->pool, err);
     if (!client)
         return -1;
     pgc_buffer_init(&url, PATH_MAX_BYTES);
@@ -243,7 +205,7 @@ int pgc_bq_call(pgc_bq_sink *sink, const pgc_bq_request *request, pgc_arena *are
         explicit_bzero(token.data, token.length);
     pgc_buffer_free(&token);
     pgc_buffer_free(&url);
-    give_client(sink, client);
+    pgc_http_pool_give(sink->pool, client);
     return result;
 }
 

@@ -14,7 +14,7 @@ static void close_sink(void *arg)
 {
     pgc_bq_sink *sink = arg;
     pgc_token_source_free(sink->tokens);
-    pgc_bq_clients_free(sink);
+    pgc_http_pool_free(sink->pool);
     for (size_t i = 0; i < sink->seen_count; i++) {
         free(sink->seen[i].name);
         free(sink->seen[i].table);
@@ -23,7 +23,6 @@ static void close_sink(void *arg)
     pgc_arena_free(sink->checkpoint_arena);
     pgc_bq_target_free(&sink->target);
     pthread_mutex_destroy(&sink->lock);
-    pthread_mutex_destroy(&sink->pool_lock);
     free(sink);
 }
 
@@ -90,7 +89,6 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
         return pgc_error_out_of_memory(err);
     sink->config = config;
     pthread_mutex_init(&sink->lock, NULL);
-    pthread_mutex_init(&sink->pool_lock, NULL);
     sink->checkpoint_arena = pgc_arena_new(16384);
     int result =
         sink->checkpoint_arena ? pgc_bq_target_parse(config->target, &sink->target, err) : pgc_error_out_of_memory(err);

@@ -1,264 +1,95 @@
 /*
- * The stream: changes are compacted by key until they are committed, or outgrow their share of memory and go to staging
- * early. A commit is the parts that came of it, in order, in one script with the position.
+ * The stream: changes are gathered and compacted (sink/staged.h) until they are committed. A commit is the parts that
+ * came of it, in order, in one script with the position.
  */
 #include "sink/bigquery/bigquery_internal.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
-#define LEAST_GATHER ((size_t)4 << 20)
+/* ---- what gathering needs */
 
-/* ---- tables */
-
-static void free_table(pgc_bq_stream_table *table)
+static pgc_staged_layout *layout_new(void *sink, const pgconvoy_table *table, pgconvoy_error *err)
 {
-    pgc_compact_free(table->compact);
-    pgc_bq_stage_free(table->history);
-    free(table);
+    pgc_bq_layout *layout = pgc_bq_layout_new(sink, table, err);
+    return layout ? &layout->base : NULL;
 }
 
-/* Layouts outlive their tables: parts refer to them. */
-static int keep_layout(pgc_bq_writer *writer, pgc_bq_layout *layout, pgconvoy_error *err)
+static void layout_free(pgc_staged_layout *layout)
 {
-    if (writer->layout_count == writer->layout_capacity) {
-        size_t wanted = writer->layout_capacity ? writer->layout_capacity * 2 : 32;
-        pgc_bq_layout **grown = realloc(writer->layouts, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        writer->layouts = grown;
-        writer->layout_capacity = wanted;
-    }
-    writer->layouts[writer->layout_count++] = layout;
-    return 0;
+    pgc_bq_layout_free((pgc_bq_layout *)layout);
 }
 
-static int add_table(pgc_bq_writer *writer, const pgconvoy_table *source, pgc_bq_stream_table **added,
-                     pgconvoy_error *err)
+static void *stage_new(void *sink, const pgc_staged_layout *layout, pgconvoy_error *err)
 {
-    if (writer->table_count == writer->table_capacity) {
-        size_t wanted = writer->table_capacity ? writer->table_capacity * 2 : 32;
-        pgc_bq_stream_table **grown = realloc(writer->tables, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        writer->tables = grown;
-        writer->table_capacity = wanted;
-    }
-    pgc_bq_stream_table *table = calloc(1, sizeof *table);
-    pgc_bq_layout *layout = table ? pgc_bq_layout_new(writer->sink, source, err) : NULL;
-    if (!layout || keep_layout(writer, layout, err) != 0) {
-        if (!table)
-            pgc_error_out_of_memory(err);
-        pgc_bq_layout_free(layout);
-        free(table);
-        return -1;
-    }
-    table->table = source;
-    table->layout = layout;
-    table->compact = pgc_compact_new(source);
-    if (!table->compact) {
-        free_table(table);
-        return pgc_error_out_of_memory(err);
-    }
-    writer->tables[writer->table_count++] = table;
-    *added = table;
-    return 0;
+    return pgc_bq_stage_new(sink, pgc_bq_layout_of(layout), err);
 }
 
-int pgc_bq_stream_table_of(pgc_bq_writer *writer, const pgconvoy_table *source, pgc_bq_stream_table **found,
-                           pgconvoy_error *err)
+static int stage_add(void *stage, const pgc_staged_row *row, pgconvoy_error *err)
 {
-    for (size_t i = writer->table_count; i-- > 0;) {
-        if (writer->tables[i]->table == source) {
-            *found = writer->tables[i];
-            return 0;
-        }
-    }
-    return add_table(writer, source, found, err);
+    return pgc_bq_stage_add(stage, row, err);
 }
 
-/* ---- parts */
-
-static int add_part(pgc_bq_writer *writer, const pgc_bq_part *part, pgconvoy_error *err)
+static int stage_send(void *stage, pgconvoy_error *err)
 {
-    if (writer->part_count == writer->part_capacity) {
-        size_t wanted = writer->part_capacity ? writer->part_capacity * 2 : 32;
-        pgc_bq_part *grown = realloc(writer->parts, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        writer->parts = grown;
-        writer->part_capacity = wanted;
-    }
-    writer->parts[writer->part_count++] = *part;
-    return 0;
-}
-
-int pgc_bq_stream_statement(pgc_bq_writer *writer, const pgc_buffer *sql, pgconvoy_error *err)
-{
-    if (pgc_buffer_check(sql, err) != 0)
-        return -1;
-    pgc_bq_part part = {.sql = strdup(sql->data)};
-    if (!part.sql || add_part(writer, &part, err) != 0) {
-        free(part.sql);
-        return pgc_error_out_of_memory(err);
-    }
-    return 0;
-}
-
-/* The stage is the writer's from here on. */
-static int send_part(pgc_bq_writer *writer, pgc_bq_stage *stage, pgconvoy_error *err)
-{
-    const pgc_bq_part part = {.stage = stage};
-    if (add_part(writer, &part, err) != 0) {
-        pgc_bq_stage_free(stage);
-        return -1;
-    }
     return pgc_bq_stage_send(stage, NULL, err);
 }
 
-/* ---- compacted changes */
-
-static int stage_items(pgc_bq_stage *stage, const pgc_compact_result *result, pgconvoy_error *err)
+static void stage_free(void *stage)
 {
-    static const char *const ops[] = {
-        [PGC_COMPACT_DELETE] = PGC_BQ_OP_DELETE,
-        [PGC_COMPACT_MOVE] = PGC_BQ_OP_MOVE,
-        [PGC_COMPACT_UPDATE] = PGC_BQ_OP_PARTIAL,
-        [PGC_COMPACT_INSERT] = PGC_BQ_OP_ROW,
-    };
-    for (int action = 0; action < PGC_COMPACT_ACTIONS; action++) {
-        for (size_t i = 0; i < result->count[action]; i++) {
-            const pgc_compact_item *item = &result->items[action][i];
-            bool whole = action == PGC_COMPACT_INSERT || (action == PGC_COMPACT_UPDATE && item->complete);
-            pgc_bq_stage_row row = {.op = whole ? PGC_BQ_OP_ROW : ops[action],
-                                    .row = item->row,
-                                    .key = item->key,
-                                    .copies = item->copies ? item->copies : 1};
-            if (pgc_bq_stage_add(stage, &row, err) != 0)
-                return -1;
-        }
-    }
-    return 0;
+    pgc_bq_stage_free(stage);
 }
 
-static int flush_compacted(pgc_bq_writer *writer, pgc_bq_stream_table *table, pgconvoy_error *err)
+static const pgc_staged_ops ops = {
+    .service = "BigQuery",
+    .scheme = "bigquery",
+    .layout_new = layout_new,
+    .layout_free = layout_free,
+    .stage_new = stage_new,
+    .stage_add = stage_add,
+    .stage_send = stage_send,
+    .stage_free = stage_free,
+    .columns = pgc_bq_columns,
+    .compare_names = strcasecmp,
+    .add_column = pgc_bq_add_column,
+    .change_type = pgc_bq_change_type,
+    .is_bound = pgc_bq_is_clustered,
+};
+
+void pgc_bq_stream_init(pgc_bq_writer *writer, pgc_bq_sink *sink)
 {
-    pgc_compact_result result;
-    if (pgc_compact_is_empty(table->compact))
-        return 0;
-    if (pgc_compact_take(table->compact, &result, err) != 0)
-        return -1;
-    const pgc_bq_part truncate = {.truncate = true, .layout = table->layout};
-    if (result.truncated && add_part(writer, &truncate, err) != 0)
-        return -1;
-    size_t count = 0;
-    for (int action = 0; action < PGC_COMPACT_ACTIONS; action++)
-        count += result.count[action];
-    if (count > 0) {
-        pgc_bq_stage *stage = pgc_bq_stage_new(writer->sink, table->layout, err);
-        if (!stage)
-            return -1;
-        if (stage_items(stage, &result, err) != 0) {
-            pgc_bq_stage_free(stage);
-            return -1;
-        }
-        if (send_part(writer, stage, err) != 0)
-            return -1;
-    }
-    pgc_compact_reset(table->compact);
-    return 0;
-}
-
-/* ---- history: every change is a row */
-
-static int add_history(pgc_bq_writer *writer, pgc_bq_stream_table *table, const pgconvoy_change *change,
-                       pgconvoy_error *err)
-{
-    static const char *const names[] = {[PGCONVOY_INSERT] = "insert",
-                                        [PGCONVOY_UPDATE] = "update",
-                                        [PGCONVOY_DELETE] = "delete",
-                                        [PGCONVOY_TRUNCATE] = "truncate"};
-    if (!table->history) {
-        table->history = pgc_bq_stage_new(writer->sink, table->layout, err);
-        if (!table->history)
-            return -1;
-    }
-    const pgconvoy_value *values = change->operation == PGCONVOY_DELETE     ? change->old
-                                   : change->operation == PGCONVOY_TRUNCATE ? NULL
-                                                                            : change->new_;
-    pgc_bq_stage_row row = {.op = names[change->operation],
-                            .row = values,
-                            .copies = 1,
-                            .lsn = change->transaction->commit_lsn,
-                            .sequence = change->sequence,
-                            .time = change->transaction->commit_time};
-    return pgc_bq_stage_add(table->history, &row, err);
-}
-
-int pgc_bq_stream_flush(pgc_bq_writer *writer, pgc_bq_stream_table *table, pgconvoy_error *err)
-{
-    if (!writer->sink->target.history)
-        return flush_compacted(writer, table, err);
-    pgc_bq_stage *stage = table->history;
-    table->history = NULL;
-    return stage ? send_part(writer, stage, err) : 0;
-}
-
-/* ---- changes */
-
-static int flush_all(pgc_bq_writer *writer, pgconvoy_error *err)
-{
-    writer->gathered_bytes = 0;
-    for (size_t i = 0; i < writer->table_count; i++)
-        if (pgc_bq_stream_flush(writer, writer->tables[i], err) != 0)
-            return -1;
-    return 0;
+    writer->staged = (pgc_staged_writer){
+        .ops = &ops, .sink = sink, .config = sink->config, .place = sink->place, .keeps_history = sink->target.history};
 }
 
 int pgc_bq_write_changes(void *arg, const pgconvoy_changes *changes, pgconvoy_error *err)
 {
     pgc_bq_writer *writer = arg;
-    size_t share = writer->sink->config->memory_bytes / 2;
-    size_t limit = share > LEAST_GATHER ? share : LEAST_GATHER;
-    for (size_t i = 0; i < changes->count; i++) {
-        const pgconvoy_change *change = &changes->items[i];
-        pgc_bq_stream_table *table;
-        if (!change->table || change->operation < PGCONVOY_INSERT || change->operation > PGCONVOY_TRUNCATE)
-            continue;
-        if (pgc_bq_stream_table_of(writer, change->table, &table, err) != 0)
-            return -1;
-        if (!table->looked_at && pgc_bq_adapt_table(writer, table, err) != 0)
-            return -1;
-        table->looked_at = true;
-        if (writer->sink->target.history) {
-            if (add_history(writer, table, change, err) != 0)
-                return -1;
-            continue;
-        }
-        size_t before = pgc_compact_bytes(table->compact);
-        if (pgc_compact_add(table->compact, change, err) != 0)
-            return -1;
-        size_t after = pgc_compact_bytes(table->compact);
-        writer->gathered_bytes += after > before ? after - before : 0;
-        if (writer->gathered_bytes > limit && flush_all(writer, err) != 0)
-            return -1;
-    }
-    return 0;
+    return pgc_staged_write_changes(&writer->staged, changes, err);
+}
+
+int pgc_bq_change_schema(void *arg, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                         pgconvoy_error *err)
+{
+    pgc_bq_writer *writer = arg;
+    return pgc_staged_change_schema(&writer->staged, old_table, new_table, err);
 }
 
 /* ---- the end of a transaction */
 
 static int write_script(pgc_bq_writer *writer, pgc_buffer *sql, pgconvoy_error *err)
 {
-    for (size_t i = 0; i < writer->part_count; i++) {
-        const pgc_bq_part *part = &writer->parts[i];
+    pgc_bq_sink *sink = writer->staged.sink;
+    for (size_t i = 0; i < writer->staged.part_count; i++) {
+        const pgc_staged_part *part = &writer->staged.parts[i];
         if (part->stage) {
             if (pgc_bq_stage_wait(part->stage, err) != 0)
                 return -1;
-            pgc_bq_merge_sql(writer->sink, part->stage, (int)i, sql);
-        } else if (part->truncate) {
+            pgc_bq_merge_sql(sink, part->stage, (int)i, sql);
+        } else if (part->truncated) {
             pgc_buffer_text(sql, "TRUNCATE TABLE ");
-            pgc_bq_quote_table(writer->sink, part->layout->name, sql);
+            pgc_bq_quote_table(sink, part->truncated->name, sql);
             pgc_buffer_text(sql, ";\n");
         } else {
             pgc_buffer_text(sql, part->sql);
@@ -274,50 +105,20 @@ static int write_script(pgc_bq_writer *writer, pgc_buffer *sql, pgconvoy_error *
 
 static void drop_stages(pgc_bq_writer *writer)
 {
-    for (size_t i = 0; i < writer->part_count; i++)
-        if (writer->parts[i].stage && pgc_bq_stage_table(writer->parts[i].stage)[0])
-            pgc_bq_stage_drop(writer->sink, pgc_bq_stage_table(writer->parts[i].stage));
-}
-
-static void forget_parts(pgc_bq_writer *writer)
-{
-    for (size_t i = 0; i < writer->part_count; i++) {
-        pgc_bq_stage_free(writer->parts[i].stage);
-        free(writer->parts[i].sql);
+    for (size_t i = 0; i < writer->staged.part_count; i++) {
+        const pgc_bq_stage *stage = writer->staged.parts[i].stage;
+        if (stage && pgc_bq_stage_table(stage)[0])
+            pgc_bq_stage_drop(writer->staged.sink, pgc_bq_stage_table(stage));
     }
-    writer->part_count = 0;
-}
-
-void pgc_bq_stream_forget(pgc_bq_writer *writer, bool forget_tables)
-{
-    forget_parts(writer);
-    for (size_t i = 0; i < writer->table_count; i++) {
-        if (forget_tables) {
-            free_table(writer->tables[i]);
-            continue;
-        }
-        pgc_compact_reset(writer->tables[i]->compact);
-        pgc_bq_stage_free(writer->tables[i]->history);
-        writer->tables[i]->history = NULL;
-    }
-    if (forget_tables) {
-        writer->table_count = 0;
-        for (size_t i = 0; i < writer->layout_count; i++)
-            pgc_bq_layout_free(writer->layouts[i]);
-        writer->layout_count = 0;
-    }
-    writer->gathered_bytes = 0;
-    pgc_bq_later_free(writer);
-    writer->renamed_from = writer->renamed_to = NULL;
 }
 
 int pgc_bq_stream_commit(pgc_bq_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
                          size_t table_count, pgconvoy_error *err)
 {
     pgc_buffer sql, pending;
-    if (flush_all(writer, err) != 0)
+    if (pgc_staged_flush_all(&writer->staged, err) != 0)
         return -1;
-    if (writer->part_count == 0 && lsn == 0 && table_count == 0)
+    if (writer->staged.part_count == 0 && lsn == 0 && table_count == 0)
         return 0;
     pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
     pgc_buffer_init(&pending, PGC_BQ_SQL_MAX / 4);
@@ -331,17 +132,16 @@ int pgc_bq_stream_commit(pgc_bq_writer *writer, pgconvoy_lsn lsn, const pgconvoy
                                 .tables = tables,
                                 .table_count = table_count,
                                 .pending = pending.length > 0 ? pending.data : NULL,
-                                .renamed_from = writer->renamed_from,
-                                .renamed_to = writer->renamed_to,
+                                .renamed_from = writer->staged.renamed_from,
+                                .renamed_to = writer->staged.renamed_to,
                                 .doing = "applying changes"};
-        result = pgc_bq_checkpoint_commit(writer->sink, &commit, err);
+        result = pgc_bq_checkpoint_commit(writer->staged.sink, &commit, err);
     }
     pgc_buffer_free(&pending);
     pgc_buffer_free(&sql);
     if (result != 0)
         return -1;
     drop_stages(writer);
-    pgc_bq_stream_forget(writer, writer->schema_changed);
-    writer->schema_changed = false;
+    pgc_staged_committed(&writer->staged);
     return 0;
 }

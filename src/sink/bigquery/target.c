@@ -20,12 +20,6 @@ static int set_location(void *target, const pgc_target_option *option, const cha
     return strlen(value) < 60 ? pgc_target_set_some_text(target, option, value) : -1;
 }
 
-static int set_endpoint(void *target, const pgc_target_option *option, const char *value)
-{
-    bool is_url = strncmp(value, "https://", 8) == 0 || strncmp(value, "http://", 7) == 0;
-    return is_url && value[strlen(value) - 1] != '/' ? pgc_target_set_text(target, option, value) : -1;
-}
-
 #define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define FIELD(NAME) offsetof(pgc_bq_target, NAME)
 
@@ -37,7 +31,7 @@ static const pgc_target_option options[] = {
     {"arrays", "repeated or text", pgc_target_set_switch, FIELD(types.arrays_text), WORDS("repeated", "text")},
     {"json", "json or text", pgc_target_set_switch, FIELD(types.json_text), WORDS("json", "text")},
     {"location", "a location such as EU or europe-west3", set_location, FIELD(location), NULL},
-    {"endpoint", "a URL without a slash at its end", set_endpoint, FIELD(endpoint), NULL},
+    {"endpoint", "a URL without a slash at its end", pgc_target_set_url, FIELD(endpoint), NULL},
     {"credentials", "the path of a service account's key", pgc_target_set_some_text, FIELD(credentials), NULL},
     {"token_file", "the path of a file with a token", pgc_target_set_some_text, FIELD(token_file), NULL},
 };
