@@ -224,7 +224,8 @@ static int read_positions(const job *job, PGconn *target, pgconvoy_error *err)
         table->left_out = job->left_out[i];
         if (table->left_out)
             continue;
-        pgc_mapping_target(job->work->options->mapping, table->table->schema, table->table->name, &values[1], &values[2]);
+        pgc_mapping_target(job->work->options->mapping, table->table->schema, table->table->name, &values[1],
+                           &values[2]);
         PGresult *result = pgc_query_params(
             target,
             "SELECT copy_lsn FROM pgconvoy.table_state WHERE pipeline = $1 AND schema_name = $2 AND table_name = $3", 3,

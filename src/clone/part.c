@@ -265,7 +265,9 @@ static int group_of_entry(const pgc_clone *clone, const pgc_entry *entry)
         return -1;
     if (pgc_entry_is(entry, "TABLE"))
         return clone_part_group(clone, (const pgc_relation *)entry->object);
-    return pgc_entry_is(entry, "TABLE DATA") ? clone_part_group(clone, ((const pgc_table_data *)entry->object)->relation) : -1;
+    return pgc_entry_is(entry, "TABLE DATA")
+               ? clone_part_group(clone, ((const pgc_table_data *)entry->object)->relation)
+               : -1;
 }
 
 /* Gives whether there are some that were not known. */
@@ -291,7 +293,8 @@ int clone_part_leave_out(pgc_clone *clone, pgconvoy_error *err)
         for (int i = 0; i < clone->entries.count; i++) {
             int group = group_of_entry(clone, clone->entries.items[i]);
             if (group >= 0 && part->left_out[group] &&
-                clone_leave_out(clone, clone->entries.items[i], "its rows come as those of a table that is left out", err))
+                clone_leave_out(clone, clone->entries.items[i], "its rows come as those of a table that is left out",
+                                err))
                 return -1;
         }
         if (clone_leave_out_all(clone, err))

@@ -24,6 +24,18 @@ void pgc_json_name(pgc_buffer *out, const char *name)
     pgc_buffer_format(out, "\"%s\":", name);
 }
 
+void pgc_json_object(pgc_buffer *out)
+{
+    pgc_json_comma(out);
+    pgc_buffer_byte(out, '{');
+}
+
+void pgc_json_list(pgc_buffer *out, const char *name)
+{
+    pgc_json_name(out, name);
+    pgc_buffer_byte(out, '[');
+}
+
 void pgc_json_member_text(pgc_buffer *out, const char *name, const char *text)
 {
     pgc_json_name(out, name);

@@ -8,6 +8,9 @@
 void pgc_json_comma(pgc_buffer *out);
 /* "text", or null. */
 void pgc_json_nullable(pgc_buffer *out, const char *text);
+/* The beginnings of an object in a list, and of a member that is a list: {, and "name":[. */
+void pgc_json_object(pgc_buffer *out);
+void pgc_json_list(pgc_buffer *out, const char *name);
 /* "name": behind a comma where there has to be one. */
 void pgc_json_name(pgc_buffer *out, const char *name);
 /* The same with a value; text may be NULL. */

@@ -65,8 +65,7 @@ static void add_sizes(pgc_buffer *out, int64_t rows, int64_t table, int64_t toas
 
 static void json_table(const pgc_plan_table *table, pgc_buffer *out)
 {
-    pgc_json_comma(out);
-    pgc_buffer_byte(out, '{');
+    pgc_json_object(out);
     pgc_json_member_text(out, "table", table->name);
     add_sizes(out, table->rows, table->table_bytes, table->toast_bytes, table->index_bytes, table->changes);
     pgc_buffer_byte(out, '}');
@@ -74,8 +73,7 @@ static void json_table(const pgc_plan_table *table, pgc_buffer *out)
 
 static void json_way(const pgc_plan *plan, pgc_plan_way way, pgc_buffer *out)
 {
-    pgc_json_comma(out);
-    pgc_buffer_byte(out, '{');
+    pgc_json_object(out);
     pgc_json_member_text(out, "way", pgc_plan_way_name(way));
     pgc_json_member_number(out, "time_us", plan->ways[way].time_us);
     pgc_json_member_number(out, "space_bytes", plan->ways[way].space_bytes);
@@ -100,13 +98,11 @@ void pgc_plan_json(const pgc_plan *plan, pgc_buffer *out)
     pgc_json_member_number(out, "read_us", plan->read_us);
     pgc_json_member_bool(out, "is_standby", plan->is_standby);
     pgc_json_member_bool(out, "wal_level_is_logical", plan->wal_is_logical);
-    pgc_json_name(out, "tables");
-    pgc_buffer_byte(out, '[');
+    pgc_json_list(out, "tables");
     for (int i = 0; i < plan->table_count; i++)
         json_table(&plan->tables[i], out);
     pgc_buffer_byte(out, ']');
-    pgc_json_name(out, "ways");
-    pgc_buffer_byte(out, '[');
+    pgc_json_list(out, "ways");
     for (int i = 0; i < PGC_PLAN_WAYS; i++)
         json_way(plan, (pgc_plan_way)i, out);
     pgc_buffer_text(out, "]}\n");

@@ -1,11 +1,15 @@
 /* The commands of a link, in one transaction. A dry run prints the very same ones. */
 #include "native/link_internal.h"
 
+#include "base/clock.h"
 #include "format/json_object.h"
+#include "native/ends.h"
 #include "postgres/quote.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int link_do(link_state *link, const char *sql, const char *shown, pgconvoy_error *err)
 {
@@ -129,6 +133,55 @@ static int make_server(link_state *link, pgconvoy_error *err)
     return do_written(link, write_mapping, "making the user mapping", err);
 }
 
+static void hint_at_via(pgconvoy_error *err)
+{
+    pgconvoy_error_hint(err, "the target's own server connects to the source: if it sees it elsewhere than we do, say "
+                             "where with --via \"host=… port=…\"");
+}
+
+/*
+ * A name such as localhost may be another server there, which may even have a database of that name. Our own session is
+ * at the source and nowhere else; who is connected, and by what program, is shown to every role.
+ */
+static int check_it_is_the_source(link_state *link, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    const char *values[] = {link->program};
+    /* in a transaction, lest a pooler give its session of the server to another */
+    if (link->options->dry_run || pgc_execute(link->source, "BEGIN READ ONLY", err))
+        return link->options->dry_run ? 0 : -1;
+    pgc_buffer_init(&sql, 65536);
+    pgc_buffer_text(&sql, "CREATE FOREIGN TABLE ");
+    pgc_quote_qualified(&sql, link->into, "pgconvoy sessions");
+    pgc_buffer_text(&sql, " (application_name text) SERVER ");
+    pgc_quote_identifier(&sql, link->server);
+    pgc_buffer_text(&sql, " OPTIONS (schema_name 'pg_catalog', table_name 'pg_stat_activity')");
+    int failed = pgc_buffer_check(&sql, err) || pgc_execute(link->target, sql.data, err);
+    pgc_buffer_reset(&sql);
+    pgc_buffer_text(&sql, "SELECT FROM ");
+    pgc_quote_qualified(&sql, link->into, "pgconvoy sessions");
+    pgc_buffer_text(&sql, " WHERE application_name = $1");
+    PGresult *result = failed ? NULL : pgc_query_params(link->target, sql.data, 1, values, err);
+    bool is_source = result && PQntuples(result) == 1;
+    if (!result) {
+        if (strncmp(err->sqlstate, "08", 2) == 0)
+            hint_at_via(err);
+        failed = -1;
+    } else if (!is_source) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target's server reaches another server than the source");
+        hint_at_via(err);
+        failed = -1;
+    }
+    PQclear(result);
+    pgc_buffer_reset(&sql);
+    pgc_buffer_text(&sql, "DROP FOREIGN TABLE ");
+    pgc_quote_qualified(&sql, link->into, "pgconvoy sessions");
+    if (!failed)
+        failed = pgc_execute(link->target, sql.data, err) || pgc_execute(link->source, "COMMIT", err);
+    pgc_buffer_free(&sql);
+    return failed ? -1 : 0;
+}
+
 /* The tables of one schema of the source, from row i on; gives the row behind them. */
 static int import_schema(link_state *link, int i, pgconvoy_error *err)
 {
@@ -152,8 +205,7 @@ static int import_schema(link_state *link, int i, pgconvoy_error *err)
     int failed = pgc_buffer_check(&sql, err) || (count && link_do(link, sql.data, NULL, err));
     pgc_buffer_free(&sql);
     if (failed && strncmp(err->sqlstate, "08", 2) == 0)
-        pgconvoy_error_hint(err, "the target's own server connects to the source: if it sees it elsewhere than we do, "
-                                 "say where with --via \"host=… port=…\"");
+        hint_at_via(err);
     return failed ? -1 : i;
 }
 
@@ -162,6 +214,8 @@ static int make(link_state *link, pgconvoy_error *err)
     int made = 0;
     if (!link->has_server &&
         (link_do(link, "CREATE EXTENSION IF NOT EXISTS postgres_fdw", NULL, err) || make_server(link, err)))
+        return -1;
+    if (check_it_is_the_source(link, err))
         return -1;
     for (int i = 0; i < PQntuples(link->tables);)
         if ((i = import_schema(link, i, err)) < 0)
@@ -237,9 +291,11 @@ static int undo(link_state *link, pgconvoy_error *err)
 static int run(link_state *link, pgconvoy_error *err)
 {
     const pgc_link_options *options = link->options;
-    if (!options->drop && !(link->source = pgc_connect(options->source, PGC_CONNECTION_SQL, "pgconvoy link", err)))
+    snprintf(link->program, sizeof link->program, "pgconvoy link %d-%lld", (int)getpid(),
+             (long long)pgc_clock_unix_us());
+    if (!options->drop && !(link->source = native_connect_source(options->source, link->program, err)))
         return -1;
-    link->target = pgc_connect(options->target, PGC_CONNECTION_SQL, "pgconvoy link", err);
+    link->target = native_connect_target(options->target, "pgconvoy link", err);
     if (!link->target)
         return -1;
     if (link->source &&
@@ -259,11 +315,9 @@ static void say_json(const link_state *link, pgc_buffer *out)
     pgc_json_member_text(out, "result", link->options->drop ? "dropped" : "linked");
     pgc_json_member_text(out, "server", link->server);
     pgc_json_member_text(out, "schema", link->into);
-    pgc_json_name(out, "tables");
-    pgc_buffer_byte(out, '[');
+    pgc_json_list(out, "tables");
     for (int i = 0; link->tables && i < PQntuples(link->tables); i++) {
-        pgc_json_comma(out);
-        pgc_buffer_byte(out, '{');
+        pgc_json_object(out);
         pgc_json_member_table(out, PQgetvalue(link->tables, i, 0), PQgetvalue(link->tables, i, 1));
         pgc_json_member_bool(out, "new", !link->is_there[i]);
         pgc_buffer_byte(out, '}');

@@ -13,6 +13,7 @@ typedef struct link_state {
     PGconn *source, *target;
     native_address *address;
     char into[64], server[64];
+    char program[64]; /* of our session at the source, and of no other */
     PGresult *tables; /* of the source: schema, name, columns of the primary key (quoted, by commas) or NULL */
     bool *is_there;   /* those that are linked already */
     bool has_server, has_schema, superuser;

@@ -2,6 +2,7 @@
 #include "native/subscribe_internal.h"
 
 #include "format/json_object.h"
+#include "native/ends.h"
 #include "source/postgres/names.h"
 
 #include <stdlib.h>
@@ -9,13 +10,16 @@
 static int open_ends(subscribe_state *state, pgconvoy_error *err)
 {
     const pgc_subscribe_options *options = state->options;
-    state->source = pgc_connect(options->source, PGC_CONNECTION_SQL, "pgconvoy subscribe", err);
-    state->target = state->source ? pgc_connect(options->target, PGC_CONNECTION_SQL, "pgconvoy subscribe", err) : NULL;
+    state->source = native_connect_source(options->source, "pgconvoy subscribe", err);
+    state->target = state->source ? native_connect_target(options->target, "pgconvoy subscribe", err) : NULL;
     if (!state->target || pgc_execute(state->source, "SET lock_timeout = '60s'", err) ||
         pgc_execute(state->target, "SET lock_timeout = '60s'; SET client_min_messages = warning", err))
         return -1;
     state->source_version = PQserverVersion(state->source);
     state->target_version = PQserverVersion(state->target);
+    /* what is to go need not be fit for anything */
+    if (!options->drop && native_check_publisher(state->source, state->publication, &state->source_is_standby, err))
+        return -1;
     state->address = native_address_new(options->source, state->source, options->via, options->password, err);
     return state->address ? 0 : -1;
 }

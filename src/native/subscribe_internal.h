@@ -16,6 +16,7 @@ typedef struct subscribe_state {
     char name[64]; /* of subscription and slot */
     const char *publication;
     bool has_publication, publication_is_ours, has_subscription, all_built_in;
+    bool source_is_standby;
     PGresult *tables; /* of the source: schema, name, rows, bytes, is in the publication, types are built in */
     bool *is_there;   /* at the target */
     bool made_publication, made_slot; /* by this run: undone when it fails */

@@ -86,9 +86,10 @@ static int make_publication(subscribe_state *state, pgconvoy_error *err)
     return failed;
 }
 
-static bool both_17(const subscribe_state *state)
+/* Of a standby no slot is kept in step with another. */
+static bool fails_over(const subscribe_state *state)
 {
-    return state->source_version >= 170000 && state->target_version >= 170000;
+    return !state->source_is_standby && state->source_version >= 170000 && state->target_version >= 170000;
 }
 
 static int make_slot(subscribe_state *state, pgconvoy_error *err)
@@ -97,7 +98,11 @@ static int make_slot(subscribe_state *state, pgconvoy_error *err)
     pgc_buffer_init(&sql, 4096);
     pgc_buffer_text(&sql, "SELECT pg_create_logical_replication_slot(");
     pgc_quote_literal(&sql, state->name);
-    pgc_buffer_format(&sql, ", 'pgoutput'%s)", both_17(state) ? ", false, false, true" : "");
+    pgc_buffer_format(&sql, ", 'pgoutput'%s)", fails_over(state) ? ", false, false, true" : "");
+    if (state->source_is_standby)
+        pgc_log_info(state->options->log,
+                     "a slot of a standby, and each table's rows, wait for the primary's next record of its running "
+                     "transactions; SELECT pg_log_standby_snapshot() on the primary writes one");
     int failed = run_text(state, state->source, &sql, err);
     state->made_slot = !failed && !state->options->dry_run;
     if (failed && strcmp(err->sqlstate, "42710") == 0)
@@ -182,7 +187,7 @@ static int choose_parameters(const subscribe_state *state, bool disabled, parame
         set(parameters, "binary", "true");
     if (target >= 140000 && state->source_version >= 140000)
         set(parameters, "streaming", target >= 160000 ? "parallel" : "on");
-    if (both_17(state))
+    if (fails_over(state))
         set(parameters, "failover", "true");
     if (state->options->with && set_given(parameters, state->options->with, err))
         return -1;
@@ -210,6 +215,35 @@ static void write_subscription(const subscribe_state *state, const parameters *p
     pgc_buffer_byte(sql, ')');
 }
 
+static void hint_at_via(pgconvoy_error *err)
+{
+    pgconvoy_error_hint(err, "the target's own server connects to the source: if it sees it elsewhere than we do, say "
+                             "where with --via \"host=… port=…\"");
+}
+
+/* A name such as localhost may be another server there, which is asked for the publication without complaint. */
+static int check_tables_came(subscribe_state *state, pgconvoy_error *err)
+{
+    const char *values[] = {state->name};
+    PGresult *result = pgc_query_params(state->target,
+                                        "SELECT EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON "
+                                        "r.srsubid = s.oid JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = "
+                                        "current_database() AND s.subname = $1)",
+                                        1, values, err);
+    if (!result)
+        return -1;
+    bool any = PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    if (any)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                       "the target's server reaches a server that has no table in publication %s: another one than the "
+                       "source",
+                       state->publication);
+    hint_at_via(err);
+    return -1;
+}
+
 static int make_subscription(subscribe_state *state, bool disabled, pgconvoy_error *err)
 {
     parameters parameters = {.count = 0};
@@ -223,11 +257,10 @@ static int make_subscription(subscribe_state *state, bool disabled, pgconvoy_err
     int failed = pgc_buffer_check(&sql, err) || pgc_buffer_check(&masked, err) ||
                  run(state, state->target, sql.data, masked.data, "making the subscription", err);
     if (failed && strstr(err->message, "could not connect"))
-        pgconvoy_error_hint(err, "the target's own server connects to the source: if it sees it elsewhere than we do, "
-                                 "say where with --via \"host=… port=…\"");
+        hint_at_via(err);
     pgc_buffer_free(&sql);
     pgc_buffer_free(&masked);
-    return failed;
+    return failed || state->options->dry_run ? failed : check_tables_came(state, err);
 }
 
 /* ------------------------------------------------------------------ tables of the target */

@@ -24,8 +24,8 @@ typedef struct pgc_copier_work {
     const char *source_id;              /* for the checkpoint */
     const char *snapshot;               /* exported at the source */
     pgconvoy_lsn lsn;                   /* its consistent point */
-    const pgc_options *options; /* of the pipeline */
-    bool skip_disk;             /* too little room on the target's disk is only warned of */
+    const pgc_options *options;         /* of the pipeline */
+    bool skip_disk;                     /* too little room on the target's disk is only warned of */
     pgconvoy_log *log;
     atomic_bool *stop; /* asked for: give up soon, with PGCONVOY_OK as the error's code */
     pgc_copier_table *tables;

@@ -97,18 +97,15 @@ void pgc_check_report_text(const pgc_check_report *report, bool colours, pgc_buf
 
 static void add_json_result(const pgc_check_result *result, pgc_buffer *out)
 {
-    pgc_json_comma(out);
-    pgc_buffer_byte(out, '{');
+    pgc_json_object(out);
     pgc_json_member_text(out, "item", result->item);
     pgc_json_member_text(out, "end", result->of_target ? "target" : "source");
     pgc_json_member_text(out, "status", statuses[result->status].name);
     pgc_json_member_bool(out, "overruled", result->overruled);
     pgc_json_member_text(out, "says", result->count ? NULL : result->says);
-    pgc_json_name(out, "findings");
-    pgc_buffer_byte(out, '[');
+    pgc_json_list(out, "findings");
     for (int i = 0; i < result->count; i++) {
-        pgc_json_comma(out);
-        pgc_buffer_byte(out, '{');
+        pgc_json_object(out);
         pgc_json_member_text(out, "status", statuses[result->findings[i].status].name);
         pgc_json_member_text(out, "says", result->findings[i].says);
         pgc_json_member_text(out, "mend", result->findings[i].mend);
@@ -130,8 +127,7 @@ void pgc_check_report_json(const pgc_check_report *report, pgc_buffer *out)
     pgc_json_member_number(out, "failed", report->failed);
     pgc_json_member_number(out, "unchecked", report->unchecked);
     pgc_json_member_number(out, "overruled", report->overruled);
-    pgc_json_name(out, "items");
-    pgc_buffer_byte(out, '[');
+    pgc_json_list(out, "items");
     for (int i = 0; i < report->count; i++)
         add_json_result(&report->results[i], out);
     pgc_buffer_text(out, "]}\n");
