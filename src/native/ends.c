@@ -74,7 +74,7 @@ static int has_publication(PGconn *source, const char *publication, bool *has, p
 
 int native_check_publisher(PGconn *source, const char *publication, bool *is_standby, pgconvoy_error *err)
 {
-    bool is_read_only, has;
+    bool is_read_only, has = false;
     char what[200], mend[400];
     if (ask(source, is_standby, &is_read_only, err))
         return -1;
@@ -83,8 +83,10 @@ int native_check_publisher(PGconn *source, const char *publication, bool *is_sta
                       "name its primary as SOURCE, or a standby of PostgreSQL 16 or later", err);
     if (!*is_standby && !is_read_only)
         return 0;
-    if (has_publication(source, publication, &has, err) || has)
-        return has ? 0 : -1;
+    if (has_publication(source, publication, &has, err))
+        return -1;
+    if (has)
+        return 0;
     if (*is_standby) {
         snprintf(what, sizeof what, "the source is a standby and has no publication %.63s", publication);
         return refuse(what, "make the publication on the primary and name it by --publication", err);
