@@ -37,6 +37,8 @@ static const char *target_for(const pgconvoy_sink *sink, char *text, size_t size
         return getenv("PGCONVOY_TEST_URI");
     if (strcmp(sink->name, "bigquery") == 0)
         return getenv("PGCONVOY_TEST_BIGQUERY");
+    if (strcmp(sink->name, "snowflake") == 0)
+        return getenv("PGCONVOY_TEST_SNOWFLAKE"); /* both: tests/scenario/…_is_the_source */
     if (strcmp(sink->name, "clickhouse") == 0)
         return getenv("PGCONVOY_TEST_CLICKHOUSE"); /* tests/scenario/clickhouse_takes_all sets it */
     if (strcmp(sink->name, "stdout") == 0)

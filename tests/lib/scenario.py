@@ -5,7 +5,7 @@ A scenario is a folder tests/scenario/WHAT_HOLDS/ with a run.py that ends in `sc
 
     tests/scenario/truncate_reaches_the_target/run.py [CASE…]
 
-Set KEEP=1 to keep the scratch folder.
+Set KEEP=1 to keep the scratch folder. SCENARIO_SINKS="bigquery snowflake" runs what holds for several sinks for these instead, against their stand-ins.
 """
 import glob
 import os
@@ -25,7 +25,7 @@ from server import TOP, Server, client, quote_ident, wait_for  # noqa: F401  (fo
 from targets import DuckdbTarget, PostgresTarget, StdoutTarget, sorted_rows
 
 SCALE = int(os.environ.get("SCENARIO_SCALE", "1"))
-SINKS = ["stdout", "duckdb", "postgres"]
+SINKS = os.environ.get("SCENARIO_SINKS", "stdout duckdb postgres").split()
 
 
 class Scenario:
@@ -35,7 +35,7 @@ class Scenario:
         os.chmod(self.folder, 0o755)
         self.state = os.path.join(self.folder, "state")
         self.clickhouses = []
-        self.servers, self.runs, self.proxies, self.sessions, self.loads = [], [], [], [], []
+        self.servers, self.runs, self.proxies, self.sessions, self.loads, self.services = [], [], [], [], [], []
         seed = os.environ.get("SCENARIO_SEED")
         self.seed = int(seed) if seed else random.SystemRandom().randrange(1 << 32)
         self.random = random.Random(self.seed)
@@ -67,6 +67,8 @@ class Scenario:
             return DuckdbTarget(os.path.join(self.folder, name + ".duckdb"))
         if kind == "stdout":
             return StdoutTarget(os.path.join(self.folder, name + ".jsonl"))
+        if kind in ("bigquery", "snowflake"):
+            return self.service(kind, name)
         server = server or self.servers[0]
         server.sql(f"CREATE DATABASE {name}")
         return PostgresTarget(server, name)
@@ -76,6 +78,15 @@ class Scenario:
         server = ClickhouseServer(os.path.join(self.folder, f"clickhouse{len(self.clickhouses)}"), part)
         self.clickhouses.append(server)
         return server
+
+    def service(self, kind, name="target", **options):
+        """A stand-in for a hosted service, for this scenario only; imported where it is used, as it needs DuckDB."""
+        folder = os.path.join(self.folder, f"service{len(self.services)}")
+        os.mkdir(folder)
+        target = {"bigquery": _bigquery, "snowflake": _snowflake}[kind](folder, self.seed, options)
+        target.into(name)
+        self.services.append(target)
+        return target
 
     def proxy(self, server):
         proxy = Proxy(server.port)
@@ -171,6 +182,8 @@ class Scenario:
             server.stop("immediate")
         for clickhouse in self.clickhouses:
             clickhouse.stop()
+        for service in self.services:
+            service.close()
         if keep:
             print(f"kept: {self.folder}")
         else:
@@ -185,6 +198,16 @@ class Scenario:
                 lines = [line for line in open(server.log, errors="replace") if "FATAL" in line or "ERROR" in line or
                          "PANIC" in line]
                 print("--- server log, errors\n" + "".join(lines[-10:]))
+
+
+def _bigquery(folder, _seed, options):
+    from target_bigquery import BigqueryTarget
+    return BigqueryTarget(folder, **options)
+
+
+def _snowflake(folder, seed, options):
+    from target_snowflake import SnowflakeTarget
+    return SnowflakeTarget(folder, seed=seed, **options)
 
 
 def _minus(left, right):

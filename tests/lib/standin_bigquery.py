@@ -6,14 +6,11 @@ by name, and translated word by word (standin_bigquery_sql.py). Tokens are given
 
 `faults` makes the Nth request fail, before or after it was done, or cuts its connection. Requests are counted from 1.
 """
-import base64
 import gzip
 import hashlib
-import http.server
 import json
 import os
 import re
-import subprocess
 import threading
 import time
 import traceback
@@ -21,12 +18,13 @@ import urllib.parse
 import uuid
 
 import standin_bigquery_data as data
-from standin_bigquery_sql import Engine, SqlError
+from standin import Refused, RsaKey, StandIn, unknown_fields
+from standin_bigquery_sql import Engine
+from standin_duckdb import SqlError
 
 SCOPES = {"https://www.googleapis.com/auth/bigquery", "https://www.googleapis.com/auth/cloud-platform"}
 SKEW = 300
 PIECE = 256 * 1024
-SHA256_PREFIX = bytes.fromhex("3031300d060960864801650304020105000420")
 
 # What a body may hold: a dict of fields, a list of one kind of item, or None for any scalar.
 TABLE_REFERENCE = {"projectId": None, "datasetId": None, "tableId": None}
@@ -50,7 +48,7 @@ QUERY_REQUEST = {"query": None, "useLegacySql": None, "timeoutMs": None, "maxRes
                  "jobCreationMode": None, "formatOptions": {"useInt64Timestamp": None}}
 
 
-class ApiError(Exception):
+class ApiError(Refused):
     def __init__(self, code, reason, message, location=None):
         super().__init__(message)
         self.code, self.reason, self.message, self.location = code, reason, message, location
@@ -61,33 +59,20 @@ class ApiError(Exception):
             proto["location"] = self.location
         return proto
 
-    def body(self):
+    def answer(self):
         status = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ALREADY_EXISTS",
                   429: "RESOURCE_EXHAUSTED", 503: "UNAVAILABLE"}.get(self.code, "INTERNAL")
-        return {"error": {"code": self.code, "message": self.message, "errors": [{**self.proto(), "domain": "global"}], "status": status}}
-
-
-class Cut(Exception):
-    """The connection is closed without a word (more)."""
+        error = {"code": self.code, "message": self.message, "errors": [{**self.proto(), "domain": "global"}], "status": status}
+        return self.code, {}, {"error": error}
 
 
 def hold_to(shape, body, where):
     """Refuses a body with a field that the API does not have."""
-    if shape is None:
-        if isinstance(body, (dict, list)):
-            raise ApiError(400, "invalid", f"Invalid value at '{where}'")
-    elif isinstance(shape, list):
-        if not isinstance(body, list):
-            raise ApiError(400, "invalid", f"Invalid value at '{where}', expected a list")
-        for at, item in enumerate(body):
-            hold_to(shape[0], item, f"{where}[{at}]")
-    else:
-        if not isinstance(body, dict):
-            raise ApiError(400, "invalid", f"Invalid value at '{where}', expected an object")
-        for name, value in body.items():
-            if name not in shape and "*" not in shape:
-                raise ApiError(400, "invalid", f'Invalid JSON payload received. Unknown name "{name}" at \'{where}\': Cannot find field.')
-            hold_to(shape.get(name, shape.get("*")), value, f"{where}.{name}" if where else name)
+    wrong = unknown_fields(shape, body, where)
+    if wrong and wrong[0] == "unknown":
+        raise ApiError(400, "invalid", f'Invalid JSON payload received. Unknown name "{wrong[2]}" at \'{wrong[1]}\': Cannot find field.')
+    if wrong:
+        raise ApiError(400, "invalid", f"Invalid value at '{wrong[1]}', expected {wrong[2]}")
 
 
 def need(body, *path):
@@ -98,31 +83,13 @@ def need(body, *path):
     return body
 
 
-def unpadded(text):
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-
-
-class Keys:
+class Keys(RsaKey):
     """A service account: its RSA key, and the JSON file that a client is given."""
 
     def __init__(self, folder, name="account"):
+        super().__init__(folder, name)
         self.email = f"{name}@shop.iam.gserviceaccount.com"
-        pem = os.path.join(folder, name + ".pem")
-        subprocess.run(["openssl", "genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out", pem], check=True,
-                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        done = subprocess.run(["openssl", "rsa", "-in", pem, "-noout", "-modulus"], check=True, capture_output=True, text=True)
-        self.modulus = int(done.stdout.strip().partition("=")[2], 16)
-        with open(pem) as file:
-            self.private_key = file.read()
         self.key_id = hashlib.sha1(self.private_key.encode()).hexdigest()
-
-    def verify(self, signed, signature):
-        size = (self.modulus.bit_length() + 7) // 8
-        if len(signature) != size:
-            return False
-        found = pow(int.from_bytes(signature, "big"), 65537, self.modulus).to_bytes(size, "big")
-        wanted = SHA256_PREFIX + hashlib.sha256(signed).digest()
-        return found == b"\x00\x01" + b"\xff" * (size - 3 - len(wanted)) + b"\x00" + wanted
 
     def write(self, path, token_uri, project):
         with open(path, "w") as file:
@@ -180,111 +147,28 @@ class Job:
                 "statistics": statistics, "user_email": self.standin.keys.email}
 
 
-class BigQuery:
+class BigQuery(StandIn):
     """The service. `project` exists; datasets are made by clients."""
 
     def __init__(self, folder, project="shop-project", location="EU"):
+        super().__init__()
         self.project, self.location = project, location
-        self.lock = threading.RLock()
         self.keys = Keys(folder)
         self.engine = Engine(project)
         self.datasets, self.tables, self.jobs, self.uploads, self.tokens = {}, {}, {}, {}, {}
         self.token_seconds = 3600
         self.clock_skew = 0       # what the service's clock is ahead by
         self.denied = set()       # permissions that the account lacks: "bigquery.tables.create" …
-        self.faults = {}          # number of the request: what happens to it
-        self.requests, self.log, self.secrets_seen = 0, [], []
         self.job_hook = None      # called with each job before it runs
-        standin = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def log_message(self, *_):
-                pass
-
-            def do_any(self):
-                standin.serve(self)
-
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_any
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-
-            def handle_error(self, *_):
-                pass  # clients that leave
-
-        self.server = Server(("127.0.0.1", 0), Handler)
-        self.port = self.server.server_address[1]
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.endpoint = "http://" + self.fronts[0].address
         self.key_file = self.keys.write(os.path.join(folder, "account.json"), self.endpoint + "/token", project)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def close(self):
-        self.server.shutdown()
-        self.server.server_close()
+        super().close()
         self.engine.close()
 
-    def fault(self, at, kind, code=503, reason="backendError", seconds=1):
-        """kind: before, after (done, then the error is told), cut_before, cut_after, cut_half (of the body or the answer), slow."""
-        self.faults[at] = (kind, code, reason, seconds)
-
-    # ---- requests
-
-    def serve(self, handler):
-        with self.lock:
-            self.requests += 1
-            number = self.requests
-            fault = self.faults.pop(number, None)
-        length = int(handler.headers.get("Content-Length") or 0)
-        if fault and fault[0] == "cut_half" and length > 1:
-            body = handler.rfile.read(length // 2)
-            whole = False
-        else:
-            body, whole = handler.rfile.read(length), True
-        path = urllib.parse.urlsplit(handler.path)
-        arguments = dict(urllib.parse.parse_qsl(path.query, keep_blank_values=True))
-        line = f"{handler.command} {path.path}"
-        self.log.append(line)
-        try:
-            if fault and fault[0] == "slow":
-                time.sleep(fault[3])
-            if fault and fault[0] in ("cut_before",):
-                raise Cut
-            if fault and fault[0] == "before":
-                raise ApiError(fault[1], fault[2], "an injected error")
-            if not whole:
-                self.take_half(handler, path.path, arguments, body)
-                raise Cut
-            status, headers, answer = self.route(handler, path.path, arguments, body)
-            if fault and fault[0] == "cut_after":
-                raise Cut
-            if fault and fault[0] == "after":
-                raise ApiError(fault[1], fault[2], "an injected error, after it was done")
-        except Cut:
-            handler.close_connection = True
-            handler.connection.close()
-            return
-        except ApiError as problem:
-            status, headers, answer = problem.code, {}, problem.body()
-        except SqlError as problem:
-            status, headers, answer = 400, {}, ApiError(400, problem.reason, str(problem), "query").body()
-        text = b"" if answer is None else json.dumps(answer).encode()
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        if text:
-            handler.send_header("Content-Type", "application/json; charset=UTF-8")
-        handler.send_header("Content-Length", str(len(text)))
-        handler.end_headers()
-        if fault and fault[0] == "cut_half":
-            handler.wfile.write(text[:len(text) // 2])
-            handler.wfile.flush()
-            handler.close_connection = True
-            handler.connection.close()
-            return
-        handler.wfile.write(text)
+    def injected(self, front, path, code, reason, message):
+        return ApiError(code, reason or "backendError", message)
 
     def take_half(self, handler, path, arguments, body):
         """What of an upload arrived before its connection was cut is kept in whole pieces."""
@@ -297,6 +181,7 @@ class BigQuery:
         ("POST", r"/token", "token"),
         ("GET", r"/bigquery/v2/projects/([^/]+)/datasets/([^/]+)", "get_dataset"),
         ("POST", r"/bigquery/v2/projects/([^/]+)/datasets", "insert_dataset"),
+        ("DELETE", r"/bigquery/v2/projects/([^/]+)/datasets/([^/]+)", "delete_dataset"),
         ("GET", r"/bigquery/v2/projects/([^/]+)/datasets/([^/]+)/tables/([^/]+)", "get_table"),
         ("GET", r"/bigquery/v2/projects/([^/]+)/datasets/([^/]+)/tables", "list_tables"),
         ("POST", r"/bigquery/v2/projects/([^/]+)/datasets/([^/]+)/tables", "insert_table"),
@@ -310,7 +195,13 @@ class BigQuery:
         ("PUT", r"/upload/bigquery/v2/projects/([^/]+)/jobs", "put_upload"),
     ]
 
-    def route(self, handler, path, arguments, body):
+    def route(self, front, handler, path, arguments, body):
+        try:
+            return self.dispatch(handler, path, arguments, body)
+        except SqlError as problem:
+            raise ApiError(400, problem.reason, str(problem), "query")
+
+    def dispatch(self, handler, path, arguments, body):
         for method, pattern, name in self.ROUTES:
             match = re.fullmatch(pattern, path)
             if not match or method != handler.command:
@@ -347,15 +238,15 @@ class BigQuery:
         try:
             if form.get("grant_type") != "urn:ietf:params:oauth:grant-type:jwt-bearer":
                 raise ValueError("unsupported_grant_type", "Invalid grant_type: " + str(form.get("grant_type")))
-            head, claims, signature = form["assertion"].split(".")
-            signed, head, claims = f"{head}.{claims}".encode(), json.loads(unpadded(head)), json.loads(unpadded(claims))
+            try:
+                head, claims = self.keys.claims(form["assertion"])
+            except ValueError:
+                raise ValueError("invalid_grant", "Invalid JWT Signature.")
             now = time.time() + self.clock_skew
             if head.get("alg") != "RS256" or head.get("typ") != "JWT":
                 raise ValueError("invalid_grant", "Invalid JWT: wrong header")
             if claims.get("iss") != self.keys.email:
                 raise ValueError("invalid_grant", "Invalid grant: account not found")
-            if not self.keys.verify(signed, unpadded(signature)):
-                raise ValueError("invalid_grant", "Invalid JWT Signature.")
             if claims.get("aud") != self.endpoint + "/token":
                 raise ValueError("invalid_grant", "Invalid JWT: Failed audience check.")
             if not SCOPES & set(str(claims.get("scope", "")).split()):
@@ -399,6 +290,20 @@ class BigQuery:
             self.datasets[name] = {"kind": "bigquery#dataset", "location": self.location, **body}
             self.engine.create_dataset(name)
         return 200, {}, self.datasets[name]
+
+    def delete_dataset(self, arguments, _body, dataset):
+        self.permit("bigquery.datasets.delete", f"Dataset {self.project}:{dataset}")
+        with self.lock:
+            self.dataset_of(dataset)
+            tables = [table for of, table in self.tables if of == dataset]
+            if tables and arguments.get("deleteContents") != "true":
+                raise ApiError(400, "resourceInUse", f"Dataset {self.project}:{dataset} is still in use")
+            for table in tables:
+                del self.tables[dataset, table]
+                self.engine.drop_table(dataset, table)
+            del self.datasets[dataset]
+            self.engine.drop_dataset(dataset)
+        return 204, {}, None
 
     def table_of(self, dataset, table):
         self.dataset_of(dataset)

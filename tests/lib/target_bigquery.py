@@ -31,6 +31,16 @@ class BigqueryTarget:
     def close(self):
         self.service.close()
 
+    def into(self, name):
+        self.dataset = name
+
+    def on_merge(self, table, what):
+        def hook(job):
+            if f"MERGE INTO `{self.service.project}.{self.dataset}.{table}`" in job.configuration.get("query", {}).get("query", "") and what() == "refused":
+                del self.service.jobs[job.reference["jobId"]]
+                raise standin_bigquery.ApiError(400, "invalidQuery", "refused by the test")
+        self.service.job_hook = hook if table else None
+
     def exists(self):
         return any(not name.startswith("_pgconvoy") for _, name in self.service.tables)
 
