@@ -11,7 +11,7 @@
 static const struct {
     const char *scheme, *what;
 } planned[] = {
-    {"snowflake://", "Snowflake"},   {"kafka://", "Kafka"},
+    {"kafka://", "Kafka"},
     {"nats://", "NATS"},         {"parquet:", "Parquet files"},   {"s3://", "S3"},
 };
 

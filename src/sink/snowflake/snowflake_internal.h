@@ -1,0 +1,352 @@
+/*
+ * The Snowflake sink from the inside: what its files share. sink.c has the operations, the other files one part each:
+ *
+ *   target.c      TARGET and its options            checkpoint.c  position and table states
+ *   auth.c        tokens from a private key         schema.c      tables made, checked, filled from their copy
+ *   service.c     requests and their errors         alter.c       tables changed
+ *   sql.c         statements over the SQL API       stage.c       rows as lines of a channel
+ *   channel.c     Snowpipe Streaming                stream.c      changes committed by one transaction
+ *   types.c       the type map                      merge.c       the SQL of that transaction
+ *   encode.c      values as text                    layout.c      a table as Snowflake has it
+ *
+ * How nothing is lost and nothing comes twice: rows only ever go into a table of changes, under a batch's name that
+ * nobody else has, each line with its number. One transaction counts the lines, takes each of them once, brings them
+ * to where they belong, and moves the checkpoint (`step`) on from where this process knows it to be. So neither a line
+ * that the service has twice, nor one that it has not, nor what is left of a process that was killed can do harm.
+ */
+#ifndef PGC_SINK_SNOWFLAKE_INTERNAL_H
+#define PGC_SINK_SNOWFLAKE_INTERNAL_H
+
+#include "base/log.h"
+#include "format/json_read.h"
+#include "net/http_pool.h"
+#include "sink/staged.h"
+
+#include <pthread.h>
+
+#define PGC_SF_SQL_MAX ((size_t)1 << 20)  /* the longest text of a request's statements */
+#define PGC_SF_ROW_MAX ((size_t)16 << 20) /* VARCHAR and VARIANT hold no more */
+
+/* ---- target.c */
+
+typedef enum pgc_sf_unmappable { PGC_SF_ERROR, PGC_SF_TEXT, PGC_SF_NULL } pgc_sf_unmappable;
+
+typedef struct pgc_sf_type_options {
+    int unmappable;                    /* pgc_sf_unmappable */
+    bool numeric_text, numeric_number; /* numeric without precision: VARCHAR (both false too), or NUMBER(38, 9) */
+    bool arrays_text, json_text;
+} pgc_sf_type_options;
+
+typedef struct pgc_sf_target {
+    char *text;                      /* what the others point into */
+    const char *user, *account;      /* account as it was written */
+    const char *database, *schema;   /* upper case */
+    const char *warehouse, *role;    /* NULL: the user's default */
+    const char *key_file, *endpoint; /* endpoint NULL: made of the account */
+    bool history;                    /* mode=history */
+    pgc_sf_type_options types;
+} pgc_sf_target;
+
+/* Reads "snowflake://USER@ACCOUNT/DATABASE/SCHEMA?option=value&…"; a usage error names what is wrong. */
+int pgc_sf_target_parse(const char *text, pgc_sf_target *target, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_sf_target_free(pgc_sf_target *target);
+
+/* ---- types.c */
+
+typedef enum pgc_sf_kind {
+    PGC_SF_BOOLEAN,
+    PGC_SF_INTEGER, /* NUMBER(38, 0) */
+    PGC_SF_NUMBER,  /* of the source's precision and scale */
+    PGC_SF_FLOAT,
+    PGC_SF_CHARACTERS, /* VARCHAR: the characters themselves */
+    PGC_SF_AS_TEXT,    /* VARCHAR: PostgreSQL's text form */
+    PGC_SF_BINARY,
+    PGC_SF_DATE,
+    PGC_SF_TIME,
+    PGC_SF_NTZ,
+    PGC_SF_TZ,
+    PGC_SF_VARIANT,
+    PGC_SF_ARRAY,
+    PGC_SF_VECTOR /* ARRAY: pgvector's, whose text is a JSON array of numbers */
+} pgc_sf_kind;
+
+typedef struct pgc_sf_type {
+    pgc_sf_kind kind;
+    int precision, scale;         /* of numbers */
+    const pgconvoy_type *source;  /* domains taken off */
+    const pgconvoy_type *element; /* of an ARRAY, likewise */
+    pgc_sf_kind element_kind;
+} pgc_sf_type;
+
+/* Never fails: what has no type of its own is text. key: the column is compared with others. */
+pgc_sf_type pgc_sf_type_of(const pgconvoy_type *type, int32_t typmod, bool key, const pgc_sf_type_options *options);
+/* Appends "NUMBER(10, 2)", as DDL has it. */
+void pgc_sf_put_type(const pgc_sf_type *type, pgc_buffer *out);
+/* Appends the expression that makes a value of the type of a text. */
+void pgc_sf_put_cast(const pgc_sf_type *type, const char *text, pgc_buffer *out);
+/* What stands before and behind a column where rows are compared as a whole: VARIANTs are compared as texts. */
+bool pgc_sf_type_compares(const pgc_sf_type *type);
+
+/* A column as the information schema has it. */
+typedef struct pgc_sf_there {
+    const char *type; /* "NUMBER" */
+    int precision, scale;
+} pgc_sf_there;
+/* Whether such a column takes all values of the type; *same: it is just that type. */
+bool pgc_sf_type_fits(const pgc_sf_there *there, const pgc_sf_type *type, bool *same);
+/* Whether Snowflake can change the column to the type with all its values. */
+bool pgc_sf_type_widens(const pgc_sf_there *there, const pgc_sf_type *type);
+
+/* ---- encode.c */
+
+typedef struct pgc_sf_encoder {
+    pgc_arena *arena; /* of the value at hand */
+    pgc_buffer text, scratch;
+} pgc_sf_encoder;
+
+int pgc_sf_encoder_init(pgc_sf_encoder *encoder, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_sf_encoder_free(pgc_sf_encoder *encoder);
+/*
+ * Appends the value as a JSON string, of which pgc_sf_put_cast makes it again. 0; or 1 with why (static) when
+ * Snowflake's type cannot hold it, and nothing is appended; or -1. Not for NULL and unchanged.
+ */
+int pgc_sf_encode(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, pgc_buffer *out,
+                  const char **why, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- layout.c */
+
+/* Columns that history has in front. The first is also that of a table without columns, as a table must have one. */
+#define PGC_SF_OPERATION "_operation"
+#define PGC_SF_LSN "_lsn"
+#define PGC_SF_SEQUENCE "_sequence"
+#define PGC_SF_COMMIT_TIME "_commit_time"
+
+/* A table and what it is in Snowflake. The columns that history has in front are not counted here. */
+typedef struct pgc_sf_layout {
+    PGC_STAGED_LAYOUT;
+    pgc_sf_type *types;
+} pgc_sf_layout;
+
+/* The layout whose first part this is. */
+static inline const pgc_sf_layout *pgc_sf_layout_of(const pgc_staged_layout *base)
+{
+    return (const pgc_sf_layout *)base;
+}
+
+typedef struct pgc_sf_sink pgc_sf_sink;
+pgc_sf_layout *pgc_sf_layout_new(const pgc_sf_sink *sink, const pgconvoy_table *table,
+                                 pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_sf_layout_free(pgc_sf_layout *layout);
+/* Appends the columns of CREATE TABLE, with commas. */
+void pgc_sf_layout_definitions(const pgc_sf_sink *sink, const pgc_sf_layout *layout, pgc_buffer *sql);
+/* Appends " TYPE COMMENT '…'" of a column. The comment begins with its number at the source, when that is known. */
+#define PGC_SF_NUMBERED "PostgreSQL column %d"
+void pgc_sf_layout_definition(const pgc_sf_layout *layout, int column, pgc_buffer *sql);
+/* Appends the quoted names of all columns, with commas; prefix stands before each ("T."). */
+void pgc_sf_layout_columns(const pgc_sf_layout *layout, const char *prefix, pgc_buffer *sql);
+
+/* ---- the sink */
+
+typedef struct pgc_sf_seen {
+    char *name, *table;
+} pgc_sf_seen;
+
+/* Lines of a table that a writer has sent and the service has committed. */
+typedef struct pgc_sf_batch {
+    char table[96], name[64];
+    uint64_t lines;
+    bool pieces; /* some rows are of several lines */
+} pgc_sf_batch;
+
+typedef struct pgc_sf_auth pgc_sf_auth;
+
+struct pgc_sf_sink {
+    const pgconvoy_sink_config *config;
+    pgc_sf_target target;
+    char endpoint[300];
+    pgc_sf_auth *auth;
+    pgc_http_pool *pool;
+    char place[300];                                                       /* "schema SHOP.PUBLIC", for messages */
+    char prefix[PGC_STAGED_PREFIX_SIZE], process[PGC_STAGED_PROCESS_SIZE]; /* upper case */
+    char changes[96];                                                      /* the table of changes */
+    bool schema_exists;
+
+    pthread_mutex_t lock; /* guards what follows */
+    bool checkpoint_ready;
+    int64_t step;         /* commits of the checkpoint so far, as this process knows it */
+    char incarnation[40]; /* of the checkpoint: another one after a drop */
+    uint64_t counter;     /* the last number given to a batch, a channel, a table */
+    pgc_arena *checkpoint_arena;
+    pgc_sf_seen *seen;
+    size_t seen_count;
+    pgc_sf_batch *copied; /* batches of table copies that are complete */
+    size_t copied_count, copied_capacity;
+};
+
+uint64_t pgc_sf_next_number(pgc_sf_sink *sink);
+
+/* ---- auth.c */
+
+/* Reads the private key; the settings are those of the sink's pool. */
+int pgc_sf_auth_open(pgc_sf_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_sf_auth_free(pgc_sf_auth *auth);
+/* Appends a token for the account's own host: a JWT signed with the key. */
+int pgc_sf_auth_jwt(pgc_sf_sink *sink, pgc_buffer *token, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends the base URL and a token of the streaming service's host, which it asks for when it must. */
+int pgc_sf_auth_ingest(pgc_sf_sink *sink, pgc_buffer *base, pgc_buffer *token, pgconvoy_error *err) PGC_MUST_CHECK;
+/* A token was refused: the next one is another. */
+void pgc_sf_auth_refused(pgc_sf_sink *sink, bool ingest, const char *token);
+/* A UUID of random numbers. */
+#define PGC_SF_UUID_SIZE 37
+int pgc_sf_uuid(char uuid[PGC_SF_UUID_SIZE], pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- service.c */
+
+typedef struct pgc_sf_request {
+    const char *method, *path;
+    bool ingest; /* to the streaming service's host */
+    const char *body;
+    size_t length;
+    const char *content_type; /* NULL: JSON */
+    bool compressed;          /* the body goes as gzip */
+    const char *doing;        /* for errors: "creating table shop.users" */
+    int accepts;              /* a status besides 2xx that is no error, or 0 */
+    bool once;                /* an answer that is not clear is given back instead of asking again */
+} pgc_sf_request;
+
+typedef struct pgc_sf_answer {
+    int status; /* 200 to 299, or what the request accepts; else that of the refusal; 0: there was no answer */
+    const pgc_json *body; /* NULL: none, or no JSON */
+    const char *text;     /* the same as it came */
+    char code[48];        /* of a refusal */
+} pgc_sf_answer;
+
+/* Sends the request with a token until it has an answer. All of the answer lives in the arena; it is filled on failure
+ * too. An error names what was being done, and what to do about it. */
+int pgc_sf_call(pgc_sf_sink *sink, const pgc_sf_request *request, pgc_arena *arena, pgc_sf_answer *answer,
+                pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- sql.c */
+
+/* Runs one statement, or (several) more of them with ";" between them, to the end. A request whose outcome is not
+ * known is sent again in a way that does not run it twice. */
+int pgc_sf_run(pgc_sf_sink *sink, const pgc_buffer *sql, bool several, const char *doing,
+               pgconvoy_error *err) PGC_MUST_CHECK;
+/* A query with its rows in the arena: rows[i * columns + j], NULL for NULL. missing (may be NULL): says that something
+ * of it is not there, which is no error then. */
+int pgc_sf_select(pgc_sf_sink *sink, const pgc_buffer *sql, const char *doing, int columns, pgc_arena *arena,
+                  const char ***rows, size_t *count, bool *missing, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends "DATABASE"."SCHEMA"."name". */
+void pgc_sf_quote_table(const pgc_sf_sink *sink, const char *name, pgc_buffer *out);
+void pgc_sf_quote_column(pgc_buffer *out, const char *name);
+/* Appends a string literal. */
+void pgc_sf_quote_text(pgc_buffer *out, const char *text);
+
+/* ---- channel.c */
+
+typedef struct pgc_sf_channel pgc_sf_channel;
+
+/* A channel of our own into a table of changes. */
+pgc_sf_channel *pgc_sf_channel_open(pgc_sf_sink *sink, const char *table, pgconvoy_error *err) PGC_MUST_CHECK;
+const char *pgc_sf_channel_table(const pgc_sf_channel *channel);
+/* Adds a line; sends when there are enough of them. */
+int pgc_sf_channel_add(pgc_sf_channel *channel, const char *line, size_t length, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Waits until all lines are committed there. */
+int pgc_sf_channel_wait(pgc_sf_channel *channel, pgconvoy_error *err) PGC_MUST_CHECK;
+/* NULL is let be. */
+void pgc_sf_channel_close(pgc_sf_channel *channel);
+
+/* ---- stage.c */
+
+/* Rows of a table on their way: a batch of lines in a channel. */
+typedef struct pgc_sf_stage pgc_sf_stage;
+
+pgc_sf_stage *pgc_sf_stage_new(pgc_sf_sink *sink, pgc_sf_channel *channel, const pgc_sf_layout *layout,
+                               pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_sf_stage_free(pgc_sf_stage *stage);
+int pgc_sf_stage_add(pgc_sf_stage *stage, const pgc_staged_row *row, pgconvoy_error *err) PGC_MUST_CHECK;
+const pgc_sf_batch *pgc_sf_stage_batch(const pgc_sf_stage *stage);
+const pgc_sf_layout *pgc_sf_stage_layout(const pgc_sf_stage *stage);
+/* Whether a row was added in which the column is unchanged, or one with this op. */
+bool pgc_sf_stage_unchanged(const pgc_sf_stage *stage, int column);
+bool pgc_sf_stage_has(const pgc_sf_stage *stage, const char *op);
+/* Makes a table of changes, where there is none of its name. */
+int pgc_sf_stage_make(pgc_sf_sink *sink, const char *table, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_sf_table_drop(pgc_sf_sink *sink, const char *table, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Removes a table of our own; that it cannot be removed is only logged. */
+void pgc_sf_stage_drop(pgc_sf_sink *sink, const char *table);
+
+/* ---- merge.c */
+
+/* Appends statements that bring a stage's rows to their table, and forget its lines. */
+void pgc_sf_merge_sql(const pgc_sf_sink *sink, const pgc_sf_stage *stage, pgc_buffer *sql);
+/* Appends INSERT INTO target SELECT … FROM the batches of a copy. */
+void pgc_sf_fill_sql(const pgc_sf_sink *sink, const pgc_sf_layout *layout, const pgc_sf_batch *const *batches,
+                     size_t count, pgconvoy_lsn lsn, pgc_buffer *sql);
+
+/* ---- checkpoint.c */
+
+#define PGC_SF_PIPELINES "_PGCONVOY_PIPELINES"
+#define PGC_SF_TABLES "_PGCONVOY_TABLES"
+
+int pgc_sf_checkpoint_ensure(pgc_sf_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_sf_read_checkpoint(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
+/* What the checkpoint says of a table: how it came (NULL: not this pipeline's) and the table its copy goes into. In the
+ * arena. */
+int pgc_sf_checkpoint_owned(pgc_sf_sink *sink, const pgconvoy_table *table, pgc_arena *arena, const char **how,
+                            const char **copy, pgconvoy_error *err) PGC_MUST_CHECK;
+/* What changes with the statements of a commit. */
+typedef struct pgc_sf_commit {
+    const pgc_buffer *statements; /* each with ";\n" behind it; NULL: none */
+    pgconvoy_lsn lsn;             /* 0: stays */
+    const pgconvoy_table_status *tables;
+    size_t table_count;
+    const char *how, *copy; /* of tables[0]; NULL: stay */
+    const char *pending;    /* what follows the commit (alter.c); NULL: nothing */
+    const pgconvoy_table *renamed_from, *renamed_to;
+    const char *doing;
+} pgc_sf_commit;
+/* Runs the statements and stores what is new in the checkpoint, in one transaction. */
+int pgc_sf_checkpoint_commit(pgc_sf_sink *sink, const pgc_sf_commit *commit, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Does what followed the last commit, if a process was killed before it could. */
+int pgc_sf_checkpoint_pending(pgc_sf_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_sf_drop(void *sink, pgconvoy_error *err);
+
+/* ---- schema.c */
+
+int pgc_sf_check_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+int pgc_sf_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+int pgc_sf_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                        pgconvoy_error *err);
+/* The columns of a table: each item's `more` is a pgc_sf_there. *view: it is no table. */
+int pgc_sf_get_columns(pgc_sf_sink *sink, const char *table, pgc_arena *arena, bool *there, bool *view,
+                       pgc_staged_columns *columns, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- stream.c, alter.c */
+
+typedef struct pgc_sf_writer {
+    pgc_staged_writer staged; /* whose sink is this writer */
+    pgc_sf_sink *sink;
+    pgc_sf_channel *changes;    /* of the stream; NULL: nothing was sent yet */
+    pgc_sf_channel *copies;     /* of the table copy at hand */
+    pgc_sf_layout *copy_layout; /* NULL: no table copy */
+    pgc_sf_stage *copy_stage;
+    bool begun; /* what a killed process may have left to be done is done */
+} pgc_sf_writer;
+
+void pgc_sf_stream_init(pgc_sf_writer *writer, pgc_sf_sink *sink);
+int pgc_sf_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
+int pgc_sf_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                         pgconvoy_error *err);
+int pgc_sf_stream_commit(pgc_sf_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+                         size_t table_count, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends what follows the commit, for the checkpoint; and does it, which may be done twice. */
+void pgc_sf_later_text(const pgc_sf_writer *writer, pgc_buffer *out);
+int pgc_sf_later_run(pgc_sf_sink *sink, const char *text, pgconvoy_error *err) PGC_MUST_CHECK;
+/* pgc_staged_ops */
+int pgc_sf_columns(void *writer, const char *table, pgc_arena *arena, bool *there, pgc_staged_columns *columns,
+                   pgconvoy_error *err);
+int pgc_sf_add_column(const pgc_staged_alteration *a, int column, pgconvoy_error *err);
+int pgc_sf_change_type(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
+
+#endif
