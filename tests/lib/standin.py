@@ -5,6 +5,7 @@ A fault is one of: before (an error is told, nothing is done), after (it is done
 in the midst of the body, or of the answer where there is none), slow. Requests are counted from 1.
 """
 import base64
+import functools
 import hashlib
 import http.server
 import json
@@ -66,6 +67,7 @@ class RsaKey:
         with open(self.path) as file:
             self.private_key = file.read()
 
+    @functools.cached_property
     def fingerprint(self):
         """SHA-256 of the public key as it stands in a certificate (DER)."""
         der = subprocess.run(["openssl", "rsa", "-in", self.path, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout

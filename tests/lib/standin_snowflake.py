@@ -245,7 +245,7 @@ class Snowflake(StandIn):
             return "JWT_TOKEN_INVALID_ALGORITHM"
         if claims.get("sub") != name:
             return "JWT_TOKEN_INVALID_USER_IN_SUBJECT"
-        if claims.get("iss") != f"{name}.{self.registered.fingerprint()}":
+        if claims.get("iss") != f"{name}.{self.registered.fingerprint}":
             return "JWT_TOKEN_INVALID_PUBLIC_KEY_FINGERPRINT_MISMATCH"
         if not isinstance(claims.get("iat"), int) or not isinstance(claims.get("exp"), int):
             return "JWT_TOKEN_MISSING_ISSUE_OR_EXPIRATION_TIME"
@@ -283,7 +283,7 @@ class Snowflake(StandIn):
                 self.statements[found.handle] = found
                 if request_id:
                     self.by_request[request_id] = found
-                found.late = self.random.choice((0, 0, 1, 2)) if self.late is None else self.late
+                found.late = self.random.choice((0, 0, 0, 0, 0, 0, 1, 2)) if self.late is None else self.late
                 found.start()
         if arguments.get("async") == "true":
             return 202, {}, found.pending()

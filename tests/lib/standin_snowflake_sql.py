@@ -201,9 +201,9 @@ class Engine(DuckDB):
                                   "NUMERIC_PRECISION BIGINT, NUMERIC_SCALE BIGINT, CHARACTER_MAXIMUM_LENGTH BIGINT, COMMENT VARCHAR, IS_NULLABLE VARCHAR", columns)):
             fields = ", ".join(f"{column_name(field.split()[0])} {field.split()[1]}" for field in head.split(", "))
             self.run(f'CREATE OR REPLACE TABLE "%information".{quoted(spelled(name))} ({fields})')
-            for row in rows:
-                values = ", ".join("NULL" if value is None else str(value) if isinstance(value, int) else literal(value) for value in row)
-                self.run(f'INSERT INTO "%information".{quoted(spelled(name))} VALUES ({values})')
+            values = ", ".join("(" + ", ".join("NULL" if value is None else str(value) if isinstance(value, int) else literal(value) for value in row) + ")" for row in rows)
+            if values:
+                self.run(f'INSERT INTO "%information".{quoted(spelled(name))} VALUES {values}')
 
 
 class Session:
