@@ -9,6 +9,7 @@
 #include "inspect/verify/verify.h"
 #include "pipeline/options.h"
 #include "postgres/connection.h"
+#include "sink/comparer.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -177,12 +178,7 @@ static int check_ends(const cli_arguments *arguments, pgconvoy_error *err)
     const char *target = arguments->operands[1];
     if (pgc_connection_is_uri(target))
         return pgc_connection_check_uri(target, err);
-    if (strncmp(target, "duckdb:", 7) == 0)
-        return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE,
-                       "verify compares with PostgreSQL and DuckDB targets, not with this one");
-    pgconvoy_error_hint(err, "give a PostgreSQL connection string or duckdb:FILE");
-    return -1;
+    return pgc_comparer_for_target(target, err) ? 0 : -1;
 }
 
 int cli_run_verify(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err)

@@ -5,6 +5,8 @@
 
 It listens on a free port of 127.0.0.1, which it writes into PORT_FILE, and keeps its data in FOLDER. With a PASSWORD it wants that of the user `default`.
 Bodies that are cut short are refused, and so is a statement whose query_id is under way, as the real server does both.
+
+The engine has no cluster: definitions for one are done without ON CLUSTER and by the plain engine. They are kept as they came in FOLDER.definitions, one a line.
 """
 import base64
 import ctypes
@@ -47,6 +49,15 @@ class Engine:
                 self.lib.chdb_destroy_query_result(result)
 
 
+ON_CLUSTER = re.compile(rb" ON CLUSTER `[^`]*`")
+REPLICATED = re.compile(rb"ENGINE = Replicated(\w+)\('(?:[^'\\]|\\.)*', '[^']*'(?:, )?")
+
+
+def alone(sql):
+    """The statement for a server that is no cluster's."""
+    return REPLICATED.sub(rb"ENGINE = \1(", ON_CLUSTER.sub(b"", sql))
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -84,7 +95,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if "query" in parameters:
                 result = self.insert(parameters, body)
             else:
-                result = self.server.engine.query(body)
+                if re.match(rb"(CREATE|DROP|ALTER|TRUNCATE|RENAME) ", body):
+                    with open(self.server.definitions, "ab") as file:
+                        file.write(body.replace(b"\n", b" ") + b"\n")
+                result = self.server.engine.query(alone(body))
             self.answer(200, result)
         except ValueError as problem:
             self.refuse(str(problem))
@@ -115,6 +129,7 @@ def main():
     server.daemon_threads = True
     server.password = sys.argv[4] if len(sys.argv) > 4 else None
     server.engine = Engine(library, folder)
+    server.definitions = folder.rstrip("/") + ".definitions"
     server.running, server.running_lock = set(), threading.Lock()
     with open(port_file + ".new", "w") as file:
         file.write(str(server.server_port))

@@ -83,6 +83,11 @@ class ClickhouseServer:
         except urllib.error.HTTPError as problem:
             raise ClickhouseError(problem.read().decode()) from None
 
+    def definitions(self):
+        """Statements that defined something, as they came (chdb)."""
+        with open(os.path.join(self.folder, "data.definitions")) as file:
+            return file.read().splitlines()
+
     def uri(self, database="target", options="", port=None):
         return f"clickhouse://127.0.0.1:{port or self.port}/{database}{options}"
 

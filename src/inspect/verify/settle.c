@@ -175,21 +175,16 @@ static int pause_for(pgc_verify *verify, int ms, pgconvoy_error *err)
     return 0;
 }
 
-/* Until the stream has passed all that is visible at the source now; *passed: it has. Without a stream a pause has to
- * do. */
-static int wait_for_stream(verify_session *session, int round, bool *passed, pgconvoy_error *err)
+int verify_stream_wait(pgc_verify *verify, PGconn *source, bool *passed, pgconvoy_error *err)
 {
-    pgc_verify *verify = session->verify;
     *passed = false;
-    if (is_still(verify))
-        return pause_for(verify, round == 0 ? 100 : round == 1 ? 300 : 600, err);
     pgconvoy_lsn lsn;
-    if (verify_flow_mark(session->conn[VERIFY_SOURCE], &lsn, err))
+    if (verify_flow_mark(source, &lsn, err))
         return -1;
     int64_t begun = pgc_clock_monotonic_us(), active = begun;
     for (;;) {
         verify_passed how;
-        if (verify_flow_passed(&verify->flow, session->conn[VERIFY_SOURCE], lsn, &how, err) ||
+        if (verify_flow_passed(&verify->flow, source, lsn, &how, err) ||
             verify_stopped(verify, err))
             return -1;
         int64_t now = pgc_clock_monotonic_us();
@@ -203,6 +198,15 @@ static int wait_for_stream(verify_session *session, int round, bool *passed, pgc
             return 0;
         pgc_clock_sleep_ms(20);
     }
+}
+
+/* Without a stream a pause has to do. */
+static int wait_for_stream(verify_session *session, int round, bool *passed, pgconvoy_error *err)
+{
+    *passed = false;
+    if (is_still(session->verify))
+        return pause_for(session->verify, round == 0 ? 100 : round == 1 ? 300 : 600, err);
+    return verify_stream_wait(session->verify, session->conn[VERIFY_SOURCE], passed, err);
 }
 
 /* ------------------------------------------------------------------ judging */

@@ -341,7 +341,7 @@ static verify_table *named(pgc_verify *verify, const char *name, size_t length)
     return NULL;
 }
 
-static int apply_conditions(pgc_verify *verify, pgconvoy_error *err)
+int verify_tables_conditions(pgc_verify *verify, pgconvoy_error *err)
 {
     for (int i = 0; i < verify->options->where.count; i++) {
         const char *text = verify->options->where.items[i], *sign = strchr(text, '=');
@@ -362,5 +362,5 @@ int verify_tables_read(pgc_verify *verify, pgconvoy_error *err)
     int status = target ? add_tables(verify, source, target, err) : -1;
     PQclear(source);
     PQclear(target);
-    return status || apply_publications(verify, err) || apply_conditions(verify, err) ? -1 : 0;
+    return status || apply_publications(verify, err) || verify_tables_conditions(verify, err) ? -1 : 0;
 }

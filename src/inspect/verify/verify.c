@@ -181,7 +181,7 @@ static int compare(pgc_verify *verify, pgconvoy_error *err)
 {
     const pgc_verify_options *options = verify->options;
     if (!pgc_connection_is_uri(options->target))
-        return open_end(verify, VERIFY_SOURCE, err) || verify_duckdb(verify, err) ? -1 : 0;
+        return open_end(verify, VERIFY_SOURCE, err) || verify_analytic(verify, err) ? -1 : 0;
     if (open_postgres(verify, err) || verify_repair_begin(verify, err))
         return -1;
     if (!options->no_schema && !verify_compares_schema(verify))

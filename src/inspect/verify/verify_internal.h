@@ -158,6 +158,8 @@ int verify_stopped(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK; /* -
 
 /* ---- tables.c: which, and what their columns and keys are */
 int verify_tables_read(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
+/* --where: what was said of tables that are known. */
+int verify_tables_conditions(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- row_sql.c: pieces of queries over a table, which is called t in them */
 /* How many values a key has: those of its columns, or the row's hash. */
@@ -222,6 +224,9 @@ int verify_rowset_differ(const verify_rowset *source, const verify_rowset *targe
 /* ---- settle.c: keys that differed are looked at again, until they are the same or stay different */
 int verify_settle(verify_session *session, verify_table *table, const char *const *const *keys, int count,
                   pgconvoy_error *err) PGC_MUST_CHECK;
+/* Until the stream has passed all that is visible at the source now, or nobody streams, or it takes too long; *passed:
+ * it has. */
+int verify_stream_wait(pgc_verify *verify, PGconn *source, bool *passed, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- differing.c: rows that stay different are noted, and mended by the script */
 typedef struct verify_difference {
@@ -262,7 +267,7 @@ void verify_repair_item_done(verify_session *session);
 int verify_repair_end(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 void verify_repair_close(pgc_verify *verify);
 
-/* ---- duckdb.c: rows of another engine */
-int verify_duckdb(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
+/* ---- analytic.c: rows of a target that is no PostgreSQL server */
+int verify_analytic(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

@@ -309,8 +309,7 @@ static int drop_when_empty(pgc_clickhouse_sink *sink, pgconvoy_error *err)
     }
     if (empty) {
         pgc_buffer_reset(&sql);
-        pgc_buffer_text(&sql, "DROP TABLE IF EXISTS ");
-        pgc_clickhouse_table_name(sink, PGC_CLICKHOUSE_CHECKPOINT, true, &sql);
+        pgc_clickhouse_drop_table(sink, PGC_CLICKHOUSE_CHECKPOINT, &sql);
         result = pgc_clickhouse_run(&sink->control, &sql, "dropping the checkpoint's table", err);
         sink->checkpoint_ready = false;
     }

@@ -84,7 +84,7 @@ typedef struct pgc_clickhouse_type {
 typedef struct pgc_clickhouse_capabilities {
     int major, minor;
     bool datetime64, date32, boolean, decimal256, is_deleted, deduplication_token, frames, mutations_sync, comments,
-        rename_column, replace_view, json, window;
+        rename_column, replace_view, json, window, drop_sync;
 } pgc_clickhouse_capabilities;
 
 /* The ClickHouse type of a column. in_key: a column of the table's key, which is never NULL. NULL when out of memory.
@@ -296,6 +296,9 @@ void pgc_clickhouse_engine(const pgc_clickhouse_sink *sink, const char *table, c
 /* Makes the view of the current rows anew. */
 int pgc_clickhouse_make_view(pgc_clickhouse_sink *sink, pgc_clickhouse_session *session,
                              const pgc_clickhouse_layout *layout, pgconvoy_error *err) PGC_MUST_CHECK;
+/* DROP TABLE IF EXISTS of a table or view. A replicated one is gone from the keeper when that ends: its path may be
+ * wanted at once. */
+void pgc_clickhouse_drop_table(const pgc_clickhouse_sink *sink, const char *name, pgc_buffer *sql);
 int pgc_clickhouse_truncate(pgc_clickhouse_sink *sink, pgc_clickhouse_session *session, const char *name,
                             pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -92,6 +92,27 @@ static void close_comparer(void *state)
     free(comparer);
 }
 
+/* A statement that names none of its tables succeeds in a database that is not there. */
+static int find_database(comparer *comparer, pgconvoy_error *err)
+{
+    const char *name = comparer->ends[PGC_COMPARER_TARGET].target.database;
+    pgc_buffer sql;
+    pgc_http_response response;
+    pgc_buffer_init(&sql, 65536);
+    pgc_buffer_text(&sql, "SELECT count() FROM system.databases WHERE name = ");
+    pgc_clickhouse_literal(&sql, name);
+    int result = pgc_clickhouse_select(&comparer->session, &sql, "looking for the database", &response, err);
+    pgc_buffer_free(&sql);
+    if (result != 0)
+        return -1;
+    if (response.body.length == 0 || response.body.data[0] != '1') {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "database %s is not there", name);
+        result = -1;
+    }
+    pgc_http_response_free(&response);
+    return result;
+}
+
 static int open_comparer(const pgc_comparer_config *config, void **state, pgconvoy_error *err)
 {
     comparer *comparer = calloc(1, sizeof *comparer);
@@ -110,6 +131,8 @@ static int open_comparer(const pgc_comparer_config *config, void **state, pgconv
         result = pgc_clickhouse_session_open(&comparer->session, &there->target, &there->has, config->log, err);
     if (result == 0)
         result = pgc_clickhouse_read_version(&comparer->session, &there->has, err);
+    if (result == 0)
+        result = find_database(comparer, err);
     comparer->ends[PGC_COMPARER_SCRATCH].has = there->has;
     if (result != 0) {
         close_comparer(comparer);

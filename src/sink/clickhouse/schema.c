@@ -20,6 +20,14 @@ void pgc_clickhouse_engine(const pgc_clickhouse_sink *sink, const char *table, c
     pgc_buffer_free(&full);
 }
 
+void pgc_clickhouse_drop_table(const pgc_clickhouse_sink *sink, const char *name, pgc_buffer *sql)
+{
+    pgc_buffer_text(sql, "DROP TABLE IF EXISTS ");
+    pgc_clickhouse_table_name(sink, name, true, sql);
+    if (sink->target.replicated && sink->has.drop_sync)
+        pgc_buffer_text(sql, " SYNC");
+}
+
 int pgc_clickhouse_truncate(pgc_clickhouse_sink *sink, pgc_clickhouse_session *session, const char *name,
                             pgconvoy_error *err)
 {
@@ -214,8 +222,7 @@ int pgc_clickhouse_make_view(pgc_clickhouse_sink *sink, pgc_clickhouse_session *
     pgc_buffer_init(&sql, (size_t)16 << 20);
     int result = 0;
     if (!sink->has.replace_view) {
-        pgc_buffer_text(&sql, "DROP TABLE IF EXISTS ");
-        pgc_clickhouse_table_name(sink, layout->view, true, &sql);
+        pgc_clickhouse_drop_table(sink, layout->view, &sql);
         result = pgc_clickhouse_run(session, &sql, "replacing a view", err);
         pgc_buffer_reset(&sql);
     }
@@ -235,8 +242,7 @@ static int drop_table(pgc_clickhouse_sink *sink, const char *name, pgconvoy_erro
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
-    pgc_buffer_text(&sql, "DROP TABLE IF EXISTS ");
-    pgc_clickhouse_table_name(sink, name, true, &sql);
+    pgc_clickhouse_drop_table(sink, name, &sql);
     int result = pgc_clickhouse_run(&sink->control, &sql, "dropping a table", err);
     pgc_buffer_free(&sql);
     return result;

@@ -23,6 +23,7 @@ static const struct {
         offsetof(pgc_clickhouse_capabilities, FIELD), MAJOR, MINOR                                                     \
     }
     HAS(window, 21, 6),   /* non_replicated_deduplication_window, a table's setting */
+    HAS(drop_sync, 21, 6),
     HAS(comments, 19, 1), /* of columns */
     HAS(mutations_sync, 20, 1), HAS(rename_column, 20, 4), HAS(frames, 21, 1), /* Content-Encoding: lz4, zstd */
     HAS(replace_view, 21, 1),   HAS(decimal256, 21, 6),    HAS(boolean, 21, 12), HAS(deduplication_token, 22, 2),

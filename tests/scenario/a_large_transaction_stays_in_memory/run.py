@@ -2,7 +2,7 @@
 """Transactions of some hundred thousand rows, which the server streams while they are in progress, with aborted subtransactions:
 seen whole or not at all, and within --memory.
 
-SCENARIO_SCALE=10 makes it 3 million rows.
+SCENARIO_SCALE=10 makes it 3 million rows; CLICKHOUSE_ALL=1 adds ClickHouse.
 """
 import os
 import sys
@@ -13,7 +13,7 @@ import scenario
 ROWS = 300000 * scenario.SCALE
 MEMORY = 64
 # What DuckDB's library itself takes besides (code, its own threads), and libpq.
-ALLOWANCE = {"stdout": 64, "duckdb": 256, "postgres": 64}
+ALLOWANCE = {"stdout": 64, "duckdb": 256, "postgres": 64, "clickhouse": 64}
 
 LARGE = f"""
 BEGIN;
@@ -63,4 +63,4 @@ def main(s):
     print(f"peak resident memory {run.peak_rss >> 20} MB of {limit >> 20} MB ({base >> 20} MB at rest)")
 
 
-scenario.run(main, cases=scenario.SINKS)
+scenario.run(main, cases=[*scenario.SINKS, *(["clickhouse"] if "CLICKHOUSE_ALL" in os.environ else [])])

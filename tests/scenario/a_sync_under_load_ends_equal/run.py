@@ -48,4 +48,4 @@ def main(s):
 
 
 scenario.run(main, cases=[*scenario.SINKS, *(["clickhouse", "clickhouse-server"] if "CLICKHOUSE_ALL" in os.environ else []),
-                          *([f"{sink}-demo" for sink in scenario.SINKS] if "SCENARIO_DEMO" in os.environ else [])])
+                          *([f"{sink}-demo" for sink in (*scenario.SINKS, "clickhouse")] if "SCENARIO_DEMO" in os.environ else [])])

@@ -2,10 +2,11 @@
 """Everything arrives in ClickHouse once: values of every type, key changes and TOASTed values, truncates, changes of columns, a history of changes; whatever request fails; from a
 current engine and from a server of 2018. Wrong passwords, tables in the way and values that have no place are named.
 
-CLICKHOUSE_ALL=1 adds the longer forms: the old server, the history, every request of a copy failing in turn (3: in each of the three ways), and the contract of a sink.
+CLICKHOUSE_ALL=1 adds the longer forms: the old server, the history, every request of a copy failing in turn (3: in each of the three ways), a large table within its memory, the statements for a cluster, and the contract of a sink.
 """
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -87,6 +88,11 @@ def current(s):
         assert kinds[column] == kind, (column, kinds[column])
     assert "Enum8" in kinds["m"], kinds["m"]
     assert "ReplacingMergeTree(_version, _deleted)" in target.query("SHOW CREATE TABLE target.keyed")
+    source.sql("DELETE FROM keyed WHERE id = 9")
+    run = s.pgconvoy("verify", source.uri(), target.uri, "--name", "all", "--json")
+    assert run.wait(120) == 3, run.error_tail()
+    found = json.loads(run.stdout)
+    assert {table["table"]: [row["key"] for row in table["rows"]] for table in found["tables"] if table["rows"]} == {"keyed": ["(id)=(9)"]} and not found["schema"], found
     source.sql("ALTER TYPE mood ADD VALUE 'new' BEFORE 'ok'")
     source.sql("""INSERT INTO keyed (id, m) VALUES (30000, 'new'); ALTER TABLE keyed DROP COLUMN span; INSERT INTO keyed (id, a) VALUES (30001, '{1}');
     ALTER TABLE keyed RENAME COLUMN t TO words; ALTER TABLE keyed ADD COLUMN extra int; UPDATE keyed SET extra = 5, words = 'w' WHERE id = 30001; ALTER TABLE keyed ADD COLUMN filled text DEFAULT 'it''s';
@@ -156,6 +162,45 @@ def faults(s):
     assert proxy.failed > 0
 
 
+def cluster(s):
+    """With cluster and replicated each definition is one for the cluster, and each table a replicated one; what that does on a cluster was not tried."""
+    source, target = begin(s)
+    target.uri += "&cluster=two%20nodes&replicated=on&replica_path=/ours/{shard}"
+    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+    fill(source, 1000)
+    source.sql(CHANGES)
+    source.sql("""ALTER TABLE keyed RENAME COLUMN t TO words; ALTER TABLE keyed ADD COLUMN extra int DEFAULT 3; ALTER TABLE keyed DROP COLUMN span; ALTER TABLE keyed ALTER small TYPE int; UPDATE keyed SET small = 70000
+        WHERE id = 1; ALTER TYPE mood ADD VALUE 'new'; INSERT INTO keyed (id, m) VALUES (30000, 'new'); TRUNCATE log; ALTER TABLE other.keyed RENAME TO renamed; INSERT INTO other.renamed VALUES (gen_random_uuid(), 'r')""")
+    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+    s.equal(source, target)
+    s.pgconvoy("drop", "all").ok()
+    sent = [line for line in target.server.definitions() if not line.startswith("CREATE DATABASE") and "ENGINE = Memory" not in line]
+    lasting = [line for line in sent if not re.match(r"DROP TABLE (IF EXISTS )?`target`.`pgconvoy_all_", line)]
+    assert not [line for line in lasting if " ON CLUSTER `two nodes`" not in line], [line for line in lasting if " ON CLUSTER `two nodes`" not in line]
+    tables = [line for line in lasting if line.startswith("CREATE TABLE")]
+    assert tables and all(re.search(r"ENGINE = Replicated(Replacing)?MergeTree\('/ours/\{shard\}/target/(?:[^'\\]|\\.)+', '\{replica\}'", line) for line in tables), tables
+    assert any("ReplicatedReplacingMergeTree('/ours/{shard}/target/keyed', '{replica}', _version, _deleted)" in line for line in tables), tables
+    kinds = {line.split()[0] + (" " + word if (word := next((w for w in ("RENAME COLUMN", "ADD COLUMN", "DROP COLUMN", "MODIFY COLUMN") if w in line), "")) else "") for line in lasting}
+    assert kinds >= {"CREATE", "TRUNCATE", "RENAME", "DROP", "ALTER RENAME COLUMN", "ALTER ADD COLUMN", "ALTER DROP COLUMN", "ALTER MODIFY COLUMN"}, kinds
+    assert all(line.endswith(" SYNC") for line in lasting if line.startswith("DROP TABLE") and "_current`" not in line), lasting
+
+
+def large_table(s):
+    """A table far larger than --memory is copied within it."""
+    source = s.server()
+    source.sql("CREATE TABLE large (id int PRIMARY KEY, note text); INSERT INTO large SELECT i, repeat(md5(i::text), 20) FROM generate_series(1, 500000) AS i")
+    target = s.target("clickhouse")
+    source.sql("CREATE TABLE small (id int PRIMARY KEY)")
+    base = s.pgconvoy("copy", source.uri(), target.uri, "-t", "small", "--memory", "64MB").ok().peak_rss
+    run = s.pgconvoy("copy", source.uri(), target.uri, "-t", "large", "--memory", "64MB", "-j", "2").ok(600)
+    limit = max(base, 20 << 20) + (128 << 20)
+    run.stays_below(limit)
+    size = int(source.sql("SELECT pg_table_size('large')"))
+    print(f"peak resident memory {run.peak_rss >> 20} MB of {limit >> 20} MB for a table of {size >> 20} MB")
+    assert size > 4 * (64 << 20), size
+    assert target.query("SELECT count(), sum(id) FROM target.large_current") == "500000\t125000250000"
+
+
 def refused(s):
     """What cannot be is named: a value, a table in the way, a database that is not there, a password, an option."""
     source = s.server()
@@ -193,7 +238,7 @@ def contract(s):
 
 CASES = {"current": (current, "chdb"), "refused": (refused, "chdb")}
 if ALL:
-    CASES.update({"old_server": (old_server, "server"), "history": (history, "chdb"), "faults": (faults, "chdb"), "contract": (contract, "chdb")})
+    CASES.update({"cluster": (cluster, "chdb"), "large_table": (large_table, "chdb"), "old_server": (old_server, "server"), "history": (history, "chdb"), "faults": (faults, "chdb"), "contract": (contract, "chdb")})
 
 
 def main(s):
