@@ -137,6 +137,7 @@ struct pgconvoy_type {
     const char *const *labels;
     int field_count; /* COMPOSITE: attributes in order (dropped ones left out) */
     const pgconvoy_column *fields;
+    const char *extension_version; /* of the extension at the source; NULL where extension is */
 };
 
 struct pgconvoy_column {
@@ -361,6 +362,12 @@ typedef struct pgconvoy_sink_config {
     bool two_way;               /* another pipeline faces this one: what is written must be told from what is written there */
     const char *split_sequences; /* "odd", "even" or "from:N": the values that the target's sequences give; NULL: the source's are carried over */
     bool ddl_skip;             /* --ddl=skip: commands that cannot be carried over are left out and listed */
+    /*
+     * Set for a trial of DDL (--ddl-dry-run), only with PGCONVOY_SINK_DDL_TRIAL: begin, apply_ddl and change_schema tell each statement that they
+     * run, or would run where there is no going back; abort comes next, and nothing may remain. NULL otherwise.
+     */
+    void (*tell)(void *arg, const char *statement);
+    void *tell_arg;
 } pgconvoy_sink_config;
 
 #define PGCONVOY_SINK_VERSION 1
@@ -374,6 +381,7 @@ typedef struct pgconvoy_sink_config {
 #define PGCONVOY_SINK_SEQUENCES       32u /* has write_sequences */
 #define PGCONVOY_SINK_CONFLICTS       64u /* knows of rows that are not what they should be: on_conflict, conflict_table */
 #define PGCONVOY_SINK_DDL            128u /* has apply_ddl */
+#define PGCONVOY_SINK_DDL_TRIAL      512u /* can try a change of definitions: tell */
 #define PGCONVOY_SINK_DDL_TEXT       256u /* … and does what a command's text says: an ALTER with USING gives its rows the source's values */
 
 /*
@@ -553,7 +561,7 @@ PGCONVOY_API pgconvoy_pipeline *pgconvoy_pipeline_new_with_sink(const char *sour
 
 /*
  * Sets an option by the name it has on the command line without the dashes ("name", "table", "jobs", "until", "memory" …); options that
- * may be repeated add up. Fails with PGCONVOY_ERROR_USAGE on an unknown name or a bad value.
+ * may be repeated add up, and a switch's value may be NULL. Fails with PGCONVOY_ERROR_USAGE on an unknown name or a bad value.
  */
 PGCONVOY_API int pgconvoy_pipeline_set(pgconvoy_pipeline *pipeline, const char *option, const char *value,
                                        pgconvoy_error *err) PGCONVOY_MUST_CHECK;
@@ -561,6 +569,9 @@ PGCONVOY_API int pgconvoy_pipeline_set(pgconvoy_pipeline *pipeline, const char *
 /*
  * Runs until done: PGCONVOY_COPY ends after the copy, the others when pgconvoy_pipeline_stop is called or "until" is reached. What can heal is
  * retried inside. Returns 0 when it ended as asked. A pipeline can be run again; it goes on where it was.
+ *
+ * PGCONVOY_SYNC into PostgreSQL makes the tables that the target lacks as they are at the source, with indexes, keys, constraints, triggers and what
+ * they need. All other runs make them as the sink does: PGCONVOY_COPY brings rows into tables with their columns and keys alone.
  */
 PGCONVOY_API int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, pgconvoy_error *err)
     PGCONVOY_MUST_CHECK;

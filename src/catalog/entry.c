@@ -49,7 +49,7 @@ bool pgc_entry_is_ours(const pgc_entry *entry)
     if ((entry->schema && strcmp(entry->schema, "pgconvoy") == 0) || (pgc_entry_is(entry, "SCHEMA") && strcmp(entry->tag, "pgconvoy") == 0))
         return true;
     if (pgc_entry_is_one_of(entry, kinds))
-        return strncmp(entry->tag, "pgconvoy_", 9) == 0;
+        return strncmp(entry->tag, "pgconvoy_", 9) == 0 || strncmp(entry->tag, "pgconvoy.ddl", 12) == 0;
     static const char *const notes[] = {"COMMENT", "ACL", "SECURITY LABEL", NULL};
     if (!pgc_entry_is_one_of(entry, notes)) /* their tag is what they are on: PUBLICATION pgconvoy_shop */
         return false;

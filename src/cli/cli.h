@@ -19,6 +19,7 @@
 #define CLI_SUBSCRIBE 0x800u
 #define CLI_VERIFY 0x1000u
 #define CLI_CUTOVER 0x2000u
+#define CLI_STREAMS 0x4000u /* sync and stream, beside CLI_MOVE */
 
 #define CLI_EXIT_OK 0
 #define CLI_EXIT_FAILED 1

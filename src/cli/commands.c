@@ -2,11 +2,11 @@
 #include "cli/cli.h"
 
 const cli_command cli_commands[] = {
-    {"sync", "SOURCE TARGET", "copy, then stream without a gap; runs until stopped", CLI_MOVE, 2, 2, PGCONVOY_SYNC,
+    {"sync", "SOURCE TARGET", "copy, then stream without a gap; runs until stopped", CLI_MOVE | CLI_STREAMS, 2, 2, PGCONVOY_SYNC,
      cli_run_move},
     {"copy", "SOURCE TARGET", "all rows, once; into PostgreSQL the whole database, with all that is defined in it", CLI_MOVE | CLI_COPY, 2, 2,
      PGCONVOY_COPY, cli_run_copy},
-    {"stream", "SOURCE TARGET", "changes from the slot's position on, no table copy", CLI_MOVE, 2, 2, PGCONVOY_STREAM,
+    {"stream", "SOURCE TARGET", "changes from the slot's position on, no table copy", CLI_MOVE | CLI_STREAMS, 2, 2, PGCONVOY_STREAM,
      cli_run_move},
     {"status", "[NAME]", "a pipeline's tables, positions, lag, rates", CLI_STATUS, 0, 1, 0, cli_run_status},
     {"drop", "NAME [SOURCE [TARGET]]",

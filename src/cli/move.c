@@ -6,8 +6,10 @@
 #include "cli/stop_signals.h"
 
 #include "base/clock.h"
+#include "pipeline/ddl_trial.h"
 #include "pipeline/overrule.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -85,10 +87,26 @@ static pgc_check_job job_of(pgconvoy_action action)
     return action == PGCONVOY_COPY ? PGC_CHECK_COPY : action == PGCONVOY_STREAM ? PGC_CHECK_STREAM : PGC_CHECK_SYNC;
 }
 
+static void print_line(void *arg, const char *line)
+{
+    (void)arg;
+    puts(line);
+}
+
+/* --ddl-dry-run: what the pipeline would do, instead of running it. */
+static int try_ddl(move *move, const char *text, pgconvoy_error *err)
+{
+    bool stops;
+    int result = pgc_pipeline_try_ddl(move->pipeline, text, print_line, NULL, &stops, err);
+    if (stops)
+        puts("  would stop the pipeline");
+    return result == 0 ? CLI_EXIT_OK : stops ? CLI_EXIT_DIFFERS : CLI_EXIT_FAILED;
+}
+
 int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_error *err)
 {
     move move = {0};
-    int result = -1;
+    int result = -1, exit = CLI_EXIT_FAILED;
     cli_stop_signals_block(&move.signals);
     move.console = cli_console_new(command->name, arguments, err);
     move.state_dir = move.console ? cli_state_dir(arguments, err) : NULL;
@@ -101,6 +119,12 @@ int cli_run_move(const cli_command *command, cli_arguments *arguments, pgconvoy_
         pgc_pipeline_allow_any_identity(move.pipeline);
     if (cli_skips_check(arguments, "disk_space"))
         pgc_pipeline_allow_little_room(move.pipeline);
+    if (cli_setting_value(arguments, "ddl-dry-run")) {
+        pgconvoy_pipeline_on_log(move.pipeline, cli_console_log, move.console);
+        exit = try_ddl(&move, cli_setting_value(arguments, "ddl-dry-run"), err);
+        result = exit == CLI_EXIT_OK ? 0 : -1;
+        goto done;
+    }
     if (cli_check_at_start(arguments, job_of(command->action), err) != 0)
         goto done;
     pgconvoy_pipeline_on_log(move.pipeline, cli_console_log, move.console);
@@ -120,5 +144,5 @@ done:
     free(move.state_dir);
     if (result == 0)
         return CLI_EXIT_OK;
-    return err->code == PGCONVOY_ERROR_USAGE ? CLI_EXIT_USAGE : CLI_EXIT_FAILED;
+    return err->code == PGCONVOY_ERROR_USAGE ? CLI_EXIT_USAGE : exit;
 }

@@ -21,6 +21,7 @@ const cli_option cli_options[] = {
     {{"log-level", 0, "debug|info|warning|error", "info", "the least important lines that are written"},
      CLI_MOVE | CLI_LINK | CLI_SUBSCRIBE | CLI_DROP | CLI_VERIFY | CLI_CUTOVER,
      level_choices},
+    {{"ddl-dry-run", 0, "SQL", "none", "say what these commands would do at the target; nothing is changed at either end"}, CLI_STREAMS, NULL},
     {{"consistent", 0, NULL, "off", "an interrupted copy of a source that has changed since copies all rows again"}, CLI_COPY, NULL},
     {{"filter", 0, "FILE", "none", "what to take, as lines \"include|exclude table|schema|table_data|extension PATTERN\""}, CLI_COPY, NULL},
     {{"table-and-children", 0, "PATTERN", "none", "as -t, with their partitions and children"}, CLI_COPY, NULL},

@@ -188,6 +188,8 @@ void clone_map_append(const pgc_clone *clone, const pgc_relation *relation, pgc_
 
 /* ---- tables.c: sizes and types of the tables whose rows are copied, and how they are cut */
 int clone_tables_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* extension_types.c: types of extensions, of those that the tables (an array of oids as text) have, whose values go in binary: another such array. */
+int clone_extension_types(const pgc_clone *clone, const char *tables, pgc_buffer *agreed, pgconvoy_error *err) PGC_MUST_CHECK;
 clone_table *clone_tables_find(const pgc_clone *clone, const pgc_relation *relation);
 /* In how many ranges; 1: whole. */
 int clone_tables_parts(const pgc_clone *clone, const clone_table *table);

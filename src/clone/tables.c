@@ -20,7 +20,7 @@ static const char table_query[] =
     "other AS (SELECT a.attrelid, pg_catalog.string_agg(DISTINCT pg_catalog.format_type(a.atttypid, NULL), ', ') AS types "
     "FROM pg_catalog.pg_attribute a JOIN base b ON b.oid = a.atttypid JOIN pg_catalog.pg_type t ON t.oid = b.final "
     "LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A' "
-    "WHERE a.attrelid = ANY ($1::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND t.typtype <> 'e' "
+    "WHERE a.attrelid = ANY ($1::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '' AND t.typtype <> 'e' AND t.oid <> ALL ($2::pg_catalog.oid[]) "
     "AND NOT (t.oid < 16384 AND coalesce(e.oid, t.oid) < 16384 AND coalesce(e.typname, t.typname) = ANY ('{"
     "bool,bytea,char,name,int8,int2,int4,text,oid,json,jsonb,jsonpath,point,lseg,path,box,polygon,line,circle,float4,float8,macaddr,macaddr8,inet,cidr,"
     "bpchar,varchar,date,time,timestamp,timestamptz,interval,timetz,bit,varbit,numeric,uuid,pg_lsn,tsvector,tsquery,xid,xid8,cid,tid,"
@@ -28,8 +28,12 @@ static const char table_query[] =
     "}'::pg_catalog.name[])) GROUP BY 1) "
     "SELECT c.oid, CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_table_size(c.oid) ELSE 0 END, "
     "CASE WHEN c.relkind IN ('r', 'm') THEN pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::pg_catalog.int8 ELSE 0 END, "
-    "coalesce(m.amname = 'heap', false), o.types, c.relkind = 'r' AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid) "
-    "FROM pg_catalog.pg_class c LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam LEFT JOIN other o ON o.attrelid = c.oid "
+    "coalesce(m.amname = 'heap', false), o.types, c.relkind = 'r' AND c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid), "
+    /* what names stand for now is told by functions, the rest by the snapshot */
+    "CASE WHEN c.oid IS DISTINCT FROM pg_catalog.to_regclass(pg_catalog.format('%I.%I', n.nspname, c.relname))::pg_catalog.oid THEN true "
+    "ELSE EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND "
+    "(pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, c.oid, a.attnum)).object_names[3] IS DISTINCT FROM a.attname) END "
+    "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam LEFT JOIN other o ON o.attrelid = c.oid "
     "WHERE c.oid = ANY ($1::pg_catalog.oid[])";
 
 static int compare(const void *a, const void *b)
@@ -108,10 +112,13 @@ static int list(pgc_clone *clone, pgconvoy_error *err)
     return 0;
 }
 
-/* TRUNCATE and what rewrites a table are not held back by a snapshot: its rows are in a file that the snapshot does not see. */
-static int rewritten(const pgc_relation *relation, pgconvoy_error *err)
+/*
+ * TRUNCATE and what rewrites a table are not held back by a snapshot: its rows are in a file that the snapshot does not see. Nor are names: COPY takes them as they are now, when another column may have the name
+ * of one that was dropped.
+ */
+static int changed_since(const pgc_relation *relation, const char *what, pgconvoy_error *err)
 {
-    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "table %s.%s was truncated or rewritten after the copy's snapshot was taken", relation->object.schema->object.name, relation->object.name);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "table %s.%s was %s after the copy's snapshot was taken", relation->object.schema->object.name, relation->object.name, what);
     pgconvoy_error_hint(err, "run the copy again: it takes another snapshot");
     pgconvoy_error_retriable(err, true);
     return -1;
@@ -127,7 +134,9 @@ static int take(pgc_clone *clone, const PGresult *result, pgconvoy_error *err)
         table->blocks = strtoll(PQgetvalue(result, i, 2), NULL, 10);
         table->is_heap = PQgetvalue(result, i, 3)[0] == 't';
         if (PQgetvalue(result, i, 5)[0] == 't')
-            return rewritten(table->relation, err);
+            return changed_since(table->relation, "truncated or rewritten", err);
+        if (PQgetvalue(result, i, 6)[0] == 't')
+            return changed_since(table->relation, "altered", err);
         if (!PQgetisnull(result, i, 4) && !(table->text_types = pgc_arena_strdup(clone->arena, PQgetvalue(result, i, 4))))
             return pgc_error_out_of_memory(err);
     }
@@ -143,13 +152,18 @@ int clone_tables_read(pgc_clone *clone, pgconvoy_error *err)
     for (int i = 0; i < clone->table_count; i++)
         pgc_buffer_format(&oids, "%s%u", i ? "," : "{", clone->tables[i].relation->object.oid);
     pgc_buffer_text(&oids, clone->table_count ? "}" : "{}");
+    pgc_buffer agreed;
+    pgc_buffer_init(&agreed, 1 << 16);
     int result = pgc_buffer_check(&oids, err);
+    if (result == 0)
+        result = clone_extension_types(clone, oids.data, &agreed, err);
     if (result == 0) {
-        const char *values[] = {oids.data};
-        PGresult *rows = pgc_query_params(pgc_catalog_connection(clone->catalog), table_query, 1, values, err);
+        const char *values[] = {oids.data, agreed.data};
+        PGresult *rows = pgc_query_params(pgc_catalog_connection(clone->catalog), table_query, 2, values, err);
         result = rows ? take(clone, rows, err) : -1;
         PQclear(rows);
     }
+    pgc_buffer_free(&agreed);
     pgc_buffer_free(&oids);
     return result;
 }

@@ -197,6 +197,8 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         .two_way = pipeline->options.origin_none,
         .split_sequences = pipeline->options.split_sequences,
         .ddl_skip = pipeline->options.ddl_skip,
+        .tell = pipeline->tell,
+        .tell_arg = pipeline->tell_arg,
     };
     run->sink_ops = pipeline->sink_ops;
     run->sink = NULL;
@@ -344,6 +346,13 @@ static int check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run,
     return 0;
 }
 
+/* With --skip-unavailable: the target cannot have it, whatever it has of that name now. */
+static bool is_unavailable(const pgc_run *run, const pgconvoy_table *table)
+{
+    pgconvoy_error why = {0};
+    return run->copier && run->options->skip_unavailable && run->sink_ops->check_table(run->sink, table, PGCONVOY_IF_EXISTS_DROP, &why) != 0 && !why.retriable;
+}
+
 /* joining: a table that comes to a pipeline which has others already does not stop them; it is left out, and named. */
 static int check_tables(const pgc_run *run, bool joining, pgconvoy_error *err)
 {
@@ -357,10 +366,14 @@ static int check_tables(const pgc_run *run, bool joining, pgconvoy_error *err)
                 atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
             continue;
         }
-        if (!joining || err->retriable)
+        bool left_out = !err->retriable && is_unavailable(run, state->table);
+        if ((!joining && !left_out) || err->retriable)
             return -1;
-        pgc_log_warning(run->log, "table %s.%s does not join the pipeline: %s (%s)", state->table->schema, state->table->name,
-                        err->message, err->hint);
+        if (left_out)
+            pgc_log_warning(run->log, "left out: table %s.%s (%s)", state->table->schema, state->table->name, err->message);
+        else
+            pgc_log_warning(run->log, "table %s.%s does not join the pipeline: %s (%s)", state->table->schema, state->table->name,
+                            err->message, err->hint);
         pgc_error_clear(err);
         atomic_store(&state->state, PGCONVOY_TABLE_FAILED);
     }

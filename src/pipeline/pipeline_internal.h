@@ -21,6 +21,8 @@ struct pgconvoy_pipeline {
     atomic_bool stop;
     pgc_counters counters;
     char *spool_path;  /* NULL: no spool */
+    void (*tell)(void *arg, const char *statement); /* ddl_trial.c; NULL: the sink does what it is told */
+    void *tell_arg;
     uint32_t timeline; /* of the source, when it was last spoken with; 0 not known */
 };
 

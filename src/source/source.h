@@ -219,6 +219,15 @@ typedef struct pgc_source_ops {
      */
     int (*mark_position)(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err);
 
+    /*
+     * What commands of DDL would tell the stream, without doing them: seen is called with each in its order (ddl NULL: for no sink to see), once
+     * all is rolled back, with tables of the pipeline as the command leaves them. After load_tables.
+     */
+    int (*try_ddl)(void *source, const char *text,
+                   int (*seen)(void *arg, const pgconvoy_ddl *ddl, const pgconvoy_table *const *tables, size_t table_count,
+                               pgconvoy_error *err),
+                   void *arg, pgconvoy_error *err);
+
     /* Removes slot and publication (only one that this pipeline made). What is not there is not an error. */
     int (*drop)(void *source, pgconvoy_error *err);
 

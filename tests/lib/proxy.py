@@ -16,6 +16,7 @@ class Proxy:
         self.refusing = False
         self.closing = False
         self.cuts = 0
+        self.awaited = None  # (text, what is done before it goes on)
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(("127.0.0.1", self.port))
@@ -50,11 +51,26 @@ class Proxy:
                     data = end.recv(65536)
                     if not data:
                         return
+                    if end is near:
+                        self._meet(data)
                     ends[end].sendall(data)
         except (OSError, ValueError):
             pass
         finally:
             self._drop((near, far))
+
+    def before(self, text, act):
+        """act() is called once, before the next message of a client that has text goes on to the server."""
+        with self.lock:
+            self.awaited = (text.encode(), act)
+
+    def _meet(self, data):
+        with self.lock:
+            text, act = self.awaited or (None, None)
+            if text is None or text not in data:
+                return
+            self.awaited = None
+        act()
 
     def _drop(self, pair):
         with self.lock:

@@ -96,7 +96,7 @@ class DdlWorkload:
         name, kind = self._column(table)
         wider = self.rng.choice(WIDER.get(kind, ["text"]))
         other, _ = self._column(table)
-        between = self._new("s")
+        between, another = self._new("s"), self.rng.choice(TYPES)
         return self.rng.choice([
             f"ALTER TABLE {table} DROP COLUMN {name}", f"ALTER TABLE {table} RENAME COLUMN {name} TO {self._new('r')}",
             f"ALTER TABLE {table} RENAME {name} TO {between}; ALTER TABLE {table} RENAME {other} TO {name}; ALTER TABLE {table} RENAME {between} TO {other}",
@@ -104,7 +104,9 @@ class DdlWorkload:
             f"ALTER TABLE {table} ALTER {name} DROP DEFAULT", f"ALTER TABLE {table} ALTER {name} DROP NOT NULL", f"ALTER TABLE {table} ALTER {name} SET STATISTICS 7",
             f"ALTER TABLE {table} ADD CONSTRAINT {self._new('k')} CHECK ({name} IS NOT NULL OR id <> 0)", f"CREATE INDEX {self._new('i')} ON {table} ({name})",
             f"CREATE INDEX {self._new('i')} ON {table} ((id % 10), {name}) WHERE id > 5", f"COMMENT ON COLUMN {table}.{name} IS 'said; so'",
-            f"ALTER TABLE {table} DROP COLUMN {name}, ADD COLUMN {name} {kind} DEFAULT {VALUES.get(kind, 'NULL').format(4)}"])
+            f"ALTER TABLE {table} DROP COLUMN {name}, ADD COLUMN {name} {kind} DEFAULT {VALUES.get(kind, 'NULL').format(4)}",
+            f"ALTER TABLE {table} DROP COLUMN {name}, ADD COLUMN {name} {another} DEFAULT {VALUES[another].format(5)}",
+            f"ALTER TABLE {table} DROP COLUMN {name}; ALTER TABLE {table} ADD {name} {another}"])
 
     def _of_table(self, table):
         schema = self.rng.choice(["public", "app", '"Other One"'])

@@ -185,15 +185,12 @@ const check_item pgc_check_source_items[] = {
     {.name = "ddl_capture",
      .jobs = PGC_CHECK_SYNC | PGC_CHECK_STREAM,
      .passed = "the role may make event triggers, which see every change of a definition",
-     .sql = "SELECT 'warned', CASE WHEN current_setting('server_version_num')::int < 140000 THEN 'a server before 14 sends "
-            "no messages of event triggers' WHEN pg_is_in_recovery() THEN 'the source is a standby, where no event trigger can "
+     .sql = "SELECT 'warned', CASE WHEN pg_is_in_recovery() THEN 'the source is a standby, where no event trigger can "
             "be made' ELSE format('role %I may not make event triggers', current_user) END || ': a changed definition "
             "is seen only with the next change of a row of its table', "
-            "CASE WHEN current_setting('server_version_num')::int < 140000 THEN 'keep to added and dropped columns, or upgrade "
-            "the source' WHEN pg_is_in_recovery() THEN 'connect to the primary' ELSE format('ALTER ROLE %I SUPERUSER; -- or "
+            "CASE WHEN pg_is_in_recovery() THEN 'connect to the primary' ELSE format('ALTER ROLE %I SUPERUSER; -- or "
             "connect as one; without it keep to added and dropped columns', current_user) END "
-            "FROM pg_roles r WHERE rolname = current_user AND (current_setting('server_version_num')::int < 140000 OR "
-            "pg_is_in_recovery() OR NOT (rolsuper OR EXISTS (SELECT "
+            "FROM pg_roles r WHERE rolname = current_user AND (pg_is_in_recovery() OR NOT (rolsuper OR EXISTS (SELECT "
             "FROM pg_roles m WHERE m.rolname IN " ROLES_THAT_REPLICATE
             " AND m.rolname <> 'rds_replication' AND pg_has_role(m.oid, 'MEMBER'))))"},
     {.name = "large_objects",

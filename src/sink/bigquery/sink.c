@@ -133,7 +133,7 @@ static void close_writer(void *arg)
 static int open_writer(void *arg, void **out, pgconvoy_error *err)
 {
     pgc_bq_sink *sink = arg;
-    if (pgc_bq_checkpoint_ensure(sink, err) != 0)
+    if (!sink->config->tell && pgc_bq_checkpoint_ensure(sink, err) != 0)
         return -1;
     pgc_bq_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
@@ -177,7 +177,7 @@ static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
     forget_copy(writer);
     if (table)
         return begin_copy(writer, table, err);
-    if (writer->begun)
+    if (writer->begun || ((const pgc_bq_sink *)writer->staged.sink)->config->tell)
         return 0;
     writer->begun = pgc_bq_checkpoint_pending(writer->staged.sink, err) == 0;
     return writer->begun ? 0 : -1;
@@ -232,7 +232,7 @@ const pgconvoy_sink pgc_sink_bigquery = {
     .description = "a dataset of BigQuery",
     .schemes = schemes,
     .target_help = "bigquery://PROJECT/DATASET[?option=value&...]",
-    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL,
+    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL,
     .open = open_sink,
     .read_checkpoint = pgc_bq_read_checkpoint,
     .column_format = pgconvoy_sink_default_column_format_text,

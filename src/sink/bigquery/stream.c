@@ -73,7 +73,17 @@ int pgc_bq_change_schema(void *arg, const pgconvoy_table *old_table, const pgcon
                          pgconvoy_error *err)
 {
     pgc_bq_writer *writer = arg;
-    return pgc_staged_change_schema(&writer->staged, old_table, new_table, err);
+    int result = pgc_staged_change_schema(&writer->staged, old_table, new_table, err);
+    if (result == 0 && writer->staged.config->tell) {
+        pgc_buffer sql;
+        pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
+        pgc_bq_later_sql(writer, &sql);
+        if (sql.length > 0 && (result = pgc_buffer_check(&sql, err)) == 0)
+            writer->staged.config->tell(writer->staged.config->tell_arg, sql.data);
+        pgc_buffer_free(&sql);
+        pgc_staged_later_free(&writer->staged);
+    }
+    return result;
 }
 
 /* ---- the end of a transaction */

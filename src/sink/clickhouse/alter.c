@@ -32,8 +32,16 @@ static void begin_alter(alteration *a)
     pgc_clickhouse_table_name(a->writer->sink, a->layout->name, true, &a->sql);
 }
 
+/* In a trial it is told instead: there is no transaction that could be given up. */
 static int run(alteration *a, pgconvoy_error *err)
 {
+    const pgconvoy_sink_config *config = a->writer->sink->config;
+    if (config->tell) {
+        if (pgc_buffer_check(&a->sql, err) != 0)
+            return -1;
+        config->tell(config->tell_arg, a->sql.data);
+        return 0;
+    }
     int result = pgc_clickhouse_run(&a->writer->session, &a->sql, "following a change of its columns", err);
     if (result != 0)
         pgc_error_prefix(err, "table %s.%s", a->from->schema, a->from->name);
@@ -232,6 +240,8 @@ static int rename_table(alteration *a, const pgc_clickhouse_layout *old, pgconvo
         if (run(a, err) != 0)
             return -1;
     }
+    if (sink->config->tell)
+        return 0;
     pthread_mutex_lock(&sink->lock);
     int result = pgc_clickhouse_checkpoint_rename(sink, a->from, a->to, err);
     pthread_mutex_unlock(&sink->lock);
@@ -251,9 +261,13 @@ static int follow(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_erro
     }
     if (strcmp(old->name, a->layout->name) != 0 && rename_table(a, old, err) != 0)
         return -1;
-    if (pgc_clickhouse_column_list(sink, session, a->layout->name, a->layout->arena, &a->columns, err) != 0 ||
+    /* in a trial it has its old name */
+    const char *name = sink->config->tell ? old->name : a->layout->name;
+    if (pgc_clickhouse_column_list(sink, session, name, a->layout->arena, &a->columns, err) != 0 ||
         follow_columns(a, err) != 0)
         return -1;
+    if (sink->config->tell)
+        return 0;
     return pgc_clickhouse_make_view(sink, session, a->layout, err);
 }
 

@@ -28,6 +28,24 @@ static int refuse(const alteration *a, const char *column, const char *what, pgc
 
 /* ---- statements */
 
+static void tell(const alteration *a, const char *statement)
+{
+    const pgconvoy_sink_config *config = a->writer->sink->config;
+    if (config->tell)
+        config->tell(config->tell_arg, statement);
+}
+
+/* What a->sql says. */
+static int run(alteration *a, pgconvoy_error *err)
+{
+    int result = pgc_duckdb_run(&a->writer->sink->api, a->writer->connection, &a->sql, "following a change of its columns", NULL, err);
+    if (result != 0)
+        pgc_error_prefix(err, "table %s.%s", a->from->schema, a->from->name);
+    else
+        tell(a, a->sql.data);
+    return result;
+}
+
 static int alter(alteration *a, const char *format, const char *name, const char *second, pgconvoy_error *err)
 {
     pgc_duckdb_sink *sink = a->writer->sink;
@@ -40,10 +58,7 @@ static int alter(alteration *a, const char *format, const char *name, const char
         pgc_buffer_text(&a->sql, " TO ");
         pgc_quote_identifier(&a->sql, second);
     }
-    int result = pgc_duckdb_run(&sink->api, a->writer->connection, &a->sql, "following a change of its columns", NULL, err);
-    if (result != 0)
-        pgc_error_prefix(err, "table %s.%s", a->from->schema, a->from->name);
-    return result;
+    return run(a, err);
 }
 
 /* ADD COLUMN name type, or ALTER COLUMN name TYPE type. */
@@ -58,10 +73,7 @@ static int alter_typed(alteration *a, const char *verb, const char *name, const 
     pgc_quote_identifier(&a->sql, name);
     pgc_buffer_text(&a->sql, between);
     pgc_duckdb_type_sql(type, &a->sql);
-    int result = pgc_duckdb_run(&sink->api, a->writer->connection, &a->sql, "following a change of its columns", NULL, err);
-    if (result != 0)
-        pgc_error_prefix(err, "table %s.%s", a->from->schema, a->from->name);
-    return result;
+    return run(a, err);
 }
 
 /* The key comes back at the end, where the new definition has one. */
@@ -71,19 +83,21 @@ static int lift_primary_key(alteration *a, pgconvoy_error *err)
         return 0;
     a->has_primary_key = false;
     a->lifted = true;
+    tell(a, "-- the table is written anew without its primary key, which comes back at the end");
     return pgc_duckdb_rewrite(a->writer->sink, a->writer->connection, a->from, err);
 }
 
-/* DuckDB drops no column that an index is on, or that stands before one such. */
-static int drop_column(alteration *a, int column, pgconvoy_error *err)
+/* DuckDB drops no column that an index is on, or that stands before one such. from: its place in the definition before, -1 not known. */
+static int drop_column(alteration *a, const char *name, int from, pgconvoy_error *err)
 {
-    for (int i = column; i < a->from->column_count; i++) {
-        if (a->from->columns[i].primary_key > 0 && lift_primary_key(a, err) != 0)
-            return -1;
-    }
+    bool before_key = from < 0;
+    for (int i = from; i >= 0 && i < a->from->column_count; i++)
+        before_key |= a->from->columns[i].primary_key > 0;
+    if (before_key && lift_primary_key(a, err) != 0)
+        return -1;
     if (a->to->column_count == 0) /* a table keeps at least one column */
-        return refuse(a, a->from->columns[column].name, "was the last and is dropped", err);
-    return alter(a, " DROP COLUMN ", a->from->columns[column].name, NULL, err);
+        return refuse(a, name, "was the last and is dropped", err);
+    return alter(a, " DROP COLUMN ", name, NULL, err);
 }
 
 /* ---- types */
@@ -196,6 +210,7 @@ static int change_type(alteration *a, int old, int new_, pgconvoy_error *err)
 /* What DuckDB has, and what becomes of it. */
 typedef struct actual_column {
     const char *name, *type;
+    int number;   /* of the source's column, as it was stored with the table; 0: not known */
     int from, to; /* places in the definitions; -1: not there, it goes */
 } actual_column;
 
@@ -215,6 +230,35 @@ static int find_ci(const pgconvoy_table *table, const char *name)
     return -1;
 }
 
+static int find_number(const pgconvoy_table *table, int number)
+{
+    for (int i = 0; table && i < table->column_count; i++) {
+        if (table->columns[i].number == number)
+            return i;
+    }
+    return -1;
+}
+
+/* The definition before may be a later one than what DuckDB has: where numbers are known they tell which column is which. */
+static int look_at_numbers(alteration *a, const pgconvoy_table *table, actual *actual, pgconvoy_error *err)
+{
+    size_t count = (size_t)actual->count + 1;
+    const char **names = pgc_arena_alloc(actual->arena, count * sizeof *names);
+    int *numbers = pgc_arena_alloc(actual->arena, count * sizeof *numbers);
+    if (!names || !numbers)
+        return pgc_error_out_of_memory(err);
+    for (int i = 0; i < actual->count; i++)
+        names[i] = actual->columns[i].name;
+    if (pgc_duckdb_checkpoint_numbers(a->writer->sink, a->writer->connection, table->schema, table->name, names, actual->count,
+                                      numbers, err) != 0)
+        return -1;
+    for (int i = 0; i < actual->count; i++) {
+        actual->columns[i].number = numbers[i];
+        actual->columns[i].from = numbers[i] > 0 ? find_number(a->from, numbers[i]) : find_ci(a->from, names[i]);
+    }
+    return 0;
+}
+
 static int look(alteration *a, const pgconvoy_table *table, actual *actual, pgconvoy_error *err)
 {
     pgc_duckdb_sink *sink = a->writer->sink;
@@ -231,11 +275,10 @@ static int look(alteration *a, const pgconvoy_table *table, actual *actual, pgco
         column->name = pgc_duckdb_cell(&sink->api, &found, (idx_t)i, PGC_DUCKDB_INFO_NAME, actual->arena);
         column->type = pgc_duckdb_cell(&sink->api, &found, (idx_t)i, PGC_DUCKDB_INFO_TYPE, actual->arena);
         failed = !column->name || !column->type;
-        column->from = failed ? -1 : find_ci(a->from, column->name);
-        column->to = -1;
+        column->from = column->to = -1;
     }
     sink->api.destroy_result(&found);
-    return failed ? pgc_error_out_of_memory(err) : 0;
+    return failed ? pgc_error_out_of_memory(err) : look_at_numbers(a, table, actual, err);
 }
 
 static bool is_taken(const actual *actual, int to)
@@ -247,13 +290,18 @@ static bool is_taken(const actual *actual, int to)
     return false;
 }
 
+static int number_of(const alteration *a, const actual_column *column)
+{
+    return column->number > 0 || column->from < 0 ? column->number : a->from->columns[column->from].number;
+}
+
 /* Side by side, for columns without numbers: what goes where another of the same type comes is that one renamed. */
 static int pair_by_place(const alteration *a, actual *actual, pgconvoy_error *err)
 {
     for (int i = 0, t = 0; i < actual->count && t < a->to->column_count;) {
         actual_column *column = &actual->columns[i];
         const pgconvoy_column *was = column->from >= 0 ? &a->from->columns[column->from] : NULL, *to = &a->to->columns[t];
-        bool numbered = was && was->number > 0 && to->number > 0, goes = column->to < 0, comes = !is_taken(actual, t);
+        bool numbered = was && number_of(a, column) > 0 && to->number > 0, goes = column->to < 0, comes = !is_taken(actual, t);
         if (goes && comes && was && !numbered && strcmp(was->type_sql, to->type_sql) == 0) {
             pgc_log_warning(a->writer->sink->config->log, "duckdb: column %s of %s.%s is taken to be renamed to %s", column->name,
                             a->to->schema, a->to->name, to->name);
@@ -277,16 +325,13 @@ static int pair_by_place(const alteration *a, actual *actual, pgconvoy_error *er
 static int pair(const alteration *a, actual *actual, pgconvoy_error *err)
 {
     for (int i = 0; i < actual->count; i++) {
-        const pgconvoy_column *was = actual->columns[i].from >= 0 ? &a->from->columns[actual->columns[i].from] : NULL;
-        for (int t = 0; was && was->number > 0 && t < a->to->column_count; t++) {
-            if (a->to->columns[t].number == was->number)
-                actual->columns[i].to = t;
-        }
+        int number = number_of(a, &actual->columns[i]);
+        if (number > 0)
+            actual->columns[i].to = find_number(a->to, number);
     }
     for (int i = 0; i < actual->count; i++) {
-        const pgconvoy_column *was = actual->columns[i].from >= 0 ? &a->from->columns[actual->columns[i].from] : NULL;
         int to = find_ci(a->to, actual->columns[i].name);
-        bool another = was && to >= 0 && was->number > 0 && a->to->columns[to].number > 0; /* one that was dropped had the name, too */
+        bool another = to >= 0 && number_of(a, &actual->columns[i]) > 0 && a->to->columns[to].number > 0; /* one that was dropped had the name, too */
         if (actual->columns[i].to < 0 && to >= 0 && !another && !is_taken(actual, to))
             actual->columns[i].to = to;
     }
@@ -297,7 +342,8 @@ static int drop_columns(alteration *a, const actual *actual, pgconvoy_error *err
 {
     for (int i = 0; i < actual->count; i++) {
         /* one that the definition before did not have either is somebody else's */
-        if (actual->columns[i].to < 0 && actual->columns[i].from >= 0 && drop_column(a, actual->columns[i].from, err) != 0)
+        const actual_column *column = &actual->columns[i];
+        if (column->to < 0 && (column->from >= 0 || column->number > 0) && drop_column(a, column->name, column->from, err) != 0)
             return -1;
     }
     return 0;
@@ -306,7 +352,8 @@ static int drop_columns(alteration *a, const actual *actual, pgconvoy_error *err
 static bool name_is_free(const actual *actual, const char *name)
 {
     for (int i = 0; i < actual->count; i++) {
-        if ((actual->columns[i].to >= 0 || actual->columns[i].from < 0) && strcasecmp(actual->columns[i].name, name) == 0)
+        bool gone = actual->columns[i].to < 0 && (actual->columns[i].from >= 0 || actual->columns[i].number > 0);
+        if (!gone && strcasecmp(actual->columns[i].name, name) == 0)
             return false;
     }
     return true;
@@ -392,10 +439,7 @@ static int add_column(alteration *a, int to, pgconvoy_error *err)
     pgc_buffer_text(&a->sql, " AS ");
     pgc_duckdb_type_sql(type, &a->sql);
     pgc_buffer_byte(&a->sql, ')');
-    int result = pgc_duckdb_run(&sink->api, a->writer->connection, &a->sql, "following a change of its columns", NULL, err);
-    if (result != 0)
-        pgc_error_prefix(err, "table %s.%s", a->from->schema, a->from->name);
-    return result;
+    return run(a, err);
 }
 
 static int integer_rank(const char *type)
@@ -474,7 +518,9 @@ static int follow(alteration *a, actual *actual, pgconvoy_error *err)
         (alter(a, " RENAME TO ", a->to->name, NULL, err) != 0 ||
          pgc_duckdb_checkpoint_rename(a->writer->sink, a->writer->connection, a->from, a->to, err) != 0))
         return -1;
-    return a->lifted ? pgc_duckdb_primary_key_add(a->writer->sink, a->writer->connection, a->new_layout, err) : 0;
+    if (a->lifted && pgc_duckdb_primary_key_add(a->writer->sink, a->writer->connection, a->new_layout, err) != 0)
+        return -1;
+    return a->writer->sink->config->tell ? 0 : pgc_duckdb_checkpoint_columns(a->writer->sink, a->writer->connection, a->from, a->to, err);
 }
 
 /*
@@ -566,6 +612,8 @@ static int drop_table(pgc_duckdb_writer *writer, const pgconvoy_ddl_object *obje
     pgc_duckdb_table_name(sink, object->schema, object->name, &sql);
     writer->catalog_changed = writer->wrote = true;
     int result = pgc_duckdb_run(&sink->api, writer->connection, &sql, "dropping a table", NULL, err);
+    if (result == 0 && sink->config->tell)
+        sink->config->tell(sink->config->tell_arg, sql.data);
     pgc_buffer_free(&sql);
     if (result == 0)
         result = pgc_duckdb_checkpoint_forget(sink, writer->connection, &named, err);

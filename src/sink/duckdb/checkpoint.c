@@ -1,10 +1,13 @@
 /*
- * The checkpoint: two tables in the schema "pgconvoy" of the file, written in the transactions that write the data. LSNs are kept as UBIGINT.
+ * The checkpoint: tables in the schema "pgconvoy" of the file, written in the transactions that write the data. LSNs are kept as UBIGINT. With each
+ * table stand the numbers that its columns have at the source, as names alone do not tell which column is which by then.
  * There is no key on them: a row is updated in place, and an index would make each commit dearer.
  */
 #include "sink/duckdb/duckdb_internal.h"
 
 #include "postgres/quote.h"
+
+#include <strings.h>
 
 static const char *const state_names[] = {
     [PGCONVOY_TABLE_WAITING] = "waiting",
@@ -44,13 +47,22 @@ static int is_there(pgc_duckdb_sink *sink, bool *there, pgconvoy_error *err)
     return 0;
 }
 
+static void make_columns_sql(const pgc_duckdb_sink *sink, pgc_buffer *sql)
+{
+    pgc_buffer_text(sql, "CREATE TABLE IF NOT EXISTS ");
+    checkpoint_table_name(sink, "columns", sql);
+    pgc_buffer_text(sql, " (pipeline VARCHAR, schema_name VARCHAR, table_name VARCHAR, column_name VARCHAR, number INTEGER); ");
+}
+
 static int make_tables(pgc_duckdb_sink *sink, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 4096);
     pgc_buffer_text(&sql, "BEGIN; CREATE SCHEMA IF NOT EXISTS ");
     pgc_quote_qualified(&sql, sink->catalog, PGC_DUCKDB_SCHEMA);
-    pgc_buffer_text(&sql, "; CREATE TABLE IF NOT EXISTS ");
+    pgc_buffer_text(&sql, "; ");
+    make_columns_sql(sink, &sql);
+    pgc_buffer_text(&sql, "CREATE TABLE IF NOT EXISTS ");
     checkpoint_table_name(sink, "pipelines", &sql);
     pgc_buffer_text(&sql, " (name VARCHAR, source_id VARCHAR, lsn UBIGINT, updated_at TIMESTAMPTZ); "
                           "CREATE TABLE IF NOT EXISTS ");
@@ -66,6 +78,8 @@ static int make_tables(pgc_duckdb_sink *sink, pgconvoy_error *err)
 
 int pgc_duckdb_checkpoint_ensure(pgc_duckdb_sink *sink, pgconvoy_error *err)
 {
+    if (sink->config->tell) /* a trial makes nothing that stays */
+        return 0;
     pthread_mutex_lock(&sink->lock);
     int result = sink->checkpoint_ready ? 0 : make_tables(sink, err);
     if (result == 0)
@@ -262,11 +276,79 @@ int pgc_duckdb_checkpoint_forget(pgc_duckdb_sink *sink, duckdb_connection connec
     pgc_buffer sql;
     pgc_buffer_init(&sql, 8192);
     pgc_buffer_text(&sql, "DELETE FROM ");
+    checkpoint_table_name(sink, "columns", &sql);
+    where_table(sink, table->schema, table->name, &sql);
+    pgc_buffer_text(&sql, "; DELETE FROM ");
     checkpoint_table_name(sink, "tables", &sql);
     where_table(sink, table->schema, table->name, &sql);
     int result = pgc_duckdb_run(&sink->api, connection, &sql, "forgetting a dropped table", NULL, err);
     pgc_buffer_free(&sql);
     return result;
+}
+
+int pgc_duckdb_checkpoint_columns(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *from,
+                                  const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    bool any = false;
+    pgc_buffer_init(&sql, (size_t)4 << 20);
+    for (int i = 0; i < 2; i++) {
+        const pgconvoy_table *of = i ? table : from;
+        pgc_buffer_text(&sql, i ? "; DELETE FROM " : "DELETE FROM ");
+        checkpoint_table_name(sink, "columns", &sql);
+        where_table(sink, of->schema, of->name, &sql);
+    }
+    for (int i = 0; i < table->column_count; i++) {
+        if (table->columns[i].number == 0)
+            continue;
+        if (!any) {
+            pgc_buffer_text(&sql, "; INSERT INTO ");
+            checkpoint_table_name(sink, "columns", &sql);
+        }
+        const char *const words[] = {sink->config->pipeline_name, table->schema, table->name, table->columns[i].name};
+        for (size_t w = 0; w < 4; w++) {
+            pgc_buffer_text(&sql, w ? ", " : any ? ", (" : " VALUES (");
+            pgc_quote_literal(&sql, words[w]);
+        }
+        pgc_buffer_format(&sql, ", %d)", table->columns[i].number);
+        any = true;
+    }
+    int result = pgc_duckdb_run(&sink->api, connection, &sql, "storing the numbers of a table's columns", NULL, err);
+    pgc_buffer_free(&sql);
+    return result;
+}
+
+int pgc_duckdb_checkpoint_numbers(pgc_duckdb_sink *sink, duckdb_connection connection, const char *schema, const char *table,
+                                  const char *const *names, int count, int *numbers, pgconvoy_error *err)
+{
+    duckdb_result found;
+    bool there;
+    for (int i = 0; i < count; i++)
+        numbers[i] = 0;
+    if (pgc_duckdb_table_info(sink, connection, PGC_DUCKDB_SCHEMA, "columns", &found, &there, err) != 0)
+        return -1;
+    if (!there)
+        return 0;
+    sink->api.destroy_result(&found);
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 8192);
+    pgc_buffer_text(&sql, "SELECT column_name, number FROM ");
+    checkpoint_table_name(sink, "columns", &sql);
+    where_table(sink, schema, table, &sql);
+    int result = pgc_duckdb_select(&sink->api, connection, &sql, "reading the numbers of a table's columns", &found, err);
+    pgc_buffer_free(&sql);
+    if (result != 0)
+        return -1;
+    for (idx_t row = 0; row < sink->api.row_count(&found); row++) {
+        char *name = sink->api.value_varchar(&found, 0, row);
+        for (int i = 0; name && i < count; i++) {
+            if (strcasecmp(names[i], name) == 0)
+                numbers[i] = (int)pgc_duckdb_number(&sink->api, &found, row, 1);
+        }
+        sink->api.free(name);
+    }
+    sink->api.destroy_result(&found);
+    return 0;
 }
 
 int pgc_duckdb_checkpoint_position(pgc_duckdb_sink *sink, duckdb_connection connection, pgconvoy_lsn lsn, pgconvoy_error *err)
@@ -307,10 +389,15 @@ int pgc_duckdb_drop(void *arg, pgconvoy_error *err)
     pthread_mutex_lock(&sink->lock);
     int result = is_there(sink, &there, err);
     if (result == 0 && there) {
-        pgc_buffer_text(&sql, "BEGIN; DELETE FROM ");
-        checkpoint_table_name(sink, "tables", &sql);
-        pgc_buffer_text(&sql, " WHERE pipeline = ");
-        pgc_quote_literal(&sql, sink->config->pipeline_name);
+        pgc_buffer_text(&sql, "BEGIN; ");
+        make_columns_sql(sink, &sql); /* a file of before has none */
+        static const char *const of_tables[] = {"columns", "tables"};
+        for (size_t i = 0; i < 2; i++) {
+            pgc_buffer_text(&sql, i ? "; DELETE FROM " : "DELETE FROM ");
+            checkpoint_table_name(sink, of_tables[i], &sql);
+            pgc_buffer_text(&sql, " WHERE pipeline = ");
+            pgc_quote_literal(&sql, sink->config->pipeline_name);
+        }
         pgc_buffer_text(&sql, "; DELETE FROM ");
         checkpoint_table_name(sink, "pipelines", &sql);
         pgc_buffer_text(&sql, " WHERE name = ");

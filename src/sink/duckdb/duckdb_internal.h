@@ -219,6 +219,12 @@ int pgc_duckdb_checkpoint_forget(pgc_duckdb_sink *sink, duckdb_connection connec
                                  pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_checkpoint_rename(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *from,
                                  const pgconvoy_table *to, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Stores the numbers of a table's columns, in place of those that from had (the same table, or what it was). */
+int pgc_duckdb_checkpoint_columns(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *from,
+                                  const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The number of each named column of a table; 0 where none is known. */
+int pgc_duckdb_checkpoint_numbers(pgc_duckdb_sink *sink, duckdb_connection connection, const char *schema, const char *table,
+                                  const char *const *names, int count, int *numbers, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_checkpoint_position(pgc_duckdb_sink *sink, duckdb_connection connection, pgconvoy_lsn lsn,
                                    pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_drop(void *sink, pgconvoy_error *err);

@@ -272,6 +272,8 @@ static int prepare_locked(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layout
         if (result == 0)
             result = pgc_duckdb_checkpoint_table(sink, sink->control, &status, how, err);
         if (result == 0)
+            result = pgc_duckdb_checkpoint_columns(sink, sink->control, table, table, err);
+        if (result == 0)
             result = pgc_duckdb_run_text(&sink->api, sink->control, "COMMIT", "making the table", err);
         if (result != 0) {
             pgc_duckdb_rollback(&sink->api, sink->control);

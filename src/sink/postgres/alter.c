@@ -2,10 +2,12 @@
  * A schema change carried over. The old definition is compared with the new, and the target is brought to the new one
  * step by step, each step only where the target is not there yet: somebody may have made the change there by hand.
  *
- * A column's number tells whether it was renamed. Where a definition has no numbers a renamed column looks like one dropped and
- * one added. New columns of a table always come last: a new name with an old column behind it is a rename for sure. At the end of
+ * A column's number tells whether it was renamed, or dropped and another added under its name: the numbers only grow. The old
+ * definition may be a later one than the target's (the source's catalog as it was when the stream began), so a number that goes back
+ * to a smaller one says nothing. Where a definition has no numbers a renamed column looks like one dropped and one added. New columns of a table always come last: a new name with an old column behind it is a rename for sure. At the end of
  * the table it may be either, and guessing wrong would lose or keep the wrong values: that is refused.
  */
+#include "sink/postgres/ddl.h"
 #include "sink/postgres/types.h"
 
 #include <stdio.h>
@@ -57,6 +59,8 @@ static int alter_table(alteration *alter, const char *before, const char *middle
     pgc_quote_identifier(&sql, middle);
     pgc_buffer_format(&sql, " %s", after);
     int status = pgc_pgsink_execute_buffer(alter->conn, &sql, doing, err);
+    if (status == 0)
+        pgc_pgsink_tell(alter->sink, sql.data);
     pgc_buffer_free(&sql);
     return status;
 }
@@ -94,6 +98,8 @@ static int rename_table(alteration *alter, pgconvoy_error *err)
             pgc_quote_identifier(&sql, new_->schema);
         }
         int status = pgc_pgsink_execute_buffer(alter->conn, &sql, doing, err);
+        if (status == 0)
+            pgc_pgsink_tell(alter->sink, sql.data);
         pgc_buffer_free(&sql);
         if (status != 0)
             return -1;
@@ -164,24 +170,85 @@ static bool is_numbered(const pgconvoy_table *table)
     return true;
 }
 
-/* A column may take the name of one that is renamed itself: that one goes first, as long as there is one that can. */
+static int find_number(const pgconvoy_table *table, int number)
+{
+    for (int i = 0; i < table->column_count; i++)
+        if (table->columns[i].number == number)
+            return i;
+    return -1;
+}
+
+/* Columns whose names others have by now go before those come. */
+static int drop_replaced(alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
+    bool dropped = false;
+    for (int o = 0; o < old->column_count; o++) {
+        const pgconvoy_column *gone = &old->columns[o];
+        int n = find(new_, gone->name);
+        if (n < 0 || new_->columns[n].number <= gone->number || find_number(new_, gone->number) >= 0 ||
+            !on_target(alter, gone->name))
+            continue;
+        if (alter_table(alter, "DROP COLUMN", gone->name, "", err) != 0)
+            return -1;
+        dropped = true;
+    }
+    return dropped ? reload(alter, err) : 0;
+}
+
+#define ON_THE_WAY "pgconvoy_renamed"
+
+/* Whether a name is that of a column which gives it up. It is certain that the target has the old names only where the old
+ * definition was told by the stream. */
+static bool waits_for_another(const alteration *alter, const char *const *names, const char *wanted)
+{
+    const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
+    for (int o = 0; o < old->column_count && old->version > 1; o++) {
+        int here = find_number(new_, old->columns[o].number);
+        if (here >= 0 && strcmp(names[o], wanted) == 0 && strcmp(new_->columns[here].name, wanted) != 0)
+            return true;
+    }
+    return false;
+}
+
+static int give_name(alteration *alter, const char **name, const char *to, pgconvoy_error *err)
+{
+    if (rename_column(alter, *name, to, err) != 0 || reload(alter, err) != 0)
+        return -1;
+    *name = to;
+    return 0;
+}
+
+/* A column may take the name of one that is renamed itself: that one goes first, and of those in a circle one by way of a
+ * name of ours. */
 static int rename_by_number(alteration *alter, pgconvoy_error *err)
 {
     const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
-    for (int rounds = 0; rounds <= new_->column_count; rounds++) {
+    const char **names = pgc_arena_alloc(alter->arena, ((size_t)old->column_count + 1) * sizeof *names);
+    if (!names)
+        return pgc_error_out_of_memory(err);
+    for (int o = 0; o < old->column_count; o++)
+        names[o] = old->columns[o].name; /* on the target by now */
+    for (int rounds = 0; rounds <= 2 * old->column_count; rounds++) {
         bool renamed = false;
-        for (int n = 0; n < new_->column_count; n++)
-            for (int o = 0; o < old->column_count; o++) {
-                const char *from = old->columns[o].name, *to = new_->columns[n].name;
-                if (old->columns[o].number != new_->columns[n].number || strcmp(from, to) == 0 || !on_target(alter, from) ||
-                    on_target(alter, to))
-                    continue;
-                if (rename_column(alter, from, to, err) != 0 || reload(alter, err) != 0)
-                    return -1;
-                renamed = true;
+        int waiting = -1;
+        for (int o = 0; o < old->column_count; o++) {
+            int here = find_number(new_, old->columns[o].number);
+            const char *to = here < 0 ? names[o] : new_->columns[here].name;
+            if (strcmp(names[o], to) == 0 || !on_target(alter, names[o]))
+                continue;
+            if (on_target(alter, to)) {
+                waiting = waits_for_another(alter, names, to) ? o : waiting;
+                continue;
             }
-        if (!renamed)
+            if (give_name(alter, &names[o], to, err) != 0)
+                return -1;
+            renamed = true;
+        }
+        if (!renamed && waiting < 0)
             return 0;
+        if (!renamed && give_name(alter, &names[waiting], ON_THE_WAY, err) != 0)
+            return -1;
     }
     return 0;
 }
@@ -193,7 +260,7 @@ static int rename_columns(alteration *alter, pgconvoy_error *err)
     if (!old || alter->followed)
         return 0;
     if (is_numbered(old) && is_numbered(new_))
-        return rename_by_number(alter, err);
+        return drop_replaced(alter, err) != 0 ? -1 : rename_by_number(alter, err);
     gap gap;
     gap.olds = pgc_arena_alloc(alter->arena, sizeof(int) * ((size_t)old->column_count + 1));
     gap.news = pgc_arena_alloc(alter->arena, sizeof(int) * ((size_t)new_->column_count + 1));
@@ -386,6 +453,8 @@ static int follow(alteration *alter, pgconvoy_error *err)
     for (int i = 0; i < table->column_count; i++)
         if (follow_column(alter, &table->columns[i], err) != 0)
             return -1;
+    if (new_keys)
+        pgc_pgsink_tell(alter->sink, "-- the table's key is built anew");
     return new_keys ? pgc_pgsink_build_keys(alter->conn, alter->relation.oid, table, err) : 0;
 }
 

@@ -269,6 +269,11 @@ int pgc_pgsink_ddl_skip(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl,
                                "timestamptz NOT NULL DEFAULT clock_timestamp(), "
                                "tag text NOT NULL, object text, command text, reason text NOT NULL)";
     const char *object = ddl->object_count > 0 ? ddl->objects[0].identity : NULL;
+    if (sink->config->tell) {
+        pgc_pgsink_tell(sink, "-- nothing, it would be left out and listed in pgconvoy.ddl_skipped:");
+        pgc_pgsink_tell(sink, reason);
+        return 0;
+    }
     pgc_log_warning(sink->config->log, "left out: %s %s (%s); pgconvoy.ddl_skipped on the target has the command",
                     ddl->tag, object ? object : "", reason);
     if (pgc_pgsink_create_schema(conn, "pgconvoy", err) != 0 || pgc_pgsink_execute(conn, make, doing, err) != 0)
@@ -549,11 +554,37 @@ static int settle(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return 0;
 }
 
-/* A command that is older than the copy of its table would change its rows once more. */
+static bool is_one_of(const pgc_sql_token *token, const char *const *words)
+{
+    for (; *words; words++)
+        if (pgc_sql_token_is(token, *words))
+            return true;
+    return false;
+}
+
+/* ADD and DROP of columns, whose word may be left out. */
+static bool adds_or_drops_columns(const pgconvoy_ddl *ddl)
+{
+    static const char *const added[] = {"CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "EXCLUDE", "GENERATED", NULL};
+    static const char *const dropped[] = {"CONSTRAINT", "DEFAULT", "NOT", "IDENTITY", "EXPRESSION", NULL};
+    const char *at = ddl->command, *end = at + strlen(at);
+    pgc_sql_token before = {0};
+    for (pgc_sql_token token; (token = pgc_sql_next_token(&at, end)).kind != PGC_SQL_END; before = token)
+        if ((pgc_sql_token_is(&before, "ADD") && !is_one_of(&token, added)) ||
+            (pgc_sql_token_is(&before, "DROP") && !is_one_of(&token, dropped)))
+            return true;
+    return false;
+}
+
+/*
+ * A command that is older than the copy of its table would change its rows once more, or take columns away that it means
+ * by a name which others have since.
+ */
 static bool would_change_twice(const pgconvoy_ddl *ddl)
 {
     return ddl->copied && (!ddl->command || (strcmp(ddl->tag, "ALTER TABLE") == 0 &&
-                                             (has(ddl, "TYPE") || has(ddl, "RENAME") || has(ddl, "USING"))));
+                                             (has(ddl, "TYPE") || has(ddl, "RENAME") || has(ddl, "USING") ||
+                                              adds_or_drops_columns(ddl))));
 }
 
 static int remember_followed(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, pgconvoy_error *err)
@@ -579,12 +610,14 @@ static int carry_out(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const c
                          look_at_names(writer->sink, writer->conn, ddl, &names, err)
                      ? -1
                      : 0;
-    if (status == 0 && label)
+    if (status == 0 && label && !writer->sink->config->tell)
         status = add_label(writer->sink, ddl, sql, &done, &why, err);
     if (status == 0 && !done && !(label && meaning_of(why.sqlstate) == DONE_ALREADY))
         status = attempt(writer->conn, ddl, sql, &done, &why, err);
     if (status == 0 && !done)
         status = judge(writer, ddl, &why, err);
+    if (status == 0 && done)
+        pgc_pgsink_tell(writer->sink, sql);
     if (status == 0 && done)
         status =
             give_missing(writer->conn, ddl, &before, err) || register_detached(writer->sink, writer->conn, ddl, err) ||

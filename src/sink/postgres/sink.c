@@ -141,7 +141,7 @@ static int sink_read_checkpoint(void *state, pgconvoy_checkpoint *checkpoint, pg
 static pgconvoy_format sink_column_format(void *state, const pgconvoy_column *column)
 {
     pgc_pgsink *sink = state;
-    bool as_text = !pgc_pgsink_type_is_portable(column->type);
+    bool as_text = !pgc_pgsink_type_is_portable(sink, column->type);
     pthread_mutex_lock(&sink->lock);
     for (const pgc_pgsink_mark *mark = sink->text_columns; mark && !as_text; mark = mark->next)
         as_text = mark->pointer == column;
@@ -222,6 +222,15 @@ static int begin_copy(pgc_pgsink_writer *writer, const pgconvoy_table *table, pg
                               err);
 }
 
+/* Nothing of the stream's own is made or held, and nobody is waited for long. */
+static int begin_trial(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    writer->in_transaction = true;
+    return pgc_pgsink_begin(writer->conn, err) != 0
+               ? -1
+               : pgc_pgsink_execute(writer->conn, "SET LOCAL lock_timeout = '10s'", "starting a trial on the target", err);
+}
+
 static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
@@ -258,6 +267,8 @@ static int writer_begin(void *state, const pgconvoy_table *table, pgconvoy_error
         pgconvoy_error_retriable(err, true);
         return -1;
     }
+    if (writer->sink->config->tell)
+        return begin_trial(writer, err);
     return table ? begin_copy(writer, table, err) : begin_stream(writer, err);
 }
 
@@ -348,7 +359,8 @@ const pgconvoy_sink pgc_sink_postgres = {
     .schemes = schemes,
     .target_help = "postgres://USER@HOST/DATABASE or \"host=… dbname=…\"",
     .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS |
-                    PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TEXT,
+                    PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TEXT |
+                    PGCONVOY_SINK_DDL_TRIAL,
     .open = sink_open,
     .read_checkpoint = sink_read_checkpoint,
     .column_format = sink_column_format,

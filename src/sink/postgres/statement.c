@@ -184,7 +184,7 @@ static int load(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_e
         bool same = pgc_pgsink_column_fit(column, target->columns[i]) == PGSINK_FIT_SAME;
         /* a binary form that we cannot read is best left to the same type's own code */
         target->pass_binary[i] =
-            same && (pgc_pgsink_type_is_portable(column->type) || !pgc_type_has_binary(column->type));
+            same && (pgc_pgsink_type_is_portable(writer->sink, column->type) || !pgc_type_has_binary(column->type));
         if (same && pgc_pgsink_enum_extend(writer->sink, column->type, err) != 0)
             return -1;
     }

@@ -5,6 +5,7 @@
  * function of the source's could not be made here.
  */
 #include "sink/postgres/types.h"
+#include "postgres/extension_types.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,19 +24,66 @@ static bool base_is_portable(uint32_t oid)
     return oid < FIRST_GENERATED_OID;
 }
 
-bool pgc_pgsink_type_is_portable(const pgconvoy_type *type)
+/* An extension stands among the types by its bare name, which none of them has; pointer: its version on the target. NULL: not
+ * met yet. */
+static const pgc_pgsink_mark *find_extension(pgc_pgsink *sink, const char *name)
+{
+    pthread_mutex_lock(&sink->lock);
+    const pgc_pgsink_mark *mark = sink->good_types;
+    while (mark && strcmp(mark->text, name) != 0)
+        mark = mark->next;
+    pthread_mutex_unlock(&sink->lock);
+    return mark;
+}
+
+/* Asks the target once. NULL: it cannot be known, which is no failure, as text serves as well. */
+static const pgc_pgsink_mark *ask_for_extension(pgc_pgsink *sink, const pgconvoy_type *type)
+{
+    char version[PGC_EXTENSION_VERSION_SIZE];
+    pgconvoy_error err = {0};
+    PGconn *conn = pgc_pgsink_borrow(sink, &err);
+    bool known = conn && pgc_extension_version(conn, type->extension, version, &err) == 0;
+    pgc_pgsink_give_back(sink, conn);
+    if (!known)
+        return NULL;
+    pthread_mutex_lock(&sink->lock);
+    pgc_pgsink_mark *mark = pgc_arena_alloc(sink->arena, sizeof *mark);
+    const char *name = pgc_arena_strdup(sink->arena, type->extension), *there = pgc_arena_strdup(sink->arena, version);
+    if (mark && name && there) {
+        *mark = (pgc_pgsink_mark){sink->good_types, there, name};
+        sink->good_types = mark;
+    }
+    pthread_mutex_unlock(&sink->lock);
+    bool same = type->extension_version && strcmp(type->extension_version, version) == 0;
+    pgc_log_info(sink->config->log, "values of extension %s go %s: version %s at the source, %s at the target",
+                 type->extension, same ? "in binary" : "as text", type->extension_version ? type->extension_version : "?",
+                 version[0] ? version : "none");
+    return mark && name && there ? mark : NULL;
+}
+
+static bool extension_agrees(pgc_pgsink *sink, const pgconvoy_type *type)
+{
+    if (!type->extension_version || !pgc_extension_type_is_listed(type->extension, type->name))
+        return false;
+    const pgc_pgsink_mark *mark = find_extension(sink, type->extension);
+    if (!mark)
+        mark = ask_for_extension(sink, type);
+    return mark && strcmp(mark->pointer, type->extension_version) == 0;
+}
+
+bool pgc_pgsink_type_is_portable(pgc_pgsink *sink, const pgconvoy_type *type)
 {
     switch (type->kind) {
     case PGCONVOY_TYPE_BASE:
-        return !type->extension && base_is_portable(type->oid);
+        return type->extension ? extension_agrees(sink, type) : base_is_portable(type->oid);
     case PGCONVOY_TYPE_ENUM: /* the label's characters */
         return true;
     case PGCONVOY_TYPE_ARRAY: /* holds the element's OID */
-        return type->element && type->element->oid < FIRST_GENERATED_OID && pgc_pgsink_type_is_portable(type->element);
+        return type->element && type->element->oid < FIRST_GENERATED_OID && pgc_pgsink_type_is_portable(sink, type->element);
     case PGCONVOY_TYPE_DOMAIN:
     case PGCONVOY_TYPE_RANGE:
     case PGCONVOY_TYPE_MULTIRANGE:
-        return type->element && pgc_pgsink_type_is_portable(type->element);
+        return type->element && pgc_pgsink_type_is_portable(sink, type->element);
     case PGCONVOY_TYPE_COMPOSITE: /* holds the OIDs of its fields */
         return false;
     }
@@ -368,6 +416,8 @@ static int add_label(PGconn *conn, const pgconvoy_type *type, int label, const P
 
 static int extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err)
 {
+    if (sink->config->tell) /* it would be committed; the command that adds a label is told */
+        return 0;
     PGconn *conn = pgc_pgsink_borrow(sink, err);
     if (!conn)
         return -1;

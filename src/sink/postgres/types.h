@@ -7,9 +7,9 @@
 
 /*
  * True when the binary form of the type means the same on every server: it holds no OID of an object that another
- * server numbers differently, and no internals of an extension's version.
+ * server numbers differently, and no internals of an extension's version unless the target has that version.
  */
-bool pgc_pgsink_type_is_portable(const pgconvoy_type *type);
+bool pgc_pgsink_type_is_portable(pgc_pgsink *sink, const pgconvoy_type *type);
 
 /*
  * Checks that the type, and those it is made of, are on the target or can be made by create_types. what names the

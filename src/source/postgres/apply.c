@@ -129,6 +129,52 @@ int pgc_assembler_commit(pgc_assembler *a, pgconvoy_lsn end_lsn, pgconvoy_error 
     return 0;
 }
 
+/* ---- what event triggers tell */
+
+/* The command itself, and then the tables that have another definition by it. */
+static int apply_ddl(pgc_assembler *a, pgconvoy_lsn lsn, const char *content, size_t length, pgconvoy_error *err)
+{
+    pgc_ddl_message message = {content, length, a->open.facts.commit_lsn};
+    pgc_ddl_seen seen = {0};
+    if (!a->config.read_ddl)
+        return 0;
+    if (a->config.read_ddl(a->config.read_ddl_arg, &message, &seen, err))
+        return -1;
+    if (seen.ddl) {
+        pgconvoy_change *change = add_counted(a, PGCONVOY_DDL, lsn, err);
+        if (!change)
+            return -1;
+        change->ddl = pgc_ddl_copy(a->builder.batch->arena, seen.ddl);
+        if (!change->ddl)
+            return pgc_error_out_of_memory(err);
+    }
+    for (size_t i = 0; i < seen.table_count; i++) {
+        pgc_relation_entry *entry = pgc_relation_entry_get(a->relations, seen.tables[i]->oid, err);
+        pgconvoy_change *change = !entry || ensure_begun(a, lsn, err) ? NULL : add_change(a, PGCONVOY_SCHEMA, lsn, err);
+        if (!change)
+            return -1;
+        change->table = seen.tables[i];
+        if (pgc_relation_redefine(entry, seen.tables[i], err))
+            return -1;
+    }
+    return 0;
+}
+
+/* A row of the table that stands for messages: its second column is one. */
+static int apply_ddl_log(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
+{
+    pgconvoy_value row[2] = {{.length = PGCONVOY_NULL}, {.length = PGCONVOY_NULL}};
+    if (reader->type != 'I')
+        return 0;
+    if (pgc_pgoutput_int8(reader) == 'N')
+        pgc_pgoutput_tuple(reader, NULL, 2, row);
+    else
+        pgc_pgoutput_fail(reader, "the row's kind is unknown");
+    if (pgc_pgoutput_end(reader, err))
+        return -1;
+    return row[1].length < 0 ? 0 : apply_ddl(a, lsn, row[1].data, (size_t)row[1].length, err);
+}
+
 /* ---- rows */
 
 /* The relation of a row change; *entry NULL when the change is not wanted. */
@@ -183,6 +229,8 @@ static int apply_row(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *re
     uint32_t oid = pgc_pgoutput_int32(reader);
     if (pgc_pgoutput_check(reader, err))
         return -1;
+    if (a->config.ddl_log && oid == a->config.ddl_log)
+        return apply_ddl_log(a, lsn, reader, err);
     pgc_relation_entry *entry;
     if (wanted_relation(a, type, oid, &entry, err))
         return -1;
@@ -271,35 +319,6 @@ static bool is_of_event_trigger(const char *prefix)
     return strcmp(prefix, "pgconvoy.ddl") == 0;
 }
 
-/* The command itself, and then the tables that have another definition by it. */
-static int apply_ddl(pgc_assembler *a, pgconvoy_lsn lsn, const pgc_pgoutput_logical_message *sent, pgconvoy_error *err)
-{
-    pgc_ddl_message message = {sent->content, sent->content_length, a->open.facts.commit_lsn};
-    pgc_ddl_seen seen = {0};
-    if (!a->config.read_ddl)
-        return 0;
-    if (a->config.read_ddl(a->config.read_ddl_arg, &message, &seen, err))
-        return -1;
-    if (seen.ddl) {
-        pgconvoy_change *change = add_counted(a, PGCONVOY_DDL, lsn, err);
-        if (!change)
-            return -1;
-        change->ddl = pgc_ddl_copy(a->builder.batch->arena, seen.ddl);
-        if (!change->ddl)
-            return pgc_error_out_of_memory(err);
-    }
-    for (size_t i = 0; i < seen.table_count; i++) {
-        pgc_relation_entry *entry = pgc_relation_entry_get(a->relations, seen.tables[i]->oid, err);
-        pgconvoy_change *change = !entry || ensure_begun(a, lsn, err) ? NULL : add_change(a, PGCONVOY_SCHEMA, lsn, err);
-        if (!change)
-            return -1;
-        change->table = seen.tables[i];
-        if (pgc_relation_redefine(entry, seen.tables[i], err))
-            return -1;
-    }
-    return 0;
-}
-
 /* A message outside of any transaction: one change that stands alone. Its LSN is the end of its record. */
 static pgconvoy_change *add_lone_message(pgc_assembler *a, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
@@ -333,7 +352,7 @@ int pgc_assembler_apply_message(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput
     if (!message.transactional && !inside)
         pgc_assembler_move_position(a, message.lsn);
     if (message.transactional && is_of_event_trigger(message.prefix))
-        return apply_ddl(a, lsn, &message, err);
+        return apply_ddl(a, lsn, message.content, message.content_length, err);
     if (is_our_own(message.prefix) || (!message.transactional && message.lsn <= a->config.skip_before))
         return 0;
 

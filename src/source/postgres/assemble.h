@@ -101,6 +101,7 @@ typedef struct pgc_assembler_config {
     void *resolve_arg;         /* of both */
     pgc_read_ddl read_ddl;     /* may be NULL */
     void *read_ddl_arg;
+    uint32_t ddl_log; /* oid of the table whose new rows (an id, a message) stand for such messages; 0: none */
     pgconvoy_log *log; /* may be NULL */
 } pgc_assembler_config;
 

@@ -128,11 +128,13 @@ static int await_copy(pgc_reader *reader, pgconvoy_error *err)
         }
         bool rewritten = statement == 1 &&
                          (PQntuples(result) == 0 || (!PQgetisnull(result, 0, 0) && !pgc_result_bool(result, 0, 0)));
+        bool altered = statement == 1 && !rewritten && !pgc_result_bool(result, 0, 1);
         PQclear(result);
-        if (rewritten) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
-                               "table %s.%s was truncated or rewritten after the copy's snapshot was taken",
-                               reader->table->schema, reader->table->name);
+        if (rewritten || altered) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s was %s", reader->table->schema,
+                               reader->table->name,
+                               rewritten ? "truncated or rewritten after the copy's snapshot was taken"
+                                         : "altered since it was looked at for the copy");
             pgconvoy_error_hint(err, "it is copied again from a new snapshot");
             pgconvoy_error_retriable(err, true);
             return -1;

@@ -2,6 +2,11 @@
  * A whole table is read by COPY's own scan, anything else by a query. TRUNCATE and the forms of ALTER TABLE that
  * rewrite a table are not held back by a snapshot: read afterwards, the table looks empty. So the relation is locked
  * first (the lock lasts as long as the reader's transaction) and its file in the snapshot compared with its file now.
+ *
+ * COPY takes names as they are now, and rows as they were: a column that was dropped and added again, or that has
+ * changed names with another, would be read in the place of the one that was meant. So is a table. What a name stood for
+ * in the snapshot is told by the catalog, which is read like any table; what it stands for now is told by functions that
+ * look names up as a command does.
  */
 #include "source/postgres/copy_sql.h"
 #include "postgres/value.h"
@@ -117,6 +122,45 @@ static bool is_plain(const pgc_source_table *own, const pgc_range *range, const 
     return true;
 }
 
+/* The columns as they are known, by their numbers, against the table's in the snapshot. */
+static void same_as_known(const pgc_source_table *own, pgc_buffer *sql)
+{
+    bool any = false;
+    pgc_buffer_format(
+        sql, "(SELECT t.relnatts = %d FROM pg_catalog.pg_class t WHERE t.oid = %u)", own->natts, own->table.oid);
+    for (int i = 0; i < own->table.column_count; i++) {
+        const pgconvoy_column *column = &own->table.columns[i];
+        if (column->number == 0)
+            continue;
+        pgc_buffer_text(sql, any ? ", " : " AND NOT EXISTS (SELECT FROM (VALUES ");
+        pgc_buffer_format(sql, "(%d, %u::pg_catalog.oid, %d, ", column->number, column->type->oid, column->typmod);
+        pgc_quote_literal(sql, column->name);
+        pgc_buffer_byte(sql, ')');
+        any = true;
+    }
+    if (any)
+        pgc_buffer_format(sql,
+                          ") k (number, type, typmod, name) LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = %u AND "
+                          "a.attnum = k.number WHERE (a.attname, a.atttypid, a.atttypmod) IS DISTINCT FROM "
+                          "(k.name::pg_catalog.name, k.type, k.typmod))",
+                          own->table.oid);
+}
+
+/* One row: whether the relation has its file still, and whether names mean what they meant. */
+static void unchanged_sql(const pgc_source_table *own, uint32_t relation, const char *name, pgc_buffer *sql)
+{
+    pgc_buffer_text(sql, "SELECT c.relfilenode = pg_catalog.pg_relation_filenode(c.oid), CASE WHEN c.oid IS DISTINCT FROM "
+                         "pg_catalog.to_regclass(");
+    pgc_quote_literal(sql, name);
+    pgc_buffer_text(
+        sql, ")::pg_catalog.oid THEN false ELSE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = "
+             "c.oid AND a.attnum > 0 AND NOT a.attisdropped AND (pg_catalog.pg_identify_object_as_address("
+             "'pg_catalog.pg_class'::pg_catalog.regclass, c.oid, a.attnum)).object_names[3] IS DISTINCT FROM "
+             "a.attname) AND ");
+    same_as_known(own, sql);
+    pgc_buffer_format(sql, " END FROM pg_catalog.pg_class c WHERE c.oid = %u; COPY ", relation);
+}
+
 int pgc_copy_sql(const pgc_range *range, const pgc_copy_plan *plan, pgc_buffer *sql, pgconvoy_error *err)
 {
     const pgc_source_table *own = (const pgc_source_table *)range->table; /* the source's own pointer */
@@ -129,9 +173,7 @@ int pgc_copy_sql(const pgc_range *range, const pgc_copy_plan *plan, pgc_buffer *
         return -1;
     }
     pgc_buffer_format(sql, "SELECT FROM ONLY %s WHERE false; ", name.data);
-    pgc_buffer_format(
-        sql, "SELECT relfilenode = pg_catalog.pg_relation_filenode(oid) FROM pg_catalog.pg_class WHERE oid = %u; COPY ",
-        range->relation_oid);
+    unchanged_sql(own, range->relation_oid, name.data, sql);
     if (is_plain(own, range, plan)) {
         pgc_buffer_text(sql, name.data);
         pgc_buffer_text(sql, " (");

@@ -20,7 +20,8 @@ void pgc_copy_plan_make(pgc_copy_plan *plan, const pgconvoy_table *table, const 
 
 /*
  * Appends three statements: one that locks the relation against being rewritten, one that tells whether it was since
- * the snapshot (a row with false), and the COPY. table may be another version of range->table.
+ * the snapshot (a row with false), and whether its name and its columns' mean what they meant (false in the second
+ * column: no), and the COPY. table may be another version of range->table.
  */
 int pgc_copy_sql(const pgc_range *range, const pgc_copy_plan *plan, pgc_buffer *sql,
                  pgconvoy_error *err) PGC_MUST_CHECK;

@@ -1,6 +1,10 @@
 /*
  * Installing is idempotent and held apart by an advisory lock: two pipelines may begin at once. A comment on the
  * function tells which version of it is there.
+ *
+ * Servers before 14 send no messages. There a row of a table is one, and that table has a publication of its own, which
+ * must have been there wherever the WAL is decoded with it. A pipeline's slot is made after it; for one that is older it
+ * is told by where the slot's oldest transaction began.
  */
 #include "source/postgres/ddl.h"
 #include "ddl_sql.h"
@@ -8,12 +12,13 @@
 #include <string.h>
 
 #define DDL_VERSION "pgconvoy ddl 1"
+#define DDL_VERSION_LOG DDL_VERSION ", by a table"
+#define MESSAGES_FROM 140000
 
 static const char installed_sql[] =
     "SELECT (SELECT pg_catalog.obj_description(p.oid, 'pg_proc') FROM pg_catalog.pg_proc p JOIN "
     "pg_catalog.pg_namespace n "
-    "ON n.oid = p.pronamespace WHERE n.nspname = 'pgconvoy' AND p.proname = 'ddl_seen') IS NOT DISTINCT FROM "
-    "'" DDL_VERSION "', "
+    "ON n.oid = p.pronamespace WHERE n.nspname = 'pgconvoy' AND p.proname = 'ddl_seen') IS NOT DISTINCT FROM $1, "
     "(SELECT pg_catalog.count(*) FROM pg_catalog.pg_event_trigger WHERE evtname IN ('pgconvoy_ddl_end', "
     "'pgconvoy_ddl_drop', 'pgconvoy_ddl_rewrite') AND evtenabled = 'A') = 3, "
     "pg_catalog.to_regclass('pgconvoy.ddl_pipeline') IS NOT NULL AND "
@@ -25,9 +30,15 @@ typedef struct installed {
     bool current, enabled, ours;
 } installed;
 
-static int look(PGconn *conn, installed *there, pgconvoy_error *err)
+static bool writes_log(const pgc_postgres_source *source)
 {
-    PGresult *result = pgc_query(conn, installed_sql, err);
+    return source->server_version < MESSAGES_FROM;
+}
+
+static int look(const pgc_postgres_source *source, PGconn *conn, installed *there, pgconvoy_error *err)
+{
+    const char *values[] = {writes_log(source) ? DDL_VERSION_LOG : DDL_VERSION};
+    PGresult *result = pgc_query_params(conn, installed_sql, 1, values, err);
     if (!result)
         return -1;
     there->current = pgc_result_bool(result, 0, 0);
@@ -63,22 +74,49 @@ static int begin_locked(PGconn *conn, pgconvoy_error *err)
                : 0;
 }
 
-static int install(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+/* In a transaction that holds the lock. */
+static int make_triggers(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
 {
     installed there;
-    int failed = begin_locked(conn, err) || look(conn, &there, err);
-    if (!failed && !(there.current && there.enabled))
-        failed = pgc_execute(conn, "SET LOCAL client_min_messages = warning", err) ||
-                 pgc_execute(conn, pgc_sql_ddl_install, err);
+    if (look(source, conn, &there, err) != 0)
+        return -1;
+    if (there.current && there.enabled)
+        return 0;
+    return pgc_execute(conn, "SET LOCAL client_min_messages = warning", err) ||
+                   pgc_execute(conn, pgc_sql_ddl_install, err) ||
+                   (writes_log(source) && pgc_execute(conn, pgc_sql_ddl_install_log, err))
+               ? -1
+               : 0;
+}
+
+int pgc_ddl_begin_try(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    return pgc_execute(conn, "SET lock_timeout = '10s'", err) || begin_locked(conn, err) ||
+                   make_triggers(source, conn, err)
+               ? -1
+               : 0;
+}
+
+static int install(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    int failed = begin_locked(conn, err) || make_triggers(source, conn, err);
     if (!failed)
         failed = with_name(source, conn, "INSERT INTO pgconvoy.ddl_pipeline VALUES ($1) ON CONFLICT DO NOTHING", err) ||
                  pgc_execute(conn, "COMMIT", err);
-    return roll_back(conn, failed ? -1 : 0);
+    if (roll_back(conn, failed ? -1 : 0) != 0)
+        return -1;
+    /* behind the publication's commit */
+    return writes_log(source) ? pgc_execute(conn,
+                                            "INSERT INTO pgconvoy.ddl_published SELECT "
+                                            "pg_catalog.pg_current_wal_insert_lsn() WHERE NOT EXISTS (SELECT FROM "
+                                            "pgconvoy.ddl_published)",
+                                            err)
+                              : 0;
 }
 
 int pgc_ddl_install(pgc_postgres_source *source, pgconvoy_error *err)
 {
-    if (!source->config.ddl || source->in_recovery || source->server_version < 140000)
+    if (!source->config.ddl || source->in_recovery)
         return 0;
     PGconn *conn = pgc_source_conn(source, err);
     if (!conn)
@@ -96,23 +134,50 @@ int pgc_ddl_install(pgc_postgres_source *source, pgconvoy_error *err)
     return 0;
 }
 
-int pgc_ddl_read_key(pgc_postgres_source *source, const char **key, pgconvoy_error *err)
+/* *log 0: the slot may have to be decoded from where the publication was not there. */
+static int find_log(const pgc_postgres_source *source, PGconn *conn, uint32_t *log, pgconvoy_error *err)
 {
-    *key = NULL;
+    const char *values[] = {source->slot_name, PGC_DDL_PUBLICATION};
+    PGresult *result = pgc_query_params(
+        conn,
+        "SELECT pg_catalog.to_regclass('pgconvoy.ddl_log')::pg_catalog.oid FROM pg_catalog.pg_replication_slots s WHERE "
+        "s.slot_name = $1 AND s.restart_lsn >= (SELECT max(since) FROM pgconvoy.ddl_published) AND EXISTS (SELECT FROM "
+        "pg_catalog.pg_publication WHERE pubname = $2)",
+        2, values, err);
+    if (!result)
+        return -1;
+    *log = PQntuples(result) == 1 ? pgc_result_oid(result, 0, 0) : 0;
+    PQclear(result);
+    if (!*log)
+        pgc_log_info(source->config.log, "slot %s is older than the event triggers: what they see is followed when the "
+                                         "stream begins anew later on",
+                     source->slot_name);
+    return 0;
+}
+
+int pgc_ddl_read_access(pgc_postgres_source *source, pgc_ddl_access *access, pgconvoy_error *err)
+{
+    *access = (pgc_ddl_access){0};
     if (!source->config.ddl)
         return 0;
     installed there;
     PGconn *conn = pgc_source_conn(source, err);
-    if (!conn || look(conn, &there, err) != 0)
+    if (!conn || look(source, conn, &there, err) != 0)
         return -1;
-    if (!there.ours)
+    if (!there.ours || (writes_log(source) && !there.current))
         return 0;
+    if (writes_log(source)) {
+        if (find_log(source, conn, &access->log, err) != 0)
+            return -1;
+        if (!access->log)
+            return 0;
+    }
     PGresult *result = pgc_query(conn, "SELECT key FROM pgconvoy.ddl_key", err);
     if (!result)
         return -1;
     if (PQntuples(result) == 1)
-        *key = pgc_arena_strdup(source->arena, PQgetvalue(result, 0, 0));
-    int failed = PQntuples(result) == 1 && !*key ? pgc_error_out_of_memory(err) : 0;
+        access->key = pgc_arena_strdup(source->arena, PQgetvalue(result, 0, 0));
+    int failed = PQntuples(result) == 1 && !access->key ? pgc_error_out_of_memory(err) : 0;
     PQclear(result);
     return failed;
 }
@@ -135,7 +200,7 @@ int pgc_ddl_drop(pgc_postgres_source *source, pgconvoy_error *err)
 {
     installed there;
     PGconn *conn = pgc_source_conn(source, err);
-    if (!conn || look(conn, &there, err) != 0)
+    if (!conn || look(source, conn, &there, err) != 0)
         return -1;
     if (!there.ours || source->in_recovery)
         return 0;

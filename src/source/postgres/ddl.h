@@ -13,8 +13,27 @@
 int pgc_ddl_install(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The pipeline needs them no more. */
 int pgc_ddl_drop(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
-/* The key that their messages carry, into arena of the source; *key NULL: there are none. */
-int pgc_ddl_read_key(pgc_postgres_source *source, const char **key, pgconvoy_error *err) PGC_MUST_CHECK;
+/* How a stream reads what they write. */
+typedef struct pgc_ddl_access {
+    const char *key; /* that their messages carry, in the source's arena; NULL: there are no messages for this pipeline */
+    uint32_t log;    /* of a server before 14: the table whose new rows are the messages; else 0 */
+} pgc_ddl_access;
+
+int pgc_ddl_read_access(pgc_postgres_source *source, pgc_ddl_access *access, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Publishes that table. A pipeline's own name begins with pgconvoy_. */
+#define PGC_DDL_PUBLICATION "pgconvoy.ddl"
+
+/*
+ * ddl_try.c: what commands would tell the stream, without doing them: seen is called with each in its order (ddl NULL: for
+ * no sink to see), once all is rolled back. After load_tables.
+ */
+typedef int (*pgc_ddl_tried)(void *arg, const pgconvoy_ddl *ddl, const pgconvoy_table *const *tables, size_t table_count,
+                             pgconvoy_error *err);
+int pgc_ddl_try(pgc_postgres_source *source, const char *text, pgc_ddl_tried seen, void *arg,
+                pgconvoy_error *err) PGC_MUST_CHECK;
+/* Begins a transaction on conn in which the triggers are there. */
+int pgc_ddl_begin_try(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* What a stream of messages is read by: some come in parts, and a text of several commands is sent once. */
 typedef struct pgc_ddl_reader pgc_ddl_reader;

@@ -147,6 +147,19 @@ static bool is_wanted(const pgc_ddl_reader *reader, const pgconvoy_ddl_object *o
     return takes_all(reader->tables->source) || ours(reader, object->table_oid);
 }
 
+/* A table that was made under the name of one that was dropped, and copied since, has the place of that one. */
+static bool is_replaced(const pgc_ddl_reader *reader, const pgconvoy_ddl_object *dropped)
+{
+    const pgc_postgres_source *source = reader->tables->source;
+    for (size_t i = 0; i < source->table_count && dropped->schema && dropped->name; i++) {
+        const pgconvoy_table *table = source->tables[i];
+        if (table->oid != dropped->oid && strcmp(table->name, dropped->name) == 0 &&
+            strcmp(table->schema, dropped->schema) == 0 && copied_since(reader, table->oid))
+            return true;
+    }
+    return false;
+}
+
 static int read_objects(pgc_ddl_reader *reader, const pgc_json *list, bool dropped, pgconvoy_error *err)
 {
     pgconvoy_ddl *ddl = &reader->ddl;
@@ -166,7 +179,7 @@ static int read_objects(pgc_ddl_reader *reader, const pgc_json *list, bool dropp
                                         .table_oid = (uint32_t)pgc_json_number(item, "table", 0),
                                         .dropped = dropped,
                                         .original = !dropped || pgc_json_truth(item, "original")};
-        if (!object->type || (!object->identity && dropped))
+        if (!object->type || (!object->identity && dropped) || (dropped && is_table(object) && is_replaced(reader, object)))
             continue;
         if (dropped && !is_table(object) && strcmp(object->type, "table column") != 0)
             object->table_oid = 0;

@@ -202,6 +202,9 @@ static int build(pgc_stream_tables *tables, const pgc_json *json, const pgc_sour
     bool failed = false;
     *made = *before;
     made->attnums = NULL;
+    for (const pgc_json *column = columns->first; column; column = column->next)
+        if (number_of(column) > made->natts)
+            made->natts = number_of(column);
     made->table.version = before->table.version + 1;
     made->table.schema = keep(arena, pgc_json_get_text(json, "schema"), &failed);
     made->table.name = keep(arena, pgc_json_get_text(json, "name"), &failed);

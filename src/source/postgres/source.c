@@ -287,6 +287,11 @@ static void stream_end(void *arg)
     pgc_stream_end(arg);
 }
 
+static int try_ddl(void *arg, const char *text, pgc_ddl_tried seen, void *seen_arg, pgconvoy_error *err)
+{
+    return pgc_ddl_try(arg, text, seen, seen_arg, err);
+}
+
 static int drop(void *arg, pgconvoy_error *err)
 {
     pgc_postgres_source *source = arg;
@@ -327,6 +332,7 @@ const pgc_source_ops pgc_source_postgres = {
     .relation_exists = pgc_relation_exists,
     .stream_end = stream_end,
     .mark_position = pgc_watch_mark_position,
+    .try_ddl = try_ddl,
     .drop = drop,
     .close = close_source,
 };

@@ -46,6 +46,7 @@ struct pgc_stream {
     pgc_assembler *assembler;
     pgc_stream_tables tables;
     pgc_ddl_reader *ddl; /* NULL: no event triggers are there */
+    uint32_t ddl_log;    /* see pgc_ddl_access */
     pgconvoy_lsn received;
     pgconvoy_lsn sent_confirmed;
     int64_t feedback_us; /* when the last was sent */
@@ -195,6 +196,8 @@ static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, b
     pgc_buffer names;
     pgc_buffer_init(&names, 4096);
     pgc_quote_identifier(&names, source->publication_name);
+    if (source->stream->ddl_log)
+        pgc_buffer_text(&names, ",\"" PGC_DDL_PUBLICATION "\"");
     int protocol = protocol_version(source->server_version);
     pgc_buffer_format(sql, "START_REPLICATION SLOT \"%s\" LOGICAL %s (proto_version '%d', publication_names ",
                       source->slot_name, pgconvoy_lsn_to_text(source->stream->two_phase ? 0 : from_lsn, lsn), protocol);
@@ -269,6 +272,7 @@ static int make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pg
         .resolve_arg = &stream->tables,
         .read_ddl = stream->ddl ? pgc_ddl_reader_read : NULL,
         .read_ddl_arg = stream->ddl,
+        .ddl_log = stream->ddl_log,
         .log = source->config.log,
     };
     stream->assembler = pgc_assembler_new(&config, err);
@@ -321,12 +325,13 @@ static int open_replay(pgc_postgres_source *source, pgconvoy_error *err)
 
 static int open_ddl(pgc_postgres_source *source, pgconvoy_error *err)
 {
-    const char *key;
-    if (pgc_ddl_install(source, err) != 0 || pgc_ddl_read_key(source, &key, err) != 0)
+    pgc_ddl_access access;
+    if (pgc_ddl_install(source, err) != 0 || pgc_ddl_read_access(source, &access, err) != 0)
         return -1;
-    if (!key)
+    source->stream->ddl_log = access.log;
+    if (!access.key)
         return 0;
-    source->stream->ddl = pgc_ddl_reader_new(&source->stream->tables, key);
+    source->stream->ddl = pgc_ddl_reader_new(&source->stream->tables, access.key);
     return source->stream->ddl ? 0 : pgc_error_out_of_memory(err);
 }
 
@@ -731,7 +736,12 @@ int pgc_stream_spool(pgc_postgres_source *source, bool (*done)(void *arg), void 
     at.spool = pgc_spool_open_append(source->config.spool_path, source->id, from, err);
     source->stream->received = at.position = at.marked = from;
     raise_to(&source->confirmed_lsn, from);
-    int failed = at.spool ? start(source, from, false, err) : -1;
+    pgc_ddl_access access;
+    int failed = at.spool ? pgc_ddl_read_access(source, &access, err) : -1;
+    if (!failed) {
+        source->stream->ddl_log = access.log;
+        failed = start(source, from, false, err);
+    }
     if (!failed) {
         pgc_log_info(source->config.log, "spooling changes from %s on", pgconvoy_lsn_to_text(from, text));
         failed = spool_until(source, &at, done, arg, err);

@@ -221,8 +221,8 @@ static int is_partition_of_ours(pgc_stream_tables *tables, uint32_t oid, pgconvo
 
 static int not_ours(pgc_stream_tables *tables, const pgc_stream_relation *relation, pgconvoy_error *err)
 {
-    if (pgc_oid_map_get(&tables->seen, relation->oid))
-        return 0;
+    if (pgc_oid_map_get(&tables->seen, relation->oid) || strcmp(relation->schema, "pgconvoy") == 0)
+        return 0; /* known, or one of our own */
     int partition = is_partition_of_ours(tables, relation->oid, err);
     if (partition < 0)
         return -1;

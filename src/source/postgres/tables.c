@@ -68,7 +68,7 @@ static int read_relations(description *d)
     pgc_buffer_init(&sql, 1 << 16);
     pgc_buffer_format(&sql,
                       "SELECT c.oid, n.nspname, c.relname, c.relkind, c.relreplident, pg_catalog.format('%%I.%%I', "
-                      "n.nspname, c.relname), %s "
+                      "n.nspname, c.relname), %s, c.relnatts "
                       "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
                       has_lists(d->source) ? "p.rowfilter" : "NULL");
     join_publication(d->source, &sql);
@@ -92,6 +92,7 @@ static int read_relations(description *d)
         table->table.replica_identity = PQgetvalue(result, row, 4)[0];
         table->quoted_name = keep(d, result, row, 5);
         table->row_filter = PQgetisnull(result, row, 6) ? NULL : keep(d, result, row, 6);
+        table->natts = (int)pgc_result_int64(result, row, 7);
         const pgc_mapped_table *mapped = choice_of(d->source, &table->table);
         if (mapped && mapped->where)
             table->row_filter = mapped->where;

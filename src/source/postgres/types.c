@@ -106,7 +106,7 @@ static const char types_sql[] =
     "SELECT t.oid, t.typtype, n.nspname, t.typname, e.extname, t.typtypmod, t.typdelim, t.typrelid, t.typsend <> 0, "
     "t.typtype = 'b' AND t.typlen = -1 AND t.typelem <> 0, "
     "CASE t.typtype WHEN 'b' THEN t.typelem WHEN 'd' THEN t.typbasetype WHEN 'r' THEN r.rngsubtype WHEN 'm' THEN %s "
-    "ELSE 0 END "
+    "ELSE 0 END, e.extversion "
     "FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace "
     "LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid %s"
     "LEFT JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.objid = t.oid "
@@ -127,6 +127,7 @@ static int read_type(pgc_types *types, const PGresult *result, int row, oid_list
     type->schema = text_at(types->arena, result, row, 2);
     type->name = text_at(types->arena, result, row, 3);
     type->extension = PQgetisnull(result, row, 4) ? NULL : text_at(types->arena, result, row, 4);
+    type->extension_version = PQgetisnull(result, row, 11) ? NULL : text_at(types->arena, result, row, 11);
     type->typmod = type->kind == PGCONVOY_TYPE_DOMAIN ? atoi(PQgetvalue(result, row, 5)) : -1;
     type->delimiter = PQgetvalue(result, row, 6)[0];
     entry->relation_oid = type->kind == PGCONVOY_TYPE_COMPOSITE ? pgc_result_oid(result, row, 7) : 0;

@@ -9,5 +9,6 @@ DROP FUNCTION IF EXISTS pgconvoy.ddl_write(json);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_definition(oid, oid, text);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_table(oid);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_table_of(oid, oid);
-DROP TABLE IF EXISTS pgconvoy.ddl_key, pgconvoy.ddl_pipeline;
+DROP PUBLICATION IF EXISTS "pgconvoy.ddl";
+DROP TABLE IF EXISTS pgconvoy.ddl_key, pgconvoy.ddl_pipeline, pgconvoy.ddl_log, pgconvoy.ddl_published;
 DO $$ BEGIN DROP SCHEMA IF EXISTS pgconvoy; EXCEPTION WHEN dependent_objects_still_exist OR insufficient_privilege THEN NULL; END $$;
