@@ -172,6 +172,7 @@ static void set_options(pgc_http *http, const pgc_http_request *request, const p
     curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, (long)s->connect_timeout_ms);
     curl_easy_setopt(curl, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(curl, CURLOPT_USERAGENT, "pgconvoy");
+    curl_easy_setopt(curl, CURLOPT_ACCEPT_ENCODING, "gzip"); /* what comes so is decoded */
     curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, 1L << 20);
     if (s->proxy)
         curl_easy_setopt(curl, CURLOPT_PROXY, s->proxy);

@@ -277,8 +277,11 @@ static void put_position(const pgc_bq_sink *sink, const pgc_bq_commit *commit, p
 {
     pgc_buffer_text(sql, "UPDATE ");
     pgc_bq_quote_table(sink, PGC_BQ_PIPELINES, sql);
-    pgc_buffer_format(sql, " SET step = %" PRId64 ", updated_at = CURRENT_TIMESTAMP(), pending = ", sink->step + 1);
-    pgc_bq_quote_text(sql, commit->pending ? commit->pending : "");
+    pgc_buffer_format(sql, " SET step = %" PRId64 ", updated_at = CURRENT_TIMESTAMP()", sink->step + 1);
+    if (commit->pending) { /* else there may be some of a process that was killed */
+        pgc_buffer_text(sql, ", pending = ");
+        pgc_bq_quote_text(sql, commit->pending);
+    }
     if (commit->lsn != 0) {
         pgc_buffer_format(sql, ", lsn = %" PRIu64 ", source_id = ", (uint64_t)commit->lsn);
         pgc_bq_quote_text(sql, sink->config->source_id ? sink->config->source_id : "");
@@ -319,6 +322,11 @@ static int run_pending(pgc_bq_sink *sink, const char *pending, pgconvoy_error *e
     char key[160];
     pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
     pgc_buffer_text(&sql, pending);
+    pgc_buffer_text(&sql, "UPDATE ");
+    pgc_bq_quote_table(sink, PGC_BQ_PIPELINES, &sql);
+    pgc_buffer_text(&sql, " SET pending = NULL");
+    where_pipeline(sink, "name", &sql);
+    pgc_buffer_byte(&sql, ';');
     name_job(sink, &sql, 0, key, sizeof key);
     int result = pgc_bq_run_script(sink, key, &sql, "following a change of columns", err);
     pgc_buffer_free(&sql);

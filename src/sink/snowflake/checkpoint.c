@@ -265,9 +265,12 @@ static void put_position(const pgc_sf_sink *sink, const pgc_sf_commit *commit, p
 {
     pgc_buffer_text(sql, "UPDATE ");
     pgc_sf_quote_table(sink, PGC_SF_PIPELINES, sql);
-    pgc_buffer_format(sql, " SET STEP = %" PRId64 ", WRITER = '%s', UPDATED_AT = CURRENT_TIMESTAMP(), PENDING = ",
-                      sink->step + 1, sink->process);
-    pgc_sf_quote_text(sql, commit->pending ? commit->pending : "");
+    pgc_buffer_format(sql, " SET STEP = %" PRId64 ", WRITER = '%s', UPDATED_AT = CURRENT_TIMESTAMP()", sink->step + 1,
+                      sink->process);
+    if (commit->pending) { /* else there may be some of a process that was killed */
+        pgc_buffer_text(sql, ", PENDING = ");
+        pgc_sf_quote_text(sql, commit->pending);
+    }
     if (commit->lsn != 0) {
         pgc_buffer_format(sql, ", LSN = %" PRIu64 ", SOURCE_ID = ", (uint64_t)commit->lsn);
         pgc_sf_quote_text(sql, sink->config->source_id ? sink->config->source_id : "");
@@ -294,6 +297,22 @@ static void put_commit(const pgc_sf_sink *sink, const pgc_sf_commit *commit, pgc
     if (commit->renamed_from)
         put_renamed(sink, commit, sql);
     put_position(sink, commit, sql);
+}
+
+/* What followed a commit. It may be done twice, but not when something else has come after it. */
+static int run_pending(pgc_sf_sink *sink, const char *pending, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    if (pgc_sf_later_run(sink, pending, err) != 0)
+        return -1;
+    pgc_buffer_init(&sql, PGC_SF_SQL_MAX);
+    pgc_buffer_text(&sql, "UPDATE ");
+    pgc_sf_quote_table(sink, PGC_SF_PIPELINES, &sql);
+    pgc_buffer_text(&sql, " SET PENDING = NULL");
+    where_pipeline(sink, "NAME", &sql);
+    int result = pgc_sf_run(sink, &sql, false, "noting that a change of columns is through", err);
+    pgc_buffer_free(&sql);
+    return result;
 }
 
 /* A commit that failed, or of which it is not known: the position tells. 0: it is through. */
@@ -339,7 +358,7 @@ int pgc_sf_checkpoint_commit(pgc_sf_sink *sink, const pgc_sf_commit *commit, pgc
     if (result == 0) {
         sink->step++;
         if (commit->pending)
-            result = pgc_sf_later_run(sink, commit->pending, err);
+            result = run_pending(sink, commit->pending, err);
     }
     pthread_mutex_unlock(&sink->lock);
     pgc_buffer_free(&sql);
@@ -368,7 +387,7 @@ int pgc_sf_checkpoint_pending(pgc_sf_sink *sink, pgconvoy_error *err)
     pthread_mutex_lock(&sink->lock);
     int result = read_position(sink, arena, &position, err);
     if (result == 0 && position.pending)
-        result = pgc_sf_later_run(sink, position.pending, err);
+        result = run_pending(sink, position.pending, err);
     if (result == 0)
         result = forget_lines(sink, err);
     pthread_mutex_unlock(&sink->lock);

@@ -8,6 +8,7 @@
 #include "format/json_text.h"
 #include "postgres/quote.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -119,10 +120,15 @@ typedef struct selection {
     pgc_arena *arena;
 } selection;
 
-static int take_rows(selection *selection, const pgc_json *body, pgconvoy_error *err)
+static int take_rows(selection *selection, const pgc_json *body, const char *doing, pgconvoy_error *err)
 {
     const pgc_json *rows = pgc_json_get(body, "data");
-    for (const pgc_json *row = rows ? rows->first : NULL; row; row = row->next) {
+    if (!rows || rows->type != PGC_JSON_ARRAY) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "%s: an answer of Snowflake has no rows", doing);
+        pgconvoy_error_retriable(err, true);
+        return -1;
+    }
+    for (const pgc_json *row = rows->first; row; row = row->next) {
         size_t columns = (size_t)selection->columns;
         if (selection->count == selection->capacity) {
             size_t wanted = selection->capacity ? selection->capacity * 2 : 64;
@@ -150,7 +156,7 @@ static int take_partitions(pgc_sf_sink *sink, selection *selection, const pgc_sf
     const pgc_json *info = pgc_json_get(pgc_json_get(first->body, "resultSetMetaData"), "partitionInfo");
     const char *handle = pgc_json_get_text(first->body, "statementHandle");
     int partitions = info ? info->count : 1;
-    if (take_rows(selection, first->body, err) != 0)
+    if (take_rows(selection, first->body, doing, err) != 0)
         return -1;
     for (int i = 1; i < partitions; i++) {
         char path[200];
@@ -158,10 +164,15 @@ static int take_partitions(pgc_sf_sink *sink, selection *selection, const pgc_sf
         snprintf(path, sizeof path, "/api/v2/statements/%.100s?partition=%d", handle ? handle : "", i);
         const pgc_sf_request request = {.method = "GET", .path = path, .doing = doing};
         if (pgc_sf_call(sink, &request, selection->arena, &answer, err) != 0 ||
-            take_rows(selection, answer.body, err) != 0)
+            take_rows(selection, answer.body, doing, err) != 0)
             return -1;
     }
-    return 0;
+    int64_t wanted = pgc_json_number(pgc_json_get(first->body, "resultSetMetaData"), "numRows", -1);
+    if (wanted == (int64_t)selection->count)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "%s: %zu rows came of %" PRId64, doing, selection->count, wanted);
+    pgconvoy_error_retriable(err, true);
+    return -1;
 }
 
 int pgc_sf_select(pgc_sf_sink *sink, const pgc_buffer *sql, const char *doing, int columns, pgc_arena *arena,
