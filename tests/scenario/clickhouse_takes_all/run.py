@@ -170,8 +170,13 @@ def cluster(s):
     fill(source, 1000)
     source.sql(CHANGES)
     source.sql("""ALTER TABLE keyed RENAME COLUMN t TO words; ALTER TABLE keyed ADD COLUMN extra int DEFAULT 3; ALTER TABLE keyed DROP COLUMN span; ALTER TABLE keyed ALTER small TYPE int; UPDATE keyed SET small = 70000
-        WHERE id = 1; ALTER TYPE mood ADD VALUE 'new'; INSERT INTO keyed (id, m) VALUES (30000, 'new'); TRUNCATE log; ALTER TABLE other.keyed RENAME TO renamed; INSERT INTO other.renamed VALUES (gen_random_uuid(), 'r')""")
-    s.sync_until_caught_up(source.uri(), target, "--name", "all")
+        WHERE id = 1; ALTER TYPE mood ADD VALUE 'new'; INSERT INTO keyed (id, m) VALUES (30000, 'new'); TRUNCATE log""")
+    run = s.sync(source.uri(), target, "--name", "all")
+    scenario.wait_for(lambda: source.sql("SELECT active FROM pg_replication_slots") == "t", 60, "the stream begins")
+    source.sql("ALTER TABLE other.keyed RENAME TO renamed; INSERT INTO other.renamed VALUES (gen_random_uuid(), 'r')")
+    end = source.current_lsn()
+    scenario.wait_for(lambda: source.sql(f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots") == "t", 60, "all has arrived")
+    run.stop()
     s.equal(source, target)
     s.pgconvoy("drop", "all").ok()
     sent = [line for line in target.server.definitions() if not line.startswith("CREATE DATABASE") and "ENGINE = Memory" not in line]
