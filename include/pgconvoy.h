@@ -368,6 +368,7 @@ typedef struct pgconvoy_sink_config {
      */
     void (*tell)(void *arg, const char *statement);
     void *tell_arg;
+    int apply_jobs;            /* so many connections apply the stream's changes; 0, 1: one. Only with PGCONVOY_SINK_APPLY_JOBS */
 } pgconvoy_sink_config;
 
 #define PGCONVOY_SINK_VERSION 1
@@ -383,6 +384,7 @@ typedef struct pgconvoy_sink_config {
 #define PGCONVOY_SINK_DDL            128u /* has apply_ddl */
 #define PGCONVOY_SINK_DDL_TRIAL      512u /* can try a change of definitions: tell */
 #define PGCONVOY_SINK_DDL_TEXT       256u /* … and does what a command's text says: an ALTER with USING gives its rows the source's values */
+#define PGCONVOY_SINK_APPLY_JOBS    1024u /* the changes of one batch can be applied by several connections: apply_jobs */
 
 /*
  * A sink: one struct of functions. Call order:

@@ -112,6 +112,17 @@ static int set_index_jobs(pgc_options *options, const char *name, const char *va
     return set_count(&options->index_jobs, name, value, err);
 }
 
+static int set_apply_jobs(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    char *end;
+    errno = 0;
+    long jobs = strtol(value, &end, 10);
+    if (errno || end == value || *end || jobs < 1 || jobs > 32)
+        return bad_value(name, value, "a whole number from 1 to 32", err);
+    options->apply_jobs = (int)jobs;
+    return 0;
+}
+
 static int set_until(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
 {
     if (strcmp(value, "caught-up") == 0) {
@@ -340,6 +351,7 @@ static const pgconvoy_option rows[] = {
     {"publication", 0, "P", "pgconvoy_NAME", "use this publication; its tables are taken when it exists, else it is created"},
     {"slot", 0, "S", "pgconvoy_NAME", "use this replication slot; created when it does not exist"},
     {"jobs", 'j', "N", "number of cores", "parallel table copies"},
+    {"apply-jobs", 0, "N", "1", "so many connections to a PostgreSQL target apply a batch of the stream's changes together"},
     {"until", 0, "caught-up|LSN|prepared", "run on",
      "stop once everything committed before now, or up to LSN, is durable in the target; prepared: before the stream begins"},
     {"if-exists", 0, "error|append|truncate|drop", "error",
@@ -381,7 +393,7 @@ static const pgconvoy_option rows[] = {
 
 /* In the order of rows. */
 static const setter setters[] = {set_name,    set_include_table, set_exclude_table, set_include_schema, set_exclude_schema, set_publication,
-                                 set_slot,    set_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
+                                 set_slot,    set_jobs, set_apply_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
                                  set_partitions, set_split,      set_retry_for,     set_failover, set_spool, set_heartbeat, set_sequences,
                                  set_on_conflict, set_origin, set_conflict_table, set_ddl, set_mapping, set_mapping, set_mapping, set_mapping, set_mapping, set_dry_run,
                                  set_index_jobs, set_roles, set_skip_unavailable, set_no_owner, set_no_acl};
@@ -414,6 +426,7 @@ void pgc_options_init(pgc_options *options)
     memset(options, 0, sizeof *options);
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     options->jobs = cores < 1 ? 1 : cores > 16 ? 16 : (int)cores;
+    options->apply_jobs = 1;
     options->memory_bytes = (size_t)256 << 20;
     options->retry_for_us = INT64_C(3600) * 1000000;
     options->split_bytes = INT64_C(128) << 20;

@@ -17,7 +17,7 @@ typedef struct pgc_options {
     char *name; /* NULL: derived */
     pgc_string_list include_tables, exclude_tables, include_schemas, exclude_schemas;
     char *publication, *slot;
-    int jobs;
+    int jobs, apply_jobs;
     pgc_until until;
     pgconvoy_lsn until_lsn;
     pgconvoy_if_exists if_exists;

@@ -199,6 +199,7 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         .ddl_skip = pipeline->options.ddl_skip,
         .tell = pipeline->tell,
         .tell_arg = pipeline->tell_arg,
+        .apply_jobs = pipeline->options.apply_jobs,
     };
     run->sink_ops = pipeline->sink_ops;
     run->sink = NULL;
@@ -206,6 +207,11 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--on-conflict, --conflict-table and --origin cannot be had with the target %s",
                            run->sink_ops->name);
         pgconvoy_error_hint(err, "leave them out: such a target takes the source's rows as they are");
+        return -1;
+    }
+    if (pipeline->options.apply_jobs > 1 && !(run->sink_ops->capabilities & PGCONVOY_SINK_APPLY_JOBS)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--apply-jobs cannot be had with the target %s", run->sink_ops->name);
+        pgconvoy_error_hint(err, "leave it out: such a target takes changes by one writer");
         return -1;
     }
     if (run->sink_ops->open(&run->sink_config, &run->sink, err) != 0)

@@ -2,6 +2,7 @@
 """A load made by chance (workload.py), streamed into PostgreSQL while pgconvoy is killed and both servers are restarted; equal at the end:
 
     tests/load/load_test.py [--seconds 600] [--seed N] [--round 20] [--sessions 4] [--calm] [--stream-only] [--keep]
+                            [--apply-jobs N]
 
 Every --round seconds the load pauses, the stream catches up, and every row of every table is compared; then there are other tables.
 The seed decides on tables, statements and moments, and is printed; each round prints its own, to be run alone with --seconds 0.
@@ -27,9 +28,9 @@ SOURCE = {"logical_decoding_work_mem": "64kB", "max_connections": "60"}
 class Round:
     """One set of tables, from an empty pipeline to equality."""
 
-    def __init__(self, s, source, target_server, seed, sessions, calm, stream_only=False):
+    def __init__(self, s, source, target_server, seed, sessions, calm, stream_only=False, apply_jobs=1):
         self.s, self.source, self.target_server, self.seed, self.sessions, self.calm = s, source, target_server, seed, sessions, calm
-        self.stream_only = stream_only
+        self.stream_only, self.apply_jobs = stream_only, apply_jobs
         self.rng = random.Random(seed)
         self.name = f"load{len(s.runs)}"
         self.tally = collections.Counter()
@@ -72,11 +73,11 @@ class Round:
         schema = workload.schema()
         self.source.create_database(self.name, schema + workload.fill())
         self.target = self.s.target("postgres", self.target_server, name=self.name + "_copy")
-        self.options = []
+        self.options = ["--apply-jobs", self.apply_jobs] if self.apply_jobs > 1 else []
         constrained = self.rng.random() < 0.7
         if constrained:  # the source's constraints on the target as well
             self.target_server.sql(schema, self.target.database)
-            self.options = ["--if-exists", "append"]
+            self.options += ["--if-exists", "append"]
         self._start()
         if self.rng.random() < 0.5 or self.stream_only:  # the load begins with the copy, or when that is done
             scenario.wait_for(lambda: not self.run.running() or "streaming changes" in self.run.stderr, 60, "the stream begins")
@@ -109,12 +110,12 @@ class Round:
         self.target_server.sql(f"DROP DATABASE {self.target.database} (FORCE)")
 
 
-def play(s, seed, seconds, round_seconds, sessions=4, calm=False, stream_only=False):
+def play(s, seed, seconds, round_seconds, sessions=4, calm=False, stream_only=False, apply_jobs=1):
     source = s.server(SOURCE)
     target_server = s.server()
     end = time.monotonic() + seconds
     while True:
-        Round(s, source, target_server, seed, sessions, calm, stream_only).play(min(round_seconds, max(2, end - time.monotonic())))
+        Round(s, source, target_server, seed, sessions, calm, stream_only, apply_jobs).play(min(round_seconds, max(2, end - time.monotonic())))
         seed += 1
         if time.monotonic() >= end:
             return
@@ -129,13 +130,14 @@ def main():
     options.add_argument("--calm", action="store_true", help="no kills, no restarts")
     options.add_argument("--stream-only", action="store_true", help="load and faults begin when the copy is done")
     options.add_argument("--keep", action="store_true")
+    options.add_argument("--apply-jobs", type=int, default=1, help="so many connections apply changes")
     options = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"seed {options.seed}, {options.seconds} s", flush=True)
     s = scenario.Scenario("postgres")
     ok = False
     try:
-        play(s, options.seed, options.seconds, options.round, options.sessions, options.calm, options.stream_only)
+        play(s, options.seed, options.seconds, options.round, options.sessions, options.calm, options.stream_only, options.apply_jobs)
         ok = True
     except (AssertionError, RuntimeError) as problem:
         print(f"FAILED: {problem}")

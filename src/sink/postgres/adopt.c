@@ -1,7 +1,7 @@
 /* The sink's own functions, for a connection that is not its own. */
 #include "sink/postgres/adopt.h"
 
-#include "sink/postgres/sink_internal.h"
+#include "sink/postgres/parts.h"
 
 typedef struct borrowed {
     pgconvoy_sink_config config;
@@ -41,7 +41,16 @@ int pgc_pgsink_adopted_read(PGconn *conn, const char *pipeline, pgc_arena *arena
     borrowed borrowed;
     pgc_pgsink *sink = borrow(&borrowed, pipeline, NULL, log);
     sink->checkpoint_arena = arena;
-    return pgc_pgsink_checkpoint_read_in(sink, conn, checkpoint, err);
+    int status = pgc_pgsink_checkpoint_read_in(sink, conn, checkpoint, err);
+    bool whole = pgc_pgsink_parts_count(sink->parts) == 0;
+    pgc_pgsink_parts_free(sink->parts);
+    if (status != 0 || whole)
+        return status;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                       "pipeline %s was ended while several connections applied a batch, and not all of them had committed",
+                       pipeline);
+    pgconvoy_error_hint(err, "run the pipeline once more, with --until caught-up");
+    return -1;
 }
 
 int pgc_pgsink_adopted_remove(PGconn *conn, const char *pipeline, pgconvoy_log *log, pgconvoy_error *err)

@@ -12,7 +12,7 @@ struct pgc_pgsink_background {
     pthread_cond_t changed;
     pthread_mutex_t lock; /* guards what follows; the writer's connection and all that hangs on it go with `busy` */
     pgc_pgsink_pile *pile;
-    bool ends, failed;
+    bool lands, ends, failed;
     pgconvoy_error error;
     atomic_bool busy; /* read without the lock too, to see whether a start is worth it */
 };
@@ -27,9 +27,12 @@ static void *apply_piles(void *arg)
         if (!background->pile)
             break;
         pgc_pgsink_pile *pile = background->pile;
+        bool lands = background->lands;
         pthread_mutex_unlock(&background->lock);
         pgconvoy_error error = {0};
         int status = pgc_pgsink_pile_apply(background->writer, pile, &error);
+        if (status == 0 && lands)
+            status = pgc_pgsink_land(background->writer, &error);
         pthread_mutex_lock(&background->lock);
         background->pile = NULL;
         background->failed = status != 0;
@@ -77,10 +80,11 @@ bool pgc_pgsink_background_is_busy(const pgc_pgsink_background *background)
     return atomic_load(&background->busy);
 }
 
-void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile)
+void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile, bool lands)
 {
     pthread_mutex_lock(&background->lock);
     background->pile = pile;
+    background->lands = lands;
     atomic_store(&background->busy, true);
     pthread_cond_broadcast(&background->changed);
     pthread_mutex_unlock(&background->lock);

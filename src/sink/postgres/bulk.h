@@ -26,6 +26,12 @@ typedef struct pgc_pgsink_gathered {
     pgc_pgsink_way way;
     struct pgc_pgsink_part *parts[PGSINK_PILES]; /* its changes in each pile, NULL for none; of who has the pile */
     bool warned;                                 /* of what a table without a key costs */
+    /* for several connections (team.c) */
+    uint32_t relation;                    /* its oid on the target */
+    bool sliceable;                       /* rows with different keys cannot be in each other's way */
+    int share;                            /* the connection that has it in the batch, PGSINK_NO_PART, PGSINK_SLICED */
+    struct pgc_pgsink_gathered **members; /* the same table, as each connection has it, NULL where it has not had it */
+    unsigned member_count;
     /* of the one who applies */
     pgc_compact *compact;     /* NULL without a key */
     unsigned failures, pause; /* bulk failed so often in a row; so many more times it is not tried */
@@ -36,6 +42,7 @@ typedef struct pgc_pgsink_gathered {
 typedef struct pgc_pgsink_waiting {
     struct pgc_pgsink_waiting *next, *next_of_table;
     const pgconvoy_table *table;
+    pgc_pgsink_gathered *gathered;
     const pgconvoy_value *old, *new_;
     uint8_t operation;
     char old_kind;
@@ -60,12 +67,19 @@ typedef struct pgc_pgsink_pile {
 
 /* ---- pile.c */
 
+/* Of the change's values. */
+size_t pgc_pgsink_pile_bytes(const pgconvoy_change *change);
 /* Copies the change into the pile. */
 int pgc_pgsink_pile_keep(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, const pgconvoy_change *change, size_t bytes,
                          pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same of a change that another pile has kept, and goes on keeping: it is taken out of that one's order. */
+int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pgc_pgsink_waiting *waiting,
+                           pgconvoy_error *err) PGC_MUST_CHECK;
 /* Applies what is in the pile, and empties it. After a failure it is as it was. */
 int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile);
+/* Forgets what came after last (NULL: all); only the order of all, and the counts by table, are right after it. */
+void pgc_pgsink_pile_cut(pgc_pgsink_pile *pile, pgc_pgsink_waiting *last);
 /* Applies the changes of one table one by one. */
 int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgconvoy_error *err) PGC_MUST_CHECK;
 
@@ -77,10 +91,32 @@ pgc_pgsink_background *pgc_pgsink_background_new(pgc_pgsink_writer *writer);
 /* Waits for the end of what it does. */
 void pgc_pgsink_background_free(pgc_pgsink_background *background);
 bool pgc_pgsink_background_is_busy(const pgc_pgsink_background *background);
-/* Gives it a pile, which is its own until finish. It is not busy, and did not fail. */
-void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile);
+/* Gives it a pile, which is its own until finish. It is not busy, and did not fail. lands: it is done when the server has
+ * answered to all of it. */
+void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile, bool lands);
 /* Waits until the last pile is applied; fails when that failed, once. */
 int pgc_pgsink_background_finish(pgc_pgsink_background *background, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- team.c: several connections that apply the piles of a batch together (--apply-jobs) */
+
+typedef struct pgc_pgsink_team pgc_pgsink_team;
+/* The writer and others of its kind, connected. NULL and err when there can be none. */
+pgc_pgsink_team *pgc_pgsink_team_new(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Waits for the end of what they do. */
+void pgc_pgsink_team_free(pgc_pgsink_team *team);
+/* Splits the pile, which stays as it is and keeps the values until finish, and has each apply its own. None is busy. */
+int pgc_pgsink_team_start(pgc_pgsink_team *team, pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;
+bool pgc_pgsink_team_is_busy(const pgc_pgsink_team *team);
+int pgc_pgsink_team_finish(pgc_pgsink_team *team, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Stores with each transaction but the writer's own what it has (parts.h), and gives the writer the conflicts to be
+ * counted. */
+int pgc_pgsink_team_store(pgc_pgsink_team *team, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Commits these transactions. The writer's own is to follow. */
+int pgc_pgsink_team_commit(pgc_pgsink_team *team, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Gives up whatever is open; cannot fail. */
+void pgc_pgsink_team_abort(pgc_pgsink_team *team);
+/* Definitions have changed: what is known of tables is asked for again. No transaction is open. */
+void pgc_pgsink_team_forget(pgc_pgsink_team *team);
 
 /* ---- bulk.c */
 

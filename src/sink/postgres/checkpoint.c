@@ -4,9 +4,9 @@
  * A process that was killed may leave a session behind whose COMMIT is still on its way. So transactions of the stream
  * hold an advisory lock of the pipeline, and reading the checkpoint takes the same lock: what is read can no longer be
  * overtaken. Beside that a position is only ever moved from where its writer believes it to be, so that two processes
- * cannot both apply the same changes.
+ * cannot both apply the same changes. What several connections have of an interrupted batch is in a third table (parts.h).
  */
-#include "sink/postgres/sink_internal.h"
+#include "sink/postgres/parts.h"
 #include "sink/postgres/state_sql.h"
 
 #include <stdlib.h>
@@ -119,7 +119,9 @@ int pgc_pgsink_checkpoint_read_in(pgc_pgsink *sink, PGconn *conn, pgconvoy_check
     if (!exists)
         return 0;
     atomic_store(&sink->state_exists, true);
-    return read_position(sink, conn, checkpoint, err) != 0 ? -1 : read_tables(sink, conn, checkpoint, err);
+    return read_position(sink, conn, checkpoint, err) != 0 || pgc_pgsink_parts_read(sink, conn, err) != 0
+               ? -1
+               : read_tables(sink, conn, checkpoint, err);
 }
 
 int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
@@ -221,6 +223,10 @@ void pgc_pgsink_checkpoint_position_sql(const pgc_pgsink *sink, pgconvoy_lsn exp
                       ", '%s') ON CONFLICT (name) DO UPDATE SET source_id = excluded.source_id, lsn = excluded.lsn, "
                       "updated_at = now() WHERE p.lsn = '%s'",
                       pgconvoy_lsn_to_text(lsn, new_text), pgconvoy_lsn_to_text(expected, old_text));
+    if (!atomic_load(&sink->parts_table))
+        return;
+    pgc_buffer_text(out, " AND ");
+    pgc_pgsink_parts_known_sql(sink, out);
 }
 
 void pgc_pgsink_position_moved(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_error *err)
@@ -335,7 +341,8 @@ static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error
     const char *values[] = {sink->config->pipeline_name};
     if (drop_counts(conn, values, "removing the counts of conflicts on the target", err) != 0)
         return -1;
-    if (drop_copy(conn, values, "removing the state of the copy on the target", err) != 0)
+    if (drop_copy(conn, values, "removing the state of the copy on the target", err) != 0 ||
+        pgc_pgsink_parts_remove(sink, conn, err) != 0)
         return -1;
     static const char is_empty[] = "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
                                    " AND NOT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline <> $1)";
@@ -358,7 +365,7 @@ int pgc_pgsink_checkpoint_remove_in(pgc_pgsink *sink, PGconn *conn, bool *empty,
     if (drop_rows(sink, conn, empty, err) != 0)
         return -1;
     return *empty ? pgc_pgsink_execute(conn,
-                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count, pgconvoy.ddl_skipped;"
+                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count, pgconvoy.ddl_skipped, pgconvoy.apply_part;"
                                        "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline",
                                        "removing the checkpoint on the target", err)
                   : 0;

@@ -105,6 +105,22 @@ void pgc_pgsink_conflicts_forget(pgc_pgsink_writer *writer)
     }
 }
 
+void pgc_pgsink_conflicts_add(pgc_pgsink_writer *writer, const char *schema, const char *name, int kind, int64_t count)
+{
+    pgc_pgsink_tally *tally = tally_of(writer, schema, name);
+    if (tally) /* as where one is met */
+        tally->pending[kind] += count;
+}
+
+void pgc_pgsink_conflicts_hand_over(pgc_pgsink_writer *from, pgc_pgsink_writer *to)
+{
+    for (const pgc_pgsink_tally *tally = from->tallies; tally; tally = tally->next)
+        for (int kind = 1; kind <= PGSINK_CONFLICT_KINDS; kind++)
+            if (tally->pending[kind] > 0)
+                pgc_pgsink_conflicts_add(to, tally->schema, tally->name, kind, tally->pending[kind]);
+    pgc_pgsink_conflicts_forget(from);
+}
+
 static bool has_pending(const pgc_pgsink_tally *tally)
 {
     for (int kind = 1; kind <= PGSINK_CONFLICT_KINDS; kind++)
@@ -149,22 +165,23 @@ int pgc_pgsink_conflicts_store(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return 0;
 }
 
-/* ---- the file */
+/* ---- as JSON: in a file, and with a part of a batch */
 
-static void append_json(const pgc_pgsink_writer *writer, pgc_buffer *out)
+void pgc_pgsink_conflicts_text(const pgc_pgsink_writer *writer, bool committed, pgc_buffer *out)
 {
     int count = 0;
     pgc_buffer_byte(out, '[');
     for (const pgc_pgsink_tally *tally = writer->tallies; tally; tally = tally->next)
         for (int kind = 1; kind <= PGSINK_CONFLICT_KINDS; kind++) {
-            if (tally->committed[kind] == 0)
+            int64_t number = committed ? tally->committed[kind] : tally->pending[kind];
+            if (number == 0)
                 continue;
             pgc_buffer_text(out, count++ ? ",{\"schema\":" : "{\"schema\":");
             pgc_json_string(out, tally->schema);
             pgc_buffer_text(out, ",\"table\":");
             pgc_json_string(out, tally->name);
             pgc_buffer_format(out, ",\"kind\":\"%s\",\"count\":%lld}", kinds[kind].name,
-                              (long long)tally->committed[kind]);
+                              (long long)number);
         }
     pgc_buffer_byte(out, ']');
 }
@@ -179,7 +196,7 @@ static void write_file(const pgc_pgsink_writer *writer)
         return;
     snprintf(scratch, sizeof scratch, "%s.new", path);
     pgc_buffer_init(&out, PGSINK_SQL_LIMIT);
-    append_json(writer, &out);
+    pgc_pgsink_conflicts_text(writer, true, &out);
     FILE *file = out.failed ? NULL : fopen(scratch, "we");
     if (file) {
         bool ok = fwrite(out.data, 1, out.length, file) == out.length;

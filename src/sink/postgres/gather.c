@@ -6,12 +6,15 @@
  *
  * What may not wait is applied at once: tables whose triggers fire here are written in commit order with all that came
  * before, and so is a TRUNCATE. An update or delete of a table without a key waits for the inserts of its table only.
+ *
+ * With --apply-jobs several connections may apply them together: see hands.c.
  */
-#include "sink/postgres/bulk.h"
+#include "sink/postgres/gather_internal.h"
+#include "sink/postgres/parts.h"
+#include "sink/postgres/split.h"
 
 #include <stdlib.h>
 
-#define TABLE_SLOTS 1024
 #define ARENA_BLOCK ((size_t)1 << 20)
 #define WAITING_BYTES_MAX ((size_t)32 << 20) /* of one pile */
 #define LONG_CHANGE_BYTES ((size_t)4 << 20)  /* is not copied about */
@@ -19,17 +22,6 @@
 #define PIECE_CHANGES ((size_t)8192)
 #define PIECES_BEFORE_DOUBLING 16
 #define PIECE_DOUBLINGS 6
-
-struct pgc_pgsink_gather {
-    pgc_pgsink_pile piles[PGSINK_PILES];
-    pgc_pgsink_pile *pile; /* that is filled */
-    size_t limit_bytes;    /* of a pile */
-    unsigned pieces;       /* of the open transaction */
-    pgc_pgsink_background *background;
-    bool background_tried;
-    pgc_pgsink_gathered *recent;
-    pgc_pgsink_gathered *tables[TABLE_SLOTS];
-};
 
 pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes)
 {
@@ -52,6 +44,10 @@ pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes)
 
 static void free_table(pgc_pgsink_gathered *table)
 {
+    for (unsigned i = 0; i < table->member_count; i++)
+        if (table->members[i])
+            free_table(table->members[i]);
+    free(table->members);
     pgc_compact_free(table->compact);
     free(table);
 }
@@ -67,7 +63,10 @@ void pgc_pgsink_gather_clear(pgc_pgsink_gather *gather)
             free_table(table);
         }
     gather->recent = NULL;
+    gather->before = NULL;
     gather->pieces = 0;
+    if (gather->team)
+        pgc_pgsink_team_forget(gather->team);
 }
 
 void pgc_pgsink_gather_free(pgc_pgsink_gather *gather)
@@ -75,6 +74,8 @@ void pgc_pgsink_gather_free(pgc_pgsink_gather *gather)
     if (!gather)
         return;
     pgc_pgsink_background_free(gather->background);
+    pgc_pgsink_team_free(gather->team);
+    gather->team = NULL;
     pgc_pgsink_gather_clear(gather);
     for (int i = 0; i < PGSINK_PILES; i++)
         if (gather->piles[i].arena)
@@ -84,46 +85,31 @@ void pgc_pgsink_gather_free(pgc_pgsink_gather *gather)
 
 /* ---- applying */
 
-/* From here on the connection is ours. */
-static int finish(pgc_pgsink_gather *gather, pgconvoy_error *err)
-{
-    return gather->background ? pgc_pgsink_background_finish(gather->background, err) : 0;
-}
-
-void pgc_pgsink_gather_halt(pgc_pgsink_writer *writer)
-{
-    pgconvoy_error ignored = {0};
-    if (finish(writer->gather, &ignored) != 0)
-        pgc_log_debug(writer->sink->config->log, "what was being applied is given up: %s", ignored.message);
-}
-
-int pgc_pgsink_gather_flush(pgc_pgsink_writer *writer, pgconvoy_error *err)
-{
-    if (finish(writer->gather, err) != 0)
-        return -1;
-    return pgc_pgsink_pile_apply(writer, writer->gather->pile, err);
-}
-
-int pgc_pgsink_gather_end(pgc_pgsink_writer *writer, pgconvoy_error *err)
-{
-    writer->gather->pieces = 0;
-    return pgc_pgsink_gather_flush(writer, err);
-}
-
 /* The pile goes to the thread, and the other one is filled. */
 static int hand_over(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink_gather *gather = writer->gather;
+    pgc_pgsink_hands_choose(writer, 0, err);
+    if (gather->hands == TOGETHER) {
+        if (pgc_pgsink_hands_finish(writer, err) != 0 || pgc_pgsink_hands_deal(writer, err) != 0)
+            return -1;
+        gather->pieces++;
+        gather->pile = pgc_pgsink_other_pile(gather);
+        pgc_pgsink_pile_clear(gather->pile); /* which the team has finished */
+        gather->before = NULL;
+        return 0;
+    }
     if (!gather->background_tried)
         gather->background = pgc_pgsink_background_new(writer);
     gather->background_tried = true;
     if (!gather->background)
         return pgc_pgsink_gather_flush(writer, err);
-    if (finish(gather, err) != 0)
+    if (pgc_pgsink_hands_finish(writer, err) != 0)
         return -1;
     gather->pieces++;
-    pgc_pgsink_background_start(gather->background, gather->pile);
-    gather->pile = &gather->piles[(gather->pile->number + 1) % PGSINK_PILES];
+    pgc_pgsink_background_start(gather->background, gather->pile, false);
+    gather->pile = pgc_pgsink_other_pile(gather);
+    gather->before = NULL;
     return 0;
 }
 
@@ -134,7 +120,8 @@ static int hand_over_when_due(pgc_pgsink_writer *writer, pgconvoy_error *err)
         return hand_over(writer, err);
     unsigned doublings = gather->pieces / PIECES_BEFORE_DOUBLING;
     size_t piece = PIECE_CHANGES << (doublings < PIECE_DOUBLINGS ? doublings : PIECE_DOUBLINGS);
-    bool busy = gather->background && pgc_pgsink_background_is_busy(gather->background);
+    bool busy = gather->hands == TOGETHER ? pgc_pgsink_team_is_busy(gather->team)
+                                          : gather->background && pgc_pgsink_background_is_busy(gather->background);
     return gather->pile->count >= piece && !busy ? hand_over(writer, err) : 0;
 }
 
@@ -160,13 +147,17 @@ void pgc_pgsink_gather_forget(pgc_pgsink_gather *gather, uint32_t oid)
 
 static pgc_pgsink_gathered *add_table(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
 {
-    pgc_pgsink_target *target = finish(writer->gather, err) == 0 ? pgc_pgsink_target_get(writer, table, err) : NULL;
-    if (!target)
+    bool sliceable = false;
+    pgc_pgsink_target *target = pgc_pgsink_hands_finish(writer, err) == 0 ? pgc_pgsink_target_get(writer, table, err) : NULL;
+    if (!target || pgc_pgsink_hands_look(writer, target, &sliceable, err) != 0)
         return NULL;
     pgc_pgsink_gathered *made = calloc(1, sizeof *made);
     if (made) {
         made->table = table;
         made->way = target->way;
+        made->relation = target->relation.oid;
+        made->sliceable = sliceable;
+        made->share = PGSINK_NO_PART;
         made->compact = table->key_count > 0 ? pgc_compact_new(table) : NULL;
     }
     if (!made || (table->key_count > 0 && !made->compact)) {
@@ -195,14 +186,6 @@ static pgc_pgsink_gathered *table_of(pgc_pgsink_writer *writer, const pgconvoy_t
 
 /* ---- the sink's operations */
 
-static size_t bytes_of(const pgconvoy_value *values, int count)
-{
-    size_t bytes = 0;
-    for (int i = 0; values && i < count; i++)
-        bytes += values[i].length > 0 ? (size_t)values[i].length : 0;
-    return bytes;
-}
-
 static void warn_of_cost(pgc_pgsink_writer *writer, pgc_pgsink_gathered *table)
 {
     if (table->table->key_count > 0 || table->warned || table->table->replica_identity != 'f')
@@ -214,9 +197,24 @@ static void warn_of_cost(pgc_pgsink_writer *writer, pgc_pgsink_gathered *table)
         table->table->schema, table->table->name);
 }
 
+static void note_transaction(pgc_pgsink_gather *gather, const pgconvoy_change *change)
+{
+    if (!change->transaction || change->transaction->commit_lsn == gather->commit_lsn)
+        return;
+    gather->commit_lsn = change->transaction->commit_lsn;
+    gather->before = gather->pile->last;
+    gather->handed = false;
+}
+
 static int take(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconvoy_error *err)
 {
     pgc_pgsink_gather *gather = writer->gather;
+    bool have;
+    if (pgc_pgsink_parts_have(writer->sink->parts, change, &have, err) != 0)
+        return -1;
+    if (have)
+        return 0;
+    note_transaction(gather, change);
     if (change->operation == PGCONVOY_TRUNCATE)
         return pgc_pgsink_gather_flush(writer, err) != 0 ? -1 : pgc_pgsink_apply_change(writer, change, err);
     if (change->operation != PGCONVOY_INSERT && change->operation != PGCONVOY_UPDATE &&
@@ -225,15 +223,15 @@ static int take(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconv
     pgc_pgsink_gathered *table = table_of(writer, change->table, err);
     if (!table)
         return -1;
-    int count = change->table->column_count;
-    size_t bytes = bytes_of(change->old, count) + bytes_of(change->new_, count);
-    bool waits = table->way == PGSINK_IN_BULK &&
-                 (change->table->key_count > 0 || change->operation == PGCONVOY_INSERT) && bytes <= LONG_CHANGE_BYTES;
+    size_t bytes = pgc_pgsink_pile_bytes(change);
+    bool waits = pgc_pgsink_hands_can_wait(writer, table, change) && bytes <= LONG_CHANGE_BYTES;
     if (change->operation != PGCONVOY_INSERT)
         warn_of_cost(writer, table);
+    if ((!waits || pgc_pgsink_hands_leaves_slice(writer, table, change)) && pgc_pgsink_hands_alone(writer, err) != 0)
+        return -1;
     if (!waits) {
         bool alone = table->way != PGSINK_IN_ORDER && !table->parts[gather->pile->number];
-        if ((alone ? finish(gather, err) : pgc_pgsink_gather_flush(writer, err)) != 0)
+        if ((alone ? pgc_pgsink_hands_finish(writer, err) : pgc_pgsink_gather_flush(writer, err)) != 0)
             return -1;
         return pgc_pgsink_apply_change(writer, change, err);
     }
@@ -259,5 +257,7 @@ int pgc_pgsink_change_schema(void *state, const pgconvoy_table *old_table, const
     if (pgc_pgsink_gather_flush(writer, err) != 0)
         return -1;
     pgc_pgsink_gather_forget(writer->gather, old_table->oid);
+    if (writer->gather->team)
+        pgc_pgsink_team_forget(writer->gather->team);
     return pgc_pgsink_apply_schema(writer, old_table, new_table, err);
 }

@@ -82,6 +82,30 @@ int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table 
     return 0;
 }
 
+int pgc_pgsink_only_key_is_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, bool *only,
+                                  pgconvoy_error *err)
+{
+    static const char sql[] =
+        "SELECT 1 FROM pg_index i WHERE i.indrelid = $1::oid AND (i.indisexclusion OR i.indisunique AND "
+        "(SELECT count(*) FROM unnest(i.indkey) WITH ORDINALITY k (attnum, place) JOIN pg_attribute a ON a.attrelid = "
+        "i.indrelid AND a.attnum = k.attnum WHERE k.place <= i.indnkeyatts AND a.attname::text = ANY ($2::text[])) < $3)";
+    char oid[16], count[16];
+    pgc_buffer names;
+    snprintf(oid, sizeof oid, "%u", relation);
+    snprintf(count, sizeof count, "%d", table->key_count);
+    pgc_buffer_init(&names, PGSINK_SQL_LIMIT);
+    append_name_array(&names, table, table->key, table->key_count);
+    PGresult *result = NULL;
+    if (pgc_buffer_check(&names, err) == 0) {
+        const char *values[] = {oid, names.data, count};
+        result = pgc_pgsink_query(conn, sql, 3, values, "looking at the indexes of a table on the target", err);
+    }
+    pgc_buffer_free(&names);
+    *only = result && PQntuples(result) == 0;
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err)
 {
     int columns[32], count, status = 0;

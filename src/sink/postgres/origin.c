@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,15 @@ static PGresult *run(const pgc_pgsink *sink, PGconn *conn, const char *sql)
 {
     const char *values[] = {sink->config->pipeline_name};
     return PQexecParams(conn, sql, 1, NULL, values, NULL, NULL, 0);
+}
+
+/* An origin is one session's at a time: a further connection of the stream has its own, by a name that no pipeline has. */
+static PGresult *run_of(const pgc_pgsink_writer *writer, const char *sql)
+{
+    char name[80];
+    snprintf(name, sizeof name, writer->number > 0 ? "%s/%d" : "%s", writer->sink->config->pipeline_name, writer->number);
+    const char *values[] = {name};
+    return PQexecParams(writer->conn, sql, 1, NULL, values, NULL, NULL, 0);
 }
 
 /* Asked first, so that the server's log is not filled with refusals. */
@@ -81,13 +91,12 @@ int pgc_pgsink_origin_setup(pgc_pgsink_writer *writer, pgconvoy_error *err)
         writer->origin_tried = true;
         return without(sink, "the role may not execute pg_replication_origin_session_setup", err);
     }
-    PQclear(run(sink, writer->conn,
-                "SELECT pg_replication_origin_create(" NAME_SQL ") WHERE pg_replication_origin_oid(" NAME_SQL
-                ") IS NULL"));
+    PQclear(run_of(writer, "SELECT pg_replication_origin_create(" NAME_SQL ") WHERE pg_replication_origin_oid(" NAME_SQL
+                           ") IS NULL"));
     PGresult *result = NULL;
     for (int i = 0; i < TRIES; i++) {
         PQclear(result);
-        result = run(sink, writer->conn, "SELECT pg_replication_origin_session_setup(" NAME_SQL ")");
+        result = run_of(writer, "SELECT pg_replication_origin_session_setup(" NAME_SQL ")");
         if (!is_in_use(result))
             break;
         pgc_clock_sleep_ms(BETWEEN_TRIES_MS);
@@ -95,7 +104,8 @@ int pgc_pgsink_origin_setup(pgc_pgsink_writer *writer, pgconvoy_error *err)
     writer->origin_tried = true;
     int status = 0;
     if (PQresultStatus(result) == PGRES_TUPLES_OK) {
-        read_id(sink, writer->conn);
+        if (writer->number == 0)
+            read_id(sink, writer->conn);
     } else {
         status = without(sink, PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY), err);
         if (status)
@@ -112,4 +122,7 @@ void pgc_pgsink_origin_drop(pgc_pgsink *sink, PGconn *conn)
     PQclear(run(sink, conn,
                 "SELECT pg_replication_origin_drop(" NAME_SQL ") WHERE pg_replication_origin_oid(" NAME_SQL
                 ") IS NOT NULL"));
+    PQclear(run(sink, conn,
+                "SELECT pg_replication_origin_drop(roname) FROM pg_replication_origin WHERE starts_with(roname, " NAME_SQL
+                " || '/')"));
 }

@@ -27,6 +27,19 @@ static const pgconvoy_value *lay_out(const pgconvoy_value *values, int count, pg
     return copy;
 }
 
+static size_t bytes_of(const pgconvoy_value *values, int count)
+{
+    size_t bytes = 0;
+    for (int i = 0; values && i < count; i++)
+        bytes += values[i].length > 0 ? (size_t)values[i].length : 0;
+    return bytes;
+}
+
+size_t pgc_pgsink_pile_bytes(const pgconvoy_change *change)
+{
+    return bytes_of(change->old, change->table->column_count) + bytes_of(change->new_, change->table->column_count);
+}
+
 static pgc_pgsink_part *part_of(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table)
 {
     if (table->parts[pile->number])
@@ -45,17 +58,28 @@ int pgc_pgsink_pile_keep(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, cons
 {
     int count = table->table->column_count;
     size_t rows = (size_t)(change->old != NULL) + (size_t)(change->new_ != NULL);
-    pgc_pgsink_part *part = part_of(pile, table);
     pgc_pgsink_waiting *waiting =
         pgc_arena_alloc(pile->arena, sizeof *waiting + rows * (size_t)count * sizeof(pgconvoy_value) + bytes);
-    if (!part || !waiting)
+    if (!waiting)
         return pgc_error_out_of_memory(err);
-    *waiting =
-        (pgc_pgsink_waiting){.table = table->table, .operation = change->operation, .old_kind = change->old_kind};
+    *waiting = (pgc_pgsink_waiting){.table = table->table,
+                                    .gathered = table,
+                                    .operation = change->operation,
+                                    .old_kind = change->old_kind};
     pgconvoy_value *values = (pgconvoy_value *)(waiting + 1);
     char *data = (char *)(values + rows * (size_t)count);
     waiting->old = lay_out(change->old, count, &values, &data);
     waiting->new_ = lay_out(change->new_, count, &values, &data);
+    return pgc_pgsink_pile_append(pile, table, waiting, err);
+}
+
+int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pgc_pgsink_waiting *waiting,
+                           pgconvoy_error *err)
+{
+    pgc_pgsink_part *part = part_of(pile, table);
+    if (!part)
+        return pgc_error_out_of_memory(err);
+    waiting->next = waiting->next_of_table = NULL;
     if (pile->last)
         pile->last->next = waiting;
     else
@@ -66,7 +90,7 @@ int pgc_pgsink_pile_keep(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, cons
     else
         part->first = waiting;
     part->last = waiting;
-    part->inserts_only = part->inserts_only && change->operation == PGCONVOY_INSERT;
+    part->inserts_only = part->inserts_only && waiting->operation == PGCONVOY_INSERT;
     part->count++;
     pile->count++;
     return 0;
@@ -80,6 +104,19 @@ void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile)
     pile->first = pile->last = NULL;
     pile->count = 0;
     pgc_arena_reset(pile->arena);
+}
+
+void pgc_pgsink_pile_cut(pgc_pgsink_pile *pile, pgc_pgsink_waiting *last)
+{
+    for (pgc_pgsink_waiting *waiting = last ? last->next : pile->first; waiting; waiting = waiting->next) {
+        waiting->gathered->parts[pile->number]->count--;
+        pile->count--;
+    }
+    if (last)
+        last->next = NULL;
+    else
+        pile->first = NULL;
+    pile->last = last;
 }
 
 /* ---- applying */
@@ -110,6 +147,13 @@ int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *par
     return 0;
 }
 
+/* What is not tried in bulk: what failed not long ago, and tables whose rows are not found by a unique key. */
+static bool goes_one_by_one(const pgc_pgsink_part *part)
+{
+    const pgc_pgsink_gathered *table = part->gathered;
+    return table->pause > 0 || table->way != PGSINK_IN_BULK || (!table->compact && !part->inserts_only);
+}
+
 static int apply_in_bulk(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, const pgc_pgsink_part **at,
                          pgconvoy_error *err)
 {
@@ -120,8 +164,8 @@ static int apply_in_bulk(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile,
         return -1;
     for (const pgc_pgsink_part *part = pile->parts; part; part = part->next) {
         *at = part;
-        int status = part->gathered->pause > 0 ? pgc_pgsink_replay_part(writer, part, err)
-                                               : pgc_pgsink_bulk_table(writer, part, pile->arena, err);
+        int status = goes_one_by_one(part) ? pgc_pgsink_replay_part(writer, part, err)
+                                           : pgc_pgsink_bulk_table(writer, part, pile->arena, err);
         if (status != 0)
             return -1;
     }

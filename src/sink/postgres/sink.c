@@ -3,6 +3,7 @@
  * between is in copy_write.c and apply.c; sink_internal.h has the map of the folder.
  */
 #include "sink/postgres/ddl.h"
+#include "sink/postgres/parts.h"
 #include "sink/postgres/types.h"
 
 #include <stdio.h>
@@ -96,6 +97,7 @@ static void sink_close(void *state)
         pgc_arena_free(sink->arena);
     if (sink->checkpoint_arena)
         pgc_arena_free(sink->checkpoint_arena);
+    pgc_pgsink_parts_free(sink->parts);
     pthread_mutex_destroy(&sink->lock);
     free(sink->database);
     free(sink);
@@ -156,9 +158,8 @@ static int sink_drop(void *state, pgconvoy_error *err)
 
 /* ---- writers */
 
-static void writer_close(void *state)
+void pgc_pgsink_writer_close(pgc_pgsink_writer *writer)
 {
-    pgc_pgsink_writer *writer = state;
     if (!writer)
         return;
     pgc_pgsink_gather_free(writer->gather); /* before what its thread uses */
@@ -177,35 +178,59 @@ static void writer_close(void *state)
     free(writer);
 }
 
+static void writer_close(void *state)
+{
+    pgc_pgsink_writer_close(state);
+}
+
 /* Rows are found by their key, through its index, whatever the planner believes of the table: to read all of a table for
  * every batch costs more than to look up some thousand rows, and its statistics may be of yesterday. */
-static PGconn *writer_connect(pgc_pgsink *sink, pgconvoy_error *err)
+static PGconn *writer_connect(pgc_pgsink *sink, int number, pgconvoy_error *err)
 {
+    char purpose[32] = "writer";
     static const char settings[] = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off";
-    PGconn *conn = pgc_pgsink_connect(sink, "writer", err);
+    if (number > 0)
+        snprintf(purpose, sizeof purpose, "writer %d", number + 1);
+    PGconn *conn = pgc_pgsink_connect(sink, purpose, err);
     if (!conn || pgc_pgsink_execute(conn, settings, "setting up a session on the target", err) == 0)
         return conn;
     PQfinish(conn);
     return NULL;
 }
 
-static int writer_open(void *state, void **out, pgconvoy_error *err)
+static pgc_pgsink_writer *writer_new(pgc_pgsink *sink, int number, pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = calloc(1, sizeof *writer);
-    if (!writer)
-        return pgc_error_out_of_memory(err);
-    writer->sink = state;
+    if (!writer) {
+        (void)pgc_error_out_of_memory(err);
+        return NULL;
+    }
+    writer->sink = sink;
+    writer->number = number;
     pgc_buffer_init(&writer->scratch, (size_t)4 << 30);
     pgc_buffer_init(&writer->truncate, PGSINK_SQL_LIMIT);
     pgc_buffer_init(&writer->deletes, PGSINK_SQL_LIMIT);
-    writer->gather = pgc_pgsink_gather_new(writer->sink->config->memory_bytes);
-    writer->conn = writer->gather ? writer_connect(state, err) : NULL;
-    if (!writer->conn) {
-        if (!writer->gather)
-            pgc_error_out_of_memory(err);
-        pgc_pgsink_gather_free(writer->gather);
-        free(writer);
+    writer->conn = writer_connect(sink, number, err);
+    if (writer->conn)
+        return writer;
+    free(writer);
+    return NULL;
+}
+
+pgc_pgsink_writer *pgc_pgsink_writer_open(pgc_pgsink *sink, int number, pgconvoy_error *err)
+{
+    return writer_new(sink, number, err);
+}
+
+static int writer_open(void *state, void **out, pgconvoy_error *err)
+{
+    pgc_pgsink_writer *writer = writer_new(state, 0, err);
+    if (!writer)
         return -1;
+    writer->gather = pgc_pgsink_gather_new(writer->sink->config->memory_bytes);
+    if (!writer->gather) {
+        pgc_pgsink_writer_close(writer);
+        return pgc_error_out_of_memory(err);
     }
     *out = writer;
     return 0;
@@ -236,7 +261,8 @@ static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
     pgc_pgsink *sink = writer->sink;
     pgconvoy_lsn lsn;
     if (!atomic_load(&sink->lsn_known)) {
-        if (pgc_pgsink_checkpoint_lsn(sink, writer->conn, &lsn, err) != 0)
+        if (pgc_pgsink_checkpoint_lsn(sink, writer->conn, &lsn, err) != 0 ||
+            pgc_pgsink_parts_read(sink, writer->conn, err) != 0)
             return -1;
         atomic_store(&sink->lsn, lsn);
         atomic_store(&sink->lsn_known, true);
@@ -245,16 +271,21 @@ static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
         return -1;
     if (pgc_pgsink_origin_setup(writer, err) != 0)
         return -1;
-    pgc_buffer lock;
+    pgc_buffer lock, pass;
     pgc_buffer_init(&lock, 65536);
+    pgc_buffer_init(&pass, 65536);
     pgc_pgsink_checkpoint_lock_sql(sink, &lock);
-    int status = pgc_buffer_check(&lock, err);
+    pgc_pgsink_parts_lock_sql(sink, PGSINK_PARTS_PASSES, &pass);
+    int status = pgc_buffer_check(&lock, err) != 0 ? -1 : pgc_buffer_check(&pass, err);
     writer->in_transaction = true;
     if (status == 0)
         status = pgc_pgsink_fly_sql(writer, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", NULL, 0, err);
     if (status == 0)
         status = pgc_pgsink_fly_sql(writer, lock.data, NULL, 0, err);
+    if (status == 0 && atomic_load(&sink->parts_table))
+        status = pgc_pgsink_fly_sql(writer, pass.data, NULL, 0, err);
     pgc_buffer_free(&lock);
+    pgc_buffer_free(&pass);
     return status;
 }
 
@@ -300,21 +331,39 @@ static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool stor
         return -1;
     if (lsn != 0 && !stored && pgc_pgsink_checkpoint_position(sink, writer->conn, atomic_load(&sink->lsn), lsn, err) != 0)
         return -1;
+    pgc_pgsink_parts_take_conflicts(sink->parts, writer, lsn);
     if (pgc_pgsink_conflicts_store(writer, err) != 0)
         return -1;
     return pgc_pgsink_checkpoint_tables(sink, writer->conn, tables, table_count, PGSINK_CONTENT_UNKNOWN, err);
 }
 
-static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
-                         pgconvoy_error *err)
+/* What other connections have of a batch is done with the position, by the same commit. */
+static int end_transaction(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool parted, pgconvoy_error *err)
 {
-    pgc_pgsink_writer *writer = state;
-    bool stored;
-    /* first what another thread may be at; it may be in a COPY of its own */
-    if (pgc_pgsink_gather_end(writer, err) != 0 || pgc_pgsink_copy_end(writer, err) != 0 ||
-        pgc_pgsink_apply_flush(writer, err) != 0 || send_position(writer, lsn, &stored, err) != 0 ||
+    static const char doing[] = "committing on the target";
+    pgc_pgsink *sink = writer->sink;
+    if (lsn == 0 || (!parted && pgc_pgsink_parts_count(sink->parts) == 0))
+        return pgc_pgsink_execute(writer->conn, "COMMIT", doing, err);
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    pgc_pgsink_parts_settle_sql(sink, lsn, &sql);
+    pgc_buffer_text(&sql, "; COMMIT");
+    int status = pgc_pgsink_execute_buffer(writer->conn, &sql, doing, err);
+    pgc_buffer_free(&sql);
+    if (status == 0)
+        pgc_pgsink_parts_settled(sink->parts, lsn);
+    return status;
+}
+
+/* All that waited is applied. Other connections commit once the position is stored, and before it is committed: nobody
+ * else can have moved it by then, nor can until the end. */
+static int commit_applied(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
+                          size_t table_count, pgconvoy_error *err)
+{
+    bool stored, parted;
+    if (pgc_pgsink_gather_store(writer, lsn, &parted, err) != 0 || send_position(writer, lsn, &stored, err) != 0 ||
         pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, stored, tables, table_count, err) != 0 ||
-        pgc_pgsink_execute(writer->conn, "COMMIT", "committing on the target", err) != 0)
+        pgc_pgsink_gather_commit(writer, err) != 0 || end_transaction(writer, lsn, parted, err) != 0)
         return -1;
     writer->in_transaction = false;
     writer->copy_table = NULL;
@@ -323,13 +372,38 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
         atomic_store(&writer->sink->lsn, lsn);
     if (lsn != 0 || table_count > 0)
         atomic_store(&writer->sink->state_exists, true);
+    pgc_pgsink_gather_over(writer);
     return 0;
+}
+
+static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                         pgconvoy_error *err)
+{
+    pgc_pgsink_writer *writer = state;
+    /* first what another thread may be at; it may be in a COPY of its own */
+    if (pgc_pgsink_gather_end(writer, err) != 0 || pgc_pgsink_copy_end(writer, err) != 0 ||
+        pgc_pgsink_apply_flush(writer, err) != 0)
+        return -1;
+    return commit_applied(writer, lsn, tables, table_count, err);
+}
+
+int pgc_pgsink_stream_step(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    return commit_applied(writer, lsn, NULL, 0, err) != 0 ? -1 : begin_stream(writer, err);
 }
 
 static void writer_abort(void *state)
 {
     pgc_pgsink_writer *writer = state;
     pgc_pgsink_gather_halt(writer);
+    bool open = writer->in_transaction;
+    pgc_pgsink_writer_give_up(writer);
+    if (open)
+        pgc_pgsink_gather_clear(writer->gather);
+}
+
+void pgc_pgsink_writer_give_up(pgc_pgsink_writer *writer)
+{
     if (!writer->in_transaction)
         return;
     pgc_pgsink_copy_give_up(writer);
@@ -340,7 +414,6 @@ static void writer_abort(void *state)
     if (PQstatus(writer->conn) == CONNECTION_OK && !writer->flying && writer->statement_number > 0)
         PQclear(PQexec(writer->conn, "DEALLOCATE ALL"));
     pgc_pgsink_targets_clear(writer);
-    pgc_pgsink_gather_clear(writer->gather);
     pgc_pgsink_conflicts_forget(writer);
     pgc_buffer_reset(&writer->truncate);
     pgc_buffer_reset(&writer->deletes);
@@ -360,7 +433,7 @@ const pgconvoy_sink pgc_sink_postgres = {
     .target_help = "postgres://USER@HOST/DATABASE or \"host=… dbname=…\"",
     .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS |
                     PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TEXT |
-                    PGCONVOY_SINK_DDL_TRIAL,
+                    PGCONVOY_SINK_DDL_TRIAL | PGCONVOY_SINK_APPLY_JOBS,
     .open = sink_open,
     .read_checkpoint = sink_read_checkpoint,
     .column_format = sink_column_format,

@@ -13,8 +13,12 @@
  *   ddl.c         … that came with the command that made it
  *   copy_write.c  the table copy: COPY FROM STDIN
  *   gather.c      the change stream: changes that wait, and when they are applied
+ *   hands.c       … by whom: one connection, or several
  *   pile.c        … those that are applied together
  *   background.c  … by a thread, while more are gathered
+ *   team.c        … by several connections at once
+ *   split.c       which of them has what
+ *   parts.c       what is left to do when not all of them have committed
  *   bulk.c        … in bulk, table by table
  *   key_order.c   … in the order of their keys
  *   array.c       values of many rows as one parameter
@@ -67,6 +71,8 @@ typedef struct pgc_pgsink {
     atomic_ullong lsn;        /* the position that the pipeline goes on from: as read, then as committed */
     bool sequences_forbidden, sequences_small; /* said already; one thread at a time carries sequences */
     atomic_bool lsn_known;
+    atomic_bool parts_table;        /* pgconvoy.apply_part is there */
+    struct pgc_pgsink_parts *parts; /* what an interrupted batch has left to do; NULL: nothing. Of the stream's writer */
     pgc_arena *checkpoint_arena;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -146,6 +152,18 @@ int pgc_pgsink_execute_buffer(PGconn *conn, const pgc_buffer *sql, const char *d
 void pgc_pgsink_error(PGconn *conn, const PGresult *result, const char *doing, pgconvoy_error *err);
 int pgc_pgsink_begin(PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* ---- sink.c */
+
+typedef struct pgc_pgsink_writer pgc_pgsink_writer;
+
+/* A further connection for the stream's changes, 1 and up. */
+pgc_pgsink_writer *pgc_pgsink_writer_open(pgc_pgsink *sink, int number, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_pgsink_writer_close(pgc_pgsink_writer *writer);
+/* Rolls back what is open and forgets it; cannot fail. */
+void pgc_pgsink_writer_give_up(pgc_pgsink_writer *writer);
+/* Ends the stream's transaction at lsn, and begins another one. */
+int pgc_pgsink_stream_step(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* ---- checkpoint.c */
 
 /* How a table's content on the target came to be: decides what may be done to it when its copy is repeated. */
@@ -198,6 +216,9 @@ int pgc_pgsink_create_schema(PGconn *conn, const char *schema, pgconvoy_error *e
 /* True in *found when a unique index that ON CONFLICT can use is on exactly these columns. */
 int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const int *columns, int count,
                           bool *found, pgconvoy_error *err) PGC_MUST_CHECK;
+/* True in *only when no unique index and no exclusion constraint forbids anything to two rows whose keys differ. */
+int pgc_pgsink_only_key_is_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, bool *only,
+                                  pgconvoy_error *err) PGC_MUST_CHECK;
 /* Builds the primary key, and the unique index of a key that is not the primary key, where they are missing. */
 int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table,
                           pgconvoy_error *err) PGC_MUST_CHECK;
@@ -291,8 +312,9 @@ typedef struct pgc_pgsink_flight {
 #define PGSINK_FLIGHT_SLOTS 2048 /* a power of two */
 #define PGSINK_TARGET_SLOTS 1024
 
-typedef struct pgc_pgsink_writer {
+struct pgc_pgsink_writer {
     pgc_pgsink *sink;
+    int number; /* 0, or of a further connection that applies changes together with the stream's */
     PGconn *conn;
     bool in_transaction;
     /* table copy */
@@ -331,9 +353,10 @@ typedef struct pgc_pgsink_writer {
     const pgconvoy_table **followed; /* versions that the last command has brought tables to */
     size_t followed_count;
     bool origin_tried;
+    bool altered; /* a table, when it was loaded: since it was last asked */
     bool conflicts_ready;
     pgc_pgsink_tally *tallies; /* conflicts by table */
-} pgc_pgsink_writer;
+};
 
 /* copy_write.c */
 int pgc_pgsink_write_rows(void *writer, const pgconvoy_rows *rows, pgconvoy_error *err);
@@ -350,9 +373,16 @@ void pgc_pgsink_gather_free(pgc_pgsink_gather *gather);
 int pgc_pgsink_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
 int pgc_pgsink_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                              pgconvoy_error *err);
-/* Applies all that waits; after it the connection is the caller's until more changes are written. At a transaction's end. */
+/* Applies all that waits; after it the connection is the caller's until more changes are written, and the only one that
+ * writes until the transaction ends. At a transaction's end. */
 int pgc_pgsink_gather_flush(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_gather_end(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* With several connections: what is to be stored with their transactions, before the position is; and their commits,
+ * after it. *parted: there were such. */
+int pgc_pgsink_gather_store(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *parted, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_gather_commit(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The stream's transaction is over. */
+void pgc_pgsink_gather_over(pgc_pgsink_writer *writer);
 /* Waits until nothing is being applied, before what waits is given up. */
 void pgc_pgsink_gather_halt(pgc_pgsink_writer *writer);
 /* Forgets a table of which nothing waits; forgets everything. */
@@ -437,6 +467,11 @@ void pgc_pgsink_conflicts_forget(pgc_pgsink_writer *writer);
 int pgc_pgsink_conflicts_store(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_conflicts_committed(pgc_pgsink_writer *writer);
 void pgc_pgsink_conflicts_free(pgc_pgsink_writer *writer);
+/* What another connection of the same stream has met: added, or all that is pending handed over. */
+void pgc_pgsink_conflicts_add(pgc_pgsink_writer *writer, const char *schema, const char *name, int kind, int64_t count);
+void pgc_pgsink_conflicts_hand_over(pgc_pgsink_writer *from, pgc_pgsink_writer *to);
+/* As a JSON array: all that were committed, or those that are pending. */
+void pgc_pgsink_conflicts_text(const pgc_pgsink_writer *writer, bool committed, pgc_buffer *out);
 
 /* flight.c */
 /* Sends sql with text parameters, to be checked later. */

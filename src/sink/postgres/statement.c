@@ -126,11 +126,12 @@ static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
         return -1;
     }
     /* columns that came while no pipeline ran */
-    if (lacks_columns(&target->relation, table) &&
-        (pgc_pgsink_alter(writer->sink, writer->conn, NULL, table, false, err) != 0 ||
-         pgc_pgsink_relation_load(writer->conn, table->schema, table->name, target->arena, &target->relation, err) !=
-             0))
-        return -1;
+    if (lacks_columns(&target->relation, table)) {
+        writer->altered = true;
+        if (pgc_pgsink_alter(writer->sink, writer->conn, NULL, table, false, err) != 0 ||
+            pgc_pgsink_relation_load(writer->conn, table->schema, table->name, target->arena, &target->relation, err) != 0)
+            return -1;
+    }
     return pgc_pgsink_relation_check(writer->sink, &target->relation, table, err);
 }
 
