@@ -89,6 +89,10 @@ DROP INDEX old_text;
 DROP FUNCTION app.f(int);
 DROP VIEW app.vv;
 DROP TABLE dropped;
+CREATE INDEX old_id ON old (id);
+CREATE VIEW gone_w AS SELECT 1 AS x;
+CREATE TABLE gone_too (id int PRIMARY KEY);
+DO $$ BEGIN DROP INDEX old_id; EXECUTE 'DROP VIEW gone_w; DROP TABLE gone_too'; CREATE TEMP TABLE gone_w (); DROP TABLE gone_w; END $$;
 
 -- partitions
 CREATE TABLE part (id int, d text, PRIMARY KEY (id)) PARTITION BY RANGE (id);

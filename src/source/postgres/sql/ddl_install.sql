@@ -116,7 +116,8 @@ BEGIN
     INTO seen, kept, objects
     FROM (SELECT *, NOT in_extension AND schema_name IS DISTINCT FROM 'pg_temp' AND schema_name IS DISTINCT FROM 'pgconvoy' AS mine,
       pgconvoy.ddl_table_of(classid, objid)::bigint AS relation FROM pg_event_trigger_ddl_commands()) c;
-  IF kept = 0 AND (text.nested OR tag NOT LIKE 'DROP %' AND position(';' in rtrim(query, E'; \n\t')) = 0) THEN
+  -- what was dropped is told by another event, and done with this one; of several commands each must be known to find the next
+  IF kept = 0 AND tag NOT LIKE 'DROP %' AND (text.nested OR position(';' in rtrim(query, E'; \n\t')) = 0) THEN
     RETURN;
   END IF;
   IF NOT text.nested AND length(text.body) > 2000 THEN
@@ -177,7 +178,7 @@ BEGIN
 END
 $f$;
 REVOKE ALL ON FUNCTION pgconvoy.ddl_write(json) FROM PUBLIC;
-COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 1';
+COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 2';
 
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;
