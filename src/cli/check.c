@@ -113,6 +113,7 @@ static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job j
                    {"no-tablespaces", "tablespaces"},
                    {"skip-unavailable", "tablespaces"},
                    {"skip-unavailable", "extensions"},
+                   {"skip-unavailable", "types"},
                    {"data-only", "names_in_the_way"},
                    {"data-only", "extensions"},
                    {"data-only", "tablespaces"},

@@ -17,6 +17,7 @@
 #define SESSION_LOCK 0x70676377
 #define WAIT_MS      60000
 #define LEFT_OUT     " left out" /* behind an item's key */
+#define DEFINED      "DEFINED "  /* before a table's key: with what it was made by, so that one that was altered since is known */
 
 static int32_t lock_number(const char *name)
 {
@@ -102,10 +103,18 @@ static int read_items(pgc_clone *clone, pgconvoy_error *err)
     return status;
 }
 
+static size_t count_steps(const clone_names *finished)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < finished->capacity; i++)
+        count += finished->slots[i] && strncmp(finished->slots[i], DEFINED, sizeof DEFINED - 1) != 0;
+    return count;
+}
+
 static int compare_snapshots(pgc_clone *clone, const char *before)
 {
     clone->other_snapshot = strcmp(before, clone->snapshot) != 0;
-    pgc_log_info(clone->options->log, "going on with the copy \"%s\", of which %zu steps are done", clone->options->name, clone->finished_items.count);
+    pgc_log_info(clone->options->log, "going on with the copy \"%s\", of which %zu steps are done", clone->options->name, count_steps(&clone->finished_items));
     if (clone->other_snapshot && !clone->options->part)
         pgc_log_warning(clone->options->log, "the source may have changed since the copy began: the tables that are done are as of then, the others are as of now%s",
                         clone->options->consistent ? "; as --consistent asks, all rows are copied again" : " (--consistent copies all again)");
@@ -243,6 +252,39 @@ int clone_state_leave_out(pgc_clone *clone, pgconvoy_error *err)
     return clone_leave_out_all(clone, err);
 }
 
+/* FNV-1a, 64 bits. */
+static void append_definition(const clone_item *item, pgc_buffer *key)
+{
+    uint64_t hash = UINT64_C(14695981039346656037);
+    for (const char *c = item->entry->create; c && *c; c++)
+        hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+    pgc_buffer_format(key, DEFINED "%016llx %s", (unsigned long long)hash, item->key);
+}
+
+/* Rows of another definition would go into the table as it was made. */
+static int refuse_altered(const pgc_clone *clone, pgconvoy_error *err)
+{
+    pgc_buffer key;
+    pgc_buffer_init(&key, 65536);
+    int result = 0;
+    for (int i = 0; i < clone->item_count && result == 0; i++) {
+        const clone_item *item = &clone->items[i];
+        if (!pgc_entry_is(item->entry, "TABLE") || !clone_names_have(&clone->finished_items, item->key))
+            continue;
+        pgc_buffer_reset(&key);
+        append_definition(item, &key);
+        result = pgc_buffer_check(&key, err);
+        if (result != 0 || clone_names_have(&clone->finished_items, key.data))
+            continue;
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s has another definition at the source than when the copy \"%s\" made it on the target", item->entry->schema, item->entry->tag,
+                           clone->options->name);
+        pgconvoy_error_hint(err, "begin again: on the target, DROP SCHEMA pgconvoy CASCADE and what the copy has made there");
+        result = -1;
+    }
+    pgc_buffer_free(&key);
+    return result;
+}
+
 static void say_roles(const pgc_clone *clone)
 {
     if (clone->role_sql)
@@ -268,6 +310,8 @@ static int begin_part(pgc_clone *clone, pgconvoy_error *err)
 int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
 {
     if (clone->resumes) {
+        if (refuse_altered(clone, err))
+            return -1;
         if (clone->role_sql && pgc_execute(clone->target, clone->role_sql, err))
             return -1;
         say_roles(clone);
@@ -312,17 +356,31 @@ int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
     return result;
 }
 
+static void append_mark(const pgc_clone *clone, const char *joint, const char *key, pgc_buffer *sql)
+{
+    pgc_buffer_text(sql, joint);
+    pgc_quote_literal(sql, clone->options->name);
+    pgc_buffer_byte(sql, ',');
+    pgc_quote_literal(sql, key);
+    if (clone->options->part)
+        pgc_buffer_format(sql, ",'%s')", clone->snapshot);
+    else
+        pgc_buffer_byte(sql, ')');
+}
+
 void clone_state_mark(const pgc_clone *clone, pgc_buffer *sql, const int *places, int count)
 {
     for (int i = 0; i < count; i++) {
-        pgc_buffer_text(sql, i ? ",(" : "INSERT INTO pgconvoy.copy_item VALUES (");
-        pgc_quote_literal(sql, clone->options->name);
-        pgc_buffer_byte(sql, ',');
-        pgc_quote_literal(sql, clone->items[places[i]].key);
-        if (clone->options->part)
-            pgc_buffer_format(sql, ",'%s')", clone->snapshot);
-        else
-            pgc_buffer_byte(sql, ')');
+        const clone_item *item = &clone->items[places[i]];
+        append_mark(clone, i ? ",(" : "INSERT INTO pgconvoy.copy_item VALUES (", item->key, sql);
+        if (!pgc_entry_is(item->entry, "TABLE"))
+            continue;
+        pgc_buffer key;
+        pgc_buffer_init(&key, 65536);
+        append_definition(item, &key);
+        append_mark(clone, ",(", key.data ? key.data : "", sql);
+        sql->failed |= key.failed;
+        pgc_buffer_free(&key);
     }
     if (count)
         pgc_buffer_text(sql, ";\n");

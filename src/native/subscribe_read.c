@@ -130,6 +130,14 @@ static int refuse_wal_level(subscribe_state *state, pgconvoy_error *err)
     return logical ? 0 : -1;
 }
 
+static bool any_is_there(const subscribe_state *state)
+{
+    for (int i = 0; i < PQntuples(state->tables); i++)
+        if (state->is_there[i])
+            return true;
+    return false;
+}
+
 int subscribe_refuse_missing(const subscribe_state *state, pgconvoy_error *err)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "there is no subscription %s on the target", state->name);
@@ -148,8 +156,8 @@ int subscribe_read(subscribe_state *state, pgconvoy_error *err)
     if (read_publication(state, err) || refuse_wal_level(state, err) || read_tables(state, err) ||
         read_present(state, err) || refuse_present(state, err))
         return -1;
-    /* all of a database or of schemas brings its own types */
-    return state->options->choice.include_table_count
-               ? native_refuse_types(state->source, state->target, state->tables, err)
-               : 0;
+    /* all of a database or of schemas brings its own types; tables that are there may have others */
+    bool only_tables =
+        state->options->choice.include_table_count || (state->options->publication && !any_is_there(state));
+    return only_tables ? native_refuse_types(state->source, state->target, state->tables, err) : 0;
 }

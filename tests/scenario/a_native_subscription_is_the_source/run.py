@@ -2,7 +2,7 @@
 """`subscribe` makes PostgreSQL's own replication in one command: definitions, rows, changes and sequences arrive; new tables join; what stands in the way is named and leaves nothing; --drop
 leaves the tables alone.
 
-SUBSCRIBE_ALL=1 takes from 15 to 17 as well, from 17 to 17, and two databases of one cluster.
+The case standbys, of SCENARIO_FULL, takes standbys as either end. SUBSCRIBE_ALL=1 takes from 15 to 17 as well, from 17 to 17, and two databases of one cluster.
 """
 import os
 import sys
@@ -88,6 +88,17 @@ def refuse(s, source, target, ends, database):
     refused(1, ["public.mood", "CREATE TYPE"], "-t", "app.item")
     refused(1, ["connect", "--via"], "--via", "host=127.0.0.1 port=1")
     refused(1, "no_such_parameter", "--with", "no_such_parameter=1")
+    # the same name is another server there, with the same database
+    target.create_database("shop")
+    refused(1, ["another one than the source", "--via"], "--via", f"host=127.0.0.1 port={target.port}")
+    target.sql(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
+    refused(1, ["the target are read-only", "default_transaction_read_only = off"])
+    target.sql(f"ALTER DATABASE {database} RESET default_transaction_read_only; DROP DATABASE shop")
+    source.sql("ALTER DATABASE shop SET default_transaction_read_only = on")
+    refused(1, ["the source are read-only", "no publication", "--publication"])
+    source.sql("ALTER DATABASE shop RESET default_transaction_read_only")
+    refused(1, ["target: cannot connect to", "127.0.0.1 port 1 ", "check that the server runs"], arguments=["subscribe", source.uri("shop"), target.uri(database, port=1)])
+    refused(1, ["source: cannot connect to", "127.0.0.1 port 1 ", "check that the server runs"], arguments=["subscribe", source.uri("shop", port=1), target.uri(database)])
     dry = s.pgconvoy("subscribe", source.uri("shop").replace("postgres@", "postgres:s3cr3t@"), ends[2], "--name", "pair", "--dry-run").ok()
     for words in ("/* source */ CREATE PUBLICATION", 'CREATE SUBSCRIPTION "pgconvoy_pair"', "********", "CREATE TABLE app.item", "publish_via_partition_root"):
         assert words in dry.stdout, f"{words} is not in\n{dry.stdout}"
@@ -95,7 +106,43 @@ def refuse(s, source, target, ends, database):
     nothing_left(source, target, database)
 
 
+def standbys(s):
+    """A standby as the target is refused; as the source it takes 16, and a publication that its primary has."""
+    servers = [s.server(FAST, scenario.embedded_postgres(major)) for major in (15, 17)]
+    target = s.server(FAST, scenario.embedded_postgres(17))
+    target.create_database("copy")
+    for primary in servers:
+        primary.create_database("shop", SCHEMA)
+        standby = s.standby(primary)
+        if primary is servers[0]:
+            s.pgconvoy("subscribe", standby.uri("shop"), target.uri("copy")).fails(1, ["is a standby", "before PostgreSQL 16", "primary as SOURCE"])
+            for command in ("subscribe", "link"):
+                s.pgconvoy(command, target.uri("copy"), standby.uri("shop")).fails(1, ["the target is a standby", "primary as TARGET"])
+            standby.stop()
+            primary.stop()
+    ends = ["subscribe", standby.uri("shop"), target.uri("copy"), "--name", "far"]
+    s.pgconvoy(*ends).fails(1, ["is a standby and has no publication pgconvoy_far", "make the publication on the primary", "--publication"])
+    nothing_left(standby, target, "copy")
+    primary.sql("CREATE PUBLICATION made FOR ALL TABLES WITH (publish_via_partition_root)", "shop")
+    scenario.wait_for(lambda: standby.publications("shop"), 60, "the standby has it")
+    load = s.load(primary.pgbench("-c", 1, "-T", 3600, "-R", 10, script="SELECT pg_log_standby_snapshot();\n"))
+    s.pgconvoy(*ends, "--publication", "made").fails(1, "public.")
+    target.sql("CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN price AS numeric(10, 2) CHECK (VALUE >= 0)", "copy")
+    run = s.pgconvoy(*ends, "--publication", "made", "--until", "caught-up").ok(120)
+    assert "pg_log_standby_snapshot() on the primary" in run.stderr, run.stderr
+    equal(s, primary, target, "copy")
+    primary.sql(CHANGES, "shop")
+    scenario.wait_for(lambda: standby.sql("SELECT count(*) FROM app.part", "shop") == "2", 60, "the standby has the changes")
+    s.pgconvoy(*ends, "--publication", "made", "--until", "caught-up").ok(120)
+    equal(s, primary, target, "copy")
+    load.stop()
+    s.pgconvoy(*ends, "--publication", "made", "--drop").ok()
+    assert not standby.slots() and primary.publications("shop") == ["made"] and target.sql("SELECT count(*) FROM pg_subscription", "copy") == "0"
+
+
 def main(s):
+    if s.case == "standbys":
+        return standbys(s)
     source, target = s.server(FAST), s.server({**FAST, "log_statement": "all", "log_min_duration_statement": "0"})
     pair(s, source, target, "copy", True)
     drop(s, source, target, "copy")
@@ -121,4 +168,5 @@ def main(s):
         equal(s, newest, newest, "beside")
 
 
-scenario.run(main)
+whole = os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"])
+scenario.run(main, cases=["servers", "standbys"] if whole else ["servers"])

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """`sync` into PostgreSQL makes the tables as they are at the source, with all that belongs to them: the stock pg_dump writes the same of both ends, also when it was killed on the way."""
 import os
+import shutil
 import sys
 import time
 
@@ -167,13 +168,93 @@ def as_nobody(s):
     assert there.sql("SELECT count(*) FROM pg_index WHERE indrelid = 'sold'::regclass", "target") == "3"
 
 
-CASES = {"definitions": definitions, "killed": killed, "mixed": mixed, "partitions": partitions, "as_nobody": as_nobody}
+def unavailable(s):
+    """--skip-unavailable: what the target cannot have is left out, with the tables that need it, as long as it cannot; the other tables are synced."""
+    source, there = s.server(), s.server()
+    place = os.path.join(s.folder, "place")
+    os.mkdir(place)
+    shutil.chown(place, os.stat(source.data).st_uid)
+    source.sql(f"CREATE TABLESPACE fast LOCATION '{place}'")
+    source.sql("CREATE TABLE t (id int PRIMARY KEY) TABLESPACE fast; CREATE TABLE u (id int PRIMARY KEY, n int); CREATE INDEX on_u ON u (n) TABLESPACE fast; CREATE TABLE refers (id int PRIMARY KEY REFERENCES t);"
+               "CREATE TABLE p (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE p_1 PARTITION OF p FOR VALUES FROM (0) TO (10); CREATE TABLE p_2 PARTITION OF p DEFAULT TABLESPACE fast;"
+               "INSERT INTO t VALUES (1), (2); INSERT INTO u VALUES (1, 1), (2, 2); INSERT INTO p VALUES (1), (11); INSERT INTO refers VALUES (1)")
+    target = s.target("postgres", there)
+    ends = [source.uri(), target, "--name", "some"]
+    s.sync(*ends, "--until", "caught-up").fails(1, ["the target cannot have", "fast", "--skip-unavailable"])
+    s.nothing_left(source, target)
+    run = s.sync_until_caught_up(*ends, "--skip-unavailable", "--index-jobs", "1")
+    for what in ("table public.t (", "table public.p_2 (", "table public.p (", "table public.p_1 (", "index public.on_u", "fk constraint public.refers refers_id_fkey"):
+        assert f"left out: {what}" in run.stderr, f"{what}: {run.stderr}"
+    s.equal(source, target, tables=[("public", "u"), ("public", "refers")])
+    assert target.query("SELECT count(*) FROM pg_class WHERE relname IN ('t', 'p', 'p_1', 'p_2', 'on_u')") == "0"
+    # what is left out changes, and stays out
+    source.sql("INSERT INTO t VALUES (3); DELETE FROM u WHERE id = 1; INSERT INTO p VALUES (2), (12); ALTER TABLE t ADD more int DEFAULT 7; ALTER TABLE u ADD more int DEFAULT 7; INSERT INTO u VALUES (3, 3, 3); UPDATE t SET more = 8 WHERE id = 1")
+    run = s.sync_until_caught_up(*ends, "--skip-unavailable")
+    assert "left out: table public.t (" in run.stderr, run.stderr
+    s.equal(source, target, tables=[("public", "u"), ("public", "refers")])
+    # until the target can have it
+    os.mkdir(place + "_there")
+    shutil.chown(place + "_there", os.stat(source.data).st_uid)
+    there.sql(f"CREATE TABLESPACE fast LOCATION '{place}_there'")
+    s.sync_until_caught_up(*ends, "--skip-unavailable")
+    s.equal(source, target, tables=[("public", name) for name in ("t", "u", "p", "refers")])
+
+
+def older(s):
+    """The same of an older server that does not know a type."""
+    source, there = s.server(), s.server({}, scenario.embedded_postgres(13))
+    source.sql("CREATE TABLE new (id int PRIMARY KEY, ranges int4multirange); CREATE TABLE old (id int PRIMARY KEY, n int); CREATE UNIQUE INDEX nulls ON old (n) NULLS NOT DISTINCT; INSERT INTO new VALUES (1); INSERT INTO old VALUES (1)")
+    target = s.target("postgres", there)
+    ends = [source.uri(), target, "--name", "older"]
+    s.sync(*ends, "--until", "caught-up").fails(1, ["ranges", "int4multirange", "too old"])
+    s.nothing_left(source, target)
+    checked = s.pgconvoy("check", source.uri(), target.uri, "--skip-unavailable")
+    assert checked.wait() == 0 and "int4multirange" in checked.stdout, checked.stdout
+    for _ in range(2):
+        run = s.sync_until_caught_up(*ends, "--skip-unavailable")
+        assert "left out: table public.new (" in run.stderr, run.stderr
+        s.equal(source, target, tables=[("public", "old")])
+        source.sql("INSERT INTO new VALUES (2); INSERT INTO old VALUES (2)" if _ == 0 else "")
+    assert target.query("SELECT to_regclass('new') IS NULL AND to_regclass('nulls') IS NULL") == "t"
+
+
+def whose(s):
+    """Owners and privileges: made with --roles, left out with -O and -x, and otherwise where the target has their roles."""
+    source, there = s.server(), s.server()
+    source.sql("CREATE ROLE keeper; CREATE ROLE reader LOGIN; CREATE TABLE kept (id int PRIMARY KEY); INSERT INTO kept VALUES (1); ALTER TABLE kept OWNER TO keeper; GRANT SELECT ON kept TO reader")
+    of = "SELECT relowner::regrole || ' ' || coalesce(relacl::text, '') FROM pg_class WHERE relname = 'kept'"
+    whole = source.sql(of)
+    expected = {("-O", "-x"): "postgres ", (): "postgres ", ("--roles",): whole, ("-x",): "keeper ", ("-O",): "postgres {postgres=arwdDxt/postgres,reader=r/postgres}"}
+    for i, (options, owner) in enumerate(expected.items()):
+        target = s.target("postgres", there, f"target{i}")
+        run = s.sync_until_caught_up(source.uri(), target, "--name", f"whose{i}", *options)
+        assert target.query(of) == owner, f"{options}: {target.query(of)}"
+        assert ("owners and privileges are left out: the target's server lacks 2 roles" in run.stderr) == (not options), run.stderr
+        s.equal(source, target, tables=[("public", "kept")])
+    assert there.sql("SELECT rolcanlogin FROM pg_roles WHERE rolname = 'reader'") == "t"
+
+
+def elsewhere(s):
+    """The options of tables that are made in PostgreSQL are refused where none are."""
+    source = s.server()
+    source.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    target = s.target("postgres")
+    for options in (["--index-jobs", "2"], ["--roles"], ["--skip-unavailable"], ["-O"], ["-x"]):
+        name = {"-O": "--no-owner", "-x": "--no-acl"}.get(options[0], options[0])
+        for command in ("sync", "copy"):
+            s.pgconvoy(command, source.uri(), "duckdb:" + os.path.join(s.folder, "x.duckdb"), *options).fails(2, f"{name} is for tables that are made in PostgreSQL")
+    s.pgconvoy("stream", source.uri(), target.uri, "-O").fails(2, "--no-owner is for tables that are made in PostgreSQL")
+    s.pgconvoy("sync", source.uri(), target.uri, "--index-jobs", "0").fails(2, "--index-jobs cannot be")
+    s.nothing_left(source, target)
+
+
+CASES = {"definitions": definitions, "killed": killed, "mixed": mixed, "partitions": partitions, "as_nobody": as_nobody, "unavailable": unavailable, "older": older, "whose": whose, "elsewhere": elsewhere}
 
 
 def main(s):
     CASES[s.case](s)
 
 
-LONG = ["killed"]
+LONG = ["killed", "older", "whose", "elsewhere"]
 whole = os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"])
 scenario.run(main, cases=[case for case in CASES if whole or case not in LONG])

@@ -207,6 +207,15 @@ def pair(s, source, target):
     subprocess.run(["chown", "--reference", source.data, place], check=True)
     source.sql(f"CREATE TABLESPACE aside LOCATION '{place}'")
     source.sql("CREATE ROLE reader; GRANT SELECT ON t TO reader; ALTER TABLE u SET TABLESPACE aside", "both")
+    # a sync does what it can, with the options of a copy
+    found = Checked(s, *ends, status=3)
+    found.names("roles", "warned", "reader", "--roles")
+    found.names("tablespaces", "failed", "aside", "--skip-unavailable")
+    for options, overruled in ((["--roles"], "roles"), (["-O", "-x"], "roles"), (["--skip-unavailable"], "tablespaces")):
+        assert Checked(s, *ends, *options).items[overruled]["overruled"], options
+    target.sql("CREATE TABLE u (id int PRIMARY KEY, h hstore)", "both")
+    Checked(s, *ends, "--if-exists", "append", status=0).passes("tablespaces")  # of a table that the target has
+    target.sql("DROP TABLE u", "both")
     found = Checked(s, *ends, "--for", "copy", status=3)
     found.passes("names_in_the_way", "extensions")
     apply(target, found.names("roles", "failed", "reader"), "both")
