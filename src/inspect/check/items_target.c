@@ -147,6 +147,11 @@ const check_item pgc_check_target_items[] = {
     "WHERE a.name IS NULL OR (a.installed_version IS NULL AND '" missing_status                                        \
     "' <> 'passed') OR a.installed_version <> s.version ORDER BY s.name"
 
+/* Names of the roles that own the chosen tables, or are granted something on them. */
+#define OWNING_ROLES_SQL                                                                                               \
+    "SELECT coalesce(json_agg(DISTINCT rolname), '[]') FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner OR "      \
+    "r.oid IN (SELECT grantee FROM aclexplode(c.relacl)) WHERE c.oid = ANY ($1::oid[])"
+
 /* A database's locale: the names of its libc ones, and of another provider's when it has one (15, 17). */
 #define LOCALE_SQL                                                                                                     \
     "datcollate || ' / ' || datctype || CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN ' / icu ' WHEN 'b' THEN "  \
@@ -292,6 +297,35 @@ const check_item pgc_check_pair_items[] = {
      .sql = "SELECT 'failed', format('the target''s server has no tablespace %I', s), format('CREATE TABLESPACE %I "
             "LOCATION ''/a/folder/there''; -- or --no-tablespaces', s) FROM json_array_elements_text($1::json) s WHERE "
             "s NOT IN (SELECT spcname FROM pg_tablespace)"},
+    {.name = "tablespaces",
+     .end = TARGET_END,
+     .jobs = PGC_CHECK_SYNC,
+     .refused_anyway = true,
+     .params = "fi",
+     .facts_params = "t",
+     .passed = "the target has the tablespaces of the tables that it does not have",
+     .facts_sql =
+         "SELECT coalesce(json_agg(json_build_object('space', spcname, 'schema', n.nspname, 'name', t.relname)), "
+         "'[]') FROM pg_class t JOIN pg_namespace n ON n.oid = t.relnamespace JOIN LATERAL (SELECT t.oid UNION "
+         "SELECT relid FROM pg_partition_tree(t.oid) UNION SELECT indexrelid FROM pg_index WHERE indrelid = "
+         "t.oid) x (oid) ON true JOIN pg_class c ON c.oid = x.oid JOIN pg_tablespace s ON s.oid = "
+         "c.reltablespace WHERE t.oid = ANY ($1::oid[])",
+     .sql =
+         "SELECT DISTINCT 'failed', format('the target''s server has no tablespace %I', space), format('CREATE "
+         "TABLESPACE %I LOCATION ''/a/folder/there''; -- or --skip-unavailable', space) FROM "
+         "json_to_recordset($1::json) s (space text, schema text, name text) WHERE space NOT IN (SELECT spcname FROM "
+         "pg_tablespace) AND NOT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE "
+         "(n.nspname, c.relname) = (s.schema, s.name) AND $2::text <> 'drop')"},
+    {.name = "roles",
+     .end = TARGET_END,
+     .jobs = PGC_CHECK_SYNC,
+     .params = "f",
+     .facts_params = "t",
+     .passed = "the target has the roles that own the tables and are granted something on them",
+     .facts_sql = OWNING_ROLES_SQL,
+     .sql = "SELECT 'warned', format('the target''s server has no role %I: owners and privileges are left out', s), "
+            "format('CREATE ROLE %I; -- or sync with --roles, or with -O -x', s) FROM "
+            "json_array_elements_text($1::json) s WHERE s NOT IN (SELECT rolname FROM pg_roles)"},
     {.name = "roles",
      .end = TARGET_END,
      .jobs = PGC_CHECK_CLONE,
@@ -299,8 +333,7 @@ const check_item pgc_check_pair_items[] = {
      .params = "f",
      .facts_params = "t",
      .passed = "the target has the roles that own the tables and are granted something on them",
-     .facts_sql = "SELECT coalesce(json_agg(DISTINCT rolname), '[]') FROM pg_class c JOIN pg_roles r ON r.oid = "
-                  "c.relowner OR r.oid IN (SELECT grantee FROM aclexplode(c.relacl)) WHERE c.oid = ANY ($1::oid[])",
+     .facts_sql = OWNING_ROLES_SQL,
      .sql = "SELECT 'failed', format('the target''s server has no role %I', s), format('CREATE ROLE %I; -- or copy "
             "with --roles, or with -O -x', s) FROM json_array_elements_text($1::json) s WHERE s NOT IN (SELECT rolname "
             "FROM pg_roles)"},
