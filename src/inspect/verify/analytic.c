@@ -190,9 +190,16 @@ static int compare_table(analytic *analytic, analytic_table *table, pgconvoy_err
 
 /* ------------------------------------------------------------------ which tables */
 
-/* Tables and their columns as the pipeline saw them. */
+static void say_nothing(void *arg, pgconvoy_log_level level, const char *line)
+{
+    (void)arg;
+    (void)level;
+    (void)line;
+}
+
+/* Tables and their columns as the pipeline saw them, which has said what there is to say of them. */
 static void *open_source(const pgc_verify *verify, const char *folder, pgc_source_config *config, char *publication,
-                         size_t size, pgconvoy_error *err)
+                         size_t size, pgconvoy_log *log, pgconvoy_error *err)
 {
     const pgc_verify_options *options = verify->options;
     const pgc_choice *choice = &options->choice;
@@ -206,7 +213,7 @@ static void *open_source(const pgc_verify *verify, const char *folder, pgc_sourc
                                   .jobs = 1,
                                   .memory_bytes = (size_t)64 << 20,
                                   .state_dir = folder,
-                                  .log = options->log};
+                                  .log = log};
     return pgc_source_postgres.open(config, err);
 }
 
@@ -258,7 +265,8 @@ static int compare_tables(analytic *analytic, const char *folder, pgconvoy_error
     char publication[80];
     const pgconvoy_table *const *sources;
     size_t count = 0;
-    void *source = open_source(analytic->verify, folder, &config, publication, sizeof publication, err);
+    pgconvoy_log log = {.write = say_nothing};
+    void *source = open_source(analytic->verify, folder, &config, publication, sizeof publication, &log, err);
     if (!source)
         return -1;
     int status = pgc_source_postgres.load_tables(source, &sources, &count, err);

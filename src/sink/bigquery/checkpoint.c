@@ -140,9 +140,12 @@ static int read_rows(pgc_bq_sink *sink, const char *names, int columns, const ch
     *count = 0;
     int result = pgc_bq_select(sink, &sql, "reading the checkpoint", columns, arena, rows, count, &missing, err);
     pgc_buffer_free(&sql);
-    if (result != 0)
-        *count = 0;
-    return result != 0 && !missing ? -1 : 0;
+    if (result == 0)
+        return 0;
+    *count = 0;
+    if (missing)
+        pgc_error_clear(err);
+    return missing ? 0 : -1;
 }
 
 /* Under the lock; what it gives lives until the checkpoint is read again. */

@@ -4,6 +4,7 @@ standin_bigquery.py), as the service itself cannot be had here: docs/sinks/bigqu
 
 BIGQUERY_FULL=1 has every request fail in turn, in each way, all types of every_type_survives, and a load with kills; without it only some requests fail.
 """
+import json
 import os
 import re
 import subprocess
@@ -48,6 +49,13 @@ def values_and_changes(s):
     sync(s, source, target)
     same(s, source, target)
     schema_changes(s, source, target, same, sweep)
+    # verify finds what has changed since, and nothing else
+    source.sql("UPDATE kinds SET ai = '{9}' WHERE id = 1; INSERT INTO bag VALUES (NULL, NULL, 'NaN')")
+    run = s.pgconvoy("verify", source.uri(), target.uri, "--name", "shop", "--json", "-t", "public.kinds", "-t", "bag")
+    assert run.wait(120) == 3 and "error" not in run.stderr, run.error_tail()
+    found = json.loads(run.stdout)
+    assert {table["table"]: [(row["kind"], row["key"].lower()) for row in table["rows"]] for table in found["tables"]} == {
+        "kinds": [("changed", "(id)=(1)")], "bag": [("missing", "(a, b, f)=(null, null, nan)")]} and not found["schema"], found
     # what the pipeline had stays when it is forgotten
     s.pgconvoy("drop", source.uri(), target.uri, "--name", "shop").ok()
     assert target.query("SELECT count(*) FROM shop._pgconvoy_pipelines") == [["0"]]
