@@ -228,8 +228,7 @@ static int rename_table(alteration *a, const pgc_clickhouse_layout *old, pgconvo
         return -1;
     if (there) {
         pgc_buffer_reset(&a->sql);
-        pgc_buffer_text(&a->sql, "DROP TABLE IF EXISTS ");
-        pgc_clickhouse_table_name(sink, old->view, true, &a->sql);
+        pgc_clickhouse_drop_table(sink, old->view, &a->sql);
         if (run(a, err) != 0)
             return -1;
         pgc_buffer_reset(&a->sql);
