@@ -166,6 +166,8 @@ void pgc_staged_committed(pgc_staged_writer *writer);
 
 /* Sets err: the column cannot be followed. what: "changes its type". */
 int pgc_staged_refuse(const pgc_staged_alteration *a, const char *column, const char *what, pgconvoy_error *err);
+/* In a trial of DDL a statement is told, and is not to be run: true then. */
+bool pgc_staged_is_told(const pgconvoy_sink_config *config, const pgc_buffer *sql);
 const pgc_staged_column *pgc_staged_find(const pgc_staged_alteration *a, const char *name);
 
 /* For staged_alter.c */

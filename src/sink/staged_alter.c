@@ -30,6 +30,13 @@ int pgc_staged_refuse(const alteration *a, const char *column, const char *what,
     return -1;
 }
 
+bool pgc_staged_is_told(const pgconvoy_sink_config *config, const pgc_buffer *sql)
+{
+    if (config->tell && sql->length > 0 && !sql->failed)
+        config->tell(config->tell_arg, sql->data);
+    return config->tell != NULL;
+}
+
 static bool same_name(const alteration *a, const char *one, const char *other)
 {
     return a->writer->ops->compare_names(one, other) == 0;

@@ -50,19 +50,11 @@ static void begin_alter(const alteration *a, pgc_buffer *sql)
     pgc_bq_quote_table(sink_of(a), a->new_layout->name, sql);
 }
 
-/* In a trial of DDL statements are told, and none is run. */
-static bool is_told(const pgc_bq_sink *sink, const pgc_buffer *sql)
-{
-    if (sink->config->tell && sql->length > 0 && !sql->failed)
-        sink->config->tell(sink->config->tell_arg, sql->data);
-    return sink->config->tell != NULL;
-}
-
 static int run_now(const alteration *a, pgc_buffer *sql, pgconvoy_error *err)
 {
     char key[64], doing[300];
     pgc_bq_sink *sink = sink_of(a);
-    if (is_told(sink, sql)) {
+    if (pgc_staged_is_told(sink->config, sql)) {
         int result = pgc_buffer_check(sql, err);
         pgc_buffer_free(sql);
         return result;
@@ -109,7 +101,7 @@ static int fill_column(const alteration *a, int column, pgconvoy_error *err)
         pgc_buffer_text(&sql, " AS ");
         put_type(type, &sql);
         pgc_buffer_text(&sql, ") WHERE TRUE");
-        result = is_told(sink_of(a), &sql) ? 0 : pgc_staged_statement(a->writer, &sql, err);
+        result = pgc_staged_is_told(sink_of(a)->config, &sql) ? 0 : pgc_staged_statement(a->writer, &sql, err);
     }
     pgc_bq_encoder_free(&encoder);
     pgc_buffer_free(&json);

@@ -35,7 +35,8 @@ static int run_now(pgc_sf_sink *sink, const char *table, pgc_buffer *sql, pgconv
 {
     char doing[300];
     snprintf(doing, sizeof doing, "following a change of table %.200s", table);
-    int result = pgc_sf_run(sink, sql, false, doing, err);
+    bool told = pgc_staged_is_told(sink->config, sql);
+    int result = told ? pgc_buffer_check(sql, err) : pgc_sf_run(sink, sql, false, doing, err);
     pgc_buffer_free(sql);
     return result;
 }
@@ -148,7 +149,7 @@ static int fill_column(const alteration *a, int column, pgconvoy_error *err)
         pgc_sf_quote_column(&sql, a->new_layout->names[column]);
         pgc_buffer_text(&sql, " = ");
         pgc_sf_put_cast(type, literal.data ? literal.data : "''", &sql);
-        result = pgc_staged_statement(a->writer, &sql, err);
+        result = pgc_staged_is_told(sink->config, &sql) ? 0 : pgc_staged_statement(a->writer, &sql, err);
     }
     pgc_sf_encoder_free(&encoder);
     pgc_buffer_free(&json);

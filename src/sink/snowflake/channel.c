@@ -113,7 +113,7 @@ static void forget_committed(pgc_sf_channel *channel, const pgc_json *status)
 static int open_channel(pgc_sf_channel *channel, pgconvoy_error *err)
 {
     pgc_buffer path;
-    pgc_sf_answer answer;
+    pgc_sf_answer answer = {0};
     char doing[200];
     pgc_arena *arena = pgc_arena_new(8192);
     if (!arena)
@@ -135,7 +135,9 @@ static int open_channel(pgc_sf_channel *channel, pgconvoy_error *err)
         channel->broken = false;
         forget_committed(channel, status);
         channel->sent = 0;
-    }
+    } else if (strcmp(answer.code, "STALE_PIPE_CACHE") == 0 ||
+               strcmp(answer.code, "ERR_CHANNEL_HAS_UNCOMMITTED_DATA") == 0)
+        pgconvoy_error_retriable(err, true); /* they pass */
     pgc_buffer_free(&path);
     pgc_arena_free(arena);
     return result;
@@ -144,7 +146,7 @@ static int open_channel(pgc_sf_channel *channel, pgconvoy_error *err)
 static int append(pgc_sf_channel *channel, const chunk *chunk, pgconvoy_error *err)
 {
     pgc_buffer path;
-    pgc_sf_answer answer;
+    pgc_sf_answer answer = {0};
     char doing[200];
     pgc_arena *arena = pgc_arena_new(8192);
     if (!arena)
@@ -218,7 +220,7 @@ static int judge(pgc_sf_channel *channel, const pgc_json *status, pgconvoy_error
 static int look(pgc_sf_channel *channel, pgconvoy_error *err)
 {
     pgc_buffer path, body;
-    pgc_sf_answer answer;
+    pgc_sf_answer answer = {0};
     char doing[200];
     pgc_arena *arena = pgc_arena_new(8192);
     if (!arena)
@@ -332,7 +334,7 @@ pgc_sf_channel *pgc_sf_channel_open(pgc_sf_sink *sink, const char *table, pgconv
 static void drop_channel(pgc_sf_channel *channel)
 {
     pgc_buffer path;
-    pgc_sf_answer answer;
+    pgc_sf_answer answer = {0};
     pgconvoy_error ignored = {0};
     char doing[200];
     pgc_arena *arena = pgc_arena_new(8192);

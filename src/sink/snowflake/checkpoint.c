@@ -63,11 +63,20 @@ static int read_position(pgc_sf_sink *sink, pgc_arena *arena, position *position
     return 0;
 }
 
+/* The table of changes is another one after a drop: the service remembers the pipe of a table that went (docs: error
+ * STALE_PIPE_CACHE). */
+static void name_changes(pgc_sf_sink *sink, const char *incarnation)
+{
+    snprintf(sink->changes, sizeof sink->changes, "_%s_%.20s_CHANGES", sink->prefix, incarnation);
+}
+
 /* Under the lock. */
 static void know(pgc_sf_sink *sink, const position *position)
 {
+    const char *incarnation = position->incarnation ? position->incarnation : "";
     sink->step = position->step;
-    snprintf(sink->incarnation, sizeof sink->incarnation, "%s", position->incarnation ? position->incarnation : "");
+    snprintf(sink->incarnation, sizeof sink->incarnation, "%s", incarnation);
+    name_changes(sink, incarnation);
 }
 
 static int read_tables(pgc_sf_sink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)
@@ -190,16 +199,16 @@ static int ensure(pgc_sf_sink *sink, pgconvoy_error *err)
                           "0), WRITER VARCHAR, PENDING VARCHAR, UPDATED_AT TIMESTAMP_TZ(6)",
                           err);
     if (result == 0)
-        result = pgc_sf_stage_make(sink, sink->changes, err);
-    if (result == 0)
         result = read_position(sink, arena, &position, err);
     if (result == 0 && !position.incarnation) {
         result = name_pipeline(sink, err);
         if (result == 0)
             result = read_position(sink, arena, &position, err);
     }
-    if (result == 0)
+    if (result == 0) {
         know(sink, &position);
+        result = pgc_sf_stage_make(sink, sink->changes, err);
+    }
     pgc_arena_free(arena);
     return result;
 }
@@ -365,14 +374,13 @@ int pgc_sf_checkpoint_commit(pgc_sf_sink *sink, const pgc_sf_commit *commit, pgc
     return result;
 }
 
-/* Lines that a killed process has left. */
+/* Lines that a killed process has left, or a batch that was given up: nobody else writes there. */
 static int forget_lines(pgc_sf_sink *sink, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 4096);
     pgc_buffer_text(&sql, "DELETE FROM ");
     pgc_sf_quote_table(sink, sink->changes, &sql);
-    pgc_buffer_format(&sql, " WHERE SUBSTR(BATCH, 1, %zu) <> '%s_'", strlen(sink->process) + 1, sink->process);
     int result = pgc_sf_run(sink, &sql, false, "removing rows that were left", err);
     pgc_buffer_free(&sql);
     return result;
@@ -430,6 +438,7 @@ int pgc_sf_drop(void *arg, pgconvoy_error *err)
         for (size_t i = 0; result == 0 && i < count; i++)
             if (copies[i] && *copies[i])
                 pgc_sf_stage_drop(sink, copies[i]);
+        name_changes(sink, position.incarnation);
         if (result == 0)
             pgc_sf_stage_drop(sink, sink->changes);
     }

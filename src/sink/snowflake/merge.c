@@ -177,19 +177,24 @@ static void put_comparable(const pgc_sf_type *type, const char *prefix, const ch
     pgc_buffer_text(sql, plain ? "" : ")");
 }
 
-/* Appends conditions that a row of the table equals the staged row S. */
+/* Appends conditions that a row of the table equals the staged row S. prefix NULL: the table's name. */
 static void put_equal(const pgc_sf_layout *layout, const char *prefix, pgc_buffer *sql)
 {
     char staged[24];
+    pgc_buffer table;
+    pgc_buffer_init(&table, 2000);
+    pgc_sf_quote_column(&table, layout->name);
+    pgc_buffer_byte(&table, '.');
     for (int i = 0; i < layout->column_count; i++) {
         snprintf(staged, sizeof staged, "S.C%d", i);
         pgc_buffer_text(sql, i > 0 ? " AND EQUAL_NULL(" : "EQUAL_NULL(");
-        put_comparable(&layout->types[i], prefix, layout->names[i], sql);
+        put_comparable(&layout->types[i], prefix ? prefix : table.data, layout->names[i], sql);
         pgc_buffer_text(sql, ", ");
         put_comparable(&layout->types[i], staged, NULL, sql);
         pgc_buffer_byte(sql, ')');
     }
     pgc_buffer_text(sql, layout->column_count == 0 ? "TRUE" : "");
+    pgc_buffer_free(&table);
 }
 
 /* Appends (SELECT C0 …, MIN(BODY) AS BODY, COUNT(*) AS COPIES …) AS S: the different rows that go. */
@@ -242,10 +247,10 @@ static void put_deletes_of_equals(const pgc_sf_sink *sink, const pgc_sf_stage *s
     put_equal(layout, "E.", sql);
     pgc_buffer_text(sql, " WHERE E.PGCONVOY_NUMBER > S.COPIES;\nDELETE FROM ");
     pgc_sf_quote_table(sink, layout->name, sql);
-    pgc_buffer_text(sql, " AS T USING ");
+    pgc_buffer_text(sql, " USING ");
     put_gone(sink, stage, sql);
     pgc_buffer_text(sql, " WHERE ");
-    put_equal(layout, "T.", sql);
+    put_equal(layout, NULL, sql); /* DELETE is documented without an alias */
     pgc_buffer_text(sql, ";\n");
 }
 

@@ -44,7 +44,6 @@ static int make_names(pgc_sf_sink *sink, pgconvoy_error *err)
         return -1;
     upper_case(sink->prefix);
     upper_case(sink->process);
-    snprintf(sink->changes, sizeof sink->changes, "_%s_CHANGES", sink->prefix);
     snprintf(sink->place, sizeof sink->place, "schema %.120s.%.120s", target->database, target->schema);
     if (target->endpoint) {
         snprintf(sink->endpoint, sizeof sink->endpoint, "%s", target->endpoint);
@@ -144,7 +143,7 @@ static void close_writer(void *arg)
 static int open_writer(void *arg, void **out, pgconvoy_error *err)
 {
     pgc_sf_sink *sink = arg;
-    if (pgc_sf_checkpoint_ensure(sink, err) != 0)
+    if (!sink->config->tell && pgc_sf_checkpoint_ensure(sink, err) != 0)
         return -1;
     pgc_sf_writer *writer = calloc(1, sizeof *writer);
     if (!writer)
@@ -196,7 +195,7 @@ static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
     forget_copy(writer);
     if (table)
         return begin_copy(writer, table, err);
-    if (writer->begun)
+    if (writer->begun || writer->sink->config->tell)
         return 0;
     writer->begun = pgc_sf_checkpoint_pending(writer->sink, err) == 0;
     return writer->begun ? 0 : -1;
@@ -264,7 +263,7 @@ const pgconvoy_sink pgc_sink_snowflake = {
     .description = "a schema of Snowflake",
     .schemes = schemes,
     .target_help = "snowflake://USER@ACCOUNT/DATABASE/SCHEMA[?option=value&...]",
-    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL,
+    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL,
     .open = open_sink,
     .read_checkpoint = pgc_sf_read_checkpoint,
     .column_format = pgconvoy_sink_default_column_format_text,

@@ -168,7 +168,7 @@ struct pgc_sf_sink {
     pgc_http_pool *pool;
     char place[300];                                                       /* "schema SHOP.PUBLIC", for messages */
     char prefix[PGC_STAGED_PREFIX_SIZE], process[PGC_STAGED_PROCESS_SIZE]; /* upper case */
-    char changes[96];                                                      /* the table of changes */
+    char changes[96];                                                      /* the table of changes (checkpoint.c) */
     bool schema_exists;
 
     pthread_mutex_t lock; /* guards what follows */

@@ -185,10 +185,12 @@ int pgc_sf_select(pgc_sf_sink *sink, const pgc_buffer *sql, const char *doing, i
                   (strcmp(answer.code, "002003") == 0 || strcmp(answer.code, "002043") == 0);
     if (missing)
         *missing = absent;
-    if (absent && missing)
+    if (absent && missing) {
+        pgc_error_clear(err);
         result = 0;
-    else if (result == 0)
+    } else if (result == 0) {
         result = take_partitions(sink, &selection, &answer, doing, err);
+    }
     *rows = selection.rows;
     *count = selection.count;
     return result;

@@ -82,7 +82,18 @@ int pgc_sf_change_schema(void *arg, const pgconvoy_table *old_table, const pgcon
                          pgconvoy_error *err)
 {
     pgc_sf_writer *writer = arg;
-    return pgc_staged_change_schema(&writer->staged, old_table, new_table, err);
+    int result = pgc_staged_change_schema(&writer->staged, old_table, new_table, err);
+    if (result != 0 || !writer->sink->config->tell)
+        return result;
+    pgc_buffer later; /* a trial: what would follow the commit is told, too */
+    pgc_buffer_init(&later, PGC_SF_SQL_MAX);
+    pgc_sf_later_text(writer, &later);
+    result = pgc_buffer_check(&later, err);
+    if (result == 0 && later.length > 0)
+        result = pgc_sf_later_run(writer->sink, later.data, err);
+    pgc_buffer_free(&later);
+    pgc_staged_later_free(&writer->staged);
+    return result;
 }
 
 /* ---- the end of a transaction */
