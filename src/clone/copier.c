@@ -250,7 +250,8 @@ static int work_with(job *job, PGconn *target, pgconvoy_error *err)
     PGresult *result = PQexec(target, "SET session_replication_role = replica");
     bool is_silent = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
-    if ((work->snapshot && drop_tables(job, target, err)) || choose(job, target, err))
+    if ((work->snapshot && drop_tables(job, target, err)) || clone_follow_make_room(work, target, err) ||
+        choose(job, target, err))
         return -1;
     if (job->count == 0)
         return 0;

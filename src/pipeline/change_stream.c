@@ -494,6 +494,17 @@ int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err)
     return pgc_copier_complete(run, &done, err);
 }
 
+int pgc_change_stream_find_start(pgc_run *run, pgconvoy_error *err)
+{
+    pgc_position_status status;
+    if (run->lsn)
+        return 0;
+    if (run->source_ops->position_status(run->source, &status, err) != 0)
+        return -1;
+    run->lsn = status.spool_start && status.spool_end >= status.confirmed_lsn ? status.spool_start : status.confirmed_lsn;
+    return 0;
+}
+
 int pgc_change_stream_catch_up(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
     stream stream = {.run = run, .at_boundary = true, .position = run->lsn, .until = lsn, .exact = true};

@@ -429,13 +429,7 @@ static int do_prepare(pgc_run *run, const pgc_position_status *status, pgconvoy_
 
 static int do_stream(pgc_run *run, pgconvoy_error *err)
 {
-    if (run->lsn == 0) {
-        pgc_position_status status;
-        if (run->source_ops->position_status(run->source, &status, err) != 0)
-            return -1;
-        run->lsn = status.spool_start && status.spool_end >= status.confirmed_lsn ? status.spool_start : status.confirmed_lsn;
-    }
-    return pgc_change_stream_run(run, err);
+    return pgc_change_stream_find_start(run, err) != 0 ? -1 : pgc_change_stream_run(run, err);
 }
 
 static int do_action(pgc_run *run, pgconvoy_action action, const pgc_position_status *status, pgconvoy_error *err)

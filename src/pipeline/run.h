@@ -92,6 +92,8 @@ void pgc_watcher_end(pgc_watcher *watcher);
 /* The values of sequences as they are now, once; for the end of a stream. */
 int pgc_carry_sequences(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* A pipeline that has stored no position yet begins where its slot (or spool) does: sets run->lsn then. */
+int pgc_change_stream_find_start(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Streams from run->lsn until stopped, options->until is reached, or run->tables_changed. */
 int pgc_change_stream_run(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The same to lsn, before a copy as of it: rows of tables without a copy are left out, and their definitions followed. May end early, as the other. */

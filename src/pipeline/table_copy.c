@@ -256,6 +256,20 @@ static bool is_over(const pgc_run *run)
     return pgc_run_stopped(run) || atomic_load(&run->tables_changed);
 }
 
+/* The interrupted copy of a table that the target does not have yet is no place for commands about that table. */
+static bool only_new_tables_wait(const pgc_run *run)
+{
+    bool is_begun = false;
+    for (size_t i = 0; i < run->states.count; i++) {
+        const pgc_table_state *state = &run->states.items[i];
+        bool is_copied = atomic_load(&state->state) >= PGCONVOY_TABLE_CATCHING_UP;
+        if (state->known && !is_copied)
+            return false;
+        is_begun |= state->known;
+    }
+    return is_begun;
+}
+
 /*
  * A target that follows definitions comes to those of the snapshot before its rows are read into them: a table that was made meanwhile is made
  * there by the same commands, and what is done to it later finds it as it was.
@@ -263,8 +277,10 @@ static bool is_over(const pgc_run *run)
 static int catch_up_first(pgc_run *run, const copy *copy, pgconvoy_error *err)
 {
     bool follows = run->options->ddl && (run->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0;
-    if (!follows || run->lsn == 0 || run->lsn >= copy->lsn)
+    if (!follows || run->lsn >= copy->lsn || (run->lsn == 0 && !only_new_tables_wait(run)))
         return 0;
+    if (pgc_change_stream_find_start(run, err) != 0)
+        return -1;
     int result = pgc_change_stream_catch_up(run, copy->lsn, err);
     atomic_store(&run->counters->phase, PGCONVOY_PHASE_COPYING);
     return result;

@@ -41,6 +41,26 @@ DELETE FROM vehicles WHERE id % 5 = 0;
 QUERY = "SELECT id, region, day, amount FROM sales"
 
 
+def a_table_becomes_a_partition(s, source):
+    """Its rows come once: with the table that it is a partition of by now, which the target does not have yet. Somebody else's table stays as it is."""
+    source.create_database("later")
+    source.sql("CREATE TABLE one (id int, v text); ALTER TABLE one REPLICA IDENTITY FULL; INSERT INTO one VALUES (1, 'a'), (2, 'b')", "later")
+    target = s.target("postgres", name="later_target")
+    sync = (source.uri("later"), target, "--name", "later", "--ddl=off")
+    s.sync_until_caught_up(*sync)
+    source.sql("""CREATE TABLE whole (id int, v text) PARTITION BY RANGE (id); ALTER TABLE whole ATTACH PARTITION one FOR VALUES FROM (0) TO (10);
+        CREATE TABLE two PARTITION OF whole FOR VALUES FROM (10) TO (20); ALTER TABLE two REPLICA IDENTITY FULL; INSERT INTO whole VALUES (3, 'c'), (11, 'k')""", "later")
+    s.sync_until_caught_up(*sync)
+    s.equal(source, target, tables=[("public", "whole")], database="later")
+    source.sql("CREATE TABLE more (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE taken PARTITION OF more FOR VALUES FROM (0) TO (10); INSERT INTO more VALUES (1)", "later")
+    target.query("CREATE TABLE taken (id int); INSERT INTO taken VALUES (7)")
+    s.sync(*sync, "--until", "caught-up").fails(1, "table public.taken on the target is in the way")
+    assert target.query("SELECT count(*) FROM taken") == "1" and target.query("SELECT to_regclass('more') IS NULL") == "t"
+    target.query("DROP TABLE taken")
+    s.sync_until_caught_up(*sync)
+    s.equal(source, target, tables=[("public", "whole"), ("public", "more")], database="later")
+
+
 def main(s):
     source = s.server()
     kind, _, root = s.case.partition("-")
@@ -79,6 +99,8 @@ def main(s):
         source.sql("INSERT INTO sales VALUES (9000, 'more', '2026-02-02', 1), (9001, 'north', '2026-02-02', 1)")
         sync()
         compare()
+    if s.case == "postgres-root":
+        a_table_becomes_a_partition(s, source)
 
 
 scenario.run(main, cases=[sink + kind for sink in scenario.SINKS for kind in ("", "-root")])
