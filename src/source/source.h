@@ -164,8 +164,8 @@ typedef struct pgc_source_ops {
     void (*close_reader)(void *reader);
 
     /*
-     * Before stream_begin, for each table: changes of transactions with commit_lsn < copy_lsn are already in its copy and are
-     * left out of the stream.
+     * Before stream_begin, for each table as it was given out last and has been written: changes of transactions with commit_lsn <
+     * copy_lsn are already in its copy and are left out of the stream.
      */
     void (*stream_set_copy_lsn)(void *source, const pgconvoy_table *table, pgconvoy_lsn copy_lsn);
 

@@ -23,6 +23,13 @@ void *pgc_oid_map_get(const pgc_oid_map *map, uint32_t oid)
     return map->capacity ? slot_of(map->slots, map->capacity, oid)->value : NULL;
 }
 
+void pgc_oid_map_replace(pgc_oid_map *map, uint32_t oid, void *value)
+{
+    struct pgc_oid_map_slot *slot = map->capacity ? slot_of(map->slots, map->capacity, oid) : NULL;
+    if (slot && slot->oid == oid)
+        slot->value = value;
+}
+
 static int grow(pgc_oid_map *map, pgconvoy_error *err)
 {
     size_t capacity = map->capacity ? map->capacity * 2 : 64;

@@ -17,6 +17,8 @@ typedef struct pgc_oid_map {
 void pgc_oid_map_free(pgc_oid_map *map);
 /* NULL when absent. */
 void *pgc_oid_map_get(const pgc_oid_map *map, uint32_t oid);
+/* Gives an oid that is there another value, which may be NULL; others are left out. */
+void pgc_oid_map_replace(pgc_oid_map *map, uint32_t oid, void *value);
 /* Replaces what is there. */
 int pgc_oid_map_put(pgc_oid_map *map, uint32_t oid, void *value, pgconvoy_error *err) PGC_MUST_CHECK;
 

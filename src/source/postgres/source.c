@@ -277,9 +277,13 @@ static void stream_confirm(void *arg, pgconvoy_lsn lsn)
 
 static void stream_set_copy_lsn(void *arg, const pgconvoy_table *table, pgconvoy_lsn copy_lsn)
 {
-    pgc_source_table *own = pgc_source_find_table(arg, table->oid);
-    if (own)
-        own->copy_lsn = copy_lsn;
+    pgc_postgres_source *source = arg;
+    pgc_source_table *own = pgc_source_find_table(source, table->oid);
+    if (!own)
+        return;
+    own->copy_lsn = copy_lsn;
+    /* a stream before this one may have been read further than it was written */
+    pgc_oid_map_replace(&source->streamed, table->oid, table == &own->table ? NULL : (void *)table);
 }
 
 static void stream_end(void *arg)

@@ -16,6 +16,8 @@ def at_source(source):
 
 
 def at_target(target):
+    if target.name == "bigquery":
+        return target.tables(), target.fields("public", "t")
     return target.types("public", "t") if hasattr(target, "types") else target.query(
         "SELECT json_agg((attname, atttypid, attnotnull) ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'public.t'::regclass AND attnum > 0")
 
@@ -88,5 +90,13 @@ def clickhouse(s):
     trial.says("CREATE INDEX ON t (v)", "nothing is to be done")
 
 
-CASES = {"postgres": postgres, "duckdb": duckdb, "clickhouse": clickhouse}
+def bigquery(s):
+    """A stand-in's: what is done at once and what follows a commit, of which nothing is done."""
+    trial = copied(s, s.service("bigquery", "tried"))
+    trial.says(ADD_AND_RENAME, "ADD COLUMN IF NOT EXISTS", "UPDATE", "RENAME COLUMN IF EXISTS", "DROP COLUMN IF EXISTS")
+    trial.says("ALTER TABLE t ALTER v TYPE int USING 1", "would stop", status=3, problem="cannot be followed in BigQuery")
+    trial.says("COMMENT ON TABLE t IS 'said'", "nothing is to be done")
+
+
+CASES = {"bigquery": bigquery, "postgres": postgres, "duckdb": duckdb, "clickhouse": clickhouse}
 scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))

@@ -137,6 +137,23 @@ def altered_before_its_copy(s):
         s.equal(source, target, database=name)
 
 
+def read_ahead_of_its_end(s):
+    """The stream that comes to a snapshot has been read further than it is done: what lies behind comes once more, and is known no sooner than then."""
+    source = s.server()
+    near = s.proxy(source)
+    source.sql(NAMED)
+    target = s.target("postgres")
+    run = s.sync(source.uri(port=near.port), target, "--name", "ahead")
+    scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+    near.before("TEMPORARY", lambda: near.before("START_REPLICATION", lambda: source.sql("ALTER TABLE r ADD u uuid DEFAULT md5(random()::text)::uuid")))
+    source.sql("CREATE TABLE late (id int PRIMARY KEY)")
+    scenario.wait_for(lambda: not run.running() or source.columns("public", "r")[-1][0] == "u", 60, "the column is there")
+    all_joined(source, target, run)
+    assert run.stop() == 0, run.error_tail()
+    s.sync_until_caught_up(source.uri(), target, "--name", "ahead")
+    s.equal(source, target)
+
+
 def names_move_without_triggers(s):
     """A column is told by its number, also where only the source's catalog tells it."""
     source = s.server()
@@ -224,6 +241,6 @@ def end_is_equal(s, source, target, run):
     s.equal(source, target, database="chance")
 
 
-CASES = {"chance": by_chance, "postgres": every_kind, **({"13": every_kind} if "DDL_SECONDS" in os.environ else {}), "duckdb": in_duckdb, "refused": what_cannot_be_done, "altered": altered_before_its_copy,
+CASES = {"chance": by_chance, "postgres": every_kind, **({"13": every_kind} if "DDL_SECONDS" in os.environ else {}), "duckdb": in_duckdb, "refused": what_cannot_be_done, "altered": altered_before_its_copy, "ahead": read_ahead_of_its_end,
          "names": names_move_without_triggers}
 scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))
