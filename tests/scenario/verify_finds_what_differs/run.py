@@ -348,6 +348,13 @@ def bigquery(s):
     server = engine(s, target)
     assert list(target.service.datasets) == [target.dataset], target.service.datasets
     s.pgconvoy("verify", server.uri("source"), target.uri.replace(f"/{target.dataset}?", "/nothing?")).fails(1, "nothing is not there")
+    target.service.denied = {"bigquery.datasets.create"}
+    s.pgconvoy("verify", server.uri("source"), target.uri).fails(1, ["creating dataset pgconvoy_verify_", "give the account bigquery.datasets.create"])
+    target.service.denied = {"bigquery.datasets.delete"}
+    run = s.pgconvoy("verify", server.uri("source"), target.uri, "--name", "shop", "-t", "pair")
+    assert run.wait(120) == 3 and "its tables expire within a day" in run.stderr, run.error_tail()
+    left = [of for of in target.service.datasets.values() if of["datasetReference"]["datasetId"] != target.dataset]
+    assert [of["defaultTableExpirationMs"] for of in left] == ["86400000"], left
 
 
 def resumed(s):
