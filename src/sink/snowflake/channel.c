@@ -99,13 +99,13 @@ static void forget_committed(pgc_sf_channel *channel, const pgc_json *status)
     uint64_t committed = offset ? strtoull(offset, NULL, 10) : 0;
     if (committed > channel->committed && committed <= channel->added)
         channel->committed = committed;
-    while (channel->count > 0 && channel->sent > 0 && channel->chunks[0].last <= channel->committed) {
+    while (channel->count > 0 && channel->chunks[0].last <= channel->committed) { /* also when its answer was lost */
         chunk first = channel->chunks[0];
         memmove(channel->chunks, channel->chunks + 1, (UNCOMMITTED_MAX - 1) * sizeof first);
         pgc_buffer_reset(&first.lines);
         channel->chunks[UNCOMMITTED_MAX - 1] = first; /* its memory is for another one */
         channel->count--;
-        channel->sent--;
+        channel->sent -= channel->sent > 0;
     }
 }
 

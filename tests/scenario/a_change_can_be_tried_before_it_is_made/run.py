@@ -18,6 +18,8 @@ def at_source(source):
 def at_target(target):
     if target.name == "bigquery":
         return target.tables(), target.fields("public", "t")
+    if target.name == "snowflake":
+        return target.tables(), {name: column.kind for name, column in target.fields("public", "t").items()}
     return target.types("public", "t") if hasattr(target, "types") else target.query(
         "SELECT json_agg((attname, atttypid, attnotnull) ORDER BY attnum) FROM pg_attribute WHERE attrelid = 'public.t'::regclass AND attnum > 0")
 
@@ -98,5 +100,13 @@ def bigquery(s):
     trial.says("COMMENT ON TABLE t IS 'said'", "nothing is to be done")
 
 
-CASES = {"bigquery": bigquery, "postgres": postgres, "duckdb": duckdb, "clickhouse": clickhouse}
+def snowflake(s):
+    """A stand-in's, likewise."""
+    trial = copied(s, s.service("snowflake", "tried"))
+    trial.says(ADD_AND_RENAME, "ADD COLUMN IF NOT EXISTS", "UPDATE", "RENAME COLUMN", "DROP COLUMN IF EXISTS")
+    trial.says("ALTER TABLE t ALTER v TYPE int USING 1", "would stop", status=3, problem="cannot be followed in Snowflake")
+    trial.says("ALTER TABLE t RENAME TO tt", "RENAME TO")
+
+
+CASES = {"bigquery": bigquery, "snowflake": snowflake, "postgres": postgres, "duckdb": duckdb, "clickhouse": clickhouse}
 scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))
