@@ -39,6 +39,17 @@ void pgc_pipeline_close_run(pgc_run *run);
 /* ---- copier.c: sets run's; refuses options that only one would know. NULL: all tables go through the sink. */
 int pgc_pipeline_choose_copier(const pgconvoy_pipeline *pipeline, pgconvoy_action action, const struct pgc_copier **copier, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* ---- found.c: each refuses what is not as it should be. status: where the slot is. */
+int pgc_attempt_check_source_id(const pgconvoy_pipeline *pipeline, const pgconvoy_checkpoint *checkpoint, const char *source_id,
+                                pgconvoy_error *err) PGC_MUST_CHECK;
+/* What the target has and the promoted standby never received is in no source any more. Keeps the timeline. */
+int pgc_attempt_check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, const pgc_state_dir *state_dir, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Holds the slot against the checkpoint: a slot that is gone or has moved on is named, never silently made anew. */
+int pgc_attempt_check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run, const pgconvoy_checkpoint *checkpoint,
+                               pgc_position_status *status, pgconvoy_error *err) PGC_MUST_CHECK;
+/* joining: a table that comes to a pipeline which has others already does not stop them; it is left out, and named. */
+int pgc_attempt_check_tables(const pgc_run *run, bool joining, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* ---- away.c: with --spool, keeps the changes on disk until the target can be opened again. Gives false when that cannot be done now. */
 bool pgc_pipeline_spool_while_away(pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir);
 /* Sets pipeline->spool_path, and makes its folder. Without --spool it is that of an earlier run, if it holds something still. */
