@@ -133,7 +133,7 @@ def all_types(s, source, target):
 def faults(s, source, target, ways, full, forgiven=()):
     """Whatever request fails, in whatever way, nothing is lost and nothing comes twice: in two of them, or (full) in each in turn, each way by and by.
 
-    A run may end at errors of the codes in forgiven, which no client repeats; it is started again then."""
+    FAULTS_EVERY=N has only each Nth request fail, from a random one on. A run may end at errors of the codes in forgiven, which no client repeats; it is started again then."""
     service = target.service
     source.sql("CREATE TABLE IF NOT EXISTS counted (id int PRIMARY KEY, v text); CREATE TABLE IF NOT EXISTS bag (a int, b text); ALTER TABLE bag REPLICA IDENTITY FULL;"
                "INSERT INTO counted SELECT i, 'v' FROM generate_series(1, 50) AS i; INSERT INTO bag SELECT i % 2, 'x' FROM generate_series(1, 6) AS i")
@@ -158,9 +158,10 @@ def faults(s, source, target, ways, full, forgiven=()):
     once(0, "whole")
     requests = service.requests - before
     round_ = 0
-    for number in range(1, requests + 1) if full else sorted(s.random.sample(range(1, requests + 1), 2)):
+    every = int(os.environ.get("FAULTS_EVERY", "1"))
+    for number in range(s.random.randrange(every) + 1, requests + 1, every) if full else sorted(s.random.sample(range(1, requests + 1), 2)):
         round_ += 1
-        kind, code, reason = ways[number % len(ways)] if full else s.random.choice(ways)
+        kind, code, reason = ways[round_ % len(ways)] if full else s.random.choice(ways)
         target.into(f"shop{round_}")
         service.fault(service.requests + number, kind, code, reason)
         try:

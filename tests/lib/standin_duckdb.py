@@ -29,7 +29,7 @@ def literal(text):
 class DuckDB:
     """Used under the service's lock."""
 
-    def __init__(self):
+    def __init__(self, memory="512MB"):
         path = os.environ.get("PGCONVOY_LIBDUCKDB", os.path.join(TOP, "third_party/duckdb/libduckdb.so"))
         self.lib = lib = ctypes.CDLL(path)
         lib.duckdb_value_varchar.restype = ctypes.c_void_p
@@ -42,7 +42,7 @@ class DuckDB:
         self.database, self.connection = ctypes.c_void_p(), ctypes.c_void_p()
         lib.duckdb_open(None, ctypes.byref(self.database))
         lib.duckdb_connect(self.database, ctypes.byref(self.connection))
-        for setting in ("SET TimeZone = 'UTC'", "SET threads = 1", "SET memory_limit = '512MB'"):
+        for setting in ("SET TimeZone = 'UTC'", "SET threads = 1", f"SET memory_limit = '{memory}'"):
             self.run(setting)
 
     def close(self):

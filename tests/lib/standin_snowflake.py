@@ -24,7 +24,7 @@ from standin_snowflake_streaming import Streaming, StreamError
 
 SKEW = 60          # seconds that a JWT may be old, or of the future
 LIFETIME = 3600
-PARTITION_ROWS = 5
+PARTITION_ROWS = 5  # of the first one; each is twice the size of the one before it
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 PARAMETERS = """binary_output_format client_result_chunk_size date_output_format multi_statement_count query_tag rows_per_resultset time_output_format
     timestamp_ltz_output_format timestamp_ntz_output_format timestamp_output_format timestamp_tz_output_format timezone use_cached_result""".split()
@@ -128,8 +128,11 @@ class Statement:
                 "statementHandle": self.handle, "statementStatusUrl": f"/api/v2/statements/{self.handle}"}
 
     def partitions(self):
-        rows = self.result[1]
-        return [rows[at:at + PARTITION_ROWS] for at in range(0, len(rows), PARTITION_ROWS)] or [[]]
+        rows, parts, at, size = self.result[1], [], 0, PARTITION_ROWS
+        while at < len(rows) or not parts:
+            parts.append(rows[at:at + size])
+            at, size = at + size, size * 2
+        return parts
 
     def result_set(self):
         columns, rows = self.result

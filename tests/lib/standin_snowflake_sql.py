@@ -134,7 +134,7 @@ class Engine(DuckDB):
     """What the account holds: {database: {schema: {table: Table}}}, rows in DuckDB."""
 
     def __init__(self, service):
-        super().__init__()
+        super().__init__("2GB")     # a table of 1,600 columns, each made of a text
         self.service = service
         self.databases = {}
         self.made = 0               # tables that were ever made
