@@ -120,6 +120,7 @@ void cli_help_markdown(pgc_buffer *out)
         const char *title;
         unsigned kind;
     } parts[] = {{"Options of `sync`, `copy` and `stream`", CLI_MOVE},
+                 {"Options of `sync` and `stream` alone", CLI_STREAMS},
                  {"Options of `copy` alone, for a database into PostgreSQL", CLI_COPY},
                  {"Options of `check`, beside those of `sync` and `copy`", CLI_CHECK},
                  {"Options of `plan`", CLI_PLAN},
