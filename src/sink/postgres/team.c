@@ -244,9 +244,19 @@ static int begin(member *m, pgconvoy_error *err)
     return 0;
 }
 
+/* The writer's transaction begins by waiting until nobody of an earlier process writes parts (sink.c). It must have passed
+ * that before one of us does, and what was sent is not always on its way. */
+static int settle_writer(pgc_pgsink_team *team, pgconvoy_error *err)
+{
+    for (unsigned i = 1; i < team->count; i++)
+        if (team->members[i].open)
+            return 0;
+    return pgc_pgsink_land(team->writer, err);
+}
+
 int pgc_pgsink_team_start(pgc_pgsink_team *team, pgc_pgsink_pile *pile, pgconvoy_error *err)
 {
-    if (share_out(team, pile, err) != 0)
+    if (share_out(team, pile, err) != 0 || settle_writer(team, err) != 0)
         return -1;
     for (pgc_pgsink_waiting *waiting = pile->first, *next; waiting; waiting = next) {
         next = waiting->next;

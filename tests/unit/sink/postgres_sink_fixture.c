@@ -11,7 +11,7 @@ static pgconvoy_sink_config config;
 
 void *sink, *writer;
 pgconvoy_error err;
-int warnings, fallbacks;
+int warnings, fallbacks, apply_jobs = 1;
 char last_warning[2048];
 
 #define BUILT_IN(o, n)                                                                                                 \
@@ -166,7 +166,8 @@ static void open_sink(void)
                                     .state_dir = "/nonexistent",
                                     .memory_bytes = 1 << 20,
                                     .writers = 2,
-                                    .log = &test_log};
+                                    .log = &test_log,
+                                    .apply_jobs = apply_jobs};
     ok(pgc_sink_postgres.open(&config, &sink, &err));
     ok(pgc_sink_postgres.read_checkpoint(sink, &checkpoint, &err));
 }
@@ -176,6 +177,7 @@ int setup(void **state)
     (void)state;
     test_log.write = note;
     warnings = fallbacks = 0;
+    apply_jobs = 1;
     sql("DO $$ DECLARE s text; BEGIN FOR s IN SELECT nspname FROM pg_namespace WHERE nspname !~ "
         "'^pg_|^information_schema$' LOOP "
         "EXECUTE format('DROP SCHEMA %I CASCADE', s); END LOOP; END $$; CREATE SCHEMA public");

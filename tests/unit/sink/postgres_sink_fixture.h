@@ -33,6 +33,7 @@ void reopen_sink(void); /* as a restarted process would */
 
 extern void *sink, *writer;
 extern pgconvoy_error err;
+extern int apply_jobs; /* of the next sink that is opened; 1 at setup */
 extern int warnings; /* lines of the log at that level, since setup */
 extern char last_warning[2048];
 extern int fallbacks; /* batches that were applied one by one after all, and said so, since setup */

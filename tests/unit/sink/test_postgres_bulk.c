@@ -364,6 +364,23 @@ static void a_large_transaction_is_applied_while_more_of_it_comes(void **state)
     assert_int_equal(fallbacks, 0);
 }
 
+static void several_connections_come_to_what_single_changes_come_to(void **state)
+{
+    (void)state;
+    pgconvoy_lsn lsn = 10;
+    make_tables(false);
+    choose_seed();
+    make_steps(STEPS_MAX, false, false);
+    write_steps(&single, 99, &lsn);
+    apply_jobs = 3;
+    reopen_sink();
+    write_steps(&bulk, STEPS_MAX / 3, &lsn);
+    assert_asked(differences, "0");
+    assert_asked("SELECT count(*) FROM pgconvoy.apply_part", "0"); /* and it is there */
+    assert_int_equal(fallbacks, 0);
+    assert_int_equal(warnings, 0);
+}
+
 /* Keys close together, of both signs, in any order, beside a row that is not meant; then keys far apart. */
 static void rows_are_found_by_a_range_of_their_keys(void **state)
 {
@@ -501,6 +518,7 @@ int main(void)
                                        TEST(rows_that_are_there_already_are_replaced),
                                        TEST(rows_that_are_missing_are_said_and_come_back_when_inserted),
                                        TEST(a_large_transaction_is_applied_while_more_of_it_comes),
+                                       TEST(several_connections_come_to_what_single_changes_come_to),
                                        TEST(rows_are_found_by_a_range_of_their_keys),
                                        TEST(a_failure_of_what_is_applied_meanwhile_is_reported),
                                        TEST(inserts_without_a_key_go_in_bulk_too),
