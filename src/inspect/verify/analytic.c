@@ -70,16 +70,26 @@ static int set_up_copy(pgc_verify *verify, pgconvoy_pipeline *pipeline, const ch
                : 0;
 }
 
+/* Within these two a signal reaches it. */
+static void note_copy(pgc_verify *verify, pgconvoy_pipeline *pipeline)
+{
+    pthread_mutex_lock(&verify->lock);
+    verify->copy = pipeline;
+    pthread_mutex_unlock(&verify->lock);
+}
+
 static int copy_source(pgc_verify *verify, const char *folder, const char *scratch, pgconvoy_error *err)
 {
     pgconvoy_pipeline *pipeline = pgconvoy_pipeline_new(verify->options->source, scratch, err);
     int status = pipeline ? set_up_copy(verify, pipeline, folder, err) : -1;
-    if (status == 0)
+    note_copy(verify, pipeline);
+    if (status == 0 && verify_stopped(verify, err) == 0)
         status = pgconvoy_pipeline_run(pipeline, PGCONVOY_COPY, err);
+    note_copy(verify, NULL);
     pgconvoy_pipeline_free(pipeline);
     if (status)
         pgc_error_prefix(err, "copying the source's rows to where they are compared");
-    return status;
+    return status ? -1 : verify_stopped(verify, err);
 }
 
 /* ------------------------------------------------------------------ tables and columns */
@@ -342,6 +352,13 @@ static int find_stream(pgc_verify *verify, pgconvoy_error *err)
                             options->publication ? options->publication : derived, err);
 }
 
+static int cannot_make(const char *folder, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "cannot make the folder %s: %s", folder, strerror(errno));
+    pgconvoy_error_hint(err, "name a folder that you may write with --state-dir");
+    return -1;
+}
+
 int verify_analytic(pgc_verify *verify, pgconvoy_error *err)
 {
     const pgc_verify_options *options = verify->options;
@@ -364,8 +381,9 @@ int verify_analytic(pgc_verify *verify, pgconvoy_error *err)
     int status = analytic.ops->open(&config, &analytic.state, err);
     if (status == 0) {
         analytic.arena = pgc_arena_new(64 << 10);
-        status = !analytic.arena || verify_make_folder(folder) ? pgc_error_out_of_memory(err)
-                                                               : compare(&analytic, folder, err);
+        status = !analytic.arena              ? pgc_error_out_of_memory(err)
+                 : verify_make_folder(folder) ? cannot_make(folder, err)
+                                              : compare(&analytic, folder, err);
         analytic.ops->close(analytic.state);
         pgc_arena_free(analytic.arena);
         remove_folder(verify, folder);

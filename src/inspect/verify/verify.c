@@ -66,6 +66,8 @@ void pgc_verify_stop(pgc_verify *verify)
         for (int i = 0; i < verify->session_count; i++)
             cancel(verify->sessions[i].cancel[side]);
     }
+    if (verify->copy)
+        pgconvoy_pipeline_stop(verify->copy);
     pthread_mutex_unlock(&verify->lock);
 }
 

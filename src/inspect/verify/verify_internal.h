@@ -121,7 +121,8 @@ struct pgc_verify {
     int session_count;
     bool failed;
     pgconvoy_error first_error;
-    bool is_still; /* nothing streams, and it was said */
+    bool is_still;           /* nothing streams, and it was said */
+    pgconvoy_pipeline *copy; /* that is made of the source for another engine, while it is made */
 
     char *state_path; /* DIR/verify-HASH */
     FILE *state;

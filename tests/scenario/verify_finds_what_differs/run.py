@@ -315,6 +315,14 @@ def duckdb(s):
     found = verify(s, server.uri("source"), target.uri, "-t", "late", status=3)
     assert [table["at_target"] for table in found["tables"]] == [False], found
     s.pgconvoy("verify", server.uri("source"), "duckdb:" + s.folder + "/nothing").fails(1, ["nothing", "not there"])
+    s.pgconvoy("verify", server.uri("source"), target.uri, "--state-dir", target.path).fails(1, "cannot make the folder")
+    # while the scratch copy is made it can be stopped, and leaves nothing
+    lock = s.session(server, "BEGIN; LOCK TABLE pair;", "source")
+    run = s.pgconvoy("verify", server.uri("source"), target.uri, "--name", "shop")
+    scenario.wait_for(lambda: server.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") != "0", 60, "the copy waits")
+    assert run.stop() == 1 and "stopped before everything was compared" in run.stderr, run.error_tail()
+    assert not [name for name in os.listdir(s.state) if name.startswith("verify")], os.listdir(s.state)
+    s.end_session(lock)
 
 
 def clickhouse(s):
