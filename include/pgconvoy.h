@@ -315,6 +315,7 @@ typedef struct pgconvoy_checkpoint {
     pgconvoy_lsn lsn;      /* every transaction whose commit record ends at or before it is durable here; 0 none */
     size_t table_count;
     const pgconvoy_table_status *tables;
+    pgconvoy_lsn ahead_lsn; /* some changes of what comes after lsn, up to here, are durable here already, and known; 0 none */
 } pgconvoy_checkpoint;
 
 /* A sequence of the source that gives values to a column of a table (serial, identity), and the last it gave. */

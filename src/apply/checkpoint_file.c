@@ -160,7 +160,7 @@ int pgconvoy_checkpoint_file_read(pgconvoy_checkpoint_file *file, pgconvoy_check
     pthread_mutex_lock(&file->lock);
     int result = make_view(file);
     if (result == 0)
-        *checkpoint = (pgconvoy_checkpoint){file->view.source_id, file->view.lsn, file->view.count, file->view_tables};
+        *checkpoint = (pgconvoy_checkpoint){file->view.source_id, file->view.lsn, file->view.count, file->view_tables, 0};
     else
         pgc_error_out_of_memory(err);
     pthread_mutex_unlock(&file->lock);

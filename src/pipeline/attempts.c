@@ -114,7 +114,7 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
     if (pgc_attempt_check_tables(run, checkpoint.table_count > 0 && action != PGCONVOY_COPY, err) != 0)
         return -1;
     if (action != PGCONVOY_COPY && (pgc_attempt_check_position(pipeline, run, &checkpoint, &status, err) != 0 ||
-                                    pgc_attempt_check_history(pipeline, run, state_dir, err) != 0))
+                                    pgc_attempt_check_history(pipeline, run, &checkpoint, state_dir, err) != 0))
         return -1;
     if (pipeline->options.dry_run) {
         say_plan(pipeline, run, action, &status);

@@ -65,9 +65,10 @@ static int slot_is_gone(const pgconvoy_pipeline *pipeline, const pgc_run *run, p
     return -1;
 }
 
-int pgc_attempt_check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, const pgc_state_dir *state_dir,
-                              pgconvoy_error *err)
+int pgc_attempt_check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, const pgconvoy_checkpoint *checkpoint,
+                              const pgc_state_dir *state_dir, pgconvoy_error *err)
 {
+    pgconvoy_lsn have = checkpoint->ahead_lsn > run->lsn ? checkpoint->ahead_lsn : run->lsn;
     uint32_t timeline;
     pgconvoy_lsn ended;
     if (!pipeline->timeline)
@@ -77,12 +78,12 @@ int pgc_attempt_check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, c
     if (ended)
         pgc_log_info(run->log, "the source is on timeline %u now, %u before: a standby was promoted", timeline,
                      pipeline->timeline);
-    if (ended && run->lsn > ended) {
+    if (ended && have > ended) {
         char from[PGCONVOY_LSN_TEXT_SIZE], to[PGCONVOY_LSN_TEXT_SIZE];
         pgconvoy_error_set(
             err, PGCONVOY_ERROR_STATE,
             "the target has changes from %s to %s of a server that failed, which the promoted standby never received",
-            pgconvoy_lsn_to_text(ended, from), pgconvoy_lsn_to_text(run->lsn, to));
+            pgconvoy_lsn_to_text(ended, from), pgconvoy_lsn_to_text(have, to));
         pgconvoy_error_hint(err,
                             "start again: pgconvoy drop %s, then sync with --if-exists truncate; "
                             "synchronized_standby_slots on the primary "

@@ -43,7 +43,8 @@ int pgc_pipeline_choose_copier(const pgconvoy_pipeline *pipeline, pgconvoy_actio
 int pgc_attempt_check_source_id(const pgconvoy_pipeline *pipeline, const pgconvoy_checkpoint *checkpoint, const char *source_id,
                                 pgconvoy_error *err) PGC_MUST_CHECK;
 /* What the target has and the promoted standby never received is in no source any more. Keeps the timeline. */
-int pgc_attempt_check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, const pgc_state_dir *state_dir, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_attempt_check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, const pgconvoy_checkpoint *checkpoint,
+                              const pgc_state_dir *state_dir, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Holds the slot against the checkpoint: a slot that is gone or has moved on is named, never silently made anew. */
 int pgc_attempt_check_position(const pgconvoy_pipeline *pipeline, const pgc_run *run, const pgconvoy_checkpoint *checkpoint,
                                pgc_position_status *status, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -171,7 +171,7 @@ int pgc_clickhouse_read_checkpoint(void *state, pgconvoy_checkpoint *checkpoint,
             result = pgc_error_out_of_memory(err);
     }
     if (result == 0)
-        *checkpoint = (pgconvoy_checkpoint){source_id, sink->lsn, sink->known_count, tables};
+        *checkpoint = (pgconvoy_checkpoint){source_id, sink->lsn, sink->known_count, tables, 0};
     pthread_mutex_unlock(&sink->lock);
     return result;
 }

@@ -119,9 +119,10 @@ int pgc_pgsink_checkpoint_read_in(pgc_pgsink *sink, PGconn *conn, pgconvoy_check
     if (!exists)
         return 0;
     atomic_store(&sink->state_exists, true);
-    return read_position(sink, conn, checkpoint, err) != 0 || pgc_pgsink_parts_read(sink, conn, err) != 0
-               ? -1
-               : read_tables(sink, conn, checkpoint, err);
+    if (read_position(sink, conn, checkpoint, err) != 0 || pgc_pgsink_parts_read(sink, conn, err) != 0)
+        return -1;
+    checkpoint->ahead_lsn = pgc_pgsink_parts_end(sink->parts);
+    return read_tables(sink, conn, checkpoint, err);
 }
 
 int pgc_pgsink_checkpoint_read(pgc_pgsink *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err)

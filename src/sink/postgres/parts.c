@@ -292,6 +292,14 @@ unsigned pgc_pgsink_parts_count(const pgc_pgsink_parts *parts)
     return parts ? parts->count : 0;
 }
 
+pgconvoy_lsn pgc_pgsink_parts_end(const pgc_pgsink_parts *parts)
+{
+    pgconvoy_lsn end = 0;
+    for (const had *h = parts ? parts->pieces : NULL; h; h = h->next)
+        end = h->lsn > end ? h->lsn : end;
+    return end;
+}
+
 static int column_of(const pgconvoy_table *table, const char *name)
 {
     for (int i = 0; i < table->column_count; i++)

@@ -35,6 +35,8 @@ int pgc_pgsink_parts_read(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) P
 void pgc_pgsink_parts_free(pgc_pgsink_parts *parts);
 /* How many rows there are, as far as we know. NULL has none. */
 unsigned pgc_pgsink_parts_count(const pgc_pgsink_parts *parts);
+/* Up to where parts have changes; 0: none has any. */
+pgconvoy_lsn pgc_pgsink_parts_end(const pgc_pgsink_parts *parts);
 /* Whether a part has the change already. Fails where that cannot be told. */
 int pgc_pgsink_parts_have(const pgc_pgsink_parts *parts, const pgconvoy_change *change, bool *have,
                           pgconvoy_error *err) PGC_MUST_CHECK;
