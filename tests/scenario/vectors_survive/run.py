@@ -96,6 +96,22 @@ def large(s, source, target):
     assert same_ones == len(keys) == 100
 
 
+def in_binary(s, source, target):
+    """Where both ends have the extension in one version; what says so is in the log. Then as text, as another version may have another form."""
+    source.sql("CREATE TABLE small (id int PRIMARY KEY, e vector(3), h halfvec(4), s sparsevec(5)); INSERT INTO small SELECT id, embedding, half, sparse FROM items")
+    options = ["--name", "binary", "-t", "small"]
+    for version, how in (("0.8.0", "in binary"), ("0.7.4", "as text")):
+        target.query(f"UPDATE pg_extension SET extversion = '{version}' WHERE extname = 'vector'")
+        run = s.sync_until_caught_up(source.uri(), target, *options)
+        assert f"values of extension vector go {how}: version" in run.stderr and ("(binary values)" in run.stderr) == (how == "in binary"), run.stderr
+        source.sql("UPDATE small SET e = '[0.1,3.4e38,-1e-40]', h = '[0.1,-65504,6e-8,2]', s = '{3:0.1}/5' WHERE id % 3 = 0; DELETE FROM small WHERE id % 7 = 0;"
+                   "UPDATE small SET id = id + 10000 WHERE id % 10 = 1")
+        run = s.sync_until_caught_up(source.uri(), target, *options)
+        assert ("(binary values)" in run.stderr) == (how == "in binary"), run.stderr
+        s.equal(source, target, tables=[("public", "small")])
+    source.sql("DROP TABLE small")
+
+
 def main(s):
     built = subprocess.run([os.path.join(scenario.TOP, "scripts/install-pgvector")], stdout=subprocess.PIPE, text=True)
     if built.returncode == 3:
@@ -119,6 +135,7 @@ def main(s):
     s.sync_until_caught_up(source.uri(), target, *options)
     same(s, source, target)
     if s.case == "postgres":
+        in_binary(s, source, target)
         assert source.sql(INDEXES.format("items")) == target.query(INDEXES.format("items"))
     if s.case == "duckdb":
         types = target.types("public", "items")
