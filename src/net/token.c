@@ -31,13 +31,14 @@ struct pgc_token_source {
 
 /* ---- files */
 
-static int read_file(const char *path, pgc_buffer *text, pgconvoy_error *err)
+int pgc_token_read_file(const char *path, pgc_buffer *text, pgconvoy_error *err)
 {
     FILE *file = fopen(path, "re");
     char chunk[4096];
     size_t got;
     while (file && (got = fread(chunk, 1, sizeof chunk, file)) > 0)
         pgc_buffer_append(text, chunk, got);
+    explicit_bzero(chunk, sizeof chunk);
     if (!file || ferror(file)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the credentials in %s cannot be read: %s", path,
                            strerror(errno));
@@ -54,7 +55,7 @@ static int read_token_file(pgc_token_source *source, pgconvoy_error *err)
 {
     pgc_buffer text;
     pgc_buffer_init(&text, TOKEN_MAX);
-    int result = read_file(source->path, &text, err);
+    int result = pgc_token_read_file(source->path, &text, err);
     if (result == 0) {
         while (text.length > 0 && strchr(" \t\r\n", text.data[text.length - 1]))
             text.data[--text.length] = '\0';
@@ -112,7 +113,7 @@ static int read_key_file(pgc_token_source *source, const char *path, pgconvoy_er
     pgc_buffer text;
     char what[512];
     pgc_buffer_init(&text, FILE_MAX);
-    if (read_file(path, &text, err) != 0) {
+    if (pgc_token_read_file(path, &text, err) != 0) {
         pgc_buffer_free(&text);
         return -1;
     }

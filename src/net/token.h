@@ -23,6 +23,9 @@ int pgc_token_get(pgc_token_source *source, pgc_buffer *token, pgconvoy_error *e
 /* The service refused this token: the next get asks for another. False when there is no other to be had. */
 bool pgc_token_refused(pgc_token_source *source, const char *token);
 
+/* Appends what a file with a token or a key holds. */
+int pgc_token_read_file(const char *path, pgc_buffer *text, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* The project that a service account's key names; NULL when there is none. */
 const char *pgc_token_project(const pgc_token_source *source);
 

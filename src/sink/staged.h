@@ -4,6 +4,7 @@
  *
  *   staged_gather.c   changes, gathered and compacted by table, as the parts of a commit in their order
  *   staged_alter.c    a table's columns change: what is done at once, and what follows the commit
+ *   staged_tables.c   tables before their copy: names that are taken, what is to be done; rows of a query
  *   staged_names.c    names of this pipeline and process, the text of a row's key, states of tables as words
  *
  * A sink gives the functions of pgc_staged_ops, and a layout that begins with the fields of pgc_staged_layout. A writer
@@ -195,5 +196,41 @@ pgconvoy_table_state pgc_staged_state_of(const char *word);
 #define PGC_STAGED_MADE "made"
 #define PGC_STAGED_EMPTIED "emptied"
 #define PGC_STAGED_APPENDED "appended"
+
+/* ---- tables before their copy */
+
+typedef struct pgc_staged_name {
+    char *name, *table; /* there, and at the source */
+} pgc_staged_name;
+/* All zero is empty. */
+typedef struct pgc_staged_seen {
+    pgc_staged_name *items;
+    size_t count;
+} pgc_staged_seen;
+/* Notes the table's name there; refuses one that another table has. place: "dataset". */
+int pgc_staged_note_name(pgc_staged_seen *seen, const pgc_staged_layout *layout, const char *service, const char *place,
+                         pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_staged_seen_free(pgc_staged_seen *seen);
+
+/* What is to be done for a table to be as it should. */
+typedef struct pgc_staged_plan {
+    const char *how; /* what the checkpoint says; then, how it is this pipeline's */
+    bool drop, make;
+} pgc_staged_plan;
+typedef enum pgc_staged_verdict { PGC_STAGED_FINE, PGC_STAGED_IN_THE_WAY, PGC_STAGED_UNLIKE } pgc_staged_verdict;
+/* there: it exists; matches: nothing of it is other than it should (true when it does not exist). */
+pgc_staged_verdict pgc_staged_plan_table(pgc_staged_plan *plan, bool there, bool matches, pgconvoy_if_exists if_exists);
+
+/* ---- rows of a query */
+
+/* values[i * columns + j], NULL for NULL; all in the arena. Begins as zeros but for columns and arena. */
+typedef struct pgc_staged_rows {
+    const char **values;
+    size_t count, capacity;
+    int columns;
+    pgc_arena *arena;
+} pgc_staged_rows;
+/* Another row, of NULLs; NULL and err when out of memory. */
+const char **pgc_staged_rows_add(pgc_staged_rows *rows, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

@@ -135,10 +135,6 @@ void pgc_bq_layout_columns(const pgc_bq_layout *layout, const char *prefix, pgc_
 
 /* ---- the sink */
 
-typedef struct pgc_bq_seen {
-    char *name, *table;
-} pgc_bq_seen;
-
 struct pgc_bq_sink {
     const pgconvoy_sink_config *config;
     pgc_bq_target target;
@@ -156,8 +152,7 @@ struct pgc_bq_sink {
     char incarnation[40]; /* of the checkpoint: another one after a drop */
     uint64_t counter;     /* the last number given to a staging table */
     pgc_arena *checkpoint_arena;
-    pgc_bq_seen *seen;
-    size_t seen_count;
+    pgc_staged_seen seen;
 };
 
 /* ---- service.c */

@@ -200,6 +200,12 @@ static int select_rows(void *state, const pgc_buffer *sql, const char *doing, in
 
 /* ---- pieces of SQL */
 
+static void column(pgc_buffer *sql, const char *name, const char *type)
+{
+    (void)type;
+    pgc_bq_quote_column(sql, name);
+}
+
 static void text(pgc_buffer *sql, const char *value, const char *type, const pgconvoy_column *source)
 {
     bool no_cast = strncmp(type, "ARRAY<", 6) == 0 || strcmp(type, "JSON") == 0 || strcmp(type, "BYTES") == 0;
@@ -238,7 +244,7 @@ const pgc_comparer pgc_comparer_bigquery = {
     .begin = begin,
     .describe = describe,
     .compare_types = compare_types,
-    .identifier = pgc_bq_quote_column,
+    .column = column,
     .text = text,
     .hash = hash,
     .bucket = bucket,

@@ -143,41 +143,24 @@ int pgc_bq_run_script(pgc_bq_sink *sink, const char *key, const pgc_buffer *sql,
 
 /* ---- selects */
 
-typedef struct selection {
-    const char **rows;
-    size_t count, capacity;
-    int columns;
-    pgc_arena *arena;
-} selection;
-
-static int take_rows(selection *selection, const pgc_json *body, pgconvoy_error *err)
+static int take_rows(pgc_staged_rows *selection, const pgc_json *body, pgconvoy_error *err)
 {
     const pgc_json *rows = pgc_json_get(body, "rows");
     for (const pgc_json *row = rows ? rows->first : NULL; row; row = row->next) {
-        if (selection->count == selection->capacity) {
-            size_t wanted = selection->capacity ? selection->capacity * 2 : 64;
-            const char **grown =
-                pgc_arena_zalloc(selection->arena, wanted * (size_t)selection->columns * sizeof *grown);
-            if (!grown)
-                return pgc_error_out_of_memory(err);
-            if (selection->count > 0)
-                memcpy(grown, selection->rows, selection->count * (size_t)selection->columns * sizeof *grown);
-            selection->rows = grown;
-            selection->capacity = wanted;
-        }
         const pgc_json *fields = pgc_json_get(row, "f");
+        const char **values = pgc_staged_rows_add(selection, err);
+        if (!values)
+            return -1;
         int column = 0;
         for (const pgc_json *field = fields ? fields->first : NULL; field && column < selection->columns;
              field = field->next)
-            selection->rows[selection->count * (size_t)selection->columns + (size_t)column++] =
-                pgc_json_get_text(field, "v");
-        selection->count++;
+            values[column++] = pgc_json_get_text(field, "v");
     }
     return 0;
 }
 
 /* The rest of an answer: as long as the job is not complete, and page by page. */
-static int take_pages(pgc_bq_sink *sink, selection *selection, pgc_bq_answer *answer, const char *doing,
+static int take_pages(pgc_bq_sink *sink, pgc_staged_rows *selection, pgc_bq_answer *answer, const char *doing,
                       pgconvoy_error *err)
 {
     for (;;) {
@@ -219,7 +202,7 @@ int pgc_bq_select(pgc_bq_sink *sink, const pgc_buffer *sql, const char *doing, i
 {
     pgc_buffer path, body;
     pgc_bq_answer answer;
-    selection selection = {.columns = columns, .arena = arena};
+    pgc_staged_rows selection = {.columns = columns, .arena = arena};
     if (pgc_buffer_check(sql, err) != 0)
         return -1;
     pgc_buffer_init(&path, 8192);
@@ -242,7 +225,7 @@ int pgc_bq_select(pgc_bq_sink *sink, const pgc_buffer *sql, const char *doing, i
     if (result == 0)
         result = take_pages(sink, &selection, &answer, doing, err);
     *missing = result != 0 && strstr(err->message, "Not found: ") && !strstr(err->message, "Project ");
-    *rows = selection.rows;
+    *rows = selection.values;
     *count = selection.count;
     pgc_buffer_free(&path);
     pgc_buffer_free(&body);

@@ -15,11 +15,7 @@ static void close_sink(void *arg)
     pgc_bq_sink *sink = arg;
     pgc_token_source_free(sink->tokens);
     pgc_http_pool_free(sink->pool);
-    for (size_t i = 0; i < sink->seen_count; i++) {
-        free(sink->seen[i].name);
-        free(sink->seen[i].table);
-    }
-    free(sink->seen);
+    pgc_staged_seen_free(&sink->seen);
     pgc_arena_free(sink->checkpoint_arena);
     pgc_bq_target_free(&sink->target);
     pthread_mutex_destroy(&sink->lock);

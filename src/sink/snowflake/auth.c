@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "format/json_text.h"
 #include "net/jwt.h"
+#include "net/token.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -49,27 +50,6 @@ int pgc_sf_uuid(char uuid[PGC_SF_UUID_SIZE], pgconvoy_error *err)
 
 /* ---- the key */
 
-static int read_key(const char *path, pgc_buffer *pem, pgconvoy_error *err)
-{
-    FILE *file = fopen(path, "re");
-    char chunk[4096];
-    size_t got;
-    while (file && (got = fread(chunk, 1, sizeof chunk, file)) > 0)
-        pgc_buffer_append(pem, chunk, got);
-    explicit_bzero(chunk, sizeof chunk);
-    if (!file || ferror(file)) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the private key in %s cannot be read: %s", path,
-                           strerror(errno));
-        pgconvoy_error_hint(err, "name a file that is there and that you may read");
-        if (file)
-            fclose(file);
-        return -1;
-    }
-    fclose(file);
-    pgc_buffer_append(pem, "", 0);
-    return pgc_buffer_check(pem, err);
-}
-
 /* ACCOUNT.USER: upper case, without the region that may follow an account's locator. */
 static int name_issuer(pgc_sf_auth *auth, const pgc_sf_target *target, pgconvoy_error *err)
 {
@@ -110,7 +90,8 @@ int pgc_sf_auth_open(pgc_sf_sink *sink, pgconvoy_error *err)
     pthread_mutex_init(&auth->ingest_lock, NULL);
     snprintf(what, sizeof what, "the key in %.500s", path);
     pgc_buffer_init(&pem, KEY_MAX);
-    int result = read_key(path, &pem, err);
+    int result = pgc_token_read_file(path, &pem, err);
+    pgc_buffer_append(&pem, "", 0);
     if (result == 0) {
         auth->key = pgc_jwt_key_read(pem.data, getenv("PGCONVOY_SNOWFLAKE_PASSPHRASE"), what, err);
         result = auth->key ? name_issuer(auth, &sink->target, err) : -1;

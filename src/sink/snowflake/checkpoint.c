@@ -269,13 +269,14 @@ static void put_renamed(const pgc_sf_sink *sink, const pgc_sf_commit *commit, pg
     pgc_buffer_text(sql, ";\n");
 }
 
-/* Moves the position on, and looks whether that was done: the division fails when it was not where it was left. */
-static void put_position(const pgc_sf_sink *sink, const pgc_sf_commit *commit, pgc_buffer *sql)
+/* Moves the position on, and looks whether that was done: the division fails when it was not where it was left. name:
+ * of this commit, by which find_out tells it from all others. */
+static void put_position(const pgc_sf_sink *sink, const pgc_sf_commit *commit, const char *name, pgc_buffer *sql)
 {
     pgc_buffer_text(sql, "UPDATE ");
     pgc_sf_quote_table(sink, PGC_SF_PIPELINES, sql);
     pgc_buffer_format(sql, " SET STEP = %" PRId64 ", WRITER = '%s', UPDATED_AT = CURRENT_TIMESTAMP()", sink->step + 1,
-                      sink->process);
+                      name);
     if (commit->pending) { /* else there may be some of a process that was killed */
         pgc_buffer_text(sql, ", PENDING = ");
         pgc_sf_quote_text(sql, commit->pending);
@@ -290,13 +291,12 @@ static void put_position(const pgc_sf_sink *sink, const pgc_sf_commit *commit, p
     pgc_buffer_text(sql, ";\nSELECT 1 / IFF(COUNT(*) = 1, 1, 0) AS POSITION_IS_HELD FROM ");
     pgc_sf_quote_table(sink, PGC_SF_PIPELINES, sql);
     where_pipeline(sink, "NAME", sql);
-    pgc_buffer_format(sql, " AND STEP = %" PRId64 " AND WRITER = '%s' AND INCARNATION = ", sink->step + 1,
-                      sink->process);
+    pgc_buffer_format(sql, " AND STEP = %" PRId64 " AND WRITER = '%s' AND INCARNATION = ", sink->step + 1, name);
     pgc_sf_quote_text(sql, sink->incarnation);
     pgc_buffer_text(sql, ";\nCOMMIT;");
 }
 
-static void put_commit(const pgc_sf_sink *sink, const pgc_sf_commit *commit, pgc_buffer *sql)
+static void put_commit(const pgc_sf_sink *sink, const pgc_sf_commit *commit, const char *name, pgc_buffer *sql)
 {
     pgc_buffer_text(sql, "BEGIN TRANSACTION;\n");
     if (commit->statements && commit->statements->length > 0)
@@ -305,7 +305,7 @@ static void put_commit(const pgc_sf_sink *sink, const pgc_sf_commit *commit, pgc
         put_tables(sink, commit, sql);
     if (commit->renamed_from)
         put_renamed(sink, commit, sql);
-    put_position(sink, commit, sql);
+    put_position(sink, commit, name, sql);
 }
 
 /* What followed a commit. It may be done twice, but not when something else has come after it. */
@@ -325,7 +325,7 @@ static int run_pending(pgc_sf_sink *sink, const char *pending, pgconvoy_error *e
 }
 
 /* A commit that failed, or of which it is not known: the position tells. 0: it is through. */
-static int find_out(pgc_sf_sink *sink, pgconvoy_error *err)
+static int find_out(pgc_sf_sink *sink, const char *name, pgconvoy_error *err)
 {
     position position;
     pgconvoy_error unknown = {0};
@@ -333,7 +333,7 @@ static int find_out(pgc_sf_sink *sink, pgconvoy_error *err)
     int result = -1;
     if (arena && read_position(sink, arena, &position, &unknown) == 0 && position.incarnation) {
         bool same = strcmp(position.incarnation, sink->incarnation) == 0;
-        if (same && position.step == sink->step + 1 && strcmp(position.writer, sink->process) == 0) {
+        if (same && position.step == sink->step + 1 && strcmp(position.writer, name) == 0) {
             result = 0;
         } else if (!same || position.step != sink->step) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
@@ -354,16 +354,18 @@ static int find_out(pgc_sf_sink *sink, pgconvoy_error *err)
 int pgc_sf_checkpoint_commit(pgc_sf_sink *sink, const pgc_sf_commit *commit, pgconvoy_error *err)
 {
     pgc_buffer sql;
+    char name[64];
+    snprintf(name, sizeof name, "%s_%" PRIu64, sink->process, pgc_sf_next_number(sink));
     pgc_buffer_init(&sql, PGC_SF_SQL_MAX);
     pthread_mutex_lock(&sink->lock);
-    put_commit(sink, commit, &sql);
+    put_commit(sink, commit, name, &sql);
     int result = pgc_buffer_check(&sql, err);
     if (result != 0)
         pgconvoy_error_hint(err,
                             "the commit touches too many tables and columns for one request of Snowflake's; spread "
                             "them over more pipelines");
     else if (pgc_sf_run(sink, &sql, true, commit->doing, err) != 0)
-        result = find_out(sink, err);
+        result = find_out(sink, name, err);
     if (result == 0) {
         sink->step++;
         if (commit->pending)

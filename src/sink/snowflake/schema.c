@@ -134,32 +134,6 @@ static int match_table(pgc_sf_sink *sink, const pgc_sf_layout *layout, bool *the
 
 /* ---- check_table */
 
-/* Two tables of the source must not go to the same one. Under the lock. */
-static int note_name(pgc_sf_sink *sink, const pgc_sf_layout *layout, pgconvoy_error *err)
-{
-    char table[300];
-    snprintf(table, sizeof table, "%s.%s", layout->table->schema, layout->table->name);
-    for (size_t i = 0; i < sink->seen_count; i++) {
-        if (strcmp(sink->seen[i].name, layout->name) != 0)
-            continue;
-        if (strcmp(sink->seen[i].table, table) == 0)
-            return 0;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "tables %s and %s would both be %s in Snowflake",
-                           sink->seen[i].table, table, layout->name);
-        pgconvoy_error_hint(err, "leave one of them out, or send it into another schema with a pipeline of its own");
-        return -1;
-    }
-    pgc_sf_seen *grown = realloc(sink->seen, (sink->seen_count + 1) * sizeof *grown);
-    if (!grown)
-        return pgc_error_out_of_memory(err);
-    sink->seen = grown;
-    sink->seen[sink->seen_count] = (pgc_sf_seen){strdup(layout->name), strdup(table)};
-    if (!sink->seen[sink->seen_count].name || !sink->seen[sink->seen_count].table)
-        return pgc_error_out_of_memory(err);
-    sink->seen_count++;
-    return 0;
-}
-
 static int refuse_existing(const pgc_sf_sink *sink, const pgc_sf_layout *layout, pgconvoy_error *err)
 {
     return name_error(err, PGCONVOY_ERROR_CONFIG, sink, layout, "is there already, and was not made by this pipeline",
@@ -198,7 +172,7 @@ int pgc_sf_check_table(void *arg, const pgconvoy_table *table, pgconvoy_if_exist
     if (!layout)
         return -1;
     pthread_mutex_lock(&sink->lock);
-    int result = note_name(sink, layout, err);
+    int result = pgc_staged_note_name(&sink->seen, &layout->base, "Snowflake", "schema", err);
     pthread_mutex_unlock(&sink->lock);
     if (result == 0)
         result = check_existing(sink, layout, if_exists, err);
@@ -224,35 +198,22 @@ static int make_table(pgc_sf_sink *sink, const pgc_sf_layout *layout, pgconvoy_e
     return result;
 }
 
-/* What is to be done for the table to be as it should. */
-typedef struct plan {
-    const char *how; /* it is this pipeline's then */
-    bool drop, make;
-} plan;
-
 /* plan->how comes with what the checkpoint says. */
-static int decide(pgc_sf_sink *sink, const pgc_sf_layout *layout, pgconvoy_if_exists if_exists, plan *plan,
+static int decide(pgc_sf_sink *sink, const pgc_sf_layout *layout, pgconvoy_if_exists if_exists, pgc_staged_plan *plan,
                   pgconvoy_error *err)
 {
     bool there;
     pgconvoy_error unlike = {0};
-    int matched = match_table(sink, layout, &there, &unlike);
-    bool made = plan->how && strcmp(plan->how, PGC_STAGED_MADE) == 0;
-    if (there && !plan->how && if_exists == PGCONVOY_IF_EXISTS_ERROR)
+    bool matches = match_table(sink, layout, &there, &unlike) == 0;
+    switch (pgc_staged_plan_table(plan, there, matches, if_exists)) {
+    case PGC_STAGED_IN_THE_WAY:
         return refuse_existing(sink, layout, err);
-    plan->drop = there && (if_exists == PGCONVOY_IF_EXISTS_DROP || (made && matched != 0));
-    plan->make = plan->drop || (!there && matched == 0);
-    if (plan->make) {
-        plan->how = PGC_STAGED_MADE;
-        return 0;
-    }
-    if (matched != 0) {
+    case PGC_STAGED_UNLIKE:
         pgc_error_copy(err, &unlike);
         return -1;
+    default:
+        return 0;
     }
-    if (!plan->how)
-        plan->how = if_exists == PGCONVOY_IF_EXISTS_TRUNCATE ? PGC_STAGED_EMPTIED : PGC_STAGED_APPENDED;
-    return 0;
 }
 
 /* The table is this pipeline's before it is made: one that is made by a process which is killed then is not in the way
@@ -262,7 +223,7 @@ static int prepare(pgc_sf_sink *sink, const pgc_sf_layout *layout, pgconvoy_if_e
 {
     const char *old_copy;
     char copy[96];
-    plan plan = {0};
+    pgc_staged_plan plan = {0};
     snprintf(copy, sizeof copy, "_%s_%s_COPY_%" PRIu64, sink->prefix, sink->process, pgc_sf_next_number(sink));
     if (pgc_sf_checkpoint_owned(sink, layout->table, arena, &plan.how, &old_copy, err) != 0 ||
         decide(sink, layout, if_exists, &plan, err) != 0 || pgc_sf_stage_make(sink, copy, err) != 0)

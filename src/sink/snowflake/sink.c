@@ -16,11 +16,7 @@ static void close_sink(void *arg)
     pgc_sf_sink *sink = arg;
     pgc_sf_auth_free(sink->auth);
     pgc_http_pool_free(sink->pool);
-    for (size_t i = 0; i < sink->seen_count; i++) {
-        free(sink->seen[i].name);
-        free(sink->seen[i].table);
-    }
-    free(sink->seen);
+    pgc_staged_seen_free(&sink->seen);
     free(sink->copied);
     pgc_arena_free(sink->checkpoint_arena);
     pgc_sf_target_free(&sink->target);

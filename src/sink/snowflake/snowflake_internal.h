@@ -147,10 +147,6 @@ void pgc_sf_layout_columns(const pgc_sf_layout *layout, const char *prefix, pgc_
 
 /* ---- the sink */
 
-typedef struct pgc_sf_seen {
-    char *name, *table;
-} pgc_sf_seen;
-
 /* Lines of a table that a writer has sent and the service has committed. */
 typedef struct pgc_sf_batch {
     char table[96], name[64];
@@ -177,8 +173,7 @@ struct pgc_sf_sink {
     char incarnation[40]; /* of the checkpoint: another one after a drop */
     uint64_t counter;     /* the last number given to a batch, a channel, a table */
     pgc_arena *checkpoint_arena;
-    pgc_sf_seen *seen;
-    size_t seen_count;
+    pgc_staged_seen seen;
     pgc_sf_batch *copied; /* batches of table copies that are complete */
     size_t copied_count, copied_capacity;
 };

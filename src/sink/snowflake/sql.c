@@ -113,14 +113,7 @@ int pgc_sf_run(pgc_sf_sink *sink, const pgc_buffer *sql, bool several, const cha
 
 /* ---- selects */
 
-typedef struct selection {
-    const char **rows;
-    size_t count, capacity;
-    int columns;
-    pgc_arena *arena;
-} selection;
-
-static int take_rows(selection *selection, const pgc_json *body, const char *doing, pgconvoy_error *err)
+static int take_rows(pgc_staged_rows *selection, const pgc_json *body, const char *doing, pgconvoy_error *err)
 {
     const pgc_json *rows = pgc_json_get(body, "data");
     if (!rows || rows->type != PGC_JSON_ARRAY) {
@@ -129,28 +122,18 @@ static int take_rows(selection *selection, const pgc_json *body, const char *doi
         return -1;
     }
     for (const pgc_json *row = rows->first; row; row = row->next) {
-        size_t columns = (size_t)selection->columns;
-        if (selection->count == selection->capacity) {
-            size_t wanted = selection->capacity ? selection->capacity * 2 : 64;
-            const char **grown = pgc_arena_zalloc(selection->arena, wanted * columns * sizeof *grown);
-            if (!grown)
-                return pgc_error_out_of_memory(err);
-            if (selection->count > 0)
-                memcpy(grown, selection->rows, selection->count * columns * sizeof *grown);
-            selection->rows = grown;
-            selection->capacity = wanted;
-        }
+        const char **values = pgc_staged_rows_add(selection, err);
+        if (!values)
+            return -1;
         int column = 0;
         for (const pgc_json *field = row->first; field && column < selection->columns; field = field->next)
-            selection->rows[selection->count * columns + (size_t)column++] =
-                field->type == PGC_JSON_NULL ? NULL : field->text;
-        selection->count++;
+            values[column++] = field->type == PGC_JSON_NULL ? NULL : field->text;
     }
     return 0;
 }
 
 /* Results come in partitions, the first of them with the answer (docs: "Getting the results from the response"). */
-static int take_partitions(pgc_sf_sink *sink, selection *selection, const pgc_sf_answer *first, const char *doing,
+static int take_partitions(pgc_sf_sink *sink, pgc_staged_rows *selection, const pgc_sf_answer *first, const char *doing,
                            pgconvoy_error *err)
 {
     const pgc_json *info = pgc_json_get(pgc_json_get(first->body, "resultSetMetaData"), "partitionInfo");
@@ -179,7 +162,7 @@ int pgc_sf_select(pgc_sf_sink *sink, const pgc_buffer *sql, const char *doing, i
                   const char ***rows, size_t *count, bool *missing, pgconvoy_error *err)
 {
     pgc_sf_answer answer;
-    selection selection = {.columns = columns, .arena = arena};
+    pgc_staged_rows selection = {.columns = columns, .arena = arena};
     int result = submit(sink, sql, false, doing, arena, &answer, err);
     bool absent = result != 0 && answer.status == 422 &&
                   (strcmp(answer.code, "002003") == 0 || strcmp(answer.code, "002043") == 0);
@@ -191,7 +174,7 @@ int pgc_sf_select(pgc_sf_sink *sink, const pgc_buffer *sql, const char *doing, i
     } else if (result == 0) {
         result = take_partitions(sink, &selection, &answer, doing, err);
     }
-    *rows = selection.rows;
+    *rows = selection.values;
     *count = selection.count;
     return result;
 }
