@@ -152,7 +152,8 @@ def faults(s):
     target.service.streaming.lag = 0  # so that the number of requests is the same each time
     target.service.late = int(s.case == "faults_after") if FULL else s.random.choice((0, 1))
     service_cases.faults(s, source, target, ways, FULL, forgiven=(403, 404, 409))
-    assert not target.service.ran_twice, "a request was sent again without retry=true"
+    # libcurl repeats a request by itself when a connection that it had kept ends without an answer: what is harmless twice may come twice then
+    assert not target.service.ran_twice or any(way[0].startswith("cut") for way in ways), "a request was sent again without retry=true"
 
 
 def kills(s):
