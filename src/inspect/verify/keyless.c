@@ -11,24 +11,17 @@
 
 /* Rows are in buckets by the upper bits of their hash; each batch of buckets that differ costs one pass over the table.
  */
+static void is_in_buckets(const pgc_verify *verify, const verify_table *table, int side, const void *list,
+                          pgc_buffer *out)
+{
+    pgc_buffer_text(out, " AND ");
+    verify_sql_hash(verify, table, side, out);
+    pgc_buffer_format(out, " >> %d IN (%s)", SHIFT, ((const pgc_buffer *)list)->data);
+}
+
 static int fetch_buckets(verify_session *session, verify_table *table, const pgc_buffer *list, pgconvoy_error *err)
 {
-    pgc_buffer conditions[2];
-    int status = 0;
-    for (int side = 0; side < 2; side++) {
-        pgc_buffer_init(&conditions[side], VERIFY_SQL_LIMIT);
-        pgc_buffer_text(&conditions[side], " AND ");
-        verify_sql_hash(session->verify, table, side, &conditions[side]);
-        pgc_buffer_format(&conditions[side], " >> %d IN (%s)", SHIFT, list->data);
-        if (pgc_buffer_check(&conditions[side], err))
-            status = -1;
-    }
-    if (status == 0)
-        status =
-            verify_leaf_compare(session, table, (const char *const[]){conditions[0].data, conditions[1].data}, err);
-    pgc_buffer_free(&conditions[0]);
-    pgc_buffer_free(&conditions[1]);
-    return status;
+    return pgc_buffer_check(list, err) ? -1 : verify_leaf_compare(session, table, is_in_buckets, list, err);
 }
 
 /* OFFSET 0 keeps the server from computing each hash twice. */

@@ -132,7 +132,7 @@ int verify_items_make(pgc_verify *verify, pgconvoy_error *err)
 
 /* ------------------------------------------------------------------ down to rows */
 
-int verify_leaf_compare(verify_session *session, verify_table *table, const char *const conditions[2],
+int verify_leaf_compare(verify_session *session, verify_table *table, verify_condition condition, const void *arg,
                         pgconvoy_error *err)
 {
     pgc_verify *verify = session->verify;
@@ -145,7 +145,7 @@ int verify_leaf_compare(verify_session *session, verify_table *table, const char
         pgc_buffer_text(sql, ", ");
         verify_sql_value(verify, table, side, sql);
         verify_sql_from(verify, table, side, sql);
-        pgc_buffer_text(sql, conditions[side]);
+        condition(verify, table, side, arg, sql);
         verify_sql_group(table, sql);
     }
     PGresult *results[2];
@@ -164,24 +164,10 @@ int verify_leaf_compare(verify_session *session, verify_table *table, const char
     return status == 0 && count ? verify_settle(session, table, keys, count, err) : status;
 }
 
-static int compare_leaf_range(verify_session *session, verify_table *table, const verify_range *range,
-                              pgconvoy_error *err)
+static void is_within(const pgc_verify *verify, const verify_table *table, int side, const void *range, pgc_buffer *out)
 {
-    pgc_buffer conditions[2];
-    int status = 0;
-    for (int side = 0; side < 2; side++) {
-        pgc_buffer_init(&conditions[side], VERIFY_SQL_LIMIT);
-        pgc_buffer_text(&conditions[side], " ");
-        verify_sql_range(session->verify, table, side, range, &conditions[side]);
-        if (pgc_buffer_check(&conditions[side], err))
-            status = -1;
-    }
-    if (status == 0)
-        status =
-            verify_leaf_compare(session, table, (const char *const[]){conditions[0].data, conditions[1].data}, err);
-    pgc_buffer_free(&conditions[0]);
-    pgc_buffer_free(&conditions[1]);
-    return status;
+    pgc_buffer_byte(out, ' ');
+    verify_sql_range(verify, table, side, range, out);
 }
 
 bool verify_sums_next(verify_sums *sums, long *bucket, double *rows)
@@ -262,13 +248,13 @@ static int drill(verify_session *session, verify_table *table, const verify_rang
                  int depth, pgconvoy_error *err)
 {
     if (rows <= LEAF_ROWS || depth >= MOST_DEPTH)
-        return compare_leaf_range(session, table, range, err);
+        return verify_leaf_compare(session, table, is_within, range, err);
     int pieces = (int)(rows * 1.5 / LEAF_ROWS) + 1, count;
     const char *const **cuts;
     if (find_cuts(session, table, range, larger, pieces > MOST_PIECES ? MOST_PIECES : pieces, &cuts, &count, err))
         return -1;
     if (count == 0)
-        return compare_leaf_range(session, table, range, err);
+        return verify_leaf_compare(session, table, is_within, range, err);
     PGresult *results[2];
     if (sum_buckets(session, table, range, cuts, count, results, err))
         return -1;

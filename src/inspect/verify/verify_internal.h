@@ -191,8 +191,11 @@ void verify_sql_name(const verify_table *table, int side, pgc_buffer *out);
 int verify_items_make(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 int verify_range_compare(verify_session *session, verify_table *table, const verify_range *range,
                          pgconvoy_error *err) PGC_MUST_CHECK;
-/* Keys and values of the rows that meet the conditions, from both ends; what differs is looked at again. */
-int verify_leaf_compare(verify_session *session, verify_table *table, const char *const conditions[2],
+/* Appends " AND …" for one side. */
+typedef void (*verify_condition)(const pgc_verify *verify, const verify_table *table, int side, const void *arg,
+                                 pgc_buffer *out);
+/* Keys and values of the rows that meet the condition, from both ends; what differs is looked at again. */
+int verify_leaf_compare(verify_session *session, verify_table *table, verify_condition condition, const void *arg,
                         pgconvoy_error *err) PGC_MUST_CHECK;
 /* Counts and sums by a number, in order; buckets that an end does not have are left out. */
 typedef struct verify_sums {
