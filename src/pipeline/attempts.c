@@ -31,11 +31,12 @@ static void say_plan(const pgconvoy_pipeline *pipeline, const pgc_run *run, pgco
     for (size_t i = 0; i < run->states.count; i++) {
         const pgc_table_state *state = &run->states.items[i];
         const pgconvoy_table *table = state->table;
-        bool done = atomic_load(&state->state) >= PGCONVOY_TABLE_CATCHING_UP;
+        int at = atomic_load(&state->state);
         pgc_log_info(log, "%s %s.%s: about %lld rows, %lld bytes, %d columns",
-                     done                        ? "is copied:"
-                     : action == PGCONVOY_STREAM ? "would stream"
-                                                 : "would copy",
+                     at == PGCONVOY_TABLE_FAILED        ? "would leave out"
+                     : at >= PGCONVOY_TABLE_CATCHING_UP ? "is copied:"
+                     : action == PGCONVOY_STREAM        ? "would stream"
+                                                        : "would copy",
                      table->schema, table->name, (long long)table->estimated_rows, (long long)table->estimated_bytes,
                      table->column_count);
     }

@@ -210,6 +210,8 @@ def older(s):
     s.nothing_left(source, target)
     checked = s.pgconvoy("check", source.uri(), target.uri, "--skip-unavailable")
     assert checked.wait() == 0 and "int4multirange" in checked.stdout, checked.stdout
+    dry = s.sync(*ends, "--skip-unavailable", "--dry-run").ok()
+    assert "would leave out public.new" in dry.stderr and "would copy public.old" in dry.stderr, dry.stderr
     for _ in range(2):
         run = s.sync_until_caught_up(*ends, "--skip-unavailable")
         assert "left out: table public.new (" in run.stderr, run.stderr
