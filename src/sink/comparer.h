@@ -53,8 +53,8 @@ typedef struct pgc_comparer {
                     pgconvoy_error *err);
     pgc_compared_type (*compare_types)(const char *scratch, const char *target);
 
-    /* ---- pieces of SQL. A name is quoted by identifier; all others take expressions. */
-    void (*identifier)(pgc_buffer *sql, const char *name);
+    /* ---- pieces of SQL. A name becomes an expression by column; all others take expressions. */
+    void (*column)(pgc_buffer *sql, const char *name, const char *type);
     /* The beginning of a value's text, for people, and NULL for NULL. source: the source's column, or NULL. */
     void (*text)(pgc_buffer *sql, const char *value, const char *type, const pgconvoy_column *source);
     /* A whole number of 64 bits that stands for all these values, NULLs among them. */

@@ -134,7 +134,8 @@ static int match_column(analytic *analytic, analytic_table *table, int column, p
             table->key[table->key_count++] = table->count;
     table->columns[table->count] = column;
     table->names[table->count] = here->names[column];
-    table->types[table->count] = here->types[column];
+    for (int side = 0; side < 2; side++)
+        table->types[side][table->count] = types[side];
     table->by_text[table->count++] = how != PGC_COMPARED_SAME;
     return 0;
 }
@@ -146,10 +147,11 @@ static int match_columns(analytic *analytic, analytic_table *table, pgconvoy_err
     size_t count = (size_t)source->column_count + 1;
     table->columns = pgc_arena_zalloc(analytic->arena, count * sizeof *table->columns);
     table->names = pgc_arena_zalloc(analytic->arena, count * sizeof *table->names);
-    table->types = pgc_arena_zalloc(analytic->arena, count * sizeof *table->types);
+    for (int side = 0; side < 2; side++)
+        table->types[side] = pgc_arena_zalloc(analytic->arena, count * sizeof *table->types[side]);
     table->by_text = pgc_arena_zalloc(analytic->arena, count * sizeof *table->by_text);
     table->key = pgc_arena_zalloc(analytic->arena, count * sizeof *table->key);
-    if (!table->columns || !table->names || !table->types || !table->by_text || !table->key)
+    if (!table->columns || !table->names || !table->types[0] || !table->types[1] || !table->by_text || !table->key)
         return pgc_error_out_of_memory(err);
     if (here->count < source->column_count) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "its columns have changed while its rows were copied");

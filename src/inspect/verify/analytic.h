@@ -14,11 +14,11 @@ typedef struct analytic_table {
     pgc_compared ends[2];
     /* Columns that both have. */
     int count;
-    int *columns;                /* of source */
-    const char **names, **types; /* in the engine */
-    bool *by_text;               /* types differ: texts are compared */
-    int *key;                    /* places among them */
-    int key_count;               /* 0: a row is its own key, and may be there several times */
+    int *columns;                   /* of source */
+    const char **names, **types[2]; /* in the engine */
+    bool *by_text;                  /* types differ: texts are compared */
+    int *key;                       /* places among them */
+    int key_count;                  /* 0: a row is its own key, and may be there several times */
 } analytic_table;
 
 typedef struct analytic {

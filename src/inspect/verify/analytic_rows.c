@@ -35,16 +35,16 @@ typedef struct rows {
 /* ------------------------------------------------------------------ pieces */
 
 /* Column i as it is compared. In the arena; NULL when out of memory. */
-static const char *value_of(rows *rows, int i)
+static const char *value_of(rows *rows, int side, int i)
 {
     const analytic_table *table = rows->table;
     const pgc_comparer *ops = rows->analytic->ops;
     pgc_buffer name, text;
     pgc_buffer_init(&name, 65536);
     pgc_buffer_init(&text, 1 << 20);
-    ops->identifier(&name, table->names[i]);
+    ops->column(&name, table->names[i], table->types[side][i]);
     if (table->by_text[i])
-        ops->text(&text, name.data ? name.data : "", table->types[i], NULL);
+        ops->text(&text, name.data ? name.data : "", table->types[side][i], NULL);
     const pgc_buffer *wanted = table->by_text[i] ? &text : &name;
     const char *copy = wanted->failed || name.failed ? NULL : pgc_arena_strdup(rows->analytic->arena, wanted->data);
     pgc_buffer_free(&name);
@@ -53,12 +53,12 @@ static const char *value_of(rows *rows, int i)
 }
 
 /* The hash of some columns; of a table without any, of a word. */
-static void put_hash(rows *rows, const int *columns, int count)
+static void put_hash(rows *rows, int side, const int *columns, int count)
 {
     pgc_arena *arena = rows->analytic->arena;
     const char **values = pgc_arena_alloc(arena, (size_t)(count + 1) * sizeof *values);
     for (int i = 0; values && i < count; i++)
-        if (!(values[i] = value_of(rows, columns[i])))
+        if (!(values[i] = value_of(rows, side, columns[i])))
             values = NULL;
     if (!values) {
         rows->sql.failed = true;
@@ -69,13 +69,13 @@ static void put_hash(rows *rows, const int *columns, int count)
     rows->analytic->ops->hash(&rows->sql, values, count > 0 ? count : 1);
 }
 
-static void put_row_hash(rows *rows)
+static void put_row_hash(rows *rows, int side)
 {
     int *all = pgc_arena_alloc(rows->analytic->arena, (size_t)(rows->table->count + 1) * sizeof *all);
     for (int i = 0; all && i < rows->table->count; i++)
         all[i] = i;
     if (all)
-        put_hash(rows, all, rows->table->count);
+        put_hash(rows, side, all, rows->table->count);
     else
         rows->sql.failed = true;
 }
@@ -94,11 +94,11 @@ static void put_hashes(rows *rows, int side)
     const analytic_table *table = rows->table;
     pgc_buffer_text(&rows->sql, "(SELECT ");
     if (table->key_count)
-        put_hash(rows, table->key, table->key_count);
+        put_hash(rows, side, table->key, table->key_count);
     else
-        put_row_hash(rows);
+        put_row_hash(rows, side);
     pgc_buffer_text(&rows->sql, " AS " KEY ", ");
-    put_row_hash(rows);
+    put_row_hash(rows, side);
     pgc_buffer_text(&rows->sql, " AS " ROW);
     put_from(rows, side);
     pgc_buffer_text(&rows->sql, ") AS q");
@@ -296,18 +296,19 @@ static void put_values(rows *rows, int side, const difference *differences, int 
         pgc_buffer_format(&rows->sql, ", pgconvoy_t%d, pgconvoy_h%d", i, i);
     pgc_buffer_text(&rows->sql, " FROM (SELECT ");
     if (table->key_count)
-        put_hash(rows, table->key, table->key_count);
+        put_hash(rows, side, table->key, table->key_count);
     else
-        put_row_hash(rows);
+        put_row_hash(rows, side);
     pgc_buffer_text(&rows->sql, " AS " KEY);
     for (int i = 0; i < table->count; i++) {
         pgc_buffer name;
         pgc_buffer_init(&name, 65536);
-        ops->identifier(&name, table->names[i]);
+        ops->column(&name, table->names[i], table->types[side][i]);
         pgc_buffer_text(&rows->sql, ", ");
-        ops->text(&rows->sql, name.data ? name.data : "", table->types[i], &table->source->columns[table->columns[i]]);
+        ops->text(&rows->sql, name.data ? name.data : "", table->types[side][i],
+                  &table->source->columns[table->columns[i]]);
         pgc_buffer_format(&rows->sql, " AS pgconvoy_t%d, ", i);
-        put_hash(rows, &i, 1);
+        put_hash(rows, side, &i, 1);
         pgc_buffer_format(&rows->sql, " AS pgconvoy_h%d", i);
         pgc_buffer_free(&name);
     }

@@ -157,6 +157,12 @@ static pgc_compared_type compare_types(const char *scratch, const char *target)
 
 /* ---- pieces of SQL */
 
+static void column(pgc_buffer *sql, const char *name, const char *type)
+{
+    (void)type;
+    pgc_quote_identifier(sql, name);
+}
+
 static void text(pgc_buffer *sql, const char *value, const char *type, const pgconvoy_column *source)
 {
     (void)type;
@@ -188,7 +194,7 @@ const pgc_comparer pgc_comparer_duckdb = {
     .begin = begin,
     .describe = describe,
     .compare_types = compare_types,
-    .identifier = pgc_quote_identifier,
+    .column = column,
     .text = text,
     .hash = hash,
     .bucket = bucket,

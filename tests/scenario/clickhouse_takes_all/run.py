@@ -107,7 +107,13 @@ def current(s):
 
 def old_server(s):
     """Debian's server of 2018, which lacks DateTime64, Date32, Bool, Decimal of 76 digits, tokens and is_deleted."""
-    _, target = rows_are_the_sources(s, "server")
+    source, target = rows_are_the_sources(s, "server")
+    s.pgconvoy("verify", source.uri(), target.uri, "--name", "all").ok(120)
+    source.sql("UPDATE keyed SET at = NULL WHERE id = 9; DELETE FROM heap WHERE a = 8")
+    run = s.pgconvoy("verify", source.uri(), target.uri, "--name", "all", "--json")
+    assert run.wait(120) == 3, run.error_tail()
+    found = {table["table"]: [(row["kind"], row["key"], *(detail["name"] for detail in row["details"])) for row in table["rows"]] for table in json.loads(run.stdout)["tables"] if table["rows"]}
+    assert found == {"keyed": [("changed", "(id)=(9)", "at")], "heap": [("extra", "(a, b, c)=(8, y, 2.00)")]}, found
     kinds = target.types("public", "keyed")
     assert kinds["wide"] == kinds["at"] == kinds["day"] == "Nullable(String)" and kinds["b"] == "Nullable(UInt8)", kinds
 
