@@ -91,6 +91,8 @@ def run_one_life(s, source, kind, life, kills, tally, more):
     target = s.target(kind, name=name)
     moments = ["copy", "copy", "hand-over", "copy", "hand-over", "stream", "hand-over", "stream", "stream", "stream"]
     moments = sorted(moments, key=["copy", "hand-over", "stream"].index) if kills >= 10 else ["copy", "hand-over", "stream", "stream"]
+    if more:
+        moments = ["copy", "hand-over"] + ["stream"] * 8
     streamed = False
     for number in range(kills):
         moment = moments[number % len(moments)]
@@ -100,7 +102,7 @@ def run_one_life(s, source, kind, life, kills, tally, more):
             time.sleep(s.random.uniform(0, 0.8))
         else:
             scenario.wait_for(lambda: active(source, slot) or not run.running(), 120, "the stream begins")
-            time.sleep(s.random.uniform(0, 0.15) if moment == "hand-over" else s.random.uniform(0.2, 2.0))
+            time.sleep(s.random.uniform(0, 0.15) if moment == "hand-over" else s.random.uniform(0.2, 4.0 if more else 2.0))
         state = active(source, slot)
         assert run.running(), f"it ended by itself with status {run.wait()}\n{run.error_tail()}"
         run.kill()
@@ -149,6 +151,10 @@ def main():
             source.sql(f"SELECT pg_drop_replication_slot('pgconvoy_{name}'); DROP PUBLICATION IF EXISTS pgconvoy_{name}")
             left -= kills
             life += 1
+            if more:
+                together = sum("large batches of changes are applied by" in run.stderr for run in s.runs)
+                assert together, "no batch was worth more than one connection"
+                print(f"several connections were at work in {together} of {len(s.runs)} runs", flush=True)
         ok = True
     except (AssertionError, RuntimeError) as problem:
         print(f"FAILED after {sum(tally.values())} kills ({dict(tally)}), seed {options.seed}: {problem}")
