@@ -90,10 +90,12 @@ def large(s, source, target):
     s.equal(source, target, tables=[("public", "chunks")])
     assert source.sql(INDEXES.format("chunks")) == target.query(INDEXES.format("chunks"))
     keys = source.sql("SELECT id FROM chunks ORDER BY hashint8(id) LIMIT 100").split("\n")
+    for vacuum in (source.sql, target.query): # an index with many dead rows in it finds less
+        vacuum("VACUUM chunks")
     here, there = neighbours(source.sql, keys), neighbours(target.query, keys)
     same_ones = sum(one == two for one, two in zip(here, there))
     print(f"nearest neighbours: {same_ones} of {len(keys)} queries have the same ten")
-    assert same_ones == len(keys) == 100
+    assert same_ones == len(keys) == 100, f"{same_ones} of {len(keys)}"
 
 
 def in_binary(s, source, target):
