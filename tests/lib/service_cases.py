@@ -177,24 +177,25 @@ def faults(s, source, target, ways, full, forgiven=()):
 
 
 def kills(s, source, target, count=20):
-    """Killed at any moment, and while the service still works for the one that was killed, the source under load."""
+    """Killed after any request, and while the service still works for the one that was killed, the source under load."""
     source.sql("CREATE TABLE counted (id int PRIMARY KEY, n bigint NOT NULL, pad text); CREATE TABLE log (id bigserial PRIMARY KEY, of int, at timestamptz DEFAULT now());"
                "INSERT INTO counted SELECT i, 0, repeat('x', 100) FROM generate_series(1, 2000) AS i")
     script = os.path.join(s.folder, "load.sql")
     with open(script, "w") as file:
         file.write("\\set id random(1, 2000)\nBEGIN;\nUPDATE counted SET n = n + 1 WHERE id = :id;\nINSERT INTO log (of) VALUES (:id);\nEND;\n")
-    load = subprocess.Popen([scenario.client("pgbench"), "-n", "-f", script, "-c", "2", "-R", "200", "-T", "60", source.socket_conninfo()],
+    load = subprocess.Popen([scenario.client("pgbench"), "-n", "-f", script, "-c", "2", "-R", "200", "-T", "600", source.socket_conninfo()],
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(count):
             run = s.sync(source.uri(), target, "--name", "shop")
-            time.sleep(0.3 + s.random.random() * 3)
+            until, latest = target.service.requests + s.random.randrange(1, 50), time.monotonic() + 20
+            while run.running() and target.service.requests < until and time.monotonic() < latest:
+                time.sleep(0.01)
+            assert run.running(), run.error_tail()
             run.kill()
-        load.wait()
     finally:
-        if load.poll() is None:
-            load.kill()
-            load.wait()
+        load.terminate()
+        load.wait()
     sync(s, source, target)
     s.equal(source, target)
     total = int(source.sql("SELECT sum(n) FROM counted"))
