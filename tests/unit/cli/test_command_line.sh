@@ -56,7 +56,7 @@ for pair in memory=much memory=1kB jobs=0 jobs=4x until=tomorrow if-exists=perha
     refuses 2 "cannot be" sync host=nowhere - "--${pair%%=*}" "${pair#*=}"
 done
 refuses 2 'no sink for targets that start with "mysql:"' sync host=nowhere mysql://user:secret@host/db
-refuses 2 'not in this version' sync host=nowhere snowflake://host/db
+refuses 2 'not in this version' sync host=nowhere kafka://host/topic
 refuses 2 '' sync 'postgres://host/db?nonsense=1' -
 refuses 2 'takes no option --jobs' -j 2 dump db
 refuses 1 'not in this version' serve
