@@ -66,12 +66,17 @@ def same(s, source, target):
         s.equal(source, target, tables=[("public", "items")])
 
 
-def neighbours(sql, keys):
-    """The ten nearest of each by the index, which the plan has to use."""
-    settings = "SET enable_seqscan = off; SET hnsw.ef_search = 1000; SET statement_timeout = 0;"
+def neighbours(sql, keys, by_index):
+    """The ten nearest of each: as the index finds them, which the plan has to use, or all that are nearest."""
+    settings = f"SET enable_seqscan = {'off' if by_index else 'on'}; SET enable_indexscan = {'on' if by_index else 'off'}; SET hnsw.ef_search = 1000; SET statement_timeout = 0;"
     query = "SELECT id FROM chunks ORDER BY embedding <-> (SELECT embedding FROM chunks WHERE id = {}) LIMIT 10"
-    assert "chunks_embedding_idx" in sql(settings + "EXPLAIN " + query.format(keys[0]))
+    assert ("chunks_embedding_idx" in sql(settings + "EXPLAIN " + query.format(keys[0]))) == by_index
     return sql(settings + ";".join(f"SELECT array_agg(id ORDER BY id) FROM ({query.format(key)}) AS n" for key in keys)).split("\n")
+
+
+def recall(found, exact):
+    """How much of what is nearest was found."""
+    return sum(len(set(one.strip("{}").split(",")) & set(other.strip("{}").split(","))) for one, other in zip(found, exact)) / (10 * len(exact))
 
 
 def large(s, source, target):
@@ -92,10 +97,13 @@ def large(s, source, target):
     keys = source.sql("SELECT id FROM chunks ORDER BY hashint8(id) LIMIT 100").split("\n")
     for vacuum in (source.sql, target.query): # an index with many dead rows in it finds less
         vacuum("VACUUM chunks")
-    here, there = neighbours(source.sql, keys), neighbours(target.query, keys)
+    exact = neighbours(source.sql, keys, False)
+    assert neighbours(target.query, keys, False) == exact and len(exact) == 100, "other rows are nearest at the target"
+    # HNSW is approximate: two graphs of the same rows that grew in another order do not find quite the same ones
+    here, there = neighbours(source.sql, keys, True), neighbours(target.query, keys, True)
     same_ones = sum(one == two for one, two in zip(here, there))
-    print(f"nearest neighbours: {same_ones} of {len(keys)} queries have the same ten")
-    assert same_ones == len(keys) == 100, f"{same_ones} of {len(keys)}"
+    print(f"nearest neighbours: of {len(keys)} queries all have the same ten; by the index {same_ones}; it finds {recall(here, exact):.2%} at the source, {recall(there, exact):.2%} at the target")
+    assert recall(there, exact) > recall(here, exact) - 0.02, "the target's index finds less than the source's"
 
 
 def in_binary(s, source, target):

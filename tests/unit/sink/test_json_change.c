@@ -316,7 +316,7 @@ static void many_tables_keep_their_own_columns(void **state)
     fixture *f = *state;
     static pgconvoy_table tables[1000];
     static pgconvoy_column columns[1000];
-    static char names[1000][8];
+    static char names[1000][16];
     const pgconvoy_value row[] = {TEXT("1")};
     for (int round = 0; round < 2; round++)
         for (int i = 0; i < 1000; i++) {

@@ -303,7 +303,7 @@ static void many_sets_of_sent_columns_are_forgotten_in_time(void **state)
 {
     (void)state;
     pgconvoy_column columns[12];
-    char names[12][8];
+    char names[12][16];
     for (int i = 0; i < 12; i++) {
         snprintf(names[i], sizeof names[i], "c%d", i);
         columns[i] = (pgconvoy_column){.name = names[i], .type = &text_type, .typmod = -1, .type_sql = "text"};

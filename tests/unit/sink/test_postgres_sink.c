@@ -156,7 +156,7 @@ static void a_table_without_columns_has_rows(void **state)
 
 /* A table of 1600 columns: the most that PostgreSQL has. */
 static pgconvoy_column wide_columns[1600];
-static char wide_names[1600][8];
+static char wide_names[1600][16];
 
 static void sixteen_hundred_columns_pass(void **state)
 {
