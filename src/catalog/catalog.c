@@ -329,6 +329,8 @@ PGconn *pgc_catalog_session(pgc_catalog *catalog, pgconvoy_error *err)
     free(password);
     if (conn)
         pgc_notice_take(conn, server_says, catalog);
+    else
+        pgc_connection_snapshot_error(err); /* the first session had it */
     return conn;
 }
 

@@ -297,3 +297,12 @@ int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err)
     PQclear(result);
     return 0;
 }
+
+void pgc_connection_snapshot_error(pgconvoy_error *err)
+{
+    if (strcmp(err->sqlstate, "22023") != 0 && strcmp(err->sqlstate, "42704") != 0)
+        return;
+    pgc_error_prefix(err, "the snapshot cannot be taken over");
+    pgconvoy_error_hint(err, "the connection that held the snapshot was lost: run again");
+    pgconvoy_error_retriable(err, true);
+}

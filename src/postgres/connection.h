@@ -46,4 +46,10 @@ int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHE
  */
 void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doing, pgconvoy_error *err);
 
+/*
+ * Of a SET TRANSACTION SNAPSHOT that failed: where there is no such snapshot any more, the session that held it was lost, and whoever takes a new one may go on. Sets hint and
+ * whether it heals.
+ */
+void pgc_connection_snapshot_error(pgconvoy_error *err);
+
 #endif

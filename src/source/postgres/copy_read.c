@@ -21,7 +21,7 @@ struct pgc_reader {
     PGconn *conn;
     const pgconvoy_table *table;
     uint32_t relation_oid; /* that is read */
-    bool reading; /* a COPY is under way */
+    bool reading;          /* a COPY is under way */
     bool raw_only;
     pgc_copy_plan plan;
     size_t flag_count; /* room in plan.as_text */
@@ -47,13 +47,7 @@ static int begin_transaction(pgc_reader *reader, pgconvoy_error *err)
     int failed = pgc_buffer_check(&sql, err);
     if (!failed && pgc_execute(reader->conn, sql.data, err) != 0) {
         failed = -1;
-        bool gone = strcmp(err->sqlstate, "22023") == 0 || strcmp(err->sqlstate, "42704") == 0;
-        pgc_error_prefix(err, "the snapshot cannot be taken over");
-        if (gone) { /* its connection was lost: a new snapshot will do */
-            pgconvoy_error_hint(err, "the connection that held the snapshot was lost; the copy of tables that are not "
-                                     "finished starts again");
-            pgconvoy_error_retriable(err, true);
-        }
+        pgc_connection_snapshot_error(err);
     }
     pgc_buffer_free(&sql);
     return failed;
@@ -287,25 +281,27 @@ static int cut(pgc_reader *reader, const char *bytes, size_t length, pgconvoy_ro
 }
 
 /*
- * A command that writes a table anew (ALTER COLUMN TYPE) leaves it empty to snapshots from before. The snapshot has the file of its time in its
- * pg_class; the lock of the COPY that has ended holds, so that the file cannot change any more.
+ * A command that writes a table anew (ALTER COLUMN TYPE) leaves it empty to snapshots from before. The snapshot has the
+ * file of its time in its pg_class; the lock of the COPY that has ended holds, so that the file cannot change any more.
  */
 static int check_not_rewritten(pgc_reader *reader, pgconvoy_error *err)
 {
     char oid[16];
     snprintf(oid, sizeof oid, "%u", reader->relation_oid);
     const char *values[] = {oid};
-    PGresult *result = pgc_query_params(reader->conn,
-                                        "SELECT FROM pg_catalog.pg_class WHERE oid = $1::pg_catalog.oid AND relkind = 'r' AND "
-                                        "pg_catalog.pg_relation_filenode(oid) IS DISTINCT FROM relfilenode",
-                                        1, values, err);
+    PGresult *result =
+        pgc_query_params(reader->conn,
+                         "SELECT FROM pg_catalog.pg_class WHERE oid = $1::pg_catalog.oid AND relkind = 'r' AND "
+                         "pg_catalog.pg_relation_filenode(oid) IS DISTINCT FROM relfilenode",
+                         1, values, err);
     if (!result)
         return -1;
     bool rewritten = PQntuples(result) > 0;
     PQclear(result);
     if (!rewritten)
         return 0;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "table %s.%s was written anew since the snapshot, which does not see its rows any more",
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE,
+                       "table %s.%s was written anew since the snapshot, which does not see its rows any more",
                        reader->table->schema, reader->table->name);
     pgconvoy_error_retriable(err, true);
     return -1;

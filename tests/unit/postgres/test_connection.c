@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "catalog/catalog.h"
 #include "catalog/session.h"
 #include "postgres/connection.h"
 #include "postgres/quote.h"
@@ -172,6 +173,31 @@ static void a_session_of_the_catalog_that_was_ended_says_why(void **state)
     PQfinish(other);
 }
 
+/* The session that holds the snapshot is lost while another begins: a new snapshot will do. */
+static void a_snapshot_whose_session_was_lost_may_heal(void **state)
+{
+    (void)state;
+    const char *uri = getenv("PGCONVOY_TEST_URI");
+    if (!uri)
+        skip();
+    pgconvoy_error err = {0};
+    pgc_dump_options options = {.address = {.dbname = uri}};
+    pgc_catalog *catalog = pgc_catalog_open(&options, &err);
+    assert_non_null(catalog);
+    assert_int_equal(pgc_catalog_share_snapshot(catalog, &err), 0);
+    PGconn *session = pgc_catalog_session(catalog, &err), *other = PQconnectdb(uri);
+    assert_non_null(session);
+    PQfinish(session);
+    char sql[100];
+    snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d, 30000)", PQbackendPID(pgc_catalog_connection(catalog)));
+    PQclear(PQexec(other, sql));
+    PQfinish(other);
+    assert_null(pgc_catalog_session(catalog, &err));
+    assert_non_null(strstr(err.message, "the snapshot cannot be taken over"));
+    assert_true(err.retriable);
+    pgc_catalog_close(catalog);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +210,7 @@ int main(void)
         cmocka_unit_test(a_write_that_failed_may_heal),
         cmocka_unit_test(a_refused_statement_does_not_heal),
         cmocka_unit_test(a_session_of_the_catalog_that_was_ended_says_why),
+        cmocka_unit_test(a_snapshot_whose_session_was_lost_may_heal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
