@@ -110,6 +110,8 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
     clone->catalog = pgc_catalog_open(&clone->dump, err);
     if (!clone->catalog) {
         pgconvoy_error_retriable(err, source_heals(clone));
+        if (clone->options->part) /* whose snapshot a connection of the pipeline's holds */
+            pgc_connection_snapshot_error(err);
         pgc_error_prefix(err, "cannot connect to the source");
         return -1;
     }

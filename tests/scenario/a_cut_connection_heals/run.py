@@ -8,7 +8,24 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import scenario
 
 
+def the_snapshot_is_lost(s):
+    """The connection that holds it goes just before another takes it: the copy begins again with a new one."""
+    source = s.server()
+    source.pgbench_init(1)
+    near = s.proxy(source)
+    target = s.target("postgres")
+    ended = []
+    near.before("SET TRANSACTION SNAPSHOT", lambda: ended.append(source.sql(
+        "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND application_name LIKE 'pgconvoy%' AND backend_xmin IS NOT NULL")))
+    run = s.sync(source.uri(port=near.port), target, "--name", "cut", "--until", "caught-up").ok()
+    assert ended and ended[0] != "0", f"no session held the snapshot: {ended}"
+    assert "the snapshot cannot be taken over" in run.stderr and "trying again" in run.stderr, run.error_tail()
+    s.equal(source, target)
+
+
 def main(s):
+    if s.case == "snapshot":
+        return the_snapshot_is_lost(s)
     source = s.server()
     source.pgbench_init(1 if s.case == "stdout" else 2)
     near = s.proxy(source)
@@ -41,4 +58,4 @@ def main(s):
     s.equal(source, target)
 
 
-scenario.run(main, cases=scenario.SINKS)
+scenario.run(main, cases=[*scenario.SINKS, "snapshot"])
