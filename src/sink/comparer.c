@@ -23,3 +23,10 @@ const pgc_comparer *pgc_comparer_for_target(const char *target, pgconvoy_error *
     pgc_buffer_free(&list);
     return NULL;
 }
+
+int pgc_comparer_refuse_history(pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE,
+                       "a target of mode=history holds changes, which verify does not compare");
+    return -1;
+}

@@ -47,7 +47,7 @@ typedef struct pgc_comparer {
     int (*open)(const pgc_comparer_config *config, void **state, pgconvoy_error *err);
     /* Makes room for the scratch copy. Gives its TARGET, which lives until close. */
     int (*scratch)(void *state, const char **target, pgconvoy_error *err);
-    int (*begin)(void *state, pgconvoy_error *err);
+    int (*begin)(void *state, pgconvoy_error *err); /* NULL: there is nothing to be done then */
     /* Columns of the scratch copy in the order of table's. All of it in the arena. */
     int (*describe)(void *state, int side, const pgconvoy_table *table, pgc_arena *arena, pgc_compared *compared,
                     pgconvoy_error *err);
@@ -72,6 +72,9 @@ typedef struct pgc_comparer {
 
 /* The one for such a target; NULL and a usage error when there is none. */
 const pgc_comparer *pgc_comparer_for_target(const char *target, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* For open, of a target that keeps changes instead of rows: the usage error. Returns -1. */
+int pgc_comparer_refuse_history(pgconvoy_error *err);
 
 extern const pgc_comparer pgc_comparer_duckdb, pgc_comparer_clickhouse, pgc_comparer_bigquery;
 

@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 
+/* For an option that is one of these. */
+#define PGC_TARGET_WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
 typedef struct pgc_target_option {
     const char *name;
     const char *values; /* as an error shows them: "on or off" */

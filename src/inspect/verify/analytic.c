@@ -340,7 +340,7 @@ static int compare(analytic *analytic, const char *folder, pgconvoy_error *err)
     const char *scratch;
     return analytic->ops->scratch(analytic->state, &scratch, err) ||
                    copy_source(analytic->verify, folder, scratch, err) || catch_up(analytic, err) ||
-                   analytic->ops->begin(analytic->state, err) || compare_tables(analytic, folder, err)
+                   (analytic->ops->begin && analytic->ops->begin(analytic->state, err)) || compare_tables(analytic, folder, err)
                ? -1
                : 0;
 }

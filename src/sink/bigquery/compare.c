@@ -103,9 +103,7 @@ static int open_comparer(const pgc_comparer_config *config, void **state, pgconv
     pgc_buffer_init(&comparer->scratch, 1 << 20);
     int result = open_end(comparer, PGC_COMPARER_TARGET, config->target, err);
     if (result == 0 && comparer->ends[PGC_COMPARER_TARGET]->target.history) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE,
-                           "a target of mode=history holds changes, which verify does not compare");
-        result = -1;
+        result = pgc_comparer_refuse_history(err);
     } else if (result == 0 && !comparer->ends[PGC_COMPARER_TARGET]->dataset_exists) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "dataset %s is not there",
                            comparer->ends[PGC_COMPARER_TARGET]->target.dataset);
@@ -116,13 +114,6 @@ static int open_comparer(const pgc_comparer_config *config, void **state, pgconv
         return -1;
     }
     *state = comparer;
-    return 0;
-}
-
-static int begin(void *state, pgconvoy_error *err)
-{
-    (void)state;
-    (void)err;
     return 0;
 }
 
@@ -241,7 +232,6 @@ const pgc_comparer pgc_comparer_bigquery = {
     .is_live = true,
     .open = open_comparer,
     .scratch = make_scratch,
-    .begin = begin,
     .describe = describe,
     .compare_types = compare_types,
     .column = column,

@@ -20,16 +20,16 @@ static int set_location(void *target, const pgc_target_option *option, const cha
     return strlen(value) < 60 ? pgc_target_set_some_text(target, option, value) : -1;
 }
 
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define FIELD(NAME) offsetof(pgc_bq_target, NAME)
 
 static const pgc_target_option options[] = {
-    {"mode", "current or history", pgc_target_set_switch, FIELD(history), WORDS("current", "history")},
+    {"mode", "current or history", pgc_target_set_switch, FIELD(history), PGC_TARGET_WORDS("current", "history")},
     {"unmappable", "error, text or null", pgc_target_set_word, FIELD(types.unmappable),
-     WORDS([PGC_BQ_ERROR] = "error", [PGC_BQ_TEXT] = "text", [PGC_BQ_NULL] = "null")},
-    {"numeric", "exact, text or bignumeric", set_numeric, 0, WORDS("exact", "text", "bignumeric")},
-    {"arrays", "repeated or text", pgc_target_set_switch, FIELD(types.arrays_text), WORDS("repeated", "text")},
-    {"json", "json or text", pgc_target_set_switch, FIELD(types.json_text), WORDS("json", "text")},
+     PGC_TARGET_WORDS([PGC_BQ_ERROR] = "error", [PGC_BQ_TEXT] = "text", [PGC_BQ_NULL] = "null")},
+    {"numeric", "exact, text or bignumeric", set_numeric, 0, PGC_TARGET_WORDS("exact", "text", "bignumeric")},
+    {"arrays", "repeated or text", pgc_target_set_switch, FIELD(types.arrays_text),
+     PGC_TARGET_WORDS("repeated", "text")},
+    {"json", "json or text", pgc_target_set_switch, FIELD(types.json_text), PGC_TARGET_WORDS("json", "text")},
     {"location", "a location such as EU or europe-west3", set_location, FIELD(location), NULL},
     {"endpoint", "a URL without a slash at its end", pgc_target_set_url, FIELD(endpoint), NULL},
     {"credentials", "the path of a service account's key", pgc_target_set_some_text, FIELD(credentials), NULL},

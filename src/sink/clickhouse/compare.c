@@ -122,11 +122,8 @@ static int open_comparer(const pgc_comparer_config *config, void **state, pgconv
     comparer->config = config;
     pgc_buffer_init(&comparer->scratch, 1 << 20);
     int result = pgc_clickhouse_target_parse(config->target, &there->target, err);
-    if (result == 0 && there->target.history) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE,
-                           "a target of mode=history holds changes, which verify does not compare");
-        result = -1;
-    }
+    if (result == 0 && there->target.history)
+        result = pgc_comparer_refuse_history(err);
     if (result == 0)
         result = pgc_clickhouse_session_open(&comparer->session, &there->target, &there->has, config->log, err);
     if (result == 0)
@@ -139,13 +136,6 @@ static int open_comparer(const pgc_comparer_config *config, void **state, pgconv
         return -1;
     }
     *state = comparer;
-    return 0;
-}
-
-static int begin(void *state, pgconvoy_error *err)
-{
-    (void)state;
-    (void)err;
     return 0;
 }
 
@@ -304,7 +294,6 @@ const pgc_comparer pgc_comparer_clickhouse = {
     .is_live = true,
     .open = open_comparer,
     .scratch = make_scratch,
-    .begin = begin,
     .describe = describe,
     .compare_types = compare_types,
     .column = column,

@@ -55,16 +55,16 @@ static int set_arrays(void *arg, const pgc_target_option *option, const char *va
     return place < 0 ? -1 : 0;
 }
 
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define FIELD(NAME) offsetof(pgc_clickhouse_target, NAME)
 
 static const pgc_target_option options[] = {
-    {"mode", "current or history", pgc_target_set_switch, FIELD(history), WORDS("current", "history")},
-    {"unmappable", "error, text or null", pgc_target_set_word, FIELD(types.unmappable), WORDS("error", "text", "null")},
+    {"mode", "current or history", pgc_target_set_switch, FIELD(history), PGC_TARGET_WORDS("current", "history")},
+    {"unmappable", "error, text or null", pgc_target_set_word, FIELD(types.unmappable),
+     PGC_TARGET_WORDS("error", "text", "null")},
     {"numeric", "text or decimal(WIDTH,SCALE), up to 76 digits", set_numeric, 0, NULL},
     {"arrays", "auto, array or text", set_arrays, 0, NULL},
-    {"json", "text or json", pgc_target_set_switch, FIELD(types.json_native), WORDS("text", "json")},
-    {"enums", "enum or text", pgc_target_set_switch, FIELD(types.enums_text), WORDS("enum", "text")},
+    {"json", "text or json", pgc_target_set_switch, FIELD(types.json_native), PGC_TARGET_WORDS("text", "json")},
+    {"enums", "enum or text", pgc_target_set_switch, FIELD(types.enums_text), PGC_TARGET_WORDS("enum", "text")},
     {"view_suffix", "the end of a view's name", pgc_target_set_text, FIELD(view_suffix), NULL},
     {"cluster", "a cluster's name", pgc_target_set_text, FIELD(cluster), NULL},
     {"replicated", "on or off", pgc_target_set_switch, FIELD(replicated), NULL},

@@ -58,7 +58,7 @@ static const pgc_target_option options[] = {
     {"memory_limit", "a size of at least 16MB", set_memory_limit, 0, NULL},
     {"numeric", "exact, text, double or decimal(WIDTH,SCALE)", set_numeric, 0, NULL},
     {"arrays", "list or text", pgc_target_set_switch, FIELD(types.arrays_text),
-     (const char *const[]){"list", "text", NULL}},
+     PGC_TARGET_WORDS("list", "text")},
     {"storage_version", "a version such as v1.4.0", set_storage_version, FIELD(storage_version), NULL},
 };
 static const pgc_target_options known = {.sink = "duckdb:",

@@ -17,16 +17,15 @@ static int set_numeric(void *arg, const pgc_target_option *option, const char *v
     return place < 0 ? -1 : 0;
 }
 
-#define WORDS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define FIELD(NAME) offsetof(pgc_sf_target, NAME)
 
 static const pgc_target_option options[] = {
-    {"mode", "current or history", pgc_target_set_switch, FIELD(history), WORDS("current", "history")},
+    {"mode", "current or history", pgc_target_set_switch, FIELD(history), PGC_TARGET_WORDS("current", "history")},
     {"unmappable", "error, text or null", pgc_target_set_word, FIELD(types.unmappable),
-     WORDS([PGC_SF_ERROR] = "error", [PGC_SF_TEXT] = "text", [PGC_SF_NULL] = "null")},
-    {"numeric", "exact, text or number", set_numeric, 0, WORDS("exact", "text", "number")},
-    {"arrays", "array or text", pgc_target_set_switch, FIELD(types.arrays_text), WORDS("array", "text")},
-    {"json", "variant or text", pgc_target_set_switch, FIELD(types.json_text), WORDS("variant", "text")},
+     PGC_TARGET_WORDS([PGC_SF_ERROR] = "error", [PGC_SF_TEXT] = "text", [PGC_SF_NULL] = "null")},
+    {"numeric", "exact, text or number", set_numeric, 0, PGC_TARGET_WORDS("exact", "text", "number")},
+    {"arrays", "array or text", pgc_target_set_switch, FIELD(types.arrays_text), PGC_TARGET_WORDS("array", "text")},
+    {"json", "variant or text", pgc_target_set_switch, FIELD(types.json_text), PGC_TARGET_WORDS("variant", "text")},
     {"warehouse", "the name of a warehouse", pgc_target_set_some_text, FIELD(warehouse), NULL},
     {"role", "the name of a role", pgc_target_set_some_text, FIELD(role), NULL},
     {"private_key_file", "the path of a private key", pgc_target_set_some_text, FIELD(key_file), NULL},
