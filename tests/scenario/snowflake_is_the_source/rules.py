@@ -256,12 +256,19 @@ def streams(service, client):
     refused(client.stream("PUT", "/channels/C", {}), 401, "UNAUTHORIZED")
 
 
+def ended(service):
+    """A statement runs by itself, whoever listens: one whose answer is lost may still run."""
+    for statement in list(service.statements.values()):
+        assert statement.done.wait(60), statement.body
+
+
 def faulty(service, client):
     """A fault is met at the request that it was meant for, before or after it is done."""
     service.fault(service.requests + 1, "before", 503)
     refused(client.sql("CREATE TABLE F (X INT)", wait=False), 503, "390503")
     service.fault(service.requests + 1, "after", 500)
     refused(client.sql("CREATE TABLE F (X INT)", wait=False), 500, "390500")
+    ended(service)
     while client.sql("CREATE TABLE F (X INT)")[0] == 200:
         raise AssertionError("a request that fails after it is done was not done")
     for kind in ("cut_before", "cut_half", "cut_after"):
@@ -271,6 +278,7 @@ def faulty(service, client):
         except OSError:
             continue
         raise AssertionError(f"a connection was not cut: {kind}")
+    ended(service)
     assert client.rows("SELECT TABLE_NAME FROM SHOP.INFORMATION_SCHEMA.TABLES WHERE TABLE_NAME LIKE 'CUT%'") == [["CUT_AFTER"]]
 
 
