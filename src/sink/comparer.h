@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/log.h"
+#include "pgconvoy.h"
 
 #define PGC_COMPARER_SCRATCH 0
 #define PGC_COMPARER_TARGET 1
@@ -76,6 +77,16 @@ const pgc_comparer *pgc_comparer_for_target(const char *target, pgconvoy_error *
 /* For open, of a target that keeps changes instead of rows: the usage error. Returns -1. */
 int pgc_comparer_refuse_history(pgconvoy_error *err);
 
-extern const pgc_comparer pgc_comparer_duckdb, pgc_comparer_clickhouse, pgc_comparer_bigquery;
+/* One of the two, where it is the sink that is asked. Begins as zeros. */
+typedef struct pgc_comparer_end {
+    pgconvoy_sink_config config;
+    void *sink; /* NULL: not open */
+} pgc_comparer_end;
+/* The target lives until close. */
+int pgc_comparer_end_open(pgc_comparer_end *end, const pgconvoy_sink *ops, const pgc_comparer_config *config,
+                          const char *target, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_comparer_end_close(pgc_comparer_end *end, const pgconvoy_sink *ops);
+
+extern const pgc_comparer pgc_comparer_duckdb, pgc_comparer_clickhouse, pgc_comparer_bigquery, pgc_comparer_snowflake;
 
 #endif

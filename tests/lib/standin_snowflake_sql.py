@@ -13,12 +13,15 @@ from standin_duckdb import DuckDB, SqlError, literal, quoted
 WORDS = set("""SELECT FROM WHERE AND OR NOT NULL IS IN AS ON USING INTO VALUES INSERT UPDATE DELETE SET MERGE WHEN MATCHED THEN JOIN LEFT INNER CROSS FULL OUTER GROUP BY ORDER
     HAVING LIMIT ASC DESC DISTINCT ALL UNION EXISTS BETWEEN CASE ELSE END CAST TRUE FALSE QUALIFY OVER PARTITION WITH EXCEPT LIKE NULLS FIRST LAST TARGET ROWS""".split())
 # Functions of the same name and meaning in DuckDB.
-FUNCTIONS = set("COUNT MAX MIN SUM COALESCE ROW_NUMBER LENGTH CONCAT NULLIF UPPER LOWER ANY_VALUE RANK SUBSTR".split())
+FUNCTIONS = set("COUNT MAX MIN SUM COALESCE ROW_NUMBER LENGTH CONCAT NULLIF UPPER LOWER ANY_VALUE RANK SUBSTR ABS MOD".split())
 # Functions that are macros here (MACROS), with the number of arguments that they may have.
 RENAMED = {"IFF": ("if", 3), "CURRENT_TIMESTAMP": ("now", 0), "PARSE_JSON": ("sf_parse_json", 1, 2), "TO_ARRAY": ("sf_to_array", 1), 
            "TO_DOUBLE": ("sf_to_double", 1), "TO_BINARY": ("sf_to_binary", 2), "TO_DATE": ("sf_to_date", 2), "TO_TIME": ("sf_to_time", 2), "TO_BOOLEAN": ("sf_to_boolean", 1),
            "TO_TIMESTAMP_NTZ": ("sf_to_timestamp_ntz", 2), "TO_TIMESTAMP_TZ": ("sf_to_timestamp_tz", 2), "EQUAL_NULL": ("sf_equal_null", 2), "TO_VARCHAR": ("sf_to_varchar", 1),
            "CURRENT_VERSION": ("sf_version", 0), "IS_NULL_VALUE": ("sf_is_null_value", 1), "TO_JSON": ("sf_to_varchar", 1)}
+# The formats of TO_VARCHAR that are known here.
+FORMATS = {"HEX": "hex({})", "YYYY-MM-DD": "strftime({}, '%Y-%m-%d')", "HH24:MI:SS.FF6": "strftime(DATE '2000-01-01' + {}, '%H:%M:%S.%f')",
+           "YYYY-MM-DD HH24:MI:SS.FF6": "strftime({}, '%Y-%m-%d %H:%M:%S.%f')", "YYYY-MM-DD HH24:MI:SS.FF6TZH:TZM": "strftime({}, '%Y-%m-%d %H:%M:%S.%f') || '+00:00'"}
 DAY, CLOCK = r"\d{4}-\d{2}-\d{2}", r"([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,9})?"
 ZONE = r" ?(Z|[+-]\d{2}(:?\d{2})?)"
 
@@ -44,6 +47,10 @@ MACROS = {
     "sf_number(x)": checked(NUMBER, "trim(x)", "Numeric value"),
     "sf_equal_null(x, y)": "x IS NOT DISTINCT FROM y",
     "sf_to_varchar(x)": "x::VARCHAR",
+    # numbers that are equal are one, whatever their type
+    "sf_hashed(x)": "CASE WHEN x IS NULL THEN NULL WHEN regexp_matches(typeof(x), '^(DECIMAL|DOUBLE)') THEN regexp_replace(regexp_replace(regexp_replace("
+                    "x::VARCHAR, '([.][0-9]*?)0+$', '\\1'), '[.]$', ''), '^-0$', '0') ELSE x::VARCHAR END",
+    "sf_signed(x)": "(x::HUGEINT - 9223372036854775808)::BIGINT",
     "sf_is_null_value(x)": "json_type(x) = 'NULL'",
     "sf_version()": "'10.0.0 (a stand-in)'",
     "sf_divide(x, y)": "CASE WHEN y = 0 THEN error('Division by zero' || substr(y::VARCHAR, 1, 0)) ELSE x / y END",
@@ -164,6 +171,12 @@ class Engine(DuckDB):
     def create_schema(self, database, schema):
         self.databases[database][schema] = {}
         self.run(f"CREATE SCHEMA {self.schema_name(database, schema)}")
+
+    def drop_schema(self, database, schema):
+        for name in list(self.databases[database][schema]):
+            self.drop_table((database, schema, name))
+        del self.databases[database][schema]
+        self.run(f"DROP SCHEMA {self.schema_name(database, schema)}")
 
     def table(self, path):
         found = self.schema(*path[:2]).get(path[2])
@@ -370,6 +383,17 @@ class Session:
                 name, at = self.listagg(words, uppers, at)
                 out.append(name)
                 continue
+            elif upper == "HASH" and following == "(":
+                end = closing(words, at + 1)
+                out.append("sf_signed(hash(row(" + ", ".join(f"sf_hashed({self.translate(part)})" for part in arguments(words[at + 2:end])) + ")))")
+                at = end
+            elif upper == "TO_VARCHAR" and following == "(" and "," in words[at:closing(words, at + 1)]:
+                end = closing(words, at + 1)
+                value, layout = arguments(words[at + 2:end])
+                if string(layout[0]) not in FORMATS:
+                    raise failure("standin", f"the stand-in does not know TO_VARCHAR's format {layout[0]}")
+                out.append(FORMATS[string(layout[0])].format(self.translate(value)))
+                at = end
             elif upper in RENAMED and following == "(" and previous != ".":
                 out.append(RENAMED[upper][0])
             elif upper == "TO_NUMBER" and following == "(":
@@ -445,6 +469,18 @@ def closing(words, at):
     raise failure("001003", "SQL compilation error:\nsyntax error unexpected '<EOF>'.", "42000")
 
 
+def arguments(words):
+    """The words of each argument of a function."""
+    found, depth = [[]], 0
+    for word in words:
+        depth += {"(": 1, ")": -1}.get(word, 0)
+        if word == "," and depth == 0:
+            found.append([])
+        else:
+            found[-1].append(word)
+    return found
+
+
 class Definition:
     """One statement that makes, changes or removes a schema or a table."""
 
@@ -482,20 +518,38 @@ class Definition:
 
     def run(self):
         for words, method in ((("CREATE", "SCHEMA"), self.create_schema), (("CREATE", "TABLE"), self.create_table), (("CREATE", "TRANSIENT", "TABLE"), self.create_table),
-                              (("ALTER", "TABLE"), self.alter_table), (("DROP", "TABLE"), self.drop_table)):
+                              (("ALTER", "TABLE"), self.alter_table), (("DROP", "TABLE"), self.drop_table), (("DROP", "SCHEMA"), self.drop_schema)):
             if self.take(*words):
                 return data.done(method())
         raise failure("standin", f"the stand-in does not know statements that begin with {' '.join(self.words[:3])}")
 
-    def create_schema(self):
-        optional = self.take("IF", "NOT", "EXISTS")
+    def schema(self):
         parts = [self.identifier()]
         if self.take("."):
             parts.append(self.identifier())
-        self.end()
         database, schema = ([self.session.database] + parts)[-2:]
         if database not in self.engine.databases:
             raise missing("Database", database)
+        return database, schema
+
+    def drop_schema(self):
+        optional = self.take("IF", "EXISTS")
+        database, schema = self.schema()
+        self.end()
+        if schema not in self.engine.databases[database]:
+            if optional:
+                return f"Drop statement executed successfully ({schema} already dropped)."
+            raise missing("Schema", f"{database}.{schema}")
+        self.service.permit("DROP SCHEMA", f"schema '{schema}'")
+        self.engine.drop_schema(database, schema)
+        return f"{schema} successfully dropped."
+
+    def create_schema(self):
+        optional = self.take("IF", "NOT", "EXISTS")
+        database, schema = self.schema()
+        if self.take("DATA_RETENTION_TIME_IN_DAYS", "="):
+            self.at += 1
+        self.end()
         if schema in self.engine.databases[database]:
             if optional:
                 return f"{schema} already exists, statement succeeded."

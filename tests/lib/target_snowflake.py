@@ -39,11 +39,15 @@ class SnowflakeTarget:
     def exists(self):
         return any(not name.startswith("_PGCONVOY") for name in self.tables())
 
-    def query(self, sql):
-        """Rows of a query in Snowflake's SQL, as lists of texts."""
+    def execute(self, sql):
+        """(columns, rows) of a statement in Snowflake's SQL."""
         with self.service.lock:
             session = standin_snowflake.Session(self.service, self.service.database, self.schema, self.service.warehouse)
-            return session.execute(standin_snowflake.split_statements(sql)[0], False)[1]
+            return session.execute(standin_snowflake.split_statements(sql)[0], False)
+
+    def query(self, sql):
+        """Rows of a query in Snowflake's SQL, as lists of texts."""
+        return self.execute(sql)[1]
 
     def tables(self):
         return self.service.engine.tables(self.service.database, self.schema)

@@ -11,34 +11,27 @@
 
 typedef struct comparer {
     const pgc_comparer_config *config;
-    pgconvoy_sink_config sinks[2];
-    pgc_bq_sink *ends[2];
+    pgc_comparer_end ends[2];
     pgc_buffer scratch; /* its TARGET */
     bool made;
 } comparer;
 
 /* ---- the scratch dataset */
 
+static pgc_bq_sink *end_of(const comparer *comparer, int side)
+{
+    return comparer->ends[side].sink;
+}
+
 static int open_end(comparer *comparer, int side, const char *target, pgconvoy_error *err)
 {
-    void *sink;
-    comparer->sinks[side] = (pgconvoy_sink_config){.target = target,
-                                                   .pipeline_name = comparer->config->name,
-                                                   .source_id = "",
-                                                   .state_dir = comparer->config->folder,
-                                                   .memory_bytes = comparer->config->memory_bytes,
-                                                   .writers = 1,
-                                                   .log = comparer->config->log};
-    if (pgc_sink_bigquery.open(&comparer->sinks[side], &sink, err) != 0)
-        return -1;
-    comparer->ends[side] = sink;
-    return 0;
+    return pgc_comparer_end_open(&comparer->ends[side], &pgc_sink_bigquery, comparer->config, target, err);
 }
 
 /* TARGET with another dataset, in the same location. */
 static void write_scratch(comparer *comparer)
 {
-    const pgc_bq_sink *there = comparer->ends[PGC_COMPARER_TARGET];
+    const pgc_bq_sink *there = end_of(comparer, PGC_COMPARER_TARGET);
     const char *options = strchr(comparer->config->target, '?');
     pgc_buffer_format(&comparer->scratch, "bigquery://%s/%s%s", there->target.project, comparer->config->name,
                       options ? options : "");
@@ -53,7 +46,7 @@ static int make_scratch(void *state, const char **target, pgconvoy_error *err)
     *target = comparer->scratch.data;
     if (pgc_buffer_check(&comparer->scratch, err) != 0 || open_end(comparer, PGC_COMPARER_SCRATCH, *target, err) != 0)
         return -1;
-    if (pgc_bq_make_dataset(comparer->ends[PGC_COMPARER_SCRATCH], EXPIRES, err) != 0) {
+    if (pgc_bq_make_dataset(end_of(comparer, PGC_COMPARER_SCRATCH), EXPIRES, err) != 0) {
         pgconvoy_error_hint(err,
                             "verify copies the source's rows into a dataset of its own: give the account "
                             "bigquery.datasets.create and bigquery.datasets.delete (BigQuery Data Owner has them)");
@@ -67,7 +60,7 @@ static int remove_scratch(comparer *comparer, pgconvoy_error *err)
 {
     pgc_buffer path;
     pgc_bq_answer answer;
-    pgc_bq_sink *sink = comparer->ends[PGC_COMPARER_SCRATCH];
+    pgc_bq_sink *sink = end_of(comparer, PGC_COMPARER_SCRATCH);
     pgc_arena *arena = pgc_arena_new(8192);
     if (!arena)
         return pgc_error_out_of_memory(err);
@@ -88,8 +81,7 @@ static void close_comparer(void *state)
         pgc_log_warning(comparer->config->log, "%s: dataset %s is left, and its tables expire within a day",
                         why.message, comparer->config->name);
     for (int side = 0; side < 2; side++)
-        if (comparer->ends[side])
-            pgc_sink_bigquery.close(comparer->ends[side]);
+        pgc_comparer_end_close(&comparer->ends[side], &pgc_sink_bigquery);
     pgc_buffer_free(&comparer->scratch);
     free(comparer);
 }
@@ -102,11 +94,11 @@ static int open_comparer(const pgc_comparer_config *config, void **state, pgconv
     comparer->config = config;
     pgc_buffer_init(&comparer->scratch, 1 << 20);
     int result = open_end(comparer, PGC_COMPARER_TARGET, config->target, err);
-    if (result == 0 && comparer->ends[PGC_COMPARER_TARGET]->target.history) {
+    if (result == 0 && end_of(comparer, PGC_COMPARER_TARGET)->target.history) {
         result = pgc_comparer_refuse_history(err);
-    } else if (result == 0 && !comparer->ends[PGC_COMPARER_TARGET]->dataset_exists) {
+    } else if (result == 0 && !end_of(comparer, PGC_COMPARER_TARGET)->dataset_exists) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "dataset %s is not there",
-                           comparer->ends[PGC_COMPARER_TARGET]->target.dataset);
+                           end_of(comparer, PGC_COMPARER_TARGET)->target.dataset);
         result = -1;
     }
     if (result != 0) {
@@ -144,7 +136,7 @@ static int describe(void *state, int side, const pgconvoy_table *table, pgc_aren
                     pgconvoy_error *err)
 {
     comparer *comparer = state;
-    pgc_bq_sink *sink = comparer->ends[side];
+    pgc_bq_sink *sink = end_of(comparer, side);
     const pgc_json *fields;
     pgc_buffer relation;
     pgc_bq_layout *layout = pgc_bq_layout_new(sink, table, err);
@@ -186,7 +178,7 @@ static int select_rows(void *state, const pgc_buffer *sql, const char *doing, in
 {
     comparer *comparer = state;
     bool missing;
-    return pgc_bq_select(comparer->ends[PGC_COMPARER_TARGET], sql, doing, columns, arena, rows, count, &missing, err);
+    return pgc_bq_select(end_of(comparer, PGC_COMPARER_TARGET), sql, doing, columns, arena, rows, count, &missing, err);
 }
 
 /* ---- pieces of SQL */

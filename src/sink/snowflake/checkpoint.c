@@ -152,12 +152,13 @@ static int make_one(pgc_sf_sink *sink, const char *table, const char *columns, p
     return result;
 }
 
-static int make_schema(pgc_sf_sink *sink, pgconvoy_error *err)
+int pgc_sf_schema_make(pgc_sf_sink *sink, const char *options, const char *doing, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 4096);
-    pgc_buffer_format(&sql, "CREATE SCHEMA IF NOT EXISTS \"%s\".\"%s\"", sink->target.database, sink->target.schema);
-    int result = pgc_sf_run(sink, &sql, false, "creating the schema", err);
+    pgc_buffer_format(&sql, "CREATE SCHEMA IF NOT EXISTS \"%s\".\"%s\"%s", sink->target.database, sink->target.schema,
+                      options);
+    int result = pgc_sf_run(sink, &sql, false, doing, err);
     pgc_buffer_free(&sql);
     sink->schema_exists = result == 0;
     return result;
@@ -187,7 +188,7 @@ static int ensure(pgc_sf_sink *sink, pgconvoy_error *err)
     pgc_arena *arena = pgc_arena_new(8192);
     if (!arena)
         return pgc_error_out_of_memory(err);
-    int result = sink->schema_exists ? 0 : make_schema(sink, err);
+    int result = sink->schema_exists ? 0 : pgc_sf_schema_make(sink, "", "creating the schema", err);
     if (result == 0)
         result = make_one(sink, PGC_SF_TABLES,
                           "PIPELINE VARCHAR, SCHEMA_NAME VARCHAR, TABLE_NAME VARCHAR, STATE VARCHAR, COPY_LSN "

@@ -252,7 +252,6 @@ static int commit(void *arg, pgconvoy_lsn lsn, const pgconvoy_table_status *tabl
 
 static const char *const schemes[] = {"snowflake://", NULL};
 
-extern const pgconvoy_sink pgc_sink_snowflake;
 const pgconvoy_sink pgc_sink_snowflake = {
     .version = PGCONVOY_SINK_VERSION,
     .name = "snowflake",

@@ -8,6 +8,7 @@
  *   channel.c     Snowpipe Streaming                stream.c      changes committed by one transaction
  *   types.c       the type map                      merge.c       the SQL of that transaction
  *   encode.c      values as text                    layout.c      a table as Snowflake has it
+ *   compare.c     a schema as verify sees it
  *
  * How nothing is lost and nothing comes twice: rows only ever go into a table of changes, under a batch's name that
  * nobody else has, each line with its number. One transaction counts the lines, takes each of them once, brings them
@@ -286,6 +287,8 @@ void pgc_sf_fill_sql(const pgc_sf_sink *sink, const pgc_sf_layout *layout, const
 
 int pgc_sf_checkpoint_ensure(pgc_sf_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_sf_read_checkpoint(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
+/* Makes the target's schema, where it is not there. options: what stands behind its name. */
+int pgc_sf_schema_make(pgc_sf_sink *sink, const char *options, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 /* What the checkpoint says of a table: how it came (NULL: not this pipeline's) and the table its copy goes into. In the
  * arena. */
 int pgc_sf_checkpoint_owned(pgc_sf_sink *sink, const pgconvoy_table *table, pgc_arena *arena, const char **how,
@@ -343,5 +346,7 @@ int pgc_sf_columns(void *writer, const char *table, pgc_arena *arena, bool *ther
                    pgconvoy_error *err);
 int pgc_sf_add_column(const pgc_staged_alteration *a, int column, pgconvoy_error *err);
 int pgc_sf_change_type(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
+
+extern const pgconvoy_sink pgc_sink_snowflake; /* sink.c */
 
 #endif
