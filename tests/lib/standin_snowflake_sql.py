@@ -47,8 +47,8 @@ MACROS = {
     "sf_number(x)": checked(NUMBER, "trim(x)", "Numeric value"),
     "sf_equal_null(x, y)": "x IS NOT DISTINCT FROM y",
     "sf_to_varchar(x)": "x::VARCHAR",
-    # numbers that are equal are one, whatever their type
-    "sf_hashed(x)": "CASE WHEN x IS NULL THEN NULL WHEN regexp_matches(typeof(x), '^(DECIMAL|DOUBLE)') THEN regexp_replace(regexp_replace(regexp_replace("
+    # numbers that are equal are one, whatever their type; the null of JSON may be one with NULL
+    "sf_hashed(x)": "CASE WHEN x IS NULL OR (typeof(x) = 'JSON' AND x::VARCHAR = 'null') THEN NULL WHEN regexp_matches(typeof(x), '^(DECIMAL|DOUBLE)') THEN regexp_replace(regexp_replace(regexp_replace("
                     "x::VARCHAR, '([.][0-9]*?)0+$', '\\1'), '[.]$', ''), '^-0$', '0') ELSE x::VARCHAR END",
     "sf_signed(x)": "(x::HUGEINT - 9223372036854775808)::BIGINT",
     "sf_is_null_value(x)": "json_type(x) = 'NULL'",
