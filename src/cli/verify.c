@@ -112,6 +112,8 @@ static int set_options(verify *verify, const cli_arguments *arguments, pgconvoy_
         .no_schema = is_on(arguments, "no-schema"),
         .no_sequences = is_on(arguments, "no-sequences"),
         .no_rows = is_on(arguments, "no-rows"),
+        .large_objects = is_on(arguments, "large-objects"),
+        .no_large_objects = is_on(arguments, "no-large-objects"),
         .restart = is_on(arguments, "restart"),
         .repair = cli_setting_value(arguments, "repair") ? file ? file : DEFAULT_REPAIR_FILE : NULL,
         .state_dir = verify->state_dir,

@@ -2,6 +2,8 @@
  * note that it has to be done by hand. */
 #include "inspect/verify/schema.h"
 
+#include "catalog/relation.h"
+
 #include <stdlib.h>
 
 /* Rows come before what is built on them and what is said of it. */
@@ -100,6 +102,33 @@ void verify_mend_extra(pgc_verify *verify, const pgc_entry *entry)
     pgc_buffer_free(&out);
 }
 
+/* "ALTER TABLE … ALTER COLUMN … SET GENERATED …" of "… ADD GENERATED … AS IDENTITY (…". */
+static void identity_to(pgc_buffer *out, const char *create)
+{
+    const char *add = strstr(create, " ADD GENERATED "), *as = add ? strstr(add, " AS IDENTITY (") : NULL;
+    if (as)
+        pgc_buffer_format(out, "%.*s SET%.*s;\n", (int)(add - create), create, (int)(as - add - 4), add + 4);
+}
+
+/* Its parameters; how far it has come is another matter. */
+static bool sequence_to(pgc_buffer *out, const pgc_entry *source, const pgc_entry *target)
+{
+    const pgc_relation *here = (const pgc_relation *)source->object, *there = (const pgc_relation *)target->object;
+    const pgc_sequence *to = here->sequence, *from = there->sequence;
+    if (!to || !from || here->is_identity_sequence != there->is_identity_sequence ||
+        here->persistence != there->persistence)
+        return false;
+    if (here->is_identity_sequence)
+        identity_to(out, source->create);
+    pgc_buffer_text(out, "ALTER SEQUENCE ");
+    pgc_quote_qualified(out, target->schema, target->tag);
+    if (strcmp(to->type, from->type) != 0)
+        pgc_buffer_format(out, " AS %s", to->type);
+    pgc_buffer_format(out, " INCREMENT BY %s MINVALUE %s MAXVALUE %s START WITH %s CACHE %s%s CYCLE;\n", to->increment,
+                      to->minimum, to->maximum, to->start, to->cache, to->cycle ? "" : " NO");
+    return true;
+}
+
 /* CREATE OR REPLACE where there is such a thing. */
 static bool replace(pgc_buffer *out, const pgc_entry *source)
 {
@@ -126,7 +155,7 @@ static void define_again(pgc_verify *verify, pgc_buffer *out, const pgc_entry *s
         pgc_buffer_text(out, source->create);
     } else if (pgc_entry_is_one_of(source, made_again) && target->drop) {
         pgc_buffer_format(out, "%s%s", target->drop, source->create);
-    } else if (!replace(out, source)) {
+    } else if (!(pgc_entry_is(source, "SEQUENCE") ? sequence_to(out, source, target) : replace(out, source))) {
         pgc_buffer_format(out, "-- by hand: %s %s.%s is defined otherwise\n", source->description,
                           source->schema ? source->schema : "", source->tag);
     }

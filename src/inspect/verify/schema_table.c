@@ -1,20 +1,11 @@
 /* CREATE TABLE compared as a set of lines, each known by its column or constraint. */
 #include "inspect/verify/schema.h"
 
-#include "catalog/relation.h"
-
 #include <stdlib.h>
 
 #define MOST_LINES 4096
 
-/* A line without its indentation and comma. */
-typedef struct line {
-    const char *text;
-    size_t length;
-    size_t
-        name_length; /* of the column's name, with its quotes; of a constraint "CONSTRAINT name"; 0: another clause */
-    bool used;
-} line;
+typedef verify_line line;
 
 typedef struct lines {
     line items[MOST_LINES];
@@ -111,19 +102,18 @@ bool verify_table_same(const char *source, const char *target)
     return same;
 }
 
-static line *fellow(const line *line, lines *among)
+static line *fellow(const line *of, lines *among)
 {
-    for (int i = 0; i < among->count && line->name_length; i++) {
-        struct line *other = &among->items[i];
-        if (!other->used && other->name_length == line->name_length &&
-            memcmp(other->text, line->text, line->name_length) == 0)
+    for (int i = 0; i < among->count && of->name_length; i++) {
+        line *other = &among->items[i];
+        if (!other->used && other->name_length == of->name_length &&
+            memcmp(other->text, of->text, of->name_length) == 0)
             return other;
     }
     return NULL;
 }
 
-/* Calls fn for each line that differs, with its fellow at the other end or NULL. */
-static void walk(lines *source, lines *target, void (*fn)(void *arg, const line *source, const line *target), void *arg)
+static void walk(lines *source, lines *target, verify_line_function fn, void *arg)
 {
     for (int i = 0; i < source->count; i++) {
         if (source->items[i].used)
@@ -136,6 +126,19 @@ static void walk(lines *source, lines *target, void (*fn)(void *arg, const line 
     for (int i = 0; i < target->count; i++)
         if (!target->items[i].used)
             fn(arg, NULL, &target->items[i]);
+}
+
+bool verify_table_walk(const char *source, const char *target, verify_line_function fn, void *arg)
+{
+    lines *of_source, *of_target;
+    bool split = split_both(source, target, &of_source, &of_target);
+    if (split) {
+        (void)match(of_source, of_target);
+        walk(of_source, of_target, fn, arg);
+    }
+    free(of_source);
+    free(of_target);
+    return split;
 }
 
 /* ------------------------------------------------------------------ for the report */
@@ -168,126 +171,6 @@ static void add_detail(void *arg, const line *source, const line *target)
 int verify_table_details(pgc_verify *verify, verify_finding *finding, const char *source, const char *target,
                          pgconvoy_error *err)
 {
-    lines *of_source, *of_target;
     details details = {verify, finding, err, 0};
-    if (split_both(source, target, &of_source, &of_target)) {
-        (void)match(of_source, of_target);
-        walk(of_source, of_target, add_detail, &details);
-    } else {
-        details.status = pgc_error_out_of_memory(err);
-    }
-    free(of_source);
-    free(of_target);
-    return details.status;
-}
-
-/* ------------------------------------------------------------------ for the script */
-
-typedef struct mend {
-    pgc_verify *verify;
-    const pgc_relation *source, *target;
-    pgc_buffer name;
-    pgc_buffer out;
-} mend;
-
-static const pgc_column *column_of(const pgc_relation *relation, const line *line)
-{
-    pgc_buffer quoted;
-    const pgc_column *found = NULL;
-    pgc_buffer_init(&quoted, 4096);
-    for (int i = 0; i < relation->column_count && !found; i++) {
-        const char *name = relation->columns[i].name;
-        pgc_buffer_reset(&quoted);
-        pgc_quote_identifier(&quoted, name);
-        bool bare = strlen(name) == line->name_length && memcmp(name, line->text, line->name_length) == 0;
-        bool with = quoted.length == line->name_length && memcmp(quoted.data, line->text, line->name_length) == 0;
-        if (!relation->columns[i].dropped && (bare || with))
-            found = &relation->columns[i];
-    }
-    pgc_buffer_free(&quoted);
-    return found;
-}
-
-static const char *default_of(const pgc_column *column)
-{
-    return column->column_default && !column->column_default->separate ? column->column_default->expression : NULL;
-}
-
-static void mend_column(mend *mend, const line *line, const pgc_column *source, const pgc_column *target)
-{
-    const char *table = mend->name.data;
-    int length = (int)line->name_length;
-    if (strcmp(source->type, target->type) != 0)
-        pgc_buffer_format(&mend->out, "ALTER TABLE %s ALTER COLUMN %.*s TYPE %s USING %.*s::%s;\n", table, length,
-                          line->text, source->type, length, line->text, source->type);
-    if (source->generated || target->generated) {
-        pgc_buffer_format(&mend->out, "-- by hand: column %.*s of %s is generated\n", length, line->text, table);
-        return;
-    }
-    const char *here = default_of(source), *there = default_of(target);
-    if (here && (!there || strcmp(here, there) != 0))
-        pgc_buffer_format(&mend->out, "ALTER TABLE %s ALTER COLUMN %.*s SET DEFAULT %s;\n", table, length, line->text,
-                          here);
-    if (!here && there)
-        pgc_buffer_format(&mend->out, "ALTER TABLE %s ALTER COLUMN %.*s DROP DEFAULT;\n", table, length, line->text);
-    if (source->not_null != target->not_null)
-        pgc_buffer_format(&mend->out, "ALTER TABLE %s ALTER COLUMN %.*s %s NOT NULL;\n", table, length, line->text,
-                          source->not_null ? "SET" : "DROP");
-}
-
-static void mend_line(void *arg, const line *source, const line *target)
-{
-    mend *mend = arg;
-    const line *any = source ? source : target;
-    const char *table = mend->name.data;
-    bool is_constraint = any->name_length && strncmp(any->text, "CONSTRAINT ", 11) == 0;
-    if (!any->name_length) {
-        if (source && strncmp(source->text, "ALTER ", 6) == 0)
-            pgc_buffer_format(&mend->out, "%.*s\n", (int)source->length, source->text);
-        else
-            pgc_buffer_format(&mend->out, "-- by hand, of %s: %.*s\n", table, (int)any->length, any->text);
-        return;
-    }
-    if (is_constraint) {
-        if (target)
-            pgc_buffer_format(&mend->out, "ALTER TABLE %s DROP %.*s;\n", table, (int)target->name_length, target->text);
-        if (source)
-            pgc_buffer_format(&mend->out, "ALTER TABLE %s ADD %.*s;\n", table, (int)source->length, source->text);
-        return;
-    }
-    const pgc_column *here = source ? column_of(mend->source, source) : NULL,
-                     *there = target ? column_of(mend->target, target) : NULL;
-    if (here && there)
-        mend_column(mend, source, here, there);
-    else if (source && here)
-        pgc_buffer_format(&mend->out, "-- its values are for the next run of verify\nALTER TABLE %s ADD COLUMN %.*s;\n",
-                          table, (int)source->length, source->text);
-    else if (target && there)
-        pgc_buffer_format(&mend->out, "ALTER TABLE %s DROP COLUMN %.*s;\n", table, (int)target->name_length,
-                          target->text);
-    else
-        pgc_buffer_format(&mend->out, "-- by hand, of %s: %.*s\n", table, (int)any->length, any->text);
-}
-
-void verify_table_mend(pgc_verify *verify, const pgc_entry *source, const pgc_entry *target)
-{
-    lines *of_source, *of_target;
-    mend mend = {.verify = verify,
-                 .source = (const pgc_relation *)source->object,
-                 .target = (const pgc_relation *)target->object};
-    pgc_buffer_init(&mend.name, 4096);
-    pgc_buffer_init(&mend.out, VERIFY_SQL_LIMIT);
-    pgc_quote_qualified(&mend.name, target->schema ? target->schema : "public", target->tag);
-    if (split_both(source->create, target->create, &of_source, &of_target) && mend.source && mend.target) {
-        (void)match(of_source, of_target);
-        walk(of_source, of_target, mend_line, &mend);
-    }
-    if (mend.out.failed)
-        atomic_store(&verify->repair_failed, true);
-    else if (mend.out.length)
-        verify_repair(verify, verify->repair_define, mend.out.data);
-    free(of_source);
-    free(of_target);
-    pgc_buffer_free(&mend.name);
-    pgc_buffer_free(&mend.out);
+    return verify_table_walk(source, target, add_detail, &details) ? details.status : pgc_error_out_of_memory(err);
 }

@@ -44,10 +44,9 @@ static int read_target(pgc_verify *verify, pgc_sequence_values *values, pgconvoy
 }
 
 /* At the target, under its schema's new name, or where a table that has moved has taken its own sequences along. */
-static const pgc_sequence_value *find(const pgc_verify *verify, const pgc_sequence_values *target,
-                                      const pgc_sequence_value *here)
+const pgc_sequence_value *pgc_verify_sequence_there(const pgc_mapping *mapping, const pgc_sequence_values *target,
+                                                    const pgc_sequence_value *here)
 {
-    const pgc_mapping *mapping = verify->options->mapping;
     const pgc_sequence_value *there =
         pgc_sequence_values_find(target, pgc_mapping_schema(mapping, here->schema), here->name);
     const pgc_mapped_table *tables = NULL;
@@ -62,7 +61,8 @@ static bool any_is_behind(const pgc_verify *verify, const pgc_sequence_values *s
                           const pgc_sequence_values *target)
 {
     for (size_t i = 0; i < source->count; i++) {
-        const pgc_sequence_value *there = find(verify, target, &source->items[i]);
+        const pgc_sequence_value *there =
+            pgc_verify_sequence_there(verify->options->mapping, target, &source->items[i]);
         if (there && pgc_sequence_is_behind(there, &source->items[i]))
             return true;
     }
@@ -121,7 +121,8 @@ int verify_sequences(pgc_verify *verify, pgconvoy_error *err)
         wait_for_carrying(verify, &source, &target, err))
         return -1;
     for (size_t i = 0; i < source.count; i++) {
-        const pgc_sequence_value *here = &source.items[i], *there = find(verify, &target, here);
+        const pgc_sequence_value *here = &source.items[i],
+                                 *there = pgc_verify_sequence_there(verify->options->mapping, &target, here);
         if (there && !pgc_sequence_is_behind(there, here))
             continue;
         mend(verify, here, there);

@@ -190,7 +190,7 @@ static int compare(pgc_verify *verify, pgconvoy_error *err)
         pgc_log_info(options->log, "names are others at the target: the schema is not compared");
     if (verify_compares_schema(verify) && verify_schema(verify, err))
         return -1;
-    if (!options->no_rows && compare_rows(verify, err))
+    if (verify_large_objects(verify, err) || (!options->no_rows && compare_rows(verify, err)))
         return -1;
     if (!options->no_sequences && verify_sequences(verify, err))
         return -1;

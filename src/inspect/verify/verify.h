@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "catalog/options.h"
 #include "postgres/choice.h"
+#include "postgres/sequence_values.h"
 
 typedef struct pgc_verify_options {
     const char *source,
@@ -19,6 +20,7 @@ typedef struct pgc_verify_options {
     pgc_choice choice;
     pgc_dump_options dump; /* of the schema: no_owner, no_acl …; its choice and address are filled in here */
     bool no_schema, no_sequences, no_rows;
+    bool large_objects, no_large_objects; /* also where a choice or a stream speaks against them; never */
     int jobs;
     double sample;         /* percent of the rows; 100: all */
     pgc_mapping *mapping;  /* other names at the target; NULL or empty: none */
@@ -44,5 +46,9 @@ void pgc_verify_stop(pgc_verify *verify);
 void pgc_verify_report(const pgc_verify *verify, pgc_buffer *out);
 void pgc_verify_json(const pgc_verify *verify, pgc_buffer *out);
 void pgc_verify_free(pgc_verify *verify);
+
+/* The target's of a sequence of the source, under the name that it has there; NULL: it has none. */
+const pgc_sequence_value *pgc_verify_sequence_there(const pgc_mapping *mapping, const pgc_sequence_values *target,
+                                                    const pgc_sequence_value *here);
 
 #endif

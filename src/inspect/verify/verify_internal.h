@@ -250,8 +250,10 @@ static inline bool verify_compares_schema(const pgc_verify *verify)
     return !verify->options->no_schema && (!verify->options->mapping || pgc_mapping_is_empty(verify->options->mapping));
 }
 
-/* ---- schema.c, schema_columns.c, sequences.c */
+/* ---- schema.c, large_objects.c, sequences.c */
 int verify_schema(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
+/* After the schema, among whose findings they are. */
+int verify_large_objects(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 int verify_sequences(pgc_verify *verify, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- state.c */
