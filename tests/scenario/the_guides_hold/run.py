@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
-"""Every command of docs/guides/ does what the guide says: they are run as they stand, with two servers in place of its two hosts."""
+"""Every command of docs/guides/ does what the guide says: they are run as they stand, with two servers in place of its two hosts. Those of upgrade.md are run by a_major_upgrade_loses_nothing."""
 import os
-import re
 import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
 import scenario
-from command import PGCONVOY
-from server import TOP, client
+from guides import commands, environment
+from server import TOP
 
 FAST = {"wal_receiver_status_interval": "1s", "wal_retrieve_retry_interval": "100ms"}
 SHOP = """CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users SELECT i, 'user ' || i FROM generate_series(1, 50) i;
@@ -16,23 +15,13 @@ CREATE TABLE orders (id serial PRIMARY KEY, user_id int REFERENCES users, amount
 CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items SELECT generate_series(1, 7)"""
 
 
-def commands(guide):
-    """Those of its console blocks, in order."""
-    blocks = re.findall(r"^```console\n(.*?)^```", open(os.path.join(TOP, "docs/guides", guide)).read(), re.M | re.S)
-    return [line[2:] for block in blocks for line in block.split("\n") if line.startswith("$ ")]
-
-
 def main(s):
     source, target = s.server(FAST), s.server(FAST)
     source.create_database("shop", SHOP)
     target.create_database("ml")
-    programs = os.path.join(s.folder, "programs")
-    os.mkdir(programs)
-    os.symlink(PGCONVOY, os.path.join(programs, "pgconvoy"))
-    os.symlink(client("psql"), os.path.join(programs, "psql"))
-    env = {**os.environ, "PATH": programs + ":" + os.environ["PATH"], "XDG_STATE_HOME": s.state}
+    env = environment(s)
     said = {}
-    for number, command in enumerate(commands("data-to-another-database.md")):
+    for number, (_, command) in enumerate(commands("data-to-another-database.md")):
         text = command.replace("postgres://me@app.example/shop", source.uri("shop")).replace("postgres://me@ml.example/ml", target.uri("ml"))
         done = subprocess.run(["bash", "-c", text], cwd=s.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
@@ -62,14 +51,10 @@ def vectors(s):
     server.create_database("shop", "CREATE EXTENSION vector; CREATE TABLE chunks (id int PRIMARY KEY, doc text, embedding vector(3)); CREATE INDEX ON chunks USING hnsw (embedding vector_l2_ops);"
                            "INSERT INTO chunks SELECT i, 'doc ' || i, ARRAY[i, 2, 3]::vector FROM generate_series(1, 50) i")
     server.create_database("region")
-    programs = os.path.join(s.folder, "programs")
-    os.mkdir(programs)
-    os.symlink(PGCONVOY, os.path.join(programs, "pgconvoy"))
-    os.symlink(client("psql"), os.path.join(programs, "psql"))
-    env = {**os.environ, "PATH": programs + ":" + os.environ["PATH"], "XDG_STATE_HOME": s.state}
+    env = environment(s)
     lines = commands("vectors.md")
     assert len(lines) >= 7, "the guide's commands were not found"
-    for command in lines:
+    for _, command in lines:
         text = command.replace("postgres://me@app.example/shop", server.uri("shop")).replace("postgres://me@region.example/shop", server.uri("region"))
         done = subprocess.run(["bash", "-c", text], cwd=s.folder, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
