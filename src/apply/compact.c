@@ -8,6 +8,8 @@
  */
 #include "apply/compact_internal.h"
 
+#include "base/grow.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,14 +169,8 @@ static pgconvoy_value *copy_values(pgc_compact *compact, const pgconvoy_value *v
 
 static int add_entry(pgc_compact *compact, entry **made, pgconvoy_error *err)
 {
-    if (compact->entry_count == compact->entry_capacity) {
-        size_t wanted = compact->entry_capacity ? compact->entry_capacity * 2 : FIRST_SLOTS;
-        entry **entries = realloc(compact->entries, wanted * sizeof *entries);
-        if (!entries)
-            return pgc_error_out_of_memory(err);
-        compact->entries = entries;
-        compact->entry_capacity = wanted;
-    }
+    if (pgc_grow(&compact->entries, compact->entry_count, &compact->entry_capacity, sizeof *compact->entries, err) != 0)
+        return -1;
     *made = pgc_arena_zalloc(compact->arena, sizeof **made);
     if (!*made)
         return pgc_error_out_of_memory(err);

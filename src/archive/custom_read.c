@@ -4,6 +4,8 @@
  */
 #include "archive/archive_internal.h"
 
+#include "base/grow.h"
+
 #include <stdlib.h>
 
 /* Where an entry's blocks begin, when the contents do not say so. */
@@ -119,14 +121,8 @@ static int compare_places(const void *a, const void *b)
 
 static int add_place(block_index *index, int id, int64_t position, pgconvoy_error *err)
 {
-    if (index->count == index->capacity) {
-        size_t capacity = index->capacity ? index->capacity * 2 : 64;
-        place *places = realloc(index->places, capacity * sizeof *places);
-        if (!places)
-            return pgc_error_out_of_memory(err);
-        index->places = places;
-        index->capacity = capacity;
-    }
+    if (pgc_grow(&index->places, index->count, &index->capacity, sizeof *index->places, err) != 0)
+        return -1;
     index->places[index->count++] = (place){id, position};
     return 0;
 }

@@ -214,10 +214,11 @@ int64_t pgc_file_position(const pgc_file *file)
     return file->position;
 }
 
-static int write_out(pgc_file *file, const char *bytes, size_t length, pgconvoy_error *err)
+/* At the position; -1: at the end. */
+static int write_out(pgc_file *file, const char *bytes, size_t length, int64_t position, pgconvoy_error *err)
 {
     while (length > 0) {
-        ssize_t wrote = write(file->fd, bytes, length);
+        ssize_t wrote = position < 0 ? write(file->fd, bytes, length) : pwrite(file->fd, bytes, length, position);
         if (wrote < 0 && errno == EINTR)
             continue;
         if (wrote == 0)
@@ -226,6 +227,7 @@ static int write_out(pgc_file *file, const char *bytes, size_t length, pgconvoy_
             return failed("write to output file", file->name, err);
         bytes += wrote;
         length -= (size_t)wrote;
+        position += position < 0 ? 0 : wrote;
     }
     return 0;
 }
@@ -234,7 +236,7 @@ static int flush(pgc_file *file, pgconvoy_error *err)
 {
     size_t length = file->gathered_length;
     file->gathered_length = 0;
-    return write_out(file, file->gathered, length, err);
+    return write_out(file, file->gathered, length, -1, err);
 }
 
 int pgc_file_write(pgc_file *file, const void *bytes, size_t length, pgconvoy_error *err)
@@ -244,7 +246,7 @@ int pgc_file_write(pgc_file *file, const void *bytes, size_t length, pgconvoy_er
         if (flush(file, err) != 0)
             return -1;
         if (length >= GATHERED_BYTES / 2)
-            return write_out(file, bytes, length, err);
+            return write_out(file, bytes, length, -1, err);
     }
     if (length > 0)
         memcpy(file->gathered + file->gathered_length, bytes, length);
@@ -254,21 +256,7 @@ int pgc_file_write(pgc_file *file, const void *bytes, size_t length, pgconvoy_er
 
 int pgc_file_patch(pgc_file *file, int64_t position, const void *bytes, size_t length, pgconvoy_error *err)
 {
-    if (flush(file, err) != 0)
-        return -1;
-    for (const char *at = bytes; length > 0;) {
-        ssize_t wrote = pwrite(file->fd, at, length, position);
-        if (wrote < 0 && errno == EINTR)
-            continue;
-        if (wrote == 0)
-            errno = ENOSPC;
-        if (wrote <= 0)
-            return failed("write to output file", file->name, err);
-        at += wrote;
-        position += wrote;
-        length -= (size_t)wrote;
-    }
-    return 0;
+    return flush(file, err) != 0 ? -1 : write_out(file, bytes, length, position, err);
 }
 
 /* Bytes through our own memory, for where the kernel does not copy between two files. */
@@ -283,7 +271,7 @@ static int copy_by_hand(pgc_file *file, pgc_file *spool, int64_t from, pgconvoy_
             errno = EIO;
         if (got <= 0)
             return failed("read temporary file in", spool->name, err);
-        if (write_out(file, file->gathered, (size_t)got, err) != 0)
+        if (write_out(file, file->gathered, (size_t)got, -1, err) != 0)
             return -1;
         from += got;
     }

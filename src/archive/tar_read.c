@@ -3,6 +3,7 @@
  */
 #include "archive/archive_internal.h"
 #include "archive/tar.h"
+#include "base/grow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,15 +51,8 @@ static int make_index(pgc_archive_reader *reader, pgconvoy_error *err)
     size_t count = 0, capacity = 0;
     int result;
     while ((result = read_member(in, &next, err)) == 0) {
-        if (count == capacity) {
-            capacity = capacity ? capacity * 2 : 64;
-            member *more = realloc(members, capacity * sizeof *members);
-            if (!more) {
-                result = pgc_error_out_of_memory(err);
-                break;
-            }
-            members = more;
-        }
+        if ((result = pgc_grow(&members, count, &capacity, sizeof *members, err)) != 0)
+            break;
         members[count++] = next;
         if ((result = skip_member(in, &next, err)) != 0)
             break;

@@ -1,6 +1,8 @@
 /* The head and the table of contents, read. Nothing in the file is believed: every length is held against what is left of it. */
 #include "archive/toc.h"
 
+#include "base/grow.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,15 +191,8 @@ static int read_dependencies(reading *reading, pgc_entry *entry)
     int count = 0, capacity = 0, result;
     int64_t id;
     while ((result = read_number_text(reading, INT_MAX, &id)) == 0) {
-        if (count == capacity) {
-            capacity = capacity ? capacity * 2 : 16;
-            int *more = realloc(ids, (size_t)capacity * sizeof *ids);
-            if (!more) {
-                result = pgc_error_out_of_memory(reading->err);
-                break;
-            }
-            ids = more;
-        }
+        if ((result = pgc_grow_int(&ids, count, &capacity, sizeof *ids, reading->err)) != 0)
+            break;
         ids[count++] = (int)id;
     }
     if (result > 0 && count > 0) {

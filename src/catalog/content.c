@@ -1,5 +1,6 @@
 /* The steps of reading a catalog in their order, and of writing its objects down as entries. */
 #include "catalog/kinds.h"
+#include "base/grow.h"
 #include "catalog/lock.h"
 #include "catalog/patterns.h"
 
@@ -101,14 +102,8 @@ typedef struct search {
 
 static int append(search *s, int id, pgconvoy_error *err)
 {
-    if (s->count == s->capacity) {
-        int capacity = s->capacity ? s->capacity * 2 : 64;
-        int *fresh = realloc(s->found, (size_t)capacity * sizeof *fresh);
-        if (!fresh)
-            return pgc_error_out_of_memory(err);
-        s->found = fresh;
-        s->capacity = capacity;
-    }
+    if (pgc_grow_int(&s->found, s->count, &s->capacity, sizeof *s->found, err) != 0)
+        return -1;
     s->found[s->count++] = id;
     return 0;
 }

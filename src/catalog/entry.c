@@ -1,6 +1,8 @@
 /* Lists of entries. */
 #include "catalog/entry.h"
 
+#include "base/grow.h"
+
 #include <stdlib.h>
 
 int pgc_entries_init(pgc_entries *entries, pgconvoy_error *err)
@@ -18,14 +20,9 @@ void pgc_entries_free(pgc_entries *entries)
 
 pgc_entry *pgc_entries_add(pgc_entries *entries)
 {
-    if (entries->count == entries->capacity) {
-        int capacity = entries->capacity ? entries->capacity * 2 : 256;
-        pgc_entry **items = realloc(entries->items, (size_t)capacity * sizeof *items);
-        if (!items)
-            return NULL;
-        entries->items = items;
-        entries->capacity = capacity;
-    }
+    pgconvoy_error ignored;
+    if (pgc_grow_int(&entries->items, entries->count, &entries->capacity, sizeof *entries->items, &ignored) != 0)
+        return NULL;
     pgc_entry *entry = pgc_arena_zalloc(entries->arena, sizeof *entry);
     if (!entry)
         return NULL;

@@ -1,6 +1,7 @@
 /* The patterns of -n, -t, -e and their likes as the oids that they match, in one query for each pattern. */
 #include "catalog/patterns.h"
 
+#include "base/grow.h"
 #include "postgres/connection.h"
 #include "postgres/patterns.h"
 
@@ -57,14 +58,8 @@ static void query(const target *t, const pgc_pattern *parts, bool children, pgc_
 
 static int add(pgc_oids *oids, uint32_t oid, pgconvoy_error *err)
 {
-    if (oids->count == oids->capacity) {
-        int capacity = oids->capacity ? oids->capacity * 2 : 64;
-        uint32_t *items = realloc(oids->items, (size_t)capacity * sizeof *items);
-        if (!items)
-            return pgc_error_out_of_memory(err);
-        oids->items = items;
-        oids->capacity = capacity;
-    }
+    if (pgc_grow_int(&oids->items, oids->count, &oids->capacity, sizeof *oids->items, err) != 0)
+        return -1;
     oids->items[oids->count++] = oid;
     return 0;
 }

@@ -1,6 +1,8 @@
 /* A pool of HTTP clients; see http_pool.h. */
 #include "net/http_pool.h"
 
+#include "base/grow.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -38,16 +40,8 @@ void pgc_http_pool_free(pgc_http_pool *pool)
 /* Under the lock. */
 static pgc_http *add_client(pgc_http_pool *pool, pgconvoy_error *err)
 {
-    if (pool->count == pool->capacity) {
-        size_t wanted = pool->capacity ? pool->capacity * 2 : 8;
-        pgc_http **grown = realloc(pool->idle, wanted * sizeof *grown);
-        if (!grown) {
-            pgc_error_out_of_memory(err);
-            return NULL;
-        }
-        pool->idle = grown;
-        pool->capacity = wanted;
-    }
+    if (pgc_grow(&pool->idle, pool->count, &pool->capacity, sizeof *pool->idle, err) != 0)
+        return NULL;
     pgc_http *http = pgc_http_new(&pool->settings, err);
     pool->count += http != NULL;
     return http;

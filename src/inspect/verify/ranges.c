@@ -5,6 +5,8 @@
  */
 #include "inspect/verify/verify_internal.h"
 
+#include "base/grow.h"
+
 #include <stdlib.h>
 
 #define LEAF_ROWS 8000
@@ -18,14 +20,9 @@
 
 static verify_item *add_item(pgc_verify *verify, verify_table *table)
 {
-    if (verify->item_count == verify->item_capacity) {
-        int capacity = verify->item_capacity ? verify->item_capacity * 2 : 256;
-        verify_item *items = realloc(verify->items, sizeof *items * (size_t)capacity);
-        if (!items)
-            return NULL;
-        verify->items = items;
-        verify->item_capacity = capacity;
-    }
+    pgconvoy_error ignored;
+    if (pgc_grow_int(&verify->items, verify->item_count, &verify->item_capacity, sizeof *verify->items, &ignored) != 0)
+        return NULL;
     atomic_fetch_add(&table->items_left, 1);
     verify_item *item = &verify->items[verify->item_count++];
     *item = (verify_item){.table = table, .rows = table->rows};

@@ -5,6 +5,8 @@
  */
 #include "sink/clickhouse/clickhouse_internal.h"
 
+#include "base/grow.h"
+
 #include <stdlib.h>
 
 static const char *const state_words[] = {
@@ -74,14 +76,8 @@ static int know(pgc_clickhouse_sink *sink, const char *schema, const char *name,
     *known = find(sink, schema, name);
     if (*known)
         return 0;
-    if (sink->known_count == sink->known_capacity) {
-        size_t wanted = sink->known_capacity ? sink->known_capacity * 2 : 32;
-        pgc_clickhouse_known *grown = realloc(sink->known, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        sink->known = grown;
-        sink->known_capacity = wanted;
-    }
+    if (pgc_grow(&sink->known, sink->known_count, &sink->known_capacity, sizeof *sink->known, err) != 0)
+        return -1;
     *known = &sink->known[sink->known_count];
     **known = (pgc_clickhouse_known){strdup(schema), strdup(name), "", PGCONVOY_TABLE_WAITING, 0};
     if (!(*known)->schema || !(*known)->name) {

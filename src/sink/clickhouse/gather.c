@@ -13,6 +13,7 @@
 #include "sink/clickhouse/clickhouse_internal.h"
 
 #include "base/clock.h"
+#include "base/grow.h"
 
 #include <stdlib.h>
 
@@ -114,14 +115,8 @@ static int look_at_target(pgc_clickhouse_writer *writer, pgc_clickhouse_stream_t
 static int add_table(pgc_clickhouse_writer *writer, const pgconvoy_table *source, pgc_clickhouse_stream_table **added,
                      pgconvoy_error *err)
 {
-    if (writer->table_count == writer->table_capacity) {
-        size_t wanted = writer->table_capacity ? writer->table_capacity * 2 : 32;
-        pgc_clickhouse_stream_table **tables = realloc(writer->tables, wanted * sizeof *tables);
-        if (!tables)
-            return pgc_error_out_of_memory(err);
-        writer->tables = tables;
-        writer->table_capacity = wanted;
-    }
+    if (pgc_grow(&writer->tables, writer->table_count, &writer->table_capacity, sizeof *writer->tables, err) != 0)
+        return -1;
     pgc_clickhouse_stream_table *table = calloc(1, sizeof *table);
     if (!table)
         return pgc_error_out_of_memory(err);

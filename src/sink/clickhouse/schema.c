@@ -1,6 +1,8 @@
 /* Tables and views in the target: looked at, made, emptied, and their columns compared with what is wanted. */
 #include "sink/clickhouse/clickhouse_internal.h"
 
+#include "base/grow.h"
+
 #include <stdlib.h>
 
 void pgc_clickhouse_engine(const pgc_clickhouse_sink *sink, const char *table, const char *engine,
@@ -86,14 +88,8 @@ static int note_name(pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *lay
             return -1;
         }
     }
-    if (sink->seen_count == sink->seen_capacity) {
-        size_t wanted = sink->seen_capacity ? sink->seen_capacity * 2 : 64;
-        pgc_clickhouse_seen *grown = realloc(sink->seen, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        sink->seen = grown;
-        sink->seen_capacity = wanted;
-    }
+    if (pgc_grow(&sink->seen, sink->seen_count, &sink->seen_capacity, sizeof *sink->seen, err) != 0)
+        return -1;
     pgc_clickhouse_seen *seen = &sink->seen[sink->seen_count];
     *seen = (pgc_clickhouse_seen){strdup(table->schema), strdup(table->name), strdup(layout->name)};
     sink->seen_count++;

@@ -1,6 +1,8 @@
 /* What the stream has gathered so far: the tables it met, their compactions, and when to apply them. */
 #include "sink/duckdb/duckdb_internal.h"
 
+#include "base/grow.h"
+
 #include <stdlib.h>
 
 static void free_table(pgc_duckdb_sink *sink, pgc_duckdb_stream_table *table)
@@ -67,14 +69,8 @@ static int look_at_target(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *ta
 static int add_table(pgc_duckdb_writer *writer, const pgconvoy_table *source, pgc_duckdb_stream_table **added,
                      pgconvoy_error *err)
 {
-    if (writer->table_count == writer->table_capacity) {
-        size_t wanted = writer->table_capacity ? writer->table_capacity * 2 : 32;
-        pgc_duckdb_stream_table **tables = realloc(writer->tables, wanted * sizeof *tables);
-        if (!tables)
-            return pgc_error_out_of_memory(err);
-        writer->tables = tables;
-        writer->table_capacity = wanted;
-    }
+    if (pgc_grow(&writer->tables, writer->table_count, &writer->table_capacity, sizeof *writer->tables, err) != 0)
+        return -1;
     pgc_duckdb_stream_table *table = calloc(1, sizeof *table);
     if (!table)
         return pgc_error_out_of_memory(err);

@@ -1,6 +1,7 @@
 /* Target tables: looked up, checked, made, finished. */
 #include "sink/duckdb/duckdb_internal.h"
 
+#include "base/grow.h"
 #include "postgres/quote.h"
 
 #include <stdlib.h>
@@ -107,14 +108,8 @@ static int check_twins(pgc_duckdb_sink *sink, const pgconvoy_table *table, pgcon
         pgconvoy_error_hint(err, "leave one of them out with -T");
         return -1;
     }
-    if (sink->seen_count == sink->seen_capacity) {
-        size_t wanted = sink->seen_capacity ? sink->seen_capacity * 2 : 64;
-        pgc_duckdb_seen *seen = realloc(sink->seen, wanted * sizeof *seen);
-        if (!seen)
-            return pgc_error_out_of_memory(err);
-        sink->seen = seen;
-        sink->seen_capacity = wanted;
-    }
+    if (pgc_grow(&sink->seen, sink->seen_count, &sink->seen_capacity, sizeof *sink->seen, err) != 0)
+        return -1;
     pgc_duckdb_seen *seen = &sink->seen[sink->seen_count];
     seen->schema = strdup(table->schema);
     seen->name = strdup(table->name);

@@ -3,6 +3,7 @@
  * then folded into the partitioned table that stands for them, or that table is unfolded into its leaves.
  */
 #include "source/postgres/choose.h"
+#include "base/grow.h"
 #include "postgres/patterns.h"
 
 #include <stdlib.h>
@@ -20,14 +21,8 @@ static bool set_has(const oid_set *set, uint32_t oid)
 
 static int list_add(pgc_oid_list *list, uint32_t oid, pgconvoy_error *err)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        uint32_t *oids = realloc(list->oids, capacity * sizeof *oids);
-        if (!oids)
-            return pgc_error_out_of_memory(err);
-        list->oids = oids;
-        list->capacity = capacity;
-    }
+    if (pgc_grow(&list->oids, list->count, &list->capacity, sizeof *list->oids, err) != 0)
+        return -1;
     list->oids[list->count++] = oid;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* See labels.h. Labels are sorted once for each version of a table; a value then costs a binary search. */
 #include "source/postgres/labels.h"
 
+#include "base/grow.h"
 #include "postgres/value.h"
 
 #include <stdlib.h>
@@ -58,14 +59,8 @@ static int add_enum(pgc_labels *labels, const pgconvoy_type *type, pgconvoy_erro
 {
     if (enum_of(labels, type))
         return 0;
-    if (labels->enum_count == labels->enum_capacity) {
-        int capacity = labels->enum_capacity ? labels->enum_capacity * 2 : 4;
-        enum_labels *enums = realloc(labels->enums, (size_t)capacity * sizeof *enums);
-        if (!enums)
-            return pgc_error_out_of_memory(err);
-        labels->enums = enums;
-        labels->enum_capacity = capacity;
-    }
+    if (pgc_grow_int(&labels->enums, labels->enum_count, &labels->enum_capacity, sizeof *labels->enums, err) != 0)
+        return -1;
     size_t count = (size_t)type->label_count;
     const char **sorted = pgc_arena_alloc(labels->arena, (count + 1) * sizeof *sorted);
     if (!sorted)

@@ -4,6 +4,7 @@
  * contain itself, so the links end.
  */
 #include "source/postgres/types.h"
+#include "base/grow.h"
 #include "base/log.h"
 #include "source/postgres/postgres_internal.h"
 
@@ -66,14 +67,8 @@ bool pgc_types_can_send(const pgconvoy_type *type)
 
 static int list_add(oid_list *list, uint32_t oid, pgconvoy_error *err)
 {
-    if (list->count == list->capacity) {
-        size_t capacity = list->capacity ? list->capacity * 2 : 64;
-        uint32_t *oids = realloc(list->oids, capacity * sizeof *oids);
-        if (!oids)
-            return pgc_error_out_of_memory(err);
-        list->oids = oids;
-        list->capacity = capacity;
-    }
+    if (pgc_grow(&list->oids, list->count, &list->capacity, sizeof *list->oids, err) != 0)
+        return -1;
     list->oids[list->count++] = oid;
     return 0;
 }

@@ -8,8 +8,10 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/grow.h"
 #include "base/queue.h"
 
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -175,6 +177,39 @@ static void a_queue_hands_everything_over_between_threads(void **state)
     pgc_queue_free(queue);
 }
 
+static void an_array_that_grows_keeps_what_it_has(void **state)
+{
+    (void)state;
+    pgconvoy_error err;
+    uint32_t *items = NULL;
+    size_t capacity = 0;
+    for (size_t count = 0; count < 1000; count++) {
+        assert_int_equal(pgc_grow(&items, count, &capacity, sizeof *items, &err), 0);
+        assert_true(capacity > count);
+        items[count] = (uint32_t)count * 7;
+    }
+    for (size_t i = 0; i < 1000; i++)
+        assert_int_equal(items[i], i * 7);
+    free(items);
+}
+
+static void an_array_that_cannot_grow_is_as_it_was(void **state)
+{
+    (void)state;
+    pgconvoy_error err = {0};
+    char *items = malloc(1);
+    const char *before = items;
+    size_t capacity = SIZE_MAX / 2;
+    assert_int_equal(pgc_grow(&items, capacity, &capacity, 1000, &err), -1);
+    assert_ptr_equal(items, before);
+    assert_int_equal(capacity, SIZE_MAX / 2);
+    assert_true(err.message[0] != '\0');
+    int places = INT_MAX;
+    assert_int_equal(pgc_grow_int(&items, places, &places, 1, &err), -1);
+    assert_int_equal(places, INT_MAX);
+    free(items);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +222,8 @@ int main(void)
         cmocka_unit_test(an_error_is_built_from_its_own_message),
         cmocka_unit_test(time_is_written_as_rfc_3339),
         cmocka_unit_test(a_queue_keeps_order_and_its_bounds),
+        cmocka_unit_test(an_array_that_grows_keeps_what_it_has),
+        cmocka_unit_test(an_array_that_cannot_grow_is_as_it_was),
         cmocka_unit_test(a_queue_hands_everything_over_between_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
