@@ -241,12 +241,7 @@ static int note_version(pgc_catalog *catalog, pgconvoy_error *err)
 
 static int ask_recovery(pgc_catalog *catalog, pgconvoy_error *err)
 {
-    PGresult *answer = pgc_query(catalog->conn, "SELECT pg_catalog.pg_is_in_recovery()", err);
-    if (!answer)
-        return -1;
-    catalog->is_standby = PQgetvalue(answer, 0, 0)[0] == 't';
-    PQclear(answer);
-    return 0;
+    return pgc_query_truth(catalog->conn, "SELECT pg_catalog.pg_is_in_recovery()", 0, NULL, &catalog->is_standby, err);
 }
 
 pgc_catalog *pgc_catalog_open(const pgc_dump_options *options, pgconvoy_error *err)

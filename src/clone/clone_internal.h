@@ -221,7 +221,7 @@ int clone_trial(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 /* ---- disk.c: room for it, as far as can be known */
 int clone_disk_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* ---- state.c: what is finished, on the target */
+/* ---- state*.c: what is finished, on the target; _lock: runs kept apart; _again: what is done once more */
 int clone_state_lock(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* ends what an earlier run has left running */
 int clone_state_join(const pgc_clone *clone, PGconn *target, pgconvoy_error *err) PGC_MUST_CHECK; /* a further session */
 int clone_state_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -64,20 +64,10 @@ static void append_tables(const job *job, pgc_buffer *sql)
     pgc_buffer_text(sql, ") t (n, s, r, key)");
 }
 
-static int ask_bool(PGconn *target, const char *sql, bool *answer, pgconvoy_error *err)
-{
-    PGresult *result = pgc_query(target, sql, err);
-    if (!result)
-        return -1;
-    *answer = PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    return 0;
-}
-
 static PGresult *find_tables(const job *job, PGconn *target, pgconvoy_error *err)
 {
     bool has_state;
-    if (ask_bool(target, "SELECT pg_catalog.to_regclass('pgconvoy.copy_item') IS NOT NULL", &has_state, err))
+    if (pgc_query_truth(target, "SELECT pg_catalog.to_regclass('pgconvoy.copy_item') IS NOT NULL", 0, NULL, &has_state, err))
         return NULL;
     pgc_buffer sql;
     pgc_buffer_init(&sql, (size_t)1 << 28);
@@ -123,7 +113,7 @@ static int drop_tables(const job *job, PGconn *target, pgconvoy_error *err)
     bool has_state;
     if (work->options->if_exists != PGCONVOY_IF_EXISTS_DROP)
         return 0;
-    if (ask_bool(target, "SELECT pg_catalog.to_regclass('pgconvoy.table_state') IS NOT NULL", &has_state, err))
+    if (pgc_query_truth(target, "SELECT pg_catalog.to_regclass('pgconvoy.table_state') IS NOT NULL", 0, NULL, &has_state, err))
         return -1;
     pgc_buffer sql;
     pgc_buffer_init(&sql, (size_t)1 << 28);

@@ -92,11 +92,9 @@ static int follow_one(const pgc_copier_work *work, PGconn *target, const PGresul
 {
     const char *names[4];
     map_names(work, partitions, row, names);
-    PGresult *result = pgc_query_params(target, missing_query, 4, names, err);
-    if (!result)
+    bool missing;
+    if (pgc_query_truth(target, missing_query, 4, names, &missing, err) != 0)
         return -1;
-    bool missing = PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
     const char *key = PQgetisnull(partitions, row, 5) ? NULL : PQgetvalue(partitions, row, 5);
     return missing ? create_partition(work, target, names, PQgetvalue(partitions, row, 4), key, err) : 0;
 }
@@ -115,24 +113,14 @@ static const char ours_query[] =
 /* An interrupted run of this copy goes on with what it has made. */
 static const char made_query[] = "SELECT EXISTS (SELECT FROM pgconvoy.copy_item WHERE name = $1 AND item = $2)";
 
-static int ask(PGconn *target, const char *sql, int count, const char *const *values, bool *answer, pgconvoy_error *err)
-{
-    PGresult *result = pgc_query_params(target, sql, count, values, err);
-    if (!result)
-        return -1;
-    *answer = PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    return 0;
-}
-
 static int ask_if_there(PGconn *target, const char *relation, const char *sql, int count, const char *const *values,
                         bool *answer, pgconvoy_error *err)
 {
     bool there;
     *answer = false;
-    if (ask(target, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", 1, &relation, &there, err))
+    if (pgc_query_truth(target, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", 1, &relation, &there, err))
         return -1;
-    return there ? ask(target, sql, count, values, answer, err) : 0;
+    return there ? pgc_query_truth(target, sql, count, values, answer, err) : 0;
 }
 
 static int drop_standing(const pgc_copier_work *work, PGconn *target, const char *const *names, pgconvoy_error *err)
@@ -159,7 +147,7 @@ static int clear_one(const pgc_copier_work *work, PGconn *target, const PGresult
              PQgetvalue(partitions, row, 1));
     const char *state[] = {names[0], names[1], work->name}, *made[] = {work->name, key};
     bool is_standing, is_ours, is_made;
-    if (ask(target, standing_query, 4, names, &is_standing, err) ||
+    if (pgc_query_truth(target, standing_query, 4, names, &is_standing, err) ||
         ask_if_there(target, "pgconvoy.copy_item", made_query, 2, made, &is_made, err) ||
         ask_if_there(target, "pgconvoy.table_state", ours_query, 3, state, &is_ours, err))
         return -1;
@@ -237,11 +225,10 @@ static int complete_one(const pgc_copier_work *work, PGconn *target, bool *end, 
 
 static int complete_all(const pgc_copier_work *work, PGconn *target, bool *done, pgconvoy_error *err)
 {
-    PGresult *result = pgc_query(target, "SELECT pg_catalog.to_regclass('pgconvoy.copy_item') IS NOT NULL", err);
-    if (!result)
+    bool any, end;
+    if (pgc_query_truth(target, "SELECT pg_catalog.to_regclass('pgconvoy.copy_item') IS NOT NULL", 0, NULL, &any, err))
         return -1;
-    bool any = PQgetvalue(result, 0, 0)[0] == 't', end = !any;
-    PQclear(result);
+    end = !any;
     while (!end && !atomic_load(work->stop))
         if (complete_one(work, target, &end, err))
             return -1;

@@ -1,92 +1,16 @@
 /*
  * What is finished, in the target itself: a row for each item, written in the transaction that does the item, so that neither a crash of ours nor one of the server can make the two differ. Away when all is done.
- *
- * Two advisory locks keep runs apart. One is held by the run itself: there can be one at a time. The other is shared by all its sessions on the target: an earlier run that was killed may have left some
- * that are still at work (a server notices that its client is gone only when it next writes to it), and they are ended before the state is read.
  */
 #include "clone/clone_internal.h"
 
-#include "base/clock.h"
 #include "postgres/connection.h"
 #include "postgres/quote.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define RUN_LOCK     0x70676376 /* "pgcv" */
-#define SESSION_LOCK 0x70676377
-#define WAIT_MS      60000
-#define LEFT_OUT     " left out" /* behind an item's key */
-#define DEFINED      "DEFINED "  /* before a table's key: with what it was made by, so that one that was altered since is known */
-
-static int32_t lock_number(const char *name)
-{
-    uint32_t hash = 2166136261u;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 16777619u;
-    return (int32_t)hash;
-}
-
-static int ask_bool(PGconn *conn, const char *sql, bool *answer, pgconvoy_error *err)
-{
-    PGresult *result = pgc_query(conn, sql, err);
-    if (!result)
-        return -1;
-    *answer = PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    return 0;
-}
-
-static int wait_for_lock(pgc_clone *clone, const char *try, const char *before, int wait_ms, bool *locked, pgconvoy_error *err)
-{
-    int64_t until = pgc_clock_monotonic_us() + (int64_t)wait_ms * 1000;
-    for (;;) {
-        if (before && pgc_execute(clone->target, before, err))
-            return -1;
-        if (ask_bool(clone->target, try, locked, err))
-            return -1;
-        if (*locked || pgc_clock_monotonic_us() > until || atomic_load(&clone->stop))
-            return 0;
-        pgc_clock_sleep_ms(50);
-    }
-}
-
-int clone_state_lock(pgc_clone *clone, pgconvoy_error *err)
-{
-    int32_t number = lock_number(clone->options->name);
-    char sql[512], end[512];
-    bool locked = false;
-    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_try_advisory_lock(%d, %d)", RUN_LOCK, number);
-    if (wait_for_lock(clone, sql, NULL, 5000, &locked, err))
-        return -1;
-    if (!locked) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "another run of the copy \"%s\" is at work on the target", clone->options->name);
-        pgconvoy_error_hint(err, "wait for it, or stop it and run this command again");
-        return -1;
-    }
-    snprintf(end, sizeof end,
-             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = %d AND objid = %u AND objsubid = 2 AND granted "
-             "AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) AND pid <> pg_catalog.pg_backend_pid()",
-             SESSION_LOCK, (uint32_t)number);
-    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_try_advisory_lock(%d, %d)", SESSION_LOCK, number);
-    if (wait_for_lock(clone, sql, end, WAIT_MS, &locked, err))
-        return -1;
-    if (!locked) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "sessions of an earlier run of the copy \"%s\" do not end", clone->options->name);
-        pgconvoy_error_hint(err, "end them on the target with pg_terminate_backend(), and run this command again");
-        return -1;
-    }
-    /* shared from now on, as by all sessions */
-    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_advisory_unlock(%d, %d); SELECT pg_catalog.pg_advisory_lock_shared(%d, %d)", SESSION_LOCK, number, SESSION_LOCK, number);
-    return pgc_execute(clone->target, sql, err);
-}
-
-int clone_state_join(const pgc_clone *clone, PGconn *target, pgconvoy_error *err)
-{
-    char sql[128];
-    snprintf(sql, sizeof sql, "SELECT pg_catalog.pg_advisory_lock_shared(%d, %d)", SESSION_LOCK, lock_number(clone->options->name));
-    return pgc_execute(target, sql, err);
-}
+#define LEFT_OUT " left out" /* behind an item's key */
+#define DEFINED  "DEFINED "  /* before a table's key: with what it was made by, so that one that was altered since is known */
 
 /* ------------------------------------------------------------------ reading */
 
@@ -172,7 +96,7 @@ static int compare_choices(const pgc_clone *clone, const char *before, pgconvoy_
 int clone_state_read(pgc_clone *clone, pgconvoy_error *err)
 {
     bool there = false;
-    if (ask_bool(clone->target, "SELECT pg_catalog.to_regclass('pgconvoy.copy_item') IS NOT NULL", &there, err))
+    if (pgc_query_truth(clone->target, "SELECT pg_catalog.to_regclass('pgconvoy.copy_item') IS NOT NULL", 0, NULL, &there, err))
         return -1;
     if (!there)
         return 0;
@@ -403,168 +327,19 @@ int clone_state_end(pgc_clone *clone, pgconvoy_error *err)
     bool others = false;
     if (result == 0)
         result = pgc_execute(clone->target, "BEGIN; LOCK TABLE pgconvoy.copy IN ACCESS EXCLUSIVE MODE", err) || pgc_execute(clone->target, sql.data, err) ||
-                         ask_bool(clone->target, "SELECT EXISTS (SELECT FROM pgconvoy.copy) OR EXISTS (SELECT FROM pgconvoy.copy_item)", &others, err)
+                         pgc_query_truth(clone->target, "SELECT EXISTS (SELECT FROM pgconvoy.copy) OR EXISTS (SELECT FROM pgconvoy.copy_item)", 0, NULL, &others, err)
                      ? -1
                      : 0;
     if (result == 0 && !others)
         result = pgc_execute(clone->target, "DROP TABLE pgconvoy.copy_item, pgconvoy.copy", err);
     /* a sync keeps its state in the same schema */
     if (result == 0 && !others)
-        result = ask_bool(clone->target, "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = "
-                                         "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'pgconvoy'))",
-                          &others, err);
+        result = pgc_query_truth(clone->target, "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE refclassid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND refobjid = "
+                                         "(SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = 'pgconvoy'))", 0, NULL, &others, err);
     if (result == 0 && !others)
         result = pgc_execute(clone->target, "DROP SCHEMA pgconvoy", err);
     if (result == 0)
         result = pgc_execute(clone->target, "COMMIT", err);
     pgc_buffer_free(&sql);
-    return result;
-}
-
-/* ------------------------------------------------------------------ again */
-
-/* What was done by the earlier run's snapshot or plan and has to be done again. */
-typedef struct again {
-    pgc_clone *clone;
-    bool all;
-    bool silent;             /* triggers and foreign keys do not see what we write; else they go, and come again after the rows */
-    pgc_buffer drops;
-    pgc_buffer tables, keys; /* one command for all tables, since foreign keys between them may be there already */
-} again;
-
-static void append_key(again *again, const char *key)
-{
-    pgc_buffer_text(&again->keys, again->keys.length ? ", " : "");
-    pgc_quote_literal(&again->keys, key);
-}
-
-static void do_again(again *again, clone_item *item)
-{
-    if (item->kind != CLONE_DEFINITION && item->table && item->table->is_ours && strcmp(item->entry->description, "TABLE DATA") == 0) {
-        /* rows that went into the root may be in any of its partitions, which are all done again */
-        pgc_buffer_text(&again->tables, again->tables.length ? ", " : "TRUNCATE ");
-        pgc_buffer_text(&again->tables, item->table->through_root ? "" : "ONLY ");
-        if (item->table->through_root)
-            clone_map_append(again->clone, pgc_relation_load_target(true, item->table->relation), &again->tables);
-        else
-            pgc_quote_qualified(&again->tables, item->entry->schema, item->entry->tag);
-    }
-    append_key(again, item->key);
-    if (item->kind == CLONE_ROWS && item->done)
-        atomic_fetch_add(&item->table->parts_left, 1);
-    item->done = false;
-}
-
-/* All that follows from rows. */
-static bool is_of_rows(const clone_item *item)
-{
-    static const char *const descriptions[] = {"SEQUENCE SET", "ANALYZE", "MATERIALIZED VIEW DATA", NULL};
-    return pgc_entry_is_one_of(item->entry, descriptions) || item->kind != CLONE_DEFINITION;
-}
-
-/* All partitions of a table that is streamed as one must be of one snapshot, too. */
-static void tear(pgc_clone *clone, clone_table *table)
-{
-    table->is_torn |= table->parts > 1;
-    const pgc_relation *relation = table->relation;
-    for (int i = 0; i < clone->table_count && table->group >= 0 && relation->object.oid != clone->options->part->tables[table->group]->oid; i++)
-        clone->tables[i].is_torn |= clone->tables[i].group == table->group;
-}
-
-/* What would see the rows that come again; with what hangs on it. */
-static void take_away(again *again)
-{
-    static const char *const descriptions[] = {"FK CONSTRAINT", "FK VALIDATION", "TRIGGER", NULL};
-    pgc_clone *clone = again->clone;
-    for (int i = 0; i < clone->item_count; i++) {
-        clone_item *item = &clone->items[i];
-        bool goes = item->done && pgc_entry_is_one_of(item->entry, descriptions);
-        bool hangs = item->done && pgc_entry_is(item->entry, "COMMENT");
-        for (int n = 0; hangs && !goes && n < item->entry->dependency_count; n++) {
-            const pgc_entry *needed = pgc_entries_find(&clone->entries, item->entry->dependencies[n]);
-            goes = needed && pgc_entry_is_one_of(needed, descriptions);
-        }
-        if (!goes)
-            continue;
-        if (item->entry->drop && !hangs && !pgc_entry_is(item->entry, "FK VALIDATION"))
-            pgc_buffer_text(&again->drops, item->entry->drop);
-        append_key(again, item->key);
-        item->done = false;
-    }
-}
-
-/* Rows of a range are there, but the rest of the table is not, and comes from another snapshot or is cut otherwise: rows may have moved from one range to another. */
-static int find_torn(again *again, pgconvoy_error *err)
-{
-    pgc_clone *clone = again->clone;
-    clone_names planned = {0};
-    int result = 0;
-    for (int i = 0; i < clone->item_count && result == 0; i++) {
-        const clone_item *item = &clone->items[i];
-        result = clone_names_add(&planned, item->key, NULL, err);
-        if (item->kind == CLONE_ROWS && !item->done && clone->other_snapshot)
-            tear(clone, item->table);
-    }
-    for (size_t i = 0; i < clone->finished_items.capacity && result == 0; i++) {
-        const char *key = clone->finished_items.slots[i];
-        unsigned oid;
-        if (!key || sscanf(key, "TABLE DATA PART %u", &oid) != 1 || clone_names_have(&planned, key))
-            continue;
-        append_key(again, key);
-        for (int n = 0; n < clone->table_count; n++)
-            if (clone->tables[n].relation->object.oid == oid)
-                clone->tables[n].is_torn = true;
-    }
-    clone_names_free(&planned);
-    return result;
-}
-
-static int run_again(again *again, pgconvoy_error *err)
-{
-    pgc_clone *clone = again->clone;
-    pgc_buffer sql;
-    pgc_buffer_init(&sql, (size_t)1 << 29);
-    pgc_buffer_format(&sql, "BEGIN; %s", again->drops.length ? again->drops.data : "");
-    pgc_buffer_format(&sql, "%s%s", again->tables.length ? again->tables.data : "", again->tables.length ? ";" : "");
-    if (again->keys.length) {
-        pgc_buffer_text(&sql, " DELETE FROM pgconvoy.copy_item WHERE name = ");
-        pgc_quote_literal(&sql, clone->options->name);
-        pgc_buffer_format(&sql, " AND item IN (%s);", again->keys.data);
-    }
-    if (again->all) {
-        pgc_buffer_text(&sql, " UPDATE pgconvoy.copy SET snapshot = ");
-        pgc_quote_literal(&sql, clone->snapshot);
-        pgc_buffer_text(&sql, " WHERE name = ");
-        pgc_quote_literal(&sql, clone->options->name);
-        pgc_buffer_byte(&sql, ';');
-    }
-    pgc_buffer_text(&sql, " COMMIT");
-    int result = pgc_buffer_check(&sql, err) || pgc_buffer_check(&again->keys, err) || pgc_buffer_check(&again->tables, err) || pgc_buffer_check(&again->drops, err) ? -1 : pgc_execute(clone->target, sql.data, err);
-    pgc_buffer_free(&sql);
-    return result;
-}
-
-int clone_state_redo(pgc_clone *clone, pgconvoy_error *err)
-{
-    if (!clone->resumes)
-        return 0;
-    again again = {.clone = clone, .all = clone->other_snapshot && clone->options->consistent};
-    again.silent = strcmp(PQparameterStatus(clone->target, "is_superuser"), "on") == 0;
-    pgc_buffer_init(&again.drops, (size_t)1 << 26);
-    pgc_buffer_init(&again.tables, (size_t)1 << 28);
-    pgc_buffer_init(&again.keys, (size_t)1 << 28);
-    int result = find_torn(&again, err);
-    for (int i = 0; i < clone->item_count && result == 0; i++) {
-        clone_item *item = &clone->items[i];
-        if ((again.all && item->done && is_of_rows(item)) || (item->kind != CLONE_DEFINITION && item->table && item->table->is_torn && item->table->is_ours))
-            do_again(&again, item);
-    }
-    if (again.all && !again.silent && result == 0)
-        take_away(&again);
-    if ((again.all || again.keys.length) && result == 0)
-        result = run_again(&again, err);
-    pgc_buffer_free(&again.drops);
-    pgc_buffer_free(&again.tables);
-    pgc_buffer_free(&again.keys);
     return result;
 }

@@ -36,13 +36,8 @@ static int do_written(link_state *link, void (*write)(const link_state *link, bo
     int failed = pgc_buffer_check(&sql, err) || pgc_buffer_check(&masked, err);
     if (!failed && link->options->dry_run)
         failed = link_do(link, sql.data, masked.data, err);
-    else if (!failed) {
-        PGresult *result = PQexec(link->target, sql.data);
-        failed = PQresultStatus(result) != PGRES_COMMAND_OK;
-        if (failed) /* the command's text may hold a password: only what was being done is named */
-            pgc_connection_error(link->target, result, doing, err);
-        PQclear(result);
-    }
+    else if (!failed)
+        failed = pgc_execute_secret(link->target, sql.data, doing, err);
     pgc_buffer_free(&sql);
     pgc_buffer_free(&masked);
     return failed ? -1 : 0;
@@ -250,21 +245,15 @@ static void write_drop_schema(const link_state *link, bool masked, pgc_buffer *s
 static int may_drop_schema(link_state *link, bool *may, pgconvoy_error *err)
 {
     const char *values[] = {link->into, link->server};
-    PGresult *result =
-        pgc_query_params(link->target,
-                         "SELECT obj_description(n.oid, 'pg_namespace') = '" LINK_MARK
-                         "' AND NOT EXISTS (SELECT FROM pg_class c LEFT JOIN pg_foreign_table t ON t.ftrelid = c.oid "
-                         "LEFT JOIN pg_foreign_server s ON s.oid = t.ftserver WHERE c.relnamespace = n.oid AND "
-                         "c.relkind NOT IN ('i', 'I') AND s.srvname IS DISTINCT FROM $2 "
-                         "AND obj_description(c.oid, 'pg_class') IS DISTINCT FROM '" LINK_MARK
-                         "') AND NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid) "
-                         "FROM pg_namespace n WHERE nspname = $1",
-                         2, values, err);
-    if (!result)
-        return -1;
-    *may = PQntuples(result) == 1 && PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    return 0;
+    return pgc_query_truth(link->target,
+                           "SELECT obj_description(n.oid, 'pg_namespace') = '" LINK_MARK
+                           "' AND NOT EXISTS (SELECT FROM pg_class c LEFT JOIN pg_foreign_table t ON t.ftrelid = c.oid "
+                           "LEFT JOIN pg_foreign_server s ON s.oid = t.ftserver WHERE c.relnamespace = n.oid AND "
+                           "c.relkind NOT IN ('i', 'I') AND s.srvname IS DISTINCT FROM $2 "
+                           "AND obj_description(c.oid, 'pg_class') IS DISTINCT FROM '" LINK_MARK
+                           "') AND NOT EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid) "
+                           "FROM pg_namespace n WHERE nspname = $1",
+                           2, values, may, err);
 }
 
 static int undo(link_state *link, pgconvoy_error *err)

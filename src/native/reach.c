@@ -9,16 +9,6 @@
     "SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1; SET LOCAL log_min_error_statement "  \
     "= 'panic'"
 
-static int run(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err)
-{
-    PGresult *result = PQexec(conn, sql);
-    bool well = PQresultStatus(result) == PGRES_COMMAND_OK;
-    if (!well)
-        pgc_connection_error(conn, result, doing, err);
-    PQclear(result);
-    return well ? 0 : -1;
-}
-
 /* Without a slot and not enabled it can be rolled back; it connects all the same. */
 static int try_subscription(PGconn *target, const native_address *address, pgc_buffer *sql, pgconvoy_error *err)
 {
@@ -26,7 +16,7 @@ static int try_subscription(PGconn *target, const native_address *address, pgc_b
     native_address_conninfo_literal(address, false, sql);
     pgc_buffer_text(sql, " PUBLICATION " NAME
                          " WITH (create_slot = false, slot_name = NONE, enabled = false, copy_data = false)");
-    return pgc_buffer_check(sql, err) || run(target, sql->data, "trying a subscription", err) ? -1 : 0;
+    return pgc_buffer_check(sql, err) || pgc_execute_secret(target, sql->data, "trying a subscription", err) ? -1 : 0;
 }
 
 static int try_server(PGconn *target, const native_address *address, pgc_buffer *sql, pgconvoy_error *err)
@@ -46,7 +36,7 @@ static int try_server(PGconn *target, const native_address *address, pgc_buffer 
                       options.data ? options.data : "");
     sql->failed = sql->failed || options.failed;
     pgc_buffer_free(&options);
-    return pgc_buffer_check(sql, err) || run(target, sql->data, "trying a foreign server", err) ? -1 : 0;
+    return pgc_buffer_check(sql, err) || pgc_execute_secret(target, sql->data, "trying a foreign server", err) ? -1 : 0;
 }
 
 int native_reach(PGconn *target, const native_address *address, native_way way, pgconvoy_error *err)
@@ -54,15 +44,15 @@ int native_reach(PGconn *target, const native_address *address, native_way way, 
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 20);
     const char *superuser = PQparameterStatus(target, "is_superuser");
-    int failed = run(target, "BEGIN; SET LOCAL client_min_messages = error", "beginning to try", err);
+    int failed = pgc_execute_secret(target, "BEGIN; SET LOCAL client_min_messages = error", "beginning to try", err);
     if (!failed && superuser && strcmp(superuser, "on") == 0)
-        failed = run(target, QUIET, "beginning to try", err);
+        failed = pgc_execute_secret(target, QUIET, "beginning to try", err);
     if (!failed)
         failed = way == NATIVE_SUBSCRIPTION ? try_subscription(target, address, &sql, err)
                                             : try_server(target, address, &sql, err);
     pgc_buffer_free(&sql);
     pgconvoy_error unused;
-    if (run(target, "ROLLBACK", "rolling back", &unused))
+    if (pgc_execute_secret(target, "ROLLBACK", "rolling back", &unused))
         PQreset(target);
     return failed;
 }

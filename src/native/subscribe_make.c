@@ -29,14 +29,7 @@ static int run(subscribe_state *state, PGconn *conn, const char *sql, const char
         pgc_buffer_free(&line);
         return failed ? -1 : 0;
     }
-    if (!shown)
-        return pgc_execute(conn, sql, err);
-    PGresult *result = PQexec(conn, sql);
-    bool well = PQresultStatus(result) == PGRES_COMMAND_OK;
-    if (!well)
-        pgc_connection_error(conn, result, doing, err);
-    PQclear(result);
-    return well ? 0 : -1;
+    return shown ? pgc_execute_secret(conn, sql, doing, err) : pgc_execute(conn, sql, err);
 }
 
 int subscribe_run_sql(subscribe_state *state, PGconn *conn, const char *sql, pgconvoy_error *err)
@@ -225,15 +218,13 @@ static void hint_at_via(pgconvoy_error *err)
 static int check_tables_came(subscribe_state *state, pgconvoy_error *err)
 {
     const char *values[] = {state->name};
-    PGresult *result = pgc_query_params(state->target,
-                                        "SELECT EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON "
-                                        "r.srsubid = s.oid JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = "
-                                        "current_database() AND s.subname = $1)",
-                                        1, values, err);
-    if (!result)
+    bool any;
+    if (pgc_query_truth(state->target,
+                        "SELECT EXISTS (SELECT FROM pg_subscription s JOIN pg_subscription_rel r ON r.srsubid = s.oid "
+                        "JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database() AND s.subname = "
+                        "$1)",
+                        1, values, &any, err))
         return -1;
-    bool any = PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
     if (any)
         return 0;
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,

@@ -289,6 +289,17 @@ PGresult *pgc_query_params(PGconn *conn, const char *sql, int count, const char 
     return checked(conn, PQexecParams(conn, sql, count, NULL, values, NULL, NULL, 0), sql, err);
 }
 
+int pgc_query_truth(PGconn *conn, const char *sql, int count, const char *const *values, bool *truth,
+                    pgconvoy_error *err)
+{
+    PGresult *result = pgc_query_params(conn, sql, count, values, err);
+    if (!result)
+        return -1;
+    *truth = PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return 0;
+}
+
 int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err)
 {
     PGresult *result = pgc_query(conn, sql, err);
@@ -296,6 +307,16 @@ int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err)
         return -1;
     PQclear(result);
     return 0;
+}
+
+int pgc_execute_secret(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err)
+{
+    PGresult *result = PQexec(conn, sql);
+    bool well = PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!well)
+        pgc_connection_error(conn, result, doing, err);
+    PQclear(result);
+    return well ? 0 : -1;
 }
 
 void pgc_connection_snapshot_error(pgconvoy_error *err)

@@ -36,8 +36,13 @@ void pgc_connection_without_password(const char *uri, pgc_buffer *out);
 /* Runs sql; gives the result (PGRES_TUPLES_OK or PGRES_COMMAND_OK, COPY states too), to be cleared by the caller, or NULL and err. */
 PGresult *pgc_query(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
 PGresult *pgc_query_params(PGconn *conn, const char *sql, int count, const char *const *values, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether the first value of the first row is true; not when there is none. */
+int pgc_query_truth(PGconn *conn, const char *sql, int count, const char *const *values, bool *truth,
+                    pgconvoy_error *err) PGC_MUST_CHECK;
 /* Runs sql for its effect. */
 int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The command's text may hold a password: an error names what was being done instead. It returns no rows. */
+int pgc_execute_secret(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*
  * Turns a failed result (or, with result NULL, the connection's state) into err: code, message, SQLSTATE, hint of the server, retriable for lost connections (08*, 57P01-03),
