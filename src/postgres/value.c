@@ -13,6 +13,34 @@ const pgconvoy_type *pgc_type_base(const pgconvoy_type *type)
     return type;
 }
 
+const pgconvoy_type *pgc_type_base_with(const pgconvoy_type *type, int32_t *typmod)
+{
+    while (type->kind == PGCONVOY_TYPE_DOMAIN && type->element) {
+        *typmod = type->typmod;
+        type = type->element;
+    }
+    return type;
+}
+
+/* The modifier is 4 + (precision << 16 | scale in 11 bits), the scale signed since 15: numeric(5, -2) holds up to
+ * 9999900, and numeric(3, 5) up to 0.00999. */
+bool pgc_numeric_bounds(int32_t typmod, int *before, int *behind)
+{
+    *before = *behind = 0;
+    if (typmod < 4)
+        return false;
+    int precision = ((typmod - 4) >> 16) & 0xffff, scale = (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
+    *before = precision > scale ? precision - scale : 0;
+    *behind = scale > 0 ? scale : 0;
+    return true;
+}
+
+bool pgc_type_is_dense_vector(const pgconvoy_type *type)
+{
+    return type->extension && strcmp(type->extension, "vector") == 0 &&
+           (strcmp(type->name, "vector") == 0 || strcmp(type->name, "halfvec") == 0);
+}
+
 static pgc_text_writer *builtin_writer_of(uint32_t oid)
 {
     enum { REFCURSOR = 1790, UNKNOWN = 705 };

@@ -24,6 +24,13 @@ enum pgc_type_oid {
 
 /* A domain's base, through domains over domains; any other type is its own base. */
 const pgconvoy_type *pgc_type_base(const pgconvoy_type *type);
+/* And the modifier that goes with it; typmod is the column's before. */
+const pgconvoy_type *pgc_type_base_with(const pgconvoy_type *type, int32_t *typmod);
+/* How many digits values of numeric(p, s) have at most before and behind the point. False for numeric without a
+ * modifier, which has no such bounds; both are 0 then. */
+bool pgc_numeric_bounds(int32_t typmod, int *before, int *behind);
+/* Whether it is pgvector's vector or halfvec: numbers, all of which are there. */
+bool pgc_type_is_dense_vector(const pgconvoy_type *type);
 
 /* True when pgc_value_to_text and the readers understand the binary form of the type (also inside arrays, composites, ranges). */
 bool pgc_type_has_binary(const pgconvoy_type *type);

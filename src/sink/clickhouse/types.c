@@ -75,18 +75,10 @@ static bool map(const mapping *m, pgc_clickhouse_type *to, const pgconvoy_type *
 
 static void map_numeric(const mapping *m, pgc_clickhouse_type *to, int32_t typmod)
 {
-    int precision = typmod < 4 ? 0 : ((typmod - 4) >> 16) & 0xffff;
-    int scale = typmod < 4 ? 0 : (((typmod - 4) & 0x7ff) ^ 1024) - 1024; /* 11 bits with a sign, since 15 */
-    if (scale < 0) {                                                     /* numeric(5,-2) holds up to 9999900 */
-        precision -= scale;
-        scale = 0;
-    }
-    if (scale > precision) /* numeric(3,5) holds up to 0.00999 */
-        precision = scale;
-    if (typmod < 4) {
-        precision = m->options->numeric_width;
-        scale = m->options->numeric_scale;
-    }
+    int before, behind;
+    bool bounded = pgc_numeric_bounds(typmod, &before, &behind);
+    int precision = bounded ? before + behind : m->options->numeric_width;
+    int scale = bounded ? behind : m->options->numeric_scale;
     to->kind = PGC_CLICKHOUSE_AS_TEXT;
     if (precision < 1 || precision > (m->has->decimal256 ? 76 : 38))
         return;
@@ -173,10 +165,7 @@ static void map_base(const mapping *m, pgc_clickhouse_type *to, int32_t typmod)
 
 static bool map(const mapping *m, pgc_clickhouse_type *to, const pgconvoy_type *type, int32_t typmod)
 {
-    while (type->kind == PGCONVOY_TYPE_DOMAIN && type->element) {
-        typmod = type->typmod;
-        type = type->element;
-    }
+    type = pgc_type_base_with(type, &typmod);
     to->source = type;
     to->kind = PGC_CLICKHOUSE_AS_TEXT;
     bool mapped = true;

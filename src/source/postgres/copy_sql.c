@@ -11,13 +11,6 @@
 #include "source/postgres/copy_sql.h"
 #include "postgres/value.h"
 
-static const pgconvoy_type *base_of(const pgconvoy_type *type)
-{
-    while (type->kind == PGCONVOY_TYPE_DOMAIN && type->element)
-        type = type->element;
-    return type;
-}
-
 void pgc_copy_plan_make(pgc_copy_plan *plan, const pgconvoy_table *table, const pgconvoy_format *formats, bool raw_only)
 {
     int text = 0;
@@ -39,7 +32,7 @@ void pgc_copy_plan_make(pgc_copy_plan *plan, const pgconvoy_table *table, const 
  */
 static bool cast_is_output(const pgconvoy_type *type)
 {
-    type = base_of(type);
+    type = pgc_type_base(type);
     if (strcmp(type->schema, "pg_catalog") != 0)
         return false;
     switch (type->oid) {

@@ -340,6 +340,23 @@ static bool reads_back(const char *text, double number, bool single)
 }
 
 /* The text reads back as the number, and no text of one digit less does. */
+static void the_bounds_of_a_numeric_are_those_of_its_modifier(void **state)
+{
+    (void)state;
+    static const struct {
+        int precision, scale, before, behind;
+    } modifiers[] = {{10, 2, 8, 2}, {5, 0, 5, 0}, {5, -2, 7, 0}, {3, 5, 0, 5}, {1000, 1000, 0, 1000}};
+    int before = 9, behind = 9;
+    for (size_t i = 0; i < sizeof modifiers / sizeof *modifiers; i++) {
+        int32_t typmod = (modifiers[i].precision << 16 | (modifiers[i].scale & 0x7ff)) + 4;
+        assert_true(pgc_numeric_bounds(typmod, &before, &behind));
+        assert_int_equal(before, modifiers[i].before);
+        assert_int_equal(behind, modifiers[i].behind);
+    }
+    assert_false(pgc_numeric_bounds(-1, &before, &behind));
+    assert_int_equal(before + behind, 0);
+}
+
 static void check_shortest(const char *text, double number, bool single)
 {
     if (!reads_back(text, number, single))
@@ -437,6 +454,7 @@ int main(void)
         cmocka_unit_test(malformed_bytes_are_refused_by_the_types_name),
         cmocka_unit_test(malformed_texts_are_refused),
         cmocka_unit_test(a_numeric_fits_a_scaled_integer_only_when_it_is_exact),
+        cmocka_unit_test(the_bounds_of_a_numeric_are_those_of_its_modifier),
         cmocka_unit_test(floats_are_written_shortest),
         cmocka_unit_test(a_type_has_a_binary_form_when_all_in_it_has),
         cmocka_unit_test(nulls_and_unchanged_values_are_refused_by_every_reader),
