@@ -44,8 +44,8 @@ class ClickhouseServer:
 <user_files_path>{self.folder}/files/</user_files_path><mark_cache_size>16777216</mark_cache_size><users_config>users.xml</users_config><default_profile>default</default_profile>
 <default_database>default</default_database><timezone>UTC</timezone></yandex>""")
         with open(os.path.join(self.folder, "users.xml"), "w") as file:
-            file.write("""<yandex><profiles><default><max_threads>2</max_threads></default></profiles><users><default><password></password><networks><ip>::/0</ip></networks>
-<profile>default</profile><quota>default</quota></default></users><quotas><default></default></quotas></yandex>""")
+            file.write("""<yandex><profiles><default><max_threads>2</max_threads></default><reader><readonly>1</readonly></reader></profiles><users><default><password></password><networks><ip>::/0</ip></networks>
+<profile>default</profile><quota>default</quota></default><reader><password></password><networks><ip>::/0</ip></networks><profile>reader</profile><quota>default</quota></reader></users><quotas><default></default></quotas></yandex>""")
 
     def start(self):
         log = open(os.path.join(self.folder, "output"), "ab")

@@ -239,6 +239,7 @@ typedef struct pgc_clickhouse_layout {
     pgc_clickhouse_type **types; /* of the table's columns */
     const char **names;          /* of the columns in the target */
     bool *absent;                /* columns that the target does not have any more; see gather.c */
+    bool *warned;                /* columns of which it was said that a value became NULL */
     const char *doing;           /* "inserting into table public.users" */
 } pgc_clickhouse_layout;
 

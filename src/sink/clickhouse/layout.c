@@ -1,7 +1,7 @@
 /* A table as ClickHouse has it: its name, its columns, and rows in RowBinary with what the sink adds to them. */
 #include "sink/clickhouse/clickhouse_internal.h"
 
-#include "postgres/value.h"
+#include "sink/staged.h"
 
 #include <stdlib.h>
 
@@ -37,7 +37,8 @@ static bool fill(pgc_clickhouse_layout *layout, const pgc_clickhouse_sink *sink)
     layout->types = pgc_arena_zalloc(arena, count * sizeof *layout->types);
     layout->names = pgc_arena_zalloc(arena, count * sizeof *layout->names);
     layout->absent = pgc_arena_zalloc(arena, count * sizeof *layout->absent);
-    if (!layout->view || !layout->doing || !layout->types || !layout->names || !layout->absent)
+    layout->warned = pgc_arena_zalloc(arena, count * sizeof *layout->warned);
+    if (!layout->view || !layout->doing || !layout->types || !layout->names || !layout->absent || !layout->warned)
         return false;
     layout->form = sink->target.history   ? PGC_CLICKHOUSE_HISTORY
                    : table->key_count > 0 ? PGC_CLICKHOUSE_KEYED
@@ -112,22 +113,18 @@ void pgc_clickhouse_column_names(const pgc_clickhouse_layout *layout, bool with_
 
 /* ---- rows */
 
-/* "column note of table public.t, key (id) = (5): " before the error. */
+/* "column note of table public.t, row with id = 5: " before the error. */
 static void say_where(const pgc_clickhouse_layout *layout, int column, const pgconvoy_value *values,
                       pgconvoy_error *err)
 {
     const pgconvoy_table *table = layout->table;
+    const pgc_staged_row row = {.row = values};
     pgc_buffer key;
-    pgconvoy_error ignored;
-    pgc_buffer_init(&key, 600);
-    for (int i = 0; values && i < table->key_count; i++) {
-        const pgconvoy_value *value = &values[table->key[i]];
-        pgc_buffer_format(&key, "%s%s = ", i > 0 ? ", " : ", key ", table->columns[table->key[i]].name);
-        if (value->length < 0 || pgc_value_to_text(table->columns[table->key[i]].type, value, &key, &ignored) != 0)
-            pgc_buffer_text(&key, "?");
-    }
-    pgc_error_prefix(err, "column %s of table %s.%s%s", table->columns[column].name, table->schema, table->name,
-                     key.data && !key.failed ? key.data : "");
+    pgc_buffer_init(&key, 4096);
+    if (values)
+        pgc_staged_key_text(table, &row, &key);
+    pgc_error_prefix(err, "column %s of table %s.%s%s%s", table->columns[column].name, table->schema, table->name,
+                     key.length ? ", row with " : "", key.length ? key.data : "");
     pgc_buffer_free(&key);
 }
 
@@ -136,15 +133,16 @@ static int without_place(const pgc_clickhouse_sink *sink, const pgc_clickhouse_l
                          const pgconvoy_value *values, size_t start, pgc_buffer *out, pgconvoy_error *err)
 {
     const pgc_clickhouse_type *type = layout->types[column];
+    say_where(layout, column, values, err);
     if (sink->target.types.unmappable == PGC_CLICKHOUSE_UNMAPPABLE_NULL && type->nullable) {
         out->length = start;
         pgc_buffer_byte(out, 1);
-        pgc_log_debug(sink->config->log, "column %s of table %s.%s: %s; NULL was written", layout->names[column],
-                      layout->table->schema, layout->table->name, err->message);
+        pgconvoy_log_write(sink->config->log, layout->warned[column] ? PGCONVOY_LOG_DEBUG : PGCONVOY_LOG_WARNING,
+                           "%s; the value becomes NULL", err->message);
+        layout->warned[column] = true;
         pgc_error_clear(err);
         return 0;
     }
-    say_where(layout, column, values, err);
     pgconvoy_error_hint(err, "add ?unmappable=text (then such columns are String) or ?unmappable=null to the target");
     return -1;
 }

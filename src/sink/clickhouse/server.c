@@ -233,16 +233,20 @@ int pgc_clickhouse_read_version(pgc_clickhouse_session *session, pgc_clickhouse_
     pgc_buffer sql;
     pgc_http_response response;
     pgc_buffer_init(&sql, 256);
-    pgc_buffer_text(&sql, "SELECT version()");
+    pgc_buffer_text(&sql, "SELECT version(), value FROM system.settings WHERE name = 'readonly'");
     int result = pgc_clickhouse_select(session, &sql, "connecting to ClickHouse", &response, err);
     pgc_buffer_free(&sql);
     if (result != 0)
         return -1;
     int major = 0, minor = 0;
-    const char *text = response.body.length > 0 ? response.body.data : "";
+    const char *text = response.body.length > 0 ? response.body.data : "", *tab = strchr(text, '\t');
     if (sscanf(text, "%d.%d", &major, &minor) != 2 || major < 18) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
                            "what answers is no ClickHouse server of version 18 or later: \"%.40s\"", text);
+        result = -1;
+    } else if (tab && tab[1] != '0') { /* which would be met with the first table only */
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the user may only read: its setting readonly is %.1s", tab + 1);
+        pgconvoy_error_hint(err, "give the user a profile in which readonly is 0, or name another user in the target");
         result = -1;
     }
     pgc_http_response_free(&response);

@@ -127,6 +127,7 @@ typedef struct pgc_duckdb_layout {
     duckdb_logical_type *logical;
     bool updates_in_place; /* all of its columns do, see pgc_duckdb_type_updates_in_place */
     const char **target_names, **target_types; /* as the target has them; set by pgc_duckdb_match_columns */
+    bool *warned;          /* columns of which it was said that a value became NULL */
 } pgc_duckdb_layout;
 
 pgc_duckdb_layout *pgc_duckdb_layout_new(pgc_duckdb_sink *sink, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -136,6 +137,22 @@ const char *pgc_duckdb_layout_column(const pgc_duckdb_layout *layout, int column
 void pgc_duckdb_table_name(const pgc_duckdb_sink *sink, const char *schema, const char *name, pgc_buffer *out);
 /* Appends the quoted names of all columns, with commas. */
 void pgc_duckdb_column_names(const pgc_duckdb_layout *layout, pgc_buffer *out);
+
+/* ---- encode_column.c */
+
+/* A column of a chunk; row and key give the values of each of its rows, for errors: NULL where there are none. */
+typedef struct pgc_duckdb_column {
+    const pgc_duckdb_layout *layout;
+    int column;
+    const pgconvoy_value **cells;
+    size_t count;
+    const pgconvoy_value *(*row)(const void *arg, size_t at);
+    const pgconvoy_value *(*key)(const void *arg, size_t at);
+    const void *arg;
+} pgc_duckdb_column;
+/* Writes the cells into the vector, from its first place on. What the type cannot hold is an error that names the row, or NULL (and so in cells). */
+int pgc_duckdb_encode_column(const pgc_duckdb_sink *sink, pgc_duckdb_encoder *encoder, const pgc_duckdb_column *column,
+                             duckdb_vector vector, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- schema.c */
 

@@ -46,13 +46,13 @@ bool pgc_duckdb_encode_absent(pgc_duckdb_encoder *encoder, duckdb_vector vector,
 
 /* ---- one reader for each type: 0, or -1 and err */
 
-static int out_of_range(pgconvoy_error *err, const char *type, const char *what)
+static int out_of_range(pgc_duckdb_encoder *encoder, pgconvoy_error *err, const char *type, const char *what)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "%s is %s, which DuckDB's type cannot hold", type, what);
-    return -1;
+    return pgc_duckdb_cannot_hold(encoder);
 }
 
-static int read_date(const pgconvoy_value *value, int32_t *out, pgconvoy_error *err)
+static int read_date(pgc_duckdb_encoder *encoder, const pgconvoy_value *value, int32_t *out, pgconvoy_error *err)
 {
     int32_t days;
     if (pgc_value_date(value, &days, err) != 0)
@@ -60,37 +60,37 @@ static int read_date(const pgconvoy_value *value, int32_t *out, pgconvoy_error *
     if (days == INT32_MAX || days == INT32_MIN)
         *out = days == INT32_MAX ? INT32_MAX : -INT32_MAX;
     else if (days >= INT32_MAX - PG_EPOCH_DAYS || days <= -INT32_MAX)
-        return out_of_range(err, "date", "out of range");
+        return out_of_range(encoder, err, "date", "out of range");
     else
         *out = days + PG_EPOCH_DAYS;
     return 0;
 }
 
-static int shift_timestamp(int64_t us, int64_t *out, pgconvoy_error *err)
+static int shift_timestamp(pgc_duckdb_encoder *encoder, int64_t us, int64_t *out, pgconvoy_error *err)
 {
     if (us == INT64_MAX || us == INT64_MIN)
         *out = us == INT64_MAX ? INT64_MAX : -INT64_MAX;
     else if (us >= INT64_MAX - PGC_PG_EPOCH_US)
-        return out_of_range(err, "timestamp", "after 294247-01-10");
+        return out_of_range(encoder, err, "timestamp", "after 294247-01-10");
     else
         *out = us + PGC_PG_EPOCH_US;
     return 0;
 }
 
-static int read_timestamp(const pgconvoy_value *value, int64_t *out, pgconvoy_error *err)
+static int read_timestamp(pgc_duckdb_encoder *encoder, const pgconvoy_value *value, int64_t *out, pgconvoy_error *err)
 {
     int64_t us;
-    return pgc_value_timestamp(value, &us, err) != 0 ? -1 : shift_timestamp(us, out, err);
+    return pgc_value_timestamp(value, &us, err) != 0 ? -1 : shift_timestamp(encoder, us, out, err);
 }
 
-static int read_interval(const pgconvoy_value *value, duckdb_interval *out, pgconvoy_error *err)
+static int read_interval(pgc_duckdb_encoder *encoder, const pgconvoy_value *value, duckdb_interval *out, pgconvoy_error *err)
 {
     pgc_interval interval;
     if (pgc_value_interval(value, &interval, err) != 0)
         return -1;
     if ((interval.months == INT32_MAX && interval.days == INT32_MAX && interval.us == INT64_MAX) ||
         (interval.months == INT32_MIN && interval.days == INT32_MIN && interval.us == INT64_MIN))
-        return out_of_range(err, "interval", "infinite");
+        return out_of_range(encoder, err, "interval", "infinite");
     *out = (duckdb_interval){interval.months, interval.days, interval.us};
     return 0;
 }
@@ -110,8 +110,8 @@ static int read_uuid(const pgconvoy_value *value, duckdb_hugeint *out, pgconvoy_
 }
 
 /* limit is 10^width. */
-static int read_decimal(const pgc_duckdb_type *type, __int128 limit, const pgconvoy_value *value, __int128 *out,
-                        pgconvoy_error *err)
+static int read_decimal(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type, __int128 limit,
+                        const pgconvoy_value *value, __int128 *out, pgconvoy_error *err)
 {
     pgc_numeric_kind kind = PGC_NUMERIC_FINITE;
     int exact = pgc_value_decimal(value, type->scale, out, &kind, err);
@@ -125,8 +125,8 @@ static int read_decimal(const pgc_duckdb_type *type, __int128 limit, const pgcon
                        : kind == PGC_NUMERIC_MINUS_INFINITY ? "-infinity"
                                                             : "too large or too precise",
                        type->width, type->scale);
-    pgconvoy_error_hint(err, "copy numeric columns as text with duckdb:FILE?numeric=text");
-    return -1;
+    pgconvoy_error_hint(err, "keep numeric columns as text with numeric=text in the target, or make such values NULL with unmappable=null");
+    return pgc_duckdb_cannot_hold(encoder);
 }
 
 static int read_numeric_double(const pgc_duckdb_type *type, const pgconvoy_value *value, pgc_buffer *scratch, double *out,
@@ -179,16 +179,16 @@ static inline uint64_t get64(const char *data)
     return be64toh(x);
 }
 
-static inline int slow_integer(const pgc_duckdb_type *type, const pgconvoy_value *value, int64_t low, int64_t high,
+static inline int slow_integer(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type, const pgconvoy_value *value, int64_t low, int64_t high,
                                int64_t *out, pgconvoy_error *err)
 {
     if (pgc_value_int64(type->source, value, out, err) != 0)
         return -1;
-    return *out < low || *out > high ? out_of_range(err, type->source->name, "out of range") : 0;
+    return *out < low || *out > high ? out_of_range(encoder, err, type->source->name, "out of range") : 0;
 }
 
 /* xid8 in text form, which goes beyond the signed reader. */
-static int read_unsigned(const pgconvoy_value *value, uint64_t *out, pgconvoy_error *err)
+static int read_unsigned(pgc_duckdb_encoder *encoder, const pgconvoy_value *value, uint64_t *out, pgconvoy_error *err)
 {
     bool fits = value->length > 0;
     *out = 0;
@@ -196,10 +196,10 @@ static int read_unsigned(const pgconvoy_value *value, uint64_t *out, pgconvoy_er
         fits = value->data[i] >= '0' && value->data[i] <= '9' && !__builtin_mul_overflow(*out, 10u, out) &&
                !__builtin_add_overflow(*out, (uint64_t)(value->data[i] - '0'), out);
     }
-    return fits ? 0 : out_of_range(err, "xid8", "no whole number of 64 bits");
+    return fits ? 0 : out_of_range(encoder, err, "xid8", "no whole number of 64 bits");
 }
 
-#define SLOW_INTEGER(LOW, HIGH) (slow_integer(type, value, LOW, HIGH, &wide, err) != 0 ? -1 : (*out = (__typeof__(*out))wide, 0))
+#define SLOW_INTEGER(LOW, HIGH) (slow_integer(encoder, type, value, LOW, HIGH, &wide, err) != 0 ? -1 : (*out = (__typeof__(*out))wide, 0))
 
 static int encode_integers(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type, duckdb_vector vector, idx_t at,
                            const pgconvoy_value *const *values, size_t count, pgconvoy_error *err)
@@ -214,7 +214,7 @@ static int encode_integers(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *t
     case PGC_DUCKDB_UINTEGER:
         LOOP(uint32_t, 4, *out = get32(value->data), SLOW_INTEGER(0, UINT32_MAX))
     case PGC_DUCKDB_UBIGINT:
-        LOOP(uint64_t, 8, *out = get64(value->data), read_unsigned(value, out, err))
+        LOOP(uint64_t, 8, *out = get64(value->data), read_unsigned(encoder, value, out, err))
     default:
         LOOP(int64_t, 8, *out = (int64_t)get64(value->data), SLOW_INTEGER(INT64_MIN, INT64_MAX))
     }
@@ -245,10 +245,10 @@ static int encode_decimals(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *t
     __int128 wide, limit = 1;
     for (int i = 0; i < type->width; i++)
         limit *= 10;
-#define READ_DECIMAL (read_decimal(type, limit, value, &wide, err) != 0 ? -1 : (*out = (__typeof__(*out))wide, 0))
+#define READ_DECIMAL (read_decimal(encoder, type, limit, value, &wide, err) != 0 ? -1 : (*out = (__typeof__(*out))wide, 0))
     if (type->kind == PGC_DUCKDB_HUGEINT || type->width > 18)
         LOOP(duckdb_hugeint, -3, (void)0,
-             (read_decimal(type, limit, value, &wide, err) != 0
+             (read_decimal(encoder, type, limit, value, &wide, err) != 0
                   ? -1
                   : (out->lower = (uint64_t)wide, out->upper = (int64_t)(wide >> 64), 0)))
     if (type->width > 9)
@@ -274,16 +274,16 @@ static int encode_times(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type
     bool failed = false;
     switch (type->kind) {
     case PGC_DUCKDB_DATE:
-        LOOP(int32_t, -3, (void)0, read_date(value, out, err))
+        LOOP(int32_t, -3, (void)0, read_date(encoder, value, out, err))
     case PGC_DUCKDB_TIME:
         LOOP(int64_t, -3, (void)0, pgc_value_time(value, out, err))
     case PGC_DUCKDB_TIMETZ:
         LOOP(uint64_t, -3, (void)0, read_timetz(encoder->api, value, out, err))
     case PGC_DUCKDB_INTERVAL:
-        LOOP(duckdb_interval, -3, (void)0, read_interval(value, out, err))
+        LOOP(duckdb_interval, -3, (void)0, read_interval(encoder, value, out, err))
     default:
-        LOOP(int64_t, 8, failed = shift_timestamp((int64_t)get64(value->data), out, err) != 0,
-             read_timestamp(value, out, err))
+        LOOP(int64_t, 8, failed = shift_timestamp(encoder, (int64_t)get64(value->data), out, err) != 0,
+             read_timestamp(encoder, value, out, err))
     }
 }
 

@@ -13,6 +13,7 @@ typedef struct pgc_duckdb_encoder {
     pgc_arena *arena;   /* the owner resets it when its chunks are taken */
     pgc_buffer scratch;
     bool unknown_label; /* the last failure was an enum label that the type does not have */
+    bool cannot_hold;   /* the last failure was a value that DuckDB's type does not have */
 } pgc_duckdb_encoder;
 
 int pgc_duckdb_encoder_init(pgc_duckdb_encoder *encoder, const pgc_duckdb_api *api, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -23,6 +24,13 @@ int pgc_duckdb_encode(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type, 
                       const pgconvoy_value *const *values, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- between encode*.c */
+
+/* For what cannot hold a value, once err says so: the failure. */
+static inline int pgc_duckdb_cannot_hold(pgc_duckdb_encoder *encoder)
+{
+    encoder->cannot_hold = true;
+    return -1;
+}
 
 /* Marks vector's place as NULL. */
 void pgc_duckdb_encode_null(pgc_duckdb_encoder *encoder, duckdb_vector vector, idx_t place);

@@ -7,15 +7,16 @@
 
 static const pgconvoy_value null_value = {.data = NULL, .length = PGCONVOY_NULL};
 
-static int not_a_list(const pgc_array *array, pgconvoy_error *err)
+static int not_a_list(pgc_duckdb_encoder *encoder, const pgc_array *array, pgconvoy_error *err)
 {
     if (array->dimensions > 1)
         pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "an array has %d dimensions, which a LIST cannot hold", array->dimensions);
     else
         pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "an array counts from %d, which a LIST cannot hold",
                            array->lower_bound[0]);
-    pgconvoy_error_hint(err, "copy array columns as text with duckdb:FILE?arrays=text");
-    return -1;
+    pgconvoy_error_hint(err, "keep array columns as text with arrays=text in the target, or make such values NULL with "
+                             "unmappable=null");
+    return pgc_duckdb_cannot_hold(encoder);
 }
 
 static int encode_lists(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type, duckdb_vector vector, idx_t at,
@@ -35,7 +36,7 @@ static int encode_lists(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type
         } else if (pgc_value_array(type->source, values[i], encoder->arena, &arrays[i], err) != 0) {
             return -1;
         } else if (arrays[i].dimensions > 1 || (arrays[i].dimensions == 1 && arrays[i].lower_bound[0] != 1)) {
-            return not_a_list(&arrays[i], err);
+            return not_a_list(encoder, &arrays[i], err);
         }
         entries[i] = (duckdb_list_entry){start + total, (uint64_t)arrays[i].count};
         total += (idx_t)arrays[i].count;

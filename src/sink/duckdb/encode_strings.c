@@ -58,13 +58,13 @@ static bool is_utf8(const char *text, size_t length)
     return true;
 }
 
-static int put_text(duckdb_string_t *to, const char *text, size_t length, pgconvoy_error *err)
+static int put_text(pgc_duckdb_encoder *encoder, duckdb_string_t *to, const char *text, size_t length, pgconvoy_error *err)
 {
     if (!is_utf8(text, length)) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "text is not valid UTF-8, which DuckDB's VARCHAR must be");
         pgconvoy_error_hint(err, "the source database has the encoding SQL_ASCII and bytes of some other: mend the value on the "
                                  "source, or make the column a bytea");
-        return -1;
+        return pgc_duckdb_cannot_hold(encoder);
     }
     put_string(to, text, length);
     return 0;
@@ -75,13 +75,13 @@ static int put_as_text(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type,
                        duckdb_string_t *to, pgconvoy_error *err)
 {
     if (value->format == PGCONVOY_TEXT)
-        return put_text(to, value->data, (size_t)value->length, err);
+        return put_text(encoder, to, value->data, (size_t)value->length, err);
     pgc_buffer_reset(&encoder->scratch);
     if (pgc_value_to_text(type->source, value, &encoder->scratch, err) != 0 || pgc_buffer_check(&encoder->scratch, err) != 0)
         return -1;
     size_t length = encoder->scratch.length;
     const char *text = pgc_arena_bytes(encoder->arena, encoder->scratch.data, length + 1);
-    return text ? put_text(to, text, length, err) : pgc_error_out_of_memory(err);
+    return text ? put_text(encoder, to, text, length, err) : pgc_error_out_of_memory(err);
 }
 
 static int put_blob(pgc_duckdb_encoder *encoder, const pgconvoy_value *value, duckdb_string_t *to, pgconvoy_error *err)
@@ -111,7 +111,7 @@ static int put_bits(pgc_duckdb_encoder *encoder, const pgconvoy_value *value, du
     size_t count = encoder->scratch.length;
     if (count == 0) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "a bit string is empty, which DuckDB's BIT cannot be");
-        return -1;
+        return pgc_duckdb_cannot_hold(encoder);
     }
     size_t bytes = (count + 7) / 8, padding = bytes * 8 - count;
     uint8_t *made = pgc_arena_zalloc(encoder->arena, bytes + 1);
@@ -126,13 +126,14 @@ static int put_bits(pgc_duckdb_encoder *encoder, const pgconvoy_value *value, du
     return 0;
 }
 
-static int put_characters(const pgc_duckdb_type *type, const pgconvoy_value *value, duckdb_string_t *to, pgconvoy_error *err)
+static int put_characters(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type, const pgconvoy_value *value,
+                          duckdb_string_t *to, pgconvoy_error *err)
 {
     const char *text;
     size_t length;
     if (pgc_value_characters(type->source, value, &text, &length, err) != 0)
         return -1;
-    return put_text(to, text, length, err);
+    return put_text(encoder, to, text, length, err);
 }
 
 int pgc_duckdb_encode_strings(pgc_duckdb_encoder *encoder, const pgc_duckdb_type *type, duckdb_vector vector, idx_t at,
@@ -149,7 +150,7 @@ int pgc_duckdb_encode_strings(pgc_duckdb_encoder *encoder, const pgc_duckdb_type
         if (pgc_duckdb_encode_absent(encoder, vector, at + i, value, &failed, err))
             result = failed ? -1 : 0;
         else if (plain)
-            result = put_text(&data[i], value->data, (size_t)value->length, err);
+            result = put_text(encoder, &data[i], value->data, (size_t)value->length, err);
         else if (type->kind == PGC_DUCKDB_AS_TEXT)
             result = put_as_text(encoder, type, value, &data[i], err);
         else if (type->kind == PGC_DUCKDB_BLOB)
@@ -157,7 +158,7 @@ int pgc_duckdb_encode_strings(pgc_duckdb_encoder *encoder, const pgc_duckdb_type
         else if (type->kind == PGC_DUCKDB_BIT)
             result = put_bits(encoder, value, &data[i], err);
         else
-            result = put_characters(type, value, &data[i], err);
+            result = put_characters(encoder, type, value, &data[i], err);
         if (result != 0)
             return -1;
     }

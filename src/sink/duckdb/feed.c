@@ -61,6 +61,19 @@ static void fail(pgc_duckdb_load *load, duckdb_function_info info, const pgconvo
     load->sink->api.function_set_error(info, err->message);
 }
 
+static const pgconvoy_value *row_of(const void *arg, size_t at)
+{
+    const pgc_duckdb_load *load = arg;
+    return load->rows->values + (load->given + at) * (size_t)load->layout->table->column_count;
+}
+
+static const pgconvoy_value *no_key(const void *arg, size_t at)
+{
+    (void)arg;
+    (void)at;
+    return NULL;
+}
+
 /* Column by column. */
 static int fill(pgc_duckdb_load *load, const pgconvoy_rows *rows, size_t count, duckdb_data_chunk output,
                 pgconvoy_error *err)
@@ -73,11 +86,9 @@ static int fill(pgc_duckdb_load *load, const pgconvoy_rows *rows, size_t count, 
         for (size_t i = 0; i < count; i++)
             load->cells[i] = stride > 0 ? &values[i * stride + (size_t)column] : &null_value;
         duckdb_vector vector = load->sink->api.data_chunk_get_vector(output, (idx_t)column);
-        if (pgc_duckdb_encode(&load->encoder, layout->types[column], vector, 0, load->cells, count, err) == 0)
-            continue;
-        pgc_error_prefix(err, "column %s of table %s.%s", pgc_duckdb_layout_column(layout, column),
-                         layout->table->schema, layout->table->name);
-        return -1;
+        const pgc_duckdb_column whole = {layout, column, load->cells, count, row_of, no_key, load};
+        if (pgc_duckdb_encode_column(load->sink, &load->encoder, &whole, vector, err) != 0)
+            return -1;
     }
     return 0;
 }

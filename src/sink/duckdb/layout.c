@@ -18,7 +18,8 @@ static int fill_layout(pgc_duckdb_sink *sink, pgc_duckdb_layout *layout, pgconvo
     layout->logical = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->logical);
     layout->target_names = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->target_names);
     layout->target_types = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->target_types);
-    if (!layout->types || !layout->logical || !layout->target_names || !layout->target_types)
+    layout->warned = pgc_arena_zalloc(layout->arena, (size_t)layout->column_count * sizeof *layout->warned);
+    if (!layout->types || !layout->logical || !layout->target_names || !layout->target_types || !layout->warned)
         return pgc_error_out_of_memory(err);
     layout->updates_in_place = true;
     for (int i = 0; i < layout->column_count; i++) {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 struct pgc_duckdb_stage {
+    const pgc_duckdb_sink *sink;
     const pgc_duckdb_api *api;
     const pgc_duckdb_staged *staged;
     pgc_duckdb_encoder *encoder; /* of the writer whose statement runs */
@@ -76,6 +77,16 @@ static const pgconvoy_value *cell(const pgc_duckdb_staged *staged, const pgc_com
     return table->column_count > 0 ? &item->row[column->index] : &null_value;
 }
 
+static const pgconvoy_value *row_of(const void *items, size_t at)
+{
+    return ((const pgc_compact_item *)items)[at].row;
+}
+
+static const pgconvoy_value *key_of(const void *items, size_t at)
+{
+    return ((const pgc_compact_item *)items)[at].key;
+}
+
 static int fill_column(pgc_duckdb_stage *stage, scan *s, size_t count, const pgc_duckdb_stage_column *column,
                        duckdb_vector vector)
 {
@@ -90,11 +101,8 @@ static int fill_column(pgc_duckdb_stage *stage, scan *s, size_t count, const pgc
     int at = column->source == PGC_DUCKDB_STAGE_KEY ? staged->layout->table->key[column->index] : column->index;
     for (size_t i = 0; i < count; i++)
         s->cells[i] = cell(staged, &items[i], column);
-    if (pgc_duckdb_encode(stage->encoder, staged->layout->types[at], vector, 0, s->cells, count, &stage->err) == 0)
-        return 0;
-    pgc_error_prefix(&stage->err, "column %s of table %s.%s", pgc_duckdb_layout_column(staged->layout, at),
-                     staged->layout->table->schema, staged->layout->table->name);
-    return -1;
+    const pgc_duckdb_column whole = {staged->layout, at, s->cells, count, row_of, key_of, items};
+    return pgc_duckdb_encode_column(stage->sink, stage->encoder, &whole, vector, &stage->err);
 }
 
 static void read_stage(duckdb_function_info info, duckdb_data_chunk output)
@@ -127,6 +135,7 @@ pgc_duckdb_stage *pgc_duckdb_stage_new(pgc_duckdb_sink *sink, pgconvoy_error *er
         (void)pgc_error_out_of_memory(err);
         return NULL;
     }
+    stage->sink = sink;
     stage->api = api;
     stage->number = api->create_logical_type(DUCKDB_TYPE_BIGINT);
     duckdb_table_function function = api->create_table_function();

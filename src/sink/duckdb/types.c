@@ -46,37 +46,38 @@ static const struct scalar {
 static const struct kind {
     const char *sql;
     duckdb_type id;
-    bool binary; /* its binary form is read without a detour */
+    bool binary;  /* its binary form is read without a detour */
+    bool partial; /* PostgreSQL's type has values that DuckDB's has not; numerics and arrays are told elsewhere */
 } kinds[] = {
-    [PGC_DUCKDB_BOOLEAN] = {"BOOLEAN", DUCKDB_TYPE_BOOLEAN, true},
-    [PGC_DUCKDB_SMALLINT] = {"SMALLINT", DUCKDB_TYPE_SMALLINT, true},
-    [PGC_DUCKDB_INTEGER] = {"INTEGER", DUCKDB_TYPE_INTEGER, true},
-    [PGC_DUCKDB_BIGINT] = {"BIGINT", DUCKDB_TYPE_BIGINT, true},
-    [PGC_DUCKDB_UINTEGER] = {"UINTEGER", DUCKDB_TYPE_UINTEGER, true},
-    [PGC_DUCKDB_UBIGINT] = {"UBIGINT", DUCKDB_TYPE_UBIGINT, true},
-    [PGC_DUCKDB_FLOAT] = {"FLOAT", DUCKDB_TYPE_FLOAT, true},
-    [PGC_DUCKDB_DOUBLE] = {"DOUBLE", DUCKDB_TYPE_DOUBLE, true},
-    [PGC_DUCKDB_NUMERIC_DOUBLE] = {"DOUBLE", DUCKDB_TYPE_DOUBLE, false},
-    [PGC_DUCKDB_DECIMAL] = {NULL, DUCKDB_TYPE_DECIMAL, true},
-    [PGC_DUCKDB_HUGEINT] = {"HUGEINT", DUCKDB_TYPE_HUGEINT, true},
-    [PGC_DUCKDB_CHARACTERS] = {"VARCHAR", DUCKDB_TYPE_VARCHAR, true},
-    [PGC_DUCKDB_JSON] = {"JSON", DUCKDB_TYPE_VARCHAR, true},
-    [PGC_DUCKDB_AS_TEXT] = {"VARCHAR", DUCKDB_TYPE_VARCHAR, false},
-    [PGC_DUCKDB_BLOB] = {"BLOB", DUCKDB_TYPE_BLOB, true},
-    [PGC_DUCKDB_DATE] = {"DATE", DUCKDB_TYPE_DATE, true},
-    [PGC_DUCKDB_TIMESTAMP] = {"TIMESTAMP", DUCKDB_TYPE_TIMESTAMP, true},
-    [PGC_DUCKDB_TIMESTAMPTZ] = {"TIMESTAMPTZ", DUCKDB_TYPE_TIMESTAMP_TZ, true},
-    [PGC_DUCKDB_TIME] = {"TIME", DUCKDB_TYPE_TIME, true},
-    [PGC_DUCKDB_TIMETZ] = {"TIMETZ", DUCKDB_TYPE_TIME_TZ, true},
-    [PGC_DUCKDB_INTERVAL] = {"INTERVAL", DUCKDB_TYPE_INTERVAL, true},
-    [PGC_DUCKDB_UUID] = {"UUID", DUCKDB_TYPE_UUID, true},
-    [PGC_DUCKDB_BIT] = {"BIT", DUCKDB_TYPE_BIT, true},
-    [PGC_DUCKDB_ENUM] = {NULL, DUCKDB_TYPE_ENUM, true},
-    [PGC_DUCKDB_LIST] = {NULL, DUCKDB_TYPE_LIST, true},
-    [PGC_DUCKDB_STRUCT] = {NULL, DUCKDB_TYPE_STRUCT, true},
-    [PGC_DUCKDB_VECTOR] = {NULL, DUCKDB_TYPE_ARRAY, true},
-    [PGC_DUCKDB_HALF_VECTOR] = {NULL, DUCKDB_TYPE_ARRAY, true},
-    [PGC_DUCKDB_ROW_MARK] = {"BOOLEAN", DUCKDB_TYPE_BOOLEAN, true},
+    [PGC_DUCKDB_BOOLEAN] = {"BOOLEAN", DUCKDB_TYPE_BOOLEAN, true, false},
+    [PGC_DUCKDB_SMALLINT] = {"SMALLINT", DUCKDB_TYPE_SMALLINT, true, false},
+    [PGC_DUCKDB_INTEGER] = {"INTEGER", DUCKDB_TYPE_INTEGER, true, false},
+    [PGC_DUCKDB_BIGINT] = {"BIGINT", DUCKDB_TYPE_BIGINT, true, false},
+    [PGC_DUCKDB_UINTEGER] = {"UINTEGER", DUCKDB_TYPE_UINTEGER, true, false},
+    [PGC_DUCKDB_UBIGINT] = {"UBIGINT", DUCKDB_TYPE_UBIGINT, true, false},
+    [PGC_DUCKDB_FLOAT] = {"FLOAT", DUCKDB_TYPE_FLOAT, true, false},
+    [PGC_DUCKDB_DOUBLE] = {"DOUBLE", DUCKDB_TYPE_DOUBLE, true, false},
+    [PGC_DUCKDB_NUMERIC_DOUBLE] = {"DOUBLE", DUCKDB_TYPE_DOUBLE, false, false},
+    [PGC_DUCKDB_DECIMAL] = {NULL, DUCKDB_TYPE_DECIMAL, true, false},
+    [PGC_DUCKDB_HUGEINT] = {"HUGEINT", DUCKDB_TYPE_HUGEINT, true, false},
+    [PGC_DUCKDB_CHARACTERS] = {"VARCHAR", DUCKDB_TYPE_VARCHAR, true, false},
+    [PGC_DUCKDB_JSON] = {"JSON", DUCKDB_TYPE_VARCHAR, true, false},
+    [PGC_DUCKDB_AS_TEXT] = {"VARCHAR", DUCKDB_TYPE_VARCHAR, false, false},
+    [PGC_DUCKDB_BLOB] = {"BLOB", DUCKDB_TYPE_BLOB, true, false},
+    [PGC_DUCKDB_DATE] = {"DATE", DUCKDB_TYPE_DATE, true, false},
+    [PGC_DUCKDB_TIMESTAMP] = {"TIMESTAMP", DUCKDB_TYPE_TIMESTAMP, true, true},
+    [PGC_DUCKDB_TIMESTAMPTZ] = {"TIMESTAMPTZ", DUCKDB_TYPE_TIMESTAMP_TZ, true, true},
+    [PGC_DUCKDB_TIME] = {"TIME", DUCKDB_TYPE_TIME, true, false},
+    [PGC_DUCKDB_TIMETZ] = {"TIMETZ", DUCKDB_TYPE_TIME_TZ, true, false},
+    [PGC_DUCKDB_INTERVAL] = {"INTERVAL", DUCKDB_TYPE_INTERVAL, true, true},
+    [PGC_DUCKDB_UUID] = {"UUID", DUCKDB_TYPE_UUID, true, false},
+    [PGC_DUCKDB_BIT] = {"BIT", DUCKDB_TYPE_BIT, true, false},
+    [PGC_DUCKDB_ENUM] = {NULL, DUCKDB_TYPE_ENUM, true, false},
+    [PGC_DUCKDB_LIST] = {NULL, DUCKDB_TYPE_LIST, true, false},
+    [PGC_DUCKDB_STRUCT] = {NULL, DUCKDB_TYPE_STRUCT, true, false},
+    [PGC_DUCKDB_VECTOR] = {NULL, DUCKDB_TYPE_ARRAY, true, false},
+    [PGC_DUCKDB_HALF_VECTOR] = {NULL, DUCKDB_TYPE_ARRAY, true, false},
+    [PGC_DUCKDB_ROW_MARK] = {"BOOLEAN", DUCKDB_TYPE_BOOLEAN, true, false},
 };
 
 #define DECIMAL_DIGITS 38 /* the most that DuckDB's DECIMAL and HUGEINT hold */
@@ -156,6 +157,8 @@ static void map_numeric(pgc_duckdb_type *to, int32_t typmod, const pgc_duckdb_ty
         precision = options->numeric_width;
         scale = options->numeric_scale;
     }
+    if (options->unmappable == PGC_DUCKDB_UNMAPPABLE_TEXT)
+        return;
     to->kind = scale == 0 && precision > 18 ? PGC_DUCKDB_HUGEINT : PGC_DUCKDB_DECIMAL;
     to->width = (uint8_t)precision;
     to->scale = (uint8_t)scale;
@@ -166,7 +169,7 @@ static bool map(pgc_duckdb_type *to, const pgconvoy_type *type, int32_t typmod, 
 
 static bool map_array(pgc_duckdb_type *to, int32_t typmod, const pgc_duckdb_type_options *options, pgc_arena *arena)
 {
-    if (options->arrays_text || !to->source->element)
+    if (options->arrays_text || options->unmappable == PGC_DUCKDB_UNMAPPABLE_TEXT || !to->source->element)
         return true;
     pgc_duckdb_type *element = pgc_arena_zalloc(arena, sizeof *element);
     if (!element || !map(element, to->source->element, typmod, false, options, arena))
@@ -210,7 +213,8 @@ static void map_base(pgc_duckdb_type *to, int32_t typmod, const pgc_duckdb_type_
 {
     const pgconvoy_type *type = to->source;
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
-        if (scalars[i].oid == type->oid)
+        if (scalars[i].oid == type->oid &&
+            (options->unmappable != PGC_DUCKDB_UNMAPPABLE_TEXT || !kinds[scalars[i].kind].partial))
             to->kind = scalars[i].kind;
     }
     if (type->oid == PGC_NUMERIC)

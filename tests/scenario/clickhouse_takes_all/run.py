@@ -217,7 +217,7 @@ def refused(s):
     source = s.server()
     source.sql("CREATE TABLE t (id int PRIMARY KEY, n numeric(6,2), at timestamptz); INSERT INTO t VALUES (5, 'NaN', '2020-01-01'), (6, 1, 'infinity')")
     target = s.target("clickhouse")
-    s.sync(source.uri(), target, "--name", "v", "--until", "caught-up").fails(1, "column n of table public.t, key id = 5: numeric is NaN")
+    s.sync(source.uri(), target, "--name", "v", "--until", "caught-up").fails(1, "column n of table public.t, row with id = 5: numeric is NaN")
     s.pgconvoy("drop", "v").ok()
     target.query("DROP TABLE IF EXISTS target.t"), target.query("DROP TABLE IF EXISTS target.t_current")
     target.query("CREATE TABLE target.t (x Int32) ENGINE = Memory")
