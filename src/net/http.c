@@ -123,6 +123,18 @@ static int watch(void *arg, curl_off_t down_total, curl_off_t down, curl_off_t u
     return x->stalled || atomic_load(&x->http->cancelled);
 }
 
+static bool append_bearer(struct curl_slist *list, const char *token)
+{
+    pgc_buffer header;
+    pgc_buffer_init(&header, MAX_HEADER_BYTES);
+    pgc_buffer_format(&header, "Authorization: Bearer %s", token);
+    bool done = !header.failed && curl_slist_append(list, header.data);
+    if (header.data)
+        explicit_bzero(header.data, header.length);
+    pgc_buffer_free(&header);
+    return done;
+}
+
 static struct curl_slist *header_list(const pgc_http_request *request)
 {
     /* curl's own "Expect: 100-continue" costs a round trip, and some servers never answer it. */
@@ -135,6 +147,8 @@ static struct curl_slist *header_list(const pgc_http_request *request)
         failed = !curl_slist_append(list, encodings[request->encoding]);
     for (size_t i = 0; !failed && request->headers && request->headers[i]; i++)
         failed = !curl_slist_append(list, request->headers[i]);
+    if (!failed && request->bearer)
+        failed = !append_bearer(list, request->bearer);
     if (failed) {
         curl_slist_free_all(list);
         return NULL;

@@ -51,6 +51,7 @@ typedef struct pgc_http_request {
     const char *method;         /* NULL: GET without a body, POST with one */
     const char *url;            /* http:// or https:// */
     const char *const *headers; /* "Name: value", ends with NULL; may be NULL */
+    const char *bearer;         /* a token to be shown as "Authorization: Bearer …"; may be NULL */
     const void *body;
     size_t body_length;
     pgc_http_encoding encoding; /* of the body on its way: it is compressed here, with Content-Encoding */

@@ -1,14 +1,20 @@
 /*
- * What sinks share that bring changes to a service in batches: rows go into a staging table there, and one statement
- * for each table takes them from it, in one transaction with the position.
+ * What sinks share that bring changes to a service in batches: rows go into a staging table there, and one commit, a
+ * transaction of the service's, takes them from it to where they belong, together with the position.
  *
- *   staged_gather.c   changes, gathered and compacted by table, as the parts of a commit in their order
- *   staged_alter.c    a table's columns change: what is done at once, and what follows the commit
- *   staged_tables.c   tables before their copy: names that are taken, what is to be done; rows of a query
- *   staged_names.c    names of this pipeline and process, the text of a row's key, states of tables as words
+ *   staged_sink.c         a sink's beginning and end, its names
+ *   staged_checkpoint.c   the checkpoint: two tables there, changed by every commit; what follows a commit
+ *   staged_schema.c       tables made, checked, filled from their copy
+ *   staged_writer.c       a writer's life: table copies, and the commit of a stream
+ *   staged_gather.c       changes, gathered and compacted by table, as the parts of a commit in their order
+ *   staged_alter.c        a table's columns change: what is done at once, and what follows the commit
+ *   staged_layout.c       a table as the service has it
+ *   staged_merge.c        the SQL that brings staged rows to it
+ *   staged_values.c       values on their way: what all such services cannot hold, and how that is told
  *
- * A sink gives the functions of pgc_staged_ops, and a layout that begins with the fields of pgc_staged_layout. A writer
- * belongs to one thread.
+ * A sink gives a pgc_staged_service, a table of words and functions in the service's own terms. Its own structs of
+ * sink, writer and layout begin with those of this header. The operations of pgconvoy_sink are here, but for open and
+ * close. A writer belongs to one thread.
  */
 #ifndef PGC_SINK_STAGED_H
 #define PGC_SINK_STAGED_H
@@ -16,13 +22,23 @@
 #include "apply/compact.h"
 #include "base/buffer.h"
 
+#include <pthread.h>
+
+#define PGC_STAGED_SQL_MAX ((size_t)1 << 20) /* the longest text of a commit */
+
 /* ---- what a table is at the service */
+
+/* Columns that history has in front. The first is also that of a table without columns, as a table must have one. */
+#define PGC_STAGED_OPERATION "_operation"
+#define PGC_STAGED_LSN "_lsn"
+#define PGC_STAGED_SEQUENCE "_sequence"
+#define PGC_STAGED_COMMIT_TIME "_commit_time"
 
 #define PGC_STAGED_LAYOUT_FIELDS                                                                                       \
     const pgconvoy_table *table;                                                                                       \
     pgc_arena *arena;                                                                                                  \
-    const char *name; /* of the table there */                                                                         \
-    int column_count;                                                                                                  \
+    const char *name;  /* of the table there */                                                                        \
+    int column_count;  /* without those that history has in front */                                                   \
     const char **names /* of its columns */
 
 typedef struct pgc_staged_layout {
@@ -37,6 +53,19 @@ typedef struct pgc_staged_layout {
         };                                                                                                             \
         pgc_staged_layout base;                                                                                        \
     }
+
+/* A column that the service has. */
+typedef struct pgc_staged_column {
+    const char *name;
+    int number;       /* of the source's column, as it was noted beside it; 0: not known */
+    const void *more; /* the sink's own */
+} pgc_staged_column;
+
+typedef struct pgc_staged_columns {
+    bool there, view;         /* there is something of that name; but it is no table */
+    pgc_staged_column *items; /* in the arena that the sink was given */
+    int count;
+} pgc_staged_columns;
 
 /* ---- rows on their way */
 
@@ -58,12 +87,217 @@ typedef struct pgc_staged_row {
     int64_t time;
 } pgc_staged_row;
 
-/* Appends "id = 5, day = 2026-01-01": which row it is, for errors. */
-void pgc_staged_key_text(const pgconvoy_table *table, const pgc_staged_row *row, pgc_buffer *out);
+/* ---- the service */
 
-/* ---- the writer of a stream */
-
+typedef struct pgc_staged_sink pgc_staged_sink;
 typedef struct pgc_staged_writer pgc_staged_writer;
+typedef struct pgc_staged_alteration pgc_staged_alteration;
+
+/* What changes with the statements of a commit. */
+typedef struct pgc_staged_commit {
+    const pgc_buffer *statements; /* each with ";\n" behind it; NULL: none */
+    pgconvoy_lsn lsn;             /* 0: stays */
+    const pgconvoy_table_status *tables;
+    size_t table_count;
+    const char *how, *copy; /* of tables[0]; NULL: stay */
+    const char *pending;    /* what follows the commit; NULL: nothing */
+    const pgconvoy_table *renamed_from, *renamed_to;
+    const char *doing;
+} pgc_staged_commit;
+
+/* `doing` says for errors what is being done: "creating table users". */
+typedef struct pgc_staged_service {
+    const char *name;               /* "BigQuery", for messages */
+    const char *scheme;             /* "bigquery", for the log */
+    const char *container;          /* "dataset": what all tables of a pipeline are in */
+    const char *staging;            /* "a staging table": what rows wait in */
+    const char *pipelines, *tables; /* names of the checkpoint's tables */
+    const char *truncate;           /* what empties the table whose name follows, in a transaction */
+    const char *commit;             /* "COMMIT;" */
+    const char *null_text;          /* NULL, of a text type */
+    bool names_commits;             /* the checkpoint has a column "writer": the name of the last commit */
+    int (*compare_names)(const char *a, const char *b); /* strcmp, or strcasecmp */
+
+    /* ---- SQL. Keywords and names of the checkpoint's columns are the same everywhere. */
+    void (*put_table)(const pgc_staged_sink *sink, const char *name, pgc_buffer *sql);
+    void (*put_column)(pgc_buffer *sql, const char *name);
+    void (*put_text)(pgc_buffer *sql, const char *text);
+    /* A query's rows in the arena: rows[i * columns + j], NULL for NULL. None when a table of it is not there. */
+    int (*select)(pgc_staged_sink *sink, const pgc_buffer *sql, const char *doing, int columns, pgc_arena *arena,
+                  const char ***rows, size_t *count, pgconvoy_error *err);
+
+    /* ---- the checkpoint. All but `known` are called under the sink's lock, or while nobody else has the sink. */
+    /* Makes its two tables, and what they are in, where they are not there. */
+    int (*make_checkpoint)(pgc_staged_sink *sink, pgconvoy_error *err);
+    /* Stores a row for this pipeline, where there is none; its incarnation is the sink's `process`. */
+    int (*add_pipeline)(pgc_staged_sink *sink, pgconvoy_error *err);
+    /* The position is known: the incarnation, of which other names may be made. May be NULL. */
+    void (*known)(pgc_staged_sink *sink);
+    /* The checkpoint is there, and known: makes what else a pipeline has. May be NULL. */
+    int (*make_more)(pgc_staged_sink *sink, pgconvoy_error *err);
+    /* Around the statements of a commit. The end stands behind UPDATE … WHERE, which moves the position. One of the
+     * two makes the commit fail when the position is not where this process left it. */
+    void (*put_begin)(const pgc_staged_sink *sink, pgc_buffer *sql);
+    void (*put_end)(const pgc_staged_sink *sink, const char *name, pgc_buffer *sql);
+    /* Runs a commit; -1 only if it is not through. */
+    int (*run_commit)(pgc_staged_sink *sink, const pgc_buffer *sql, const pgc_staged_commit *commit, const char *name,
+                      pgconvoy_error *err);
+    /* Does what followed a commit, which may be done twice; and then `forget`, a statement. */
+    int (*run_pending)(pgc_staged_sink *sink, const char *pending, const pgc_buffer *forget, pgconvoy_error *err);
+    /* Removes what a process that was killed has left. May be NULL. */
+    int (*clean)(pgc_staged_sink *sink, pgconvoy_error *err);
+    /* Runs the transaction that removes the checkpoint; and removes what make_more made (may be NULL). */
+    int (*run_drop)(pgc_staged_sink *sink, const pgc_buffer *sql, pgconvoy_error *err);
+    void (*drop_more)(pgc_staged_sink *sink);
+
+    /* ---- tables */
+    pgc_staged_layout *(*layout_new)(const pgc_staged_sink *sink, const pgconvoy_table *table, pgconvoy_error *err);
+    /* The columns of a table there. */
+    int (*columns)(pgc_staged_sink *sink, const char *table, pgc_arena *arena, pgc_staged_columns *columns,
+                   pgconvoy_error *err);
+    /* Whether a column there takes all values of the layout's column. */
+    bool (*column_fits)(const pgc_staged_layout *layout, int column, const pgc_staged_column *there);
+    /* Appends the types of a column there, and of the layout's column, for messages. */
+    void (*put_type_there)(const pgc_staged_column *there, pgc_buffer *out);
+    void (*put_type)(const pgc_staged_layout *layout, int column, pgc_buffer *out);
+    int (*make_table)(pgc_staged_sink *sink, const pgc_staged_layout *layout, const char *doing, pgconvoy_error *err);
+    int (*drop_table)(pgc_staged_sink *sink, const char *table, const char *doing, pgconvoy_error *err);
+    /* Makes a new staging table for the rows of a table copy, and says its name. */
+    int (*make_copy)(pgc_staged_sink *sink, const pgc_staged_layout *layout, char *name, size_t size,
+                     pgconvoy_error *err);
+    /* Appends the statements that bring the rows of a copy to their table. arena: for the call's own use. */
+    int (*put_fill)(pgc_staged_sink *sink, const pgc_staged_layout *layout, const char *copy, pgconvoy_lsn lsn,
+                    pgc_arena *arena, pgc_buffer *sql, pgconvoy_error *err);
+
+    /* ---- stages: rows of a table on their way */
+    /* Of the table copy that the writer is at, or of its stream. */
+    void *(*stage_new)(pgc_staged_writer *writer, const pgc_staged_layout *layout, pgconvoy_error *err);
+    int (*stage_add)(void *stage, const pgc_staged_row *row, pgconvoy_error *err);
+    /* Sends what was added; need not wait for it. May be NULL: rows go when they are added. */
+    int (*stage_send)(void *stage, pgconvoy_error *err);
+    /* Waits until the rows are there, and appends the statements that bring them to their table. number tells the
+     * stages of a commit apart. */
+    int (*put_stage)(pgc_staged_writer *writer, void *stage, int number, pgc_buffer *sql, pgconvoy_error *err);
+    void (*stage_free)(void *stage); /* NULL is let be */
+    /* Whether a table copy should end this stage and begin another one. May be NULL: never. */
+    bool (*stage_is_full)(const void *stage);
+    /* Sends what is in a stage of a table copy, waits until it is there, and sees to it that put_fill takes it. */
+    int (*end_copy_stage)(pgc_staged_writer *writer, void *stage, pgconvoy_error *err);
+
+    /* ---- the writer */
+    size_t writer_size; /* of the sink's own struct, which begins with a pgc_staged_writer and as zeros */
+    /* The commit is through; its parts are still there. May be NULL. */
+    void (*committed)(pgc_staged_writer *writer);
+    /* Everything since begin is given up, or the writer is closed: lets go what it holds. May be NULL. */
+    void (*let_go)(pgc_staged_writer *writer);
+    /* Appends what follows the commit, for the checkpoint; nothing when nothing does. And tells it, in a trial. */
+    void (*put_later)(const pgc_staged_writer *writer, pgc_buffer *out);
+    int (*tell_later)(pgc_staged_sink *sink, const char *later, pgconvoy_error *err);
+
+    /* ---- tables that change */
+    /* A column comes: at once, as a column more harms nobody. */
+    int (*add_column)(const pgc_staged_alteration *a, int column, pgconvoy_error *err);
+    /* The column is there, under its name in new_layout: has it the type it should have? old: its place in `from`, or
+     * -1. */
+    int (*change_type)(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
+    /* Whether the column can neither be renamed nor go. May be NULL: none. */
+    bool (*is_bound)(const pgc_staged_layout *layout, int column);
+} pgc_staged_service;
+
+/* ---- the sink */
+
+#define PGC_STAGED_PREFIX_SIZE 40
+#define PGC_STAGED_PROCESS_SIZE 20
+
+typedef struct pgc_staged_name {
+    char *name, *table; /* there, and at the source */
+} pgc_staged_name;
+
+#define PGC_STAGED_SINK_FIELDS                                                                                         \
+    const pgc_staged_service *service;                                                                                 \
+    const pgconvoy_sink_config *config;                                                                                \
+    char place[300]; /* "dataset shop", for messages: what its tables are in */                                        \
+    bool exists;     /* and whether that is there */                                                                   \
+    bool keeps_history;                                                                                                \
+    char prefix[PGC_STAGED_PREFIX_SIZE];   /* of names of this pipeline's own things: "pgconvoy_1a2b3c4d" */           \
+    char process[PGC_STAGED_PROCESS_SIZE]; /* of this process among them */                                            \
+    uint64_t counter;                      /* the last number given to such a thing; see pgc_staged_next_number */     \
+    pthread_mutex_t lock;                  /* guards what follows, and what the sink's own comments say */             \
+    bool checkpoint_ready;                                                                                             \
+    int64_t step;         /* commits of the checkpoint so far, as this process knows it */                             \
+    char incarnation[40]; /* of the checkpoint: another one after a drop */                                            \
+    pgc_arena *checkpoint_arena;                                                                                       \
+    pgc_staged_name *seen; /* names of tables */                                                                       \
+    size_t seen_count, seen_capacity
+
+struct pgc_staged_sink {
+    PGC_STAGED_SINK_FIELDS;
+};
+
+/* The first member of a sink's own struct: the fields by themselves, and as `base`. */
+#define PGC_STAGED_SINK                                                                                                \
+    union {                                                                                                            \
+        struct {                                                                                                       \
+            PGC_STAGED_SINK_FIELDS;                                                                                    \
+        };                                                                                                             \
+        pgc_staged_sink base;                                                                                          \
+    }
+
+/* A sink begins as zeros. Names are of letters that all names may have. On failure it is to be ended, too. */
+int pgc_staged_begin(pgc_staged_sink *sink, const pgc_staged_service *service, const pgconvoy_sink_config *config,
+                     pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_staged_end(pgc_staged_sink *sink);
+uint64_t pgc_staged_next_number(pgc_staged_sink *sink);
+/* Removes a staging table; that it cannot be removed is only logged. */
+void pgc_staged_drop_staging(pgc_staged_sink *sink, const char *table);
+
+/* ---- the operations of pgconvoy_sink */
+
+int pgc_staged_read_checkpoint(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
+int pgc_staged_check_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
+int pgc_staged_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists,
+                             pgconvoy_error *err);
+int pgc_staged_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
+                            pgconvoy_error *err);
+int pgc_staged_open_writer(void *sink, void **writer, pgconvoy_error *err);
+int pgc_staged_begin_work(void *writer, const pgconvoy_table *table, pgconvoy_error *err);
+int pgc_staged_write_rows(void *writer, const pgconvoy_rows *rows, pgconvoy_error *err);
+int pgc_staged_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
+int pgc_staged_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                             pgconvoy_error *err);
+int pgc_staged_commit_work(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                           pgconvoy_error *err);
+void pgc_staged_abort_work(void *writer);
+void pgc_staged_close_writer(void *writer);
+int pgc_staged_drop(void *sink, pgconvoy_error *err);
+
+/* All of them, as they stand in a sink's descriptor. */
+#define PGC_STAGED_OPERATIONS                                                                                          \
+    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL,                    \
+    .column_format = pgconvoy_sink_default_column_format_text, .read_checkpoint = pgc_staged_read_checkpoint,          \
+    .check_table = pgc_staged_check_table, .prepare_table = pgc_staged_prepare_table,                                  \
+    .finish_table = pgc_staged_finish_table, .open_writer = pgc_staged_open_writer, .begin = pgc_staged_begin_work,    \
+    .write_rows = pgc_staged_write_rows, .write_changes = pgc_staged_write_changes,                                    \
+    .change_schema = pgc_staged_change_schema, .commit = pgc_staged_commit_work, .abort = pgc_staged_abort_work,       \
+    .close_writer = pgc_staged_close_writer, .drop = pgc_staged_drop
+
+/* ---- the checkpoint */
+
+typedef struct pgc_staged_position {
+    const char *incarnation; /* NULL: there is no such pipeline */
+    const char *source_id, *pending, *writer;
+    pgconvoy_lsn lsn;
+    int64_t step;
+} pgc_staged_position;
+
+int pgc_staged_read_position(pgc_staged_sink *sink, pgc_arena *arena, pgc_staged_position *position,
+                             pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends " WHERE column = 'this pipeline'". */
+void pgc_staged_where_pipeline(const pgc_staged_sink *sink, const char *column, pgc_buffer *sql);
+/* Sets err: another process was there first. */
+void pgc_staged_position_moved(const pgc_staged_sink *sink, pgconvoy_error *err);
+
+/* ---- the writer */
 
 typedef struct pgc_staged_table {
     const pgconvoy_table *table;
@@ -86,55 +320,13 @@ typedef struct pgc_staged_later {
     bool cancelled;
 } pgc_staged_later;
 
-/* A column that the service has. */
-typedef struct pgc_staged_column {
-    const char *name;
-    int number;       /* of the source's column, as it was noted beside it; 0: not known */
-    const void *more; /* the sink's own */
-} pgc_staged_column;
-
-typedef struct pgc_staged_columns {
-    pgc_staged_column *items; /* in the arena that the sink was given */
-    int count;
-} pgc_staged_columns;
-
-/* A table's definition that changes. */
-typedef struct pgc_staged_alteration {
-    pgc_staged_writer *writer;
-    const pgconvoy_table *from, *to;
-    const pgc_staged_layout *old_layout;
-    pgc_staged_layout *new_layout; /* gets the names that there are */
-    pgc_staged_columns there;      /* the table's columns as they are */
-} pgc_staged_alteration;
-
-typedef struct pgc_staged_ops {
-    const char *service; /* "BigQuery", for messages */
-    const char *scheme;  /* "bigquery", for the log */
-    pgc_staged_layout *(*layout_new)(void *sink, const pgconvoy_table *table, pgconvoy_error *err);
-    void (*layout_free)(pgc_staged_layout *layout);
-    void *(*stage_new)(void *sink, const pgc_staged_layout *layout, pgconvoy_error *err);
-    int (*stage_add)(void *stage, const pgc_staged_row *row, pgconvoy_error *err);
-    int (*stage_send)(void *stage, pgconvoy_error *err);
-    void (*stage_free)(void *stage);
-    /* The columns of a table there. */
-    int (*columns)(void *sink, const char *table, pgc_arena *arena, bool *there, pgc_staged_columns *columns,
-                   pgconvoy_error *err);
-    int (*compare_names)(const char *a, const char *b); /* strcmp, or strcasecmp */
-    /* A column comes: at once, as a column more harms nobody. */
-    int (*add_column)(const pgc_staged_alteration *a, int column, pgconvoy_error *err);
-    /* The column is there, under its name in new_layout: has it the type it should have? old: its place in `from`, or
-     * -1. */
-    int (*change_type)(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
-    /* Whether the column can neither be renamed nor go. May be NULL: none. */
-    bool (*is_bound)(const pgc_staged_layout *layout, int column);
-} pgc_staged_ops;
-
 struct pgc_staged_writer {
-    const pgc_staged_ops *ops;
-    void *sink;
-    const pgconvoy_sink_config *config;
-    const char *place; /* "dataset shop", for messages */
-    bool keeps_history;
+    pgc_staged_sink *sink;
+
+    pgc_staged_layout *copy_layout; /* NULL: no table copy */
+    char *copy_table;               /* its staging table */
+    void *copy_stage;
+    bool begun; /* what a killed process may have left to be done is done */
 
     pgc_staged_table **tables;
     size_t table_count, table_capacity;
@@ -144,82 +336,118 @@ struct pgc_staged_writer {
     pgc_staged_layout **layouts; /* that parts refer to */
     size_t layout_count, layout_capacity;
     pgc_staged_later *later; /* what follows the commit */
-    size_t later_count;
+    size_t later_count, later_capacity;
     const pgconvoy_table *renamed_from, *renamed_to;
     bool schema_changed;
 };
 
-/* A writer begins as zeros but for its first five fields. */
-void pgc_staged_close(pgc_staged_writer *writer);
-/* Forgets everything since the last commit; the tables too, when their definitions may have changed. */
-void pgc_staged_forget(pgc_staged_writer *writer, bool forget_tables);
+/* ---- tables that change */
 
-int pgc_staged_write_changes(pgc_staged_writer *writer, const pgconvoy_changes *changes,
-                             pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_staged_change_schema(pgc_staged_writer *writer, const pgconvoy_table *old_table,
-                             const pgconvoy_table *new_table, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Sends what is gathered into staging, so that all of the commit is in parts. */
-int pgc_staged_flush_all(pgc_staged_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
-/* A statement of the commit, after what was gathered so far. */
-int pgc_staged_statement(pgc_staged_writer *writer, const pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
-/* The commit is through. */
-void pgc_staged_committed(pgc_staged_writer *writer);
+struct pgc_staged_alteration {
+    pgc_staged_writer *writer;
+    const pgconvoy_table *from, *to;
+    const pgc_staged_layout *old_layout;
+    pgc_staged_layout *new_layout; /* gets the names that there are */
+    pgc_staged_columns there;      /* the table's columns as they are */
+};
 
 /* Sets err: the column cannot be followed. what: "changes its type". */
 int pgc_staged_refuse(const pgc_staged_alteration *a, const char *column, const char *what, pgconvoy_error *err);
 /* In a trial of DDL a statement is told, and is not to be run: true then. */
 bool pgc_staged_is_told(const pgconvoy_sink_config *config, const pgc_buffer *sql);
 const pgc_staged_column *pgc_staged_find(const pgc_staged_alteration *a, const char *name);
+/* A statement of the commit, after what was gathered so far; told instead, in a trial. */
+int pgc_staged_statement(pgc_staged_writer *writer, const pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The next of what follows the commit, tables last, so that what comes before finds them under their old names: from
+ * *at = 0 on; NULL when there are no more. */
+const pgc_staged_later *pgc_staged_next_later(const pgc_staged_writer *writer, size_t *at);
 
-/* For staged_alter.c */
-int pgc_staged_table_of(pgc_staged_writer *writer, const pgconvoy_table *source, pgc_staged_table **found,
-                        pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_staged_flush(pgc_staged_writer *writer, pgc_staged_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Brings a table there to the definition that it is met with. */
-int pgc_staged_adapt_table(pgc_staged_writer *writer, pgc_staged_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_staged_later_free(pgc_staged_writer *writer);
+/* ---- layouts */
 
-/* ---- names */
+/* Of size bytes (the sink's own struct): the table's columns under their own names, and the name of the table, which is
+ * that of the source's, behind the name of its schema unless that is "public". */
+pgc_staged_layout *pgc_staged_layout_new(size_t size, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_staged_layout_free(pgc_staged_layout *layout); /* NULL is let be */
+/* Refuses a column that has the name of one that history has. */
+int pgc_staged_check_names(const pgc_staged_sink *sink, const pgc_staged_layout *layout,
+                           pgconvoy_error *err) PGC_MUST_CHECK;
+/* What stands beside a column there: its number at the source (when known) and its type; and the number of such a text
+ * (which may be NULL), or 0. */
+#define PGC_STAGED_DESCRIPTION_SIZE 512
+void pgc_staged_describe_column(const pgconvoy_column *column, char text[PGC_STAGED_DESCRIPTION_SIZE]);
+int pgc_staged_described_number(const char *text);
+/* Appends the quoted names of all columns, with commas; prefix stands before each ("T."). */
+void pgc_staged_put_columns(const pgc_staged_sink *sink, const pgc_staged_layout *layout, const char *prefix,
+                            pgc_buffer *sql);
+/* NULL: there is none. */
+const pgc_staged_column *pgc_staged_find_column(const pgc_staged_service *service, const pgc_staged_columns *columns,
+                                                const char *name);
 
-#define PGC_STAGED_PREFIX_SIZE 40
-#define PGC_STAGED_PROCESS_SIZE 20
-/* Names for this pipeline ("pgconvoy_1a2b3c4d") and this process, of letters that all names may have. */
-int pgc_staged_make_names(const pgconvoy_sink_config *config, char prefix[PGC_STAGED_PREFIX_SIZE],
-                          char process[PGC_STAGED_PROCESS_SIZE], pgconvoy_error *err) PGC_MUST_CHECK;
+/* ---- what a stage holds, and the statements that bring it to its table */
 
-/* "catching up", as checkpoints in tables of a service have it; and the state of such a word (WAITING when it is none
- * of them, or NULL). */
-const char *pgc_staged_state_word(pgconvoy_table_state state);
-pgconvoy_table_state pgc_staged_state_of(const char *word);
+typedef struct pgc_staged_contents {
+    bool ops[128];            /* see pgc_staged_contents_have */
+    bool *unchanged, *warned; /* a column each: some row leaves its value; it was told that values become NULL */
+} pgc_staged_contents;
 
-/* How a table came to be this pipeline's, as checkpoints have it. */
-#define PGC_STAGED_MADE "made"
-#define PGC_STAGED_EMPTIED "emptied"
-#define PGC_STAGED_APPENDED "appended"
+/* On failure it is to be freed, too. */
+int pgc_staged_contents_init(pgc_staged_contents *contents, const pgc_staged_layout *layout,
+                             pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_staged_contents_free(pgc_staged_contents *contents);
+void pgc_staged_contents_add(pgc_staged_contents *contents, const char *op);
+/* Whether there is a row with this op. */
+bool pgc_staged_contents_have(const pgc_staged_contents *contents, const char *op);
 
-/* ---- tables before their copy */
+/*
+ * Parts of a MERGE into the table. Between the first and the second the sink names a column c0 … of each value, and u0
+ * … of those that some row leaves unchanged, and what they are selected from, AS N. The second joins the rows that move
+ * AS O, and takes one row for each key.
+ */
+void pgc_staged_put_merge(const pgc_staged_sink *sink, const pgc_staged_layout *layout, pgc_buffer *sql);
+void pgc_staged_put_joined(const pgc_staged_sink *sink, const pgc_staged_layout *layout,
+                           const pgc_staged_contents *contents, pgc_buffer *sql);
+void pgc_staged_put_merged(const pgc_staged_sink *sink, const pgc_staged_layout *layout,
+                           const pgc_staged_contents *contents, pgc_buffer *sql);
+/* Parts of an INSERT … SELECT into the table: its columns, with those of history or without; and the values of rows N,
+ * behind those of history's columns (NULL: none). */
+void pgc_staged_put_insert(const pgc_staged_sink *sink, const pgc_staged_layout *layout, bool history, pgc_buffer *sql);
+void pgc_staged_put_values(const pgc_staged_sink *sink, const pgc_staged_layout *layout, const char *history,
+                           pgc_buffer *sql);
 
-typedef struct pgc_staged_name {
-    char *name, *table; /* there, and at the source */
-} pgc_staged_name;
-/* All zero is empty. */
-typedef struct pgc_staged_seen {
-    pgc_staged_name *items;
-    size_t count;
-} pgc_staged_seen;
-/* Notes the table's name there; refuses one that another table has. place: "dataset". */
-int pgc_staged_note_name(pgc_staged_seen *seen, const pgc_staged_layout *layout, const char *service, const char *place,
-                         pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_staged_seen_free(pgc_staged_seen *seen);
+/* ---- values */
 
-/* What is to be done for a table to be as it should. */
-typedef struct pgc_staged_plan {
-    const char *how; /* what the checkpoint says; then, how it is this pipeline's */
-    bool drop, make;
-} pgc_staged_plan;
-typedef enum pgc_staged_verdict { PGC_STAGED_FINE, PGC_STAGED_IN_THE_WAY, PGC_STAGED_UNLIKE } pgc_staged_verdict;
-/* there: it exists; matches: nothing of it is other than it should (true when it does not exist). */
-pgc_staged_verdict pgc_staged_plan_table(pgc_staged_plan *plan, bool there, bool matches, pgconvoy_if_exists if_exists);
+typedef enum pgc_staged_unmappable { PGC_STAGED_ERROR, PGC_STAGED_TEXT, PGC_STAGED_NULL } pgc_staged_unmappable;
+
+typedef struct pgc_staged_encoder {
+    pgc_arena *arena; /* of the value at hand */
+    pgc_buffer text, scratch;
+} pgc_staged_encoder;
+
+int pgc_staged_encoder_init(pgc_staged_encoder *encoder, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_staged_encoder_free(pgc_staged_encoder *encoder);
+/* Appends PostgreSQL's text form to encoder->text, which has a text from then on even when that is empty. */
+int pgc_staged_text_of(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                       pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* What encoders give back: 1, with the reason (static) why the service's type cannot hold a value. */
+int pgc_staged_cannot_hold(const char **why, const char *reason);
+/* Whether dates of four digits, times of a day and moments of such dates take the value: 0; or 1 with why; or -1. */
+int pgc_staged_date_fits(const pgconvoy_value *value, const char **why, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_staged_time_fits(const pgconvoy_value *value, const char **why, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_staged_moment_fits(const pgconvoy_value *value, const char **why, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether so many digits before and behind the point take a numeric, given as text: 0; or 1 with why. */
+int pgc_staged_digits_fit(const char *text, size_t before, size_t behind, const char **why) PGC_MUST_CHECK;
+
+/* Appends "id = 5, day = 2026-01-01": which row it is, for errors. Nothing when there is no key. */
+void pgc_staged_key_text(const pgconvoy_table *table, const pgc_staged_row *row, pgc_buffer *out);
+/* A value that its type there, so called, cannot hold: an error that says which. Or, when it is to be left out, which a
+ * key never is, 0 and a warning in the log, once for each column (*warned). */
+int pgc_staged_value_unmappable(const pgc_staged_sink *sink, const pgconvoy_table *table, int column,
+                                const pgc_staged_row *row, const char *type, const char *why, bool leave_out,
+                                bool *warned, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sets err: the row is larger than that. limit: "16 MB". Returns -1. */
+int pgc_staged_row_too_large(const pgc_staged_sink *sink, const pgconvoy_table *table, const pgc_staged_row *row,
+                             const char *limit, pgconvoy_error *err);
 
 /* ---- rows of a query */
 

@@ -13,8 +13,9 @@
  * do nothing there; and what changed while no pipeline ran is seen when the table is met. A column's number at the
  * source is noted beside it there, and stays what it is when it is renamed.
  */
-#include "sink/staged.h"
+#include "sink/staged_internal.h"
 
+#include "base/grow.h"
 #include "base/log.h"
 
 #include <stdlib.h>
@@ -25,7 +26,7 @@ typedef pgc_staged_alteration alteration;
 int pgc_staged_refuse(const alteration *a, const char *column, const char *what, pgconvoy_error *err)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "column %s of table %s.%s %s, which cannot be followed in %s", column,
-                       a->to->schema, a->to->name, what, a->writer->ops->service);
+                       a->to->schema, a->to->name, what, a->writer->sink->service->name);
     pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
     return -1;
 }
@@ -39,15 +40,12 @@ bool pgc_staged_is_told(const pgconvoy_sink_config *config, const pgc_buffer *sq
 
 static bool same_name(const alteration *a, const char *one, const char *other)
 {
-    return a->writer->ops->compare_names(one, other) == 0;
+    return a->writer->sink->service->compare_names(one, other) == 0;
 }
 
 const pgc_staged_column *pgc_staged_find(const alteration *a, const char *name)
 {
-    for (int i = 0; i < a->there.count; i++)
-        if (same_name(a, a->there.items[i].name, name))
-            return &a->there.items[i];
-    return NULL;
+    return pgc_staged_find_column(a->writer->sink->service, &a->there, name);
 }
 
 /* ---- what follows the commit */
@@ -66,13 +64,11 @@ static pgc_staged_later *find_later(const alteration *a, const char *column)
 static int add_later(const alteration *a, const char *column, const char *to, pgconvoy_error *err)
 {
     pgc_staged_writer *writer = a->writer;
-    pgc_staged_later *grown = realloc(writer->later, (writer->later_count + 1) * sizeof *grown);
-    if (!grown)
-        return pgc_error_out_of_memory(err);
-    writer->later = grown;
+    if (pgc_grow(&writer->later, writer->later_count, &writer->later_capacity, sizeof *writer->later, err) != 0)
+        return -1;
     pgc_staged_later later = {strdup(a->new_layout->name), column ? strdup(column) : NULL, to ? strdup(to) : NULL,
                               false};
-    grown[writer->later_count++] = later;
+    writer->later[writer->later_count++] = later;
     return later.table && (later.column || !column) && (later.to || !to) ? 0 : pgc_error_out_of_memory(err);
 }
 
@@ -82,6 +78,19 @@ static void cancel_later(pgc_staged_later *later)
     free(later->to);
     later->column = later->to = NULL;
     later->cancelled = true;
+}
+
+const pgc_staged_later *pgc_staged_next_later(const pgc_staged_writer *writer, size_t *at)
+{
+    for (; *at < 2 * writer->later_count; ++*at) {
+        const pgc_staged_later *later = &writer->later[*at % writer->later_count];
+        bool tables = *at >= writer->later_count;
+        if (!later->cancelled && (later->column == NULL) == tables) {
+            ++*at;
+            return later;
+        }
+    }
+    return NULL;
 }
 
 void pgc_staged_later_free(pgc_staged_writer *writer)
@@ -109,7 +118,7 @@ static int counterpart(const pgconvoy_table *table, const pgconvoy_column *colum
 
 static bool is_bound(const alteration *a, const pgc_staged_layout *layout, int column)
 {
-    return a->writer->ops->is_bound && a->writer->ops->is_bound(layout, column);
+    return a->writer->sink->service->is_bound && a->writer->sink->service->is_bound(layout, column);
 }
 
 static const char *name_of_number(const alteration *a, int number)
@@ -127,8 +136,8 @@ static int rename_column(const alteration *a, const char *from, int column, pgco
         return pgc_staged_refuse(a, a->to->columns[column].name, "is of the key and is renamed", err);
     pgc_staged_later *later = find_later(a, from);
     if (!later || !later->to || !same_name(a, later->to, to)) {
-        pgc_log_info(a->writer->config->log, "%s: column %s of %s is renamed to %s", a->writer->ops->scheme, from,
-                     a->new_layout->name, to);
+        pgc_log_info(a->writer->sink->config->log, "%s: column %s of %s is renamed to %s",
+                     a->writer->sink->service->scheme, from, a->new_layout->name, to);
         if (later)
             cancel_later(later);
         if (add_later(a, from, to, err) != 0)
@@ -167,8 +176,8 @@ static int follow_column(const alteration *a, int column, pgconvoy_error *err)
     int old = counterpart(a->from, source);
     /* that came with this definition: also when it is there already, made by a process that could not commit */
     if (!there || (old < 0 && a->from != a->to))
-        return a->writer->ops->add_column(a, column, err);
-    return a->writer->ops->change_type(a, old, column, err);
+        return a->writer->sink->service->add_column(a, column, err);
+    return a->writer->sink->service->change_type(a, old, column, err);
 }
 
 /* Columns of the source's that the definition does not have any more. */
@@ -185,7 +194,7 @@ static int follow_drops(const alteration *a, pgconvoy_error *err)
             stays = stays || same_name(a, a->new_layout->names[j], name) || a->to->columns[j].number == number;
         for (int i = 0; i < a->from->column_count; i++)
             old = same_name(a, a->old_layout->names[i], name) ? i : old;
-        if (stays || (!numbered && old < 0) || a->writer->keeps_history) /* what history holds stays to be read */
+        if (stays || (!numbered && old < 0) || a->writer->sink->keeps_history) /* what history holds stays to be read */
             continue;
         if (old >= 0 && is_bound(a, a->old_layout, old))
             return pgc_staged_refuse(a, name, "is of the key and is dropped", err);
@@ -226,19 +235,19 @@ static const pgconvoy_table *cancel_rename(const alteration *a, const char *tabl
  * the commit. */
 static int find_table(alteration *a, pgc_arena *arena, pgconvoy_error *err)
 {
-    bool there;
     pgc_staged_writer *writer = a->writer;
+    const pgc_staged_service *service = writer->sink->service;
     const char *wanted = a->new_layout->name;
-    if (writer->ops->columns(writer->sink, wanted, arena, &there, &a->there, err) != 0)
+    if (service->columns(writer->sink, wanted, arena, &a->there, err) != 0)
         return -1;
-    if (there) { /* it is that still, or again */
+    if (a->there.there) { /* it is that still, or again */
         cancel_rename(a, wanted);
         return 0;
     }
-    if (writer->ops->columns(writer->sink, a->old_layout->name, arena, &there, &a->there, err) != 0)
+    if (service->columns(writer->sink, a->old_layout->name, arena, &a->there, err) != 0)
         return -1;
-    if (!there) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s is not in %s any more", wanted, writer->place);
+    if (!a->there.there) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s is not in %s any more", wanted, writer->sink->place);
         pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
         return -1;
     }
@@ -248,7 +257,7 @@ static int find_table(alteration *a, pgc_arena *arena, pgconvoy_error *err)
     const pgconvoy_table *first = cancel_rename(a, a->old_layout->name);
     if (writer->renamed_from) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "two tables are renamed at once, which cannot be followed in %s",
-                           writer->ops->service);
+                           writer->sink->service->name);
         pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
         return -1;
     }
@@ -282,8 +291,8 @@ int pgc_staged_adapt_table(pgc_staged_writer *writer, pgc_staged_table *table, p
     return bring_about(&a, err);
 }
 
-int pgc_staged_change_schema(pgc_staged_writer *writer, const pgconvoy_table *old_table,
-                             const pgconvoy_table *new_table, pgconvoy_error *err)
+int pgc_staged_follow(pgc_staged_writer *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
+                      pgconvoy_error *err)
 {
     pgc_staged_table *old, *new_;
     if (pgc_staged_table_of(writer, old_table, &old, err) != 0 || pgc_staged_flush(writer, old, err) != 0)

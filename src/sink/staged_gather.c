@@ -2,7 +2,9 @@
  * Changes are compacted by key until they are committed, or outgrow their share of memory and go to staging early. A
  * commit is the parts that came of it, in order.
  */
-#include "sink/staged.h"
+#include "sink/staged_internal.h"
+
+#include "base/grow.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,21 +16,15 @@
 static void free_table(pgc_staged_writer *writer, pgc_staged_table *table)
 {
     pgc_compact_free(table->compact);
-    writer->ops->stage_free(table->history);
+    writer->sink->service->stage_free(table->history);
     free(table);
 }
 
 /* Layouts outlive their tables: parts refer to them. */
 static int keep_layout(pgc_staged_writer *writer, pgc_staged_layout *layout, pgconvoy_error *err)
 {
-    if (writer->layout_count == writer->layout_capacity) {
-        size_t wanted = writer->layout_capacity ? writer->layout_capacity * 2 : 32;
-        pgc_staged_layout **grown = realloc(writer->layouts, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        writer->layouts = grown;
-        writer->layout_capacity = wanted;
-    }
+    if (pgc_grow(&writer->layouts, writer->layout_count, &writer->layout_capacity, sizeof *writer->layouts, err) != 0)
+        return -1;
     writer->layouts[writer->layout_count++] = layout;
     return 0;
 }
@@ -36,20 +32,14 @@ static int keep_layout(pgc_staged_writer *writer, pgc_staged_layout *layout, pgc
 static int add_table(pgc_staged_writer *writer, const pgconvoy_table *source, pgc_staged_table **added,
                      pgconvoy_error *err)
 {
-    if (writer->table_count == writer->table_capacity) {
-        size_t wanted = writer->table_capacity ? writer->table_capacity * 2 : 32;
-        pgc_staged_table **grown = realloc(writer->tables, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        writer->tables = grown;
-        writer->table_capacity = wanted;
-    }
+    if (pgc_grow(&writer->tables, writer->table_count, &writer->table_capacity, sizeof *writer->tables, err) != 0)
+        return -1;
     pgc_staged_table *table = calloc(1, sizeof *table);
-    pgc_staged_layout *layout = table ? writer->ops->layout_new(writer->sink, source, err) : NULL;
+    pgc_staged_layout *layout = table ? writer->sink->service->layout_new(writer->sink, source, err) : NULL;
     if (!layout || keep_layout(writer, layout, err) != 0) {
         if (!table)
             pgc_error_out_of_memory(err);
-        writer->ops->layout_free(layout);
+        pgc_staged_layout_free(layout);
         free(table);
         return -1;
     }
@@ -81,14 +71,8 @@ int pgc_staged_table_of(pgc_staged_writer *writer, const pgconvoy_table *source,
 
 static int add_part(pgc_staged_writer *writer, const pgc_staged_part *part, pgconvoy_error *err)
 {
-    if (writer->part_count == writer->part_capacity) {
-        size_t wanted = writer->part_capacity ? writer->part_capacity * 2 : 32;
-        pgc_staged_part *grown = realloc(writer->parts, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        writer->parts = grown;
-        writer->part_capacity = wanted;
-    }
+    if (pgc_grow(&writer->parts, writer->part_count, &writer->part_capacity, sizeof *writer->parts, err) != 0)
+        return -1;
     writer->parts[writer->part_count++] = *part;
     return 0;
 }
@@ -97,6 +81,8 @@ int pgc_staged_statement(pgc_staged_writer *writer, const pgc_buffer *sql, pgcon
 {
     if (pgc_buffer_check(sql, err) != 0)
         return -1;
+    if (pgc_staged_is_told(writer->sink->config, sql))
+        return 0;
     pgc_staged_part part = {.sql = strdup(sql->data)};
     if (!part.sql || add_part(writer, &part, err) != 0) {
         free(part.sql);
@@ -110,10 +96,10 @@ static int send_part(pgc_staged_writer *writer, void *stage, pgconvoy_error *err
 {
     const pgc_staged_part part = {.stage = stage};
     if (add_part(writer, &part, err) != 0) {
-        writer->ops->stage_free(stage);
+        writer->sink->service->stage_free(stage);
         return -1;
     }
-    return writer->ops->stage_send(stage, err);
+    return writer->sink->service->stage_send ? writer->sink->service->stage_send(stage, err) : 0;
 }
 
 /* ---- compacted changes */
@@ -134,7 +120,7 @@ static int stage_items(pgc_staged_writer *writer, void *stage, const pgc_compact
                                   .row = item->row,
                                   .key = item->key,
                                   .copies = item->copies ? item->copies : 1};
-            if (writer->ops->stage_add(stage, &row, err) != 0)
+            if (writer->sink->service->stage_add(stage, &row, err) != 0)
                 return -1;
         }
     }
@@ -155,11 +141,11 @@ static int flush_compacted(pgc_staged_writer *writer, pgc_staged_table *table, p
     for (int action = 0; action < PGC_COMPACT_ACTIONS; action++)
         count += result.count[action];
     if (count > 0) {
-        void *stage = writer->ops->stage_new(writer->sink, table->layout, err);
+        void *stage = writer->sink->service->stage_new(writer, table->layout, err);
         if (!stage)
             return -1;
         if (stage_items(writer, stage, &result, err) != 0) {
-            writer->ops->stage_free(stage);
+            writer->sink->service->stage_free(stage);
             return -1;
         }
         if (send_part(writer, stage, err) != 0)
@@ -179,7 +165,7 @@ static int add_history(pgc_staged_writer *writer, pgc_staged_table *table, const
                                         [PGCONVOY_DELETE] = "delete",
                                         [PGCONVOY_TRUNCATE] = "truncate"};
     if (!table->history) {
-        table->history = writer->ops->stage_new(writer->sink, table->layout, err);
+        table->history = writer->sink->service->stage_new(writer, table->layout, err);
         if (!table->history)
             return -1;
     }
@@ -192,12 +178,12 @@ static int add_history(pgc_staged_writer *writer, pgc_staged_table *table, const
                           .lsn = change->transaction->commit_lsn,
                           .sequence = change->sequence,
                           .time = change->transaction->commit_time};
-    return writer->ops->stage_add(table->history, &row, err);
+    return writer->sink->service->stage_add(table->history, &row, err);
 }
 
 int pgc_staged_flush(pgc_staged_writer *writer, pgc_staged_table *table, pgconvoy_error *err)
 {
-    if (!writer->keeps_history)
+    if (!writer->sink->keeps_history)
         return flush_compacted(writer, table, err);
     void *stage = table->history;
     table->history = NULL;
@@ -215,9 +201,10 @@ int pgc_staged_flush_all(pgc_staged_writer *writer, pgconvoy_error *err)
 
 /* ---- changes */
 
-int pgc_staged_write_changes(pgc_staged_writer *writer, const pgconvoy_changes *changes, pgconvoy_error *err)
+int pgc_staged_write_changes(void *arg, const pgconvoy_changes *changes, pgconvoy_error *err)
 {
-    size_t share = writer->config->memory_bytes / 2;
+    pgc_staged_writer *writer = arg;
+    size_t share = writer->sink->config->memory_bytes / 2;
     size_t limit = share > LEAST_GATHER ? share : LEAST_GATHER;
     for (size_t i = 0; i < changes->count; i++) {
         const pgconvoy_change *change = &changes->items[i];
@@ -229,7 +216,7 @@ int pgc_staged_write_changes(pgc_staged_writer *writer, const pgconvoy_changes *
         if (!table->looked_at && pgc_staged_adapt_table(writer, table, err) != 0)
             return -1;
         table->looked_at = true;
-        if (writer->keeps_history) {
+        if (writer->sink->keeps_history) {
             if (add_history(writer, table, change, err) != 0)
                 return -1;
             continue;
@@ -250,7 +237,7 @@ int pgc_staged_write_changes(pgc_staged_writer *writer, const pgconvoy_changes *
 static void forget_parts(pgc_staged_writer *writer)
 {
     for (size_t i = 0; i < writer->part_count; i++) {
-        writer->ops->stage_free(writer->parts[i].stage);
+        writer->sink->service->stage_free(writer->parts[i].stage);
         free(writer->parts[i].sql);
     }
     writer->part_count = 0;
@@ -265,13 +252,13 @@ void pgc_staged_forget(pgc_staged_writer *writer, bool forget_tables)
             continue;
         }
         pgc_compact_reset(writer->tables[i]->compact);
-        writer->ops->stage_free(writer->tables[i]->history);
+        writer->sink->service->stage_free(writer->tables[i]->history);
         writer->tables[i]->history = NULL;
     }
     if (forget_tables) {
         writer->table_count = 0;
         for (size_t i = 0; i < writer->layout_count; i++)
-            writer->ops->layout_free(writer->layouts[i]);
+            pgc_staged_layout_free(writer->layouts[i]);
         writer->layout_count = 0;
     }
     writer->gathered_bytes = 0;
@@ -279,13 +266,7 @@ void pgc_staged_forget(pgc_staged_writer *writer, bool forget_tables)
     writer->renamed_from = writer->renamed_to = NULL;
 }
 
-void pgc_staged_committed(pgc_staged_writer *writer)
-{
-    pgc_staged_forget(writer, writer->schema_changed);
-    writer->schema_changed = false;
-}
-
-void pgc_staged_close(pgc_staged_writer *writer)
+void pgc_staged_gather_free(pgc_staged_writer *writer)
 {
     pgc_staged_forget(writer, true);
     free(writer->tables);

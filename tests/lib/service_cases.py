@@ -106,6 +106,14 @@ def schema_changes(s, source, target, same, sweep):
     assert running.status == -9 and sorted(target.fields("public", "large")) == ["body", "id", "remark", "term"], target.fields("public", "large")
 
 
+def names_of_history_are_taken(s, source, target, column):
+    """A column of the name that one of history's own has is refused by name, before anything is made."""
+    source.sql(f'CREATE TABLE clash (id int PRIMARY KEY, "{column}" text)')
+    s.sync(source.uri(), target, "--name", "clash", "-t", "clash", "--until", "caught-up").fails(
+        says=(f'column "{column}" of table public.clash', "mode=history"), seconds=120)
+    assert "clash" not in target.tables()
+
+
 def type_rows(base):
     """SQL of every value of every type, also of those that a service keeps as text only."""
     text = f"\\set base {base}\n"

@@ -4,6 +4,7 @@
  */
 #include "sink/bigquery/bigquery_internal.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -12,7 +13,7 @@ typedef pgc_staged_alteration alteration;
 
 static pgc_bq_sink *sink_of(const alteration *a)
 {
-    return a->writer->sink;
+    return pgc_bq_sink_of(a->writer->sink);
 }
 
 static const pgc_bq_type *type_of(const pgc_staged_layout *layout, int column)
@@ -20,27 +21,23 @@ static const pgc_bq_type *type_of(const pgc_staged_layout *layout, int column)
     return &pgc_bq_layout_of(layout)->types[column];
 }
 
-/* Tables last, so that what comes before finds them under their old names. */
-void pgc_bq_later_sql(const pgc_bq_writer *writer, pgc_buffer *sql)
+/* Statements that may be run twice. */
+void pgc_bq_put_later(const pgc_staged_writer *writer, pgc_buffer *sql)
 {
-    for (int tables = 0; tables < 2; tables++) {
-        for (size_t i = 0; i < writer->staged.later_count; i++) {
-            const pgc_staged_later *later = &writer->staged.later[i];
-            if (later->cancelled || (later->column == NULL) != (tables == 1))
-                continue;
-            pgc_buffer_text(sql, tables ? "ALTER TABLE IF EXISTS " : "ALTER TABLE ");
-            pgc_bq_quote_table(writer->staged.sink, later->table, sql);
-            pgc_buffer_text(sql, tables      ? " RENAME"
-                                 : later->to ? " RENAME COLUMN IF EXISTS "
-                                             : " DROP COLUMN IF EXISTS ");
-            if (later->column)
-                pgc_bq_quote_column(sql, later->column);
-            if (later->to) {
-                pgc_buffer_text(sql, " TO ");
-                pgc_bq_quote_column(sql, later->to);
-            }
-            pgc_buffer_text(sql, ";\n");
+    const pgc_staged_later *later;
+    for (size_t at = 0; (later = pgc_staged_next_later(writer, &at));) {
+        pgc_buffer_text(sql, later->column ? "ALTER TABLE " : "ALTER TABLE IF EXISTS ");
+        writer->sink->service->put_table(writer->sink, later->table, sql);
+        pgc_buffer_text(sql, !later->column ? " RENAME"
+                             : later->to    ? " RENAME COLUMN IF EXISTS "
+                                            : " DROP COLUMN IF EXISTS ");
+        if (later->column)
+            pgc_bq_quote_column(sql, later->column);
+        if (later->to) {
+            pgc_buffer_text(sql, " TO ");
+            pgc_bq_quote_column(sql, later->to);
         }
+        pgc_buffer_text(sql, ";\n");
     }
 }
 
@@ -59,9 +56,7 @@ static int run_now(const alteration *a, pgc_buffer *sql, pgconvoy_error *err)
         pgc_buffer_free(sql);
         return result;
     }
-    pthread_mutex_lock(&sink->lock);
-    snprintf(key, sizeof key, "%s_ddl_%llu", sink->process, (unsigned long long)++sink->counter);
-    pthread_mutex_unlock(&sink->lock);
+    snprintf(key, sizeof key, "%s_ddl_%" PRIu64, sink->process, pgc_staged_next_number(&sink->base));
     snprintf(doing, sizeof doing, "following a change of table %.200s", a->new_layout->name);
     int result = pgc_bq_run_script(sink, key, sql, doing, err);
     pgc_buffer_free(sql);
@@ -77,16 +72,16 @@ static void put_type(const pgc_bq_type *type, pgc_buffer *sql)
 static int fill_column(const alteration *a, int column, pgconvoy_error *err)
 {
     const pgconvoy_column *added = &a->to->columns[column];
-    pgc_bq_encoder encoder;
+    pgc_staged_encoder encoder;
     pgc_buffer json, sql;
     const char *why;
-    if (!added->missing || sink_of(a)->target.history)
+    if (!added->missing || sink_of(a)->keeps_history)
         return 0;
     pgc_buffer_init(&json, PGC_BQ_SQL_MAX);
     pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
     const pgconvoy_value value = {added->missing, (int32_t)strlen(added->missing), PGCONVOY_TEXT};
     const pgc_bq_type *type = type_of(a->new_layout, column);
-    int result = pgc_bq_encoder_init(&encoder, err);
+    int result = pgc_staged_encoder_init(&encoder, err);
     if (result == 0)
         result = pgc_bq_encode(&encoder, type, &value, &json, &why, err);
     if (result == 1 || (result == 0 && (type->repeated || type->kind == PGC_BQ_BYTES || type->kind == PGC_BQ_JSON)))
@@ -101,9 +96,9 @@ static int fill_column(const alteration *a, int column, pgconvoy_error *err)
         pgc_buffer_text(&sql, " AS ");
         put_type(type, &sql);
         pgc_buffer_text(&sql, ") WHERE TRUE");
-        result = pgc_staged_is_told(sink_of(a)->config, &sql) ? 0 : pgc_staged_statement(a->writer, &sql, err);
+        result = pgc_staged_statement(a->writer, &sql, err);
     }
-    pgc_bq_encoder_free(&encoder);
+    pgc_staged_encoder_free(&encoder);
     pgc_buffer_free(&json);
     pgc_buffer_free(&sql);
     return result;
@@ -111,7 +106,7 @@ static int fill_column(const alteration *a, int column, pgconvoy_error *err)
 
 int pgc_bq_add_column(const alteration *a, int column, pgconvoy_error *err)
 {
-    char description[512];
+    char description[PGC_STAGED_DESCRIPTION_SIZE];
     pgc_buffer sql;
     pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
     begin_alter(a, &sql);
@@ -119,7 +114,7 @@ int pgc_bq_add_column(const alteration *a, int column, pgconvoy_error *err)
     pgc_bq_quote_column(&sql, a->new_layout->names[column]);
     pgc_buffer_byte(&sql, ' ');
     put_type(type_of(a->new_layout, column), &sql);
-    pgc_bq_column_description(&a->to->columns[column], description, sizeof description);
+    pgc_staged_describe_column(&a->to->columns[column], description);
     pgc_buffer_text(&sql, " OPTIONS (description = ");
     pgc_bq_quote_text(&sql, description);
     pgc_buffer_byte(&sql, ')');
@@ -127,34 +122,39 @@ int pgc_bq_add_column(const alteration *a, int column, pgconvoy_error *err)
 }
 
 /* Conversions that BigQuery does to a column (docs: "ALTER COLUMN SET DATA TYPE"), of those that keep every value. */
+static bool can_widen(const pgc_staged_column *there, const pgc_bq_type *to)
+{
+    static const char *const wider[][2] = {{"INT64", "NUMERIC"},
+                                           {"INTEGER", "NUMERIC"},
+                                           {"INT64", "BIGNUMERIC"},
+                                           {"INTEGER", "BIGNUMERIC"},
+                                           {"NUMERIC", "BIGNUMERIC"}};
+    const char *type = there ? pgc_json_get_text(there->more, "type") : NULL, *wanted = pgc_bq_type_name(to);
+    for (size_t i = 0; type && !to->repeated && i < sizeof wider / sizeof *wider; i++)
+        if (strcmp(type, wider[i][0]) == 0 && strcmp(wanted, wider[i][1]) == 0)
+            return true;
+    return false;
+}
+
+static int widen(const alteration *a, int column, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
+    begin_alter(a, &sql);
+    pgc_buffer_text(&sql, " ALTER COLUMN ");
+    pgc_bq_quote_column(&sql, a->new_layout->names[column]);
+    pgc_buffer_text(&sql, " SET DATA TYPE ");
+    put_type(type_of(a->new_layout, column), &sql);
+    return run_now(a, &sql, err);
+}
+
 int pgc_bq_change_type(const alteration *a, int old, int column, pgconvoy_error *err)
 {
     const pgc_bq_type *to = type_of(a->new_layout, column);
-    const char *name = a->new_layout->names[column], *wanted = pgc_bq_type_name(to);
-    bool same;
-    const pgc_staged_column *column_there = pgc_staged_find(a, name);
-    const pgc_json *field = column_there ? column_there->more : NULL;
-    if (!pgc_bq_field_fits(field, to, &same)) {
-        static const char *const wider[][2] = {{"INT64", "NUMERIC"},
-                                               {"INTEGER", "NUMERIC"},
-                                               {"INT64", "BIGNUMERIC"},
-                                               {"INTEGER", "BIGNUMERIC"},
-                                               {"NUMERIC", "BIGNUMERIC"}};
-        const char *there = pgc_json_get_text(field, "type");
-        bool widens = false;
-        for (size_t i = 0; there && !to->repeated && i < sizeof wider / sizeof *wider; i++)
-            widens = widens || (strcmp(there, wider[i][0]) == 0 && strcmp(wanted, wider[i][1]) == 0);
-        if (!widens)
-            return pgc_staged_refuse(a, a->to->columns[column].name, "changes its type", err);
-        pgc_buffer sql;
-        pgc_buffer_init(&sql, PGC_BQ_SQL_MAX);
-        begin_alter(a, &sql);
-        pgc_buffer_text(&sql, " ALTER COLUMN ");
-        pgc_bq_quote_column(&sql, name);
-        pgc_buffer_text(&sql, " SET DATA TYPE ");
-        put_type(to, &sql);
-        return run_now(a, &sql, err);
-    }
+    const pgc_staged_column *there = pgc_staged_find(a, a->new_layout->names[column]);
+    if (!pgc_bq_column_fits(a->new_layout, column, there))
+        return can_widen(there, to) ? widen(a, column, err)
+                                    : pgc_staged_refuse(a, a->to->columns[column].name, "changes its type", err);
     /* the same type of BigQuery's, but another text form of PostgreSQL's in the rows that are there */
     const pgc_bq_type *from = old >= 0 ? type_of(a->old_layout, old) : to;
     if (from->kind == PGC_BQ_AS_TEXT && to->kind == PGC_BQ_AS_TEXT && from->source->oid != to->source->oid)
@@ -173,31 +173,4 @@ bool pgc_bq_is_clustered(const pgc_staged_layout *base, int column)
             return true;
     }
     return false;
-}
-
-static int number_of(const pgc_json *field)
-{
-    int number = 0;
-    const char *description = pgc_json_get_text(field, "description");
-    return description && sscanf(description, PGC_BQ_NUMBERED, &number) == 1 ? number : 0;
-}
-
-int pgc_bq_columns(void *sink, const char *table, pgc_arena *arena, bool *there, pgc_staged_columns *columns,
-                   pgconvoy_error *err)
-{
-    const pgc_json *fields;
-    *columns = (pgc_staged_columns){0};
-    if (pgc_bq_get_fields(sink, table, arena, there, &fields, err) != 0)
-        return -1;
-    if (!fields)
-        return 0;
-    columns->items = pgc_arena_zalloc(arena, (size_t)fields->count * sizeof *columns->items + 1);
-    if (!columns->items)
-        return pgc_error_out_of_memory(err);
-    for (const pgc_json *field = fields->first; field; field = field->next) {
-        const char *name = pgc_json_get_text(field, "name");
-        if (name)
-            columns->items[columns->count++] = (pgc_staged_column){name, number_of(field), field};
-    }
-    return 0;
 }

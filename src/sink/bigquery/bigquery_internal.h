@@ -1,15 +1,14 @@
 /*
  * The BigQuery sink from the inside: what its files share. sink.c has the operations, the other files one part each:
  *
- *   target.c      TARGET and its options            checkpoint.c  position and table states
- *   service.c     requests and their errors         schema.c      tables made, checked, filled from their copy
+ *   target.c      TARGET and its options            checkpoint.c  the dataset, the checkpoint's tables and scripts
+ *   service.c     requests and their errors         schema.c      tables made and looked at
  *   job.c         jobs: queries, loads, waiting     alter.c       tables changed
  *   types.c       the type map                      stage.c       rows into a file, the file into a staging table
- *   encode.c      values as JSON                    stream.c      changes gathered, and committed by one script
- *   layout.c      a table as BigQuery has it        merge.c       the SQL of that script
+ *   encode.c      values as JSON                    merge.c       the SQL that brings them to their table
+ *   layout.c      a table as BigQuery has it        compare.c     what verify asks
  *
- * Gathering changes and following changes of columns are what it shares with others (sink/staged.h).
- *   compare.c     what verify asks
+ * What becomes of changes, tables and the position between these is what it shares with others (sink/staged.h).
  *
  * How nothing is lost and nothing comes twice: rows only ever go into staging tables of a name of their own, by load
  * jobs. One script, a transaction, brings them to where they belong, and the checkpoint with them. It begins by looking
@@ -27,14 +26,12 @@
 
 #include <pthread.h>
 
-#define PGC_BQ_SQL_MAX ((size_t)1 << 20) /* a query's longest text */
+#define PGC_BQ_SQL_MAX PGC_STAGED_SQL_MAX /* a query's longest text */
 
 /* ---- target.c */
 
-typedef enum pgc_bq_unmappable { PGC_BQ_ERROR, PGC_BQ_TEXT, PGC_BQ_NULL } pgc_bq_unmappable;
-
 typedef struct pgc_bq_type_options {
-    pgc_bq_unmappable unmappable;
+    pgc_staged_unmappable unmappable;
     bool numeric_text, numeric_big; /* numeric without precision: STRING (both false too), or BIGNUMERIC */
     bool arrays_text, json_text;
 } pgc_bq_type_options;
@@ -84,29 +81,16 @@ bool pgc_bq_type_clusters(const pgc_bq_type *type);
 
 /* ---- encode.c */
 
-typedef struct pgc_bq_encoder {
-    pgc_arena *arena; /* of the value at hand */
-    pgc_buffer text, scratch;
-} pgc_bq_encoder;
-
-int pgc_bq_encoder_init(pgc_bq_encoder *encoder, pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_bq_encoder_free(pgc_bq_encoder *encoder);
 /*
  * Appends the value as JSON. 0; or 1 with why (static) when BigQuery's type cannot hold it, and nothing is appended; or
  * -1. Not for NULL and unchanged.
  */
-int pgc_bq_encode(pgc_bq_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value, pgc_buffer *out,
+int pgc_bq_encode(pgc_staged_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value, pgc_buffer *out,
                   const char **why, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- layout.c */
 
-/* Columns that history has in front. The first is also that of a table without columns, as a table must have one. */
-#define PGC_BQ_OPERATION "_operation"
-#define PGC_BQ_LSN "_lsn"
-#define PGC_BQ_SEQUENCE "_sequence"
-#define PGC_BQ_COMMIT_TIME "_commit_time"
-
-/* A table and what it is in BigQuery. The columns that history has in front are not counted here. */
+/* A table and what it is in BigQuery. */
 typedef struct pgc_bq_layout {
     PGC_STAGED_LAYOUT;
     pgc_bq_type *types;
@@ -122,38 +106,30 @@ typedef struct pgc_bq_sink pgc_bq_sink;
 /* Refuses two columns that would get the same name. */
 pgc_bq_layout *pgc_bq_layout_new(const pgc_bq_sink *sink, const pgconvoy_table *table,
                                  pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_bq_layout_free(pgc_bq_layout *layout);
+static inline void pgc_bq_layout_free(pgc_bq_layout *layout)
+{
+    pgc_staged_layout_free(layout ? &layout->base : NULL);
+}
 /* Appends {"name":…,"type":…} objects of the table's columns, with commas. */
 void pgc_bq_layout_fields(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out);
-/* What stands beside a column there: its number at the source (when known) and its type. */
-#define PGC_BQ_NUMBERED "PostgreSQL column %d"
-void pgc_bq_column_description(const pgconvoy_column *column, char *text, size_t size);
 /* Appends ,"clustering":{…} where the key allows it. */
-void pgc_bq_layout_clustering(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out);
-/* Appends the quoted names of all columns, with commas; prefix stands before each ("T."). */
-void pgc_bq_layout_columns(const pgc_bq_layout *layout, const char *prefix, pgc_buffer *out);
+void pgc_bq_layout_clustering(const pgc_bq_layout *layout, pgc_buffer *out);
 
 /* ---- the sink */
 
 struct pgc_bq_sink {
-    const pgconvoy_sink_config *config;
+    PGC_STAGED_SINK;
     pgc_bq_target target;
     pgc_token_source *tokens;
     pgc_http_pool *pool;
     char location[64]; /* of the dataset; "" while it is not there and none was asked for */
-    char prefix[PGC_STAGED_PREFIX_SIZE];   /* of the names of this pipeline's jobs and staging tables */
-    char process[PGC_STAGED_PROCESS_SIZE]; /* of this process among them */
-    char place[220]; /* "dataset shop", for messages */
-    bool dataset_exists;
-
-    pthread_mutex_t lock; /* guards what follows */
-    bool checkpoint_ready;
-    int64_t step;         /* commits of the checkpoint so far, as this process knows it */
-    char incarnation[40]; /* of the checkpoint: another one after a drop */
-    uint64_t counter;     /* the last number given to a staging table */
-    pgc_arena *checkpoint_arena;
-    pgc_staged_seen seen;
 };
+
+/* The sink whose first part this is. */
+static inline pgc_bq_sink *pgc_bq_sink_of(pgc_staged_sink *base)
+{
+    return (pgc_bq_sink *)base;
+}
 
 /* ---- service.c */
 
@@ -184,6 +160,9 @@ int pgc_bq_call(pgc_bq_sink *sink, const pgc_bq_request *request, pgc_arena *are
 /* A request without a body, to a path that was built in a buffer. accepts: as in the request. */
 int pgc_bq_ask(pgc_bq_sink *sink, const char *method, const pgc_buffer *path, int accepts, const char *doing,
                pgc_arena *arena, pgc_bq_answer *answer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* A POST of JSON, likewise. */
+int pgc_bq_post(pgc_bq_sink *sink, const pgc_buffer *path, const pgc_buffer *body, int accepts, const char *doing,
+                pgc_arena *arena, pgc_bq_answer *answer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Appends `project.dataset.name` in back-quotes. */
 void pgc_bq_quote_table(const pgc_bq_sink *sink, const char *name, pgc_buffer *out);
 void pgc_bq_quote_column(pgc_buffer *out, const char *name);
@@ -193,6 +172,11 @@ void pgc_bq_quote_text(pgc_buffer *out, const char *text);
 bool pgc_bq_reason_passes(const char *reason);
 void pgc_bq_reason_hint(const char *reason, pgconvoy_error *err);
 int pgc_bq_tokens_open(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+/* A POST that makes something which may be there already. */
+int pgc_bq_create(pgc_bq_sink *sink, const pgc_buffer *path, const pgc_buffer *body, const char *doing,
+                  pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends what stands in requests for a table, or (NULL) for the dataset. */
+void pgc_bq_put_reference(const pgc_bq_sink *sink, const char *table, pgc_buffer *out);
 /* The paths of the dataset, of its tables, and of one of them. */
 void pgc_bq_dataset_path(const pgc_bq_sink *sink, pgc_buffer *out);
 void pgc_bq_tables_path(const pgc_bq_sink *sink, pgc_buffer *out);
@@ -231,16 +215,14 @@ int pgc_bq_stage_wait(pgc_bq_stage *stage, pgconvoy_error *err) PGC_MUST_CHECK;
 int64_t pgc_bq_stage_bytes(const pgc_bq_stage *stage);
 const char *pgc_bq_stage_table(const pgc_bq_stage *stage);
 const pgc_bq_layout *pgc_bq_stage_layout(const pgc_bq_stage *stage);
-/* Whether a row was added in which the column is unchanged, or one with this op. */
-bool pgc_bq_stage_unchanged(const pgc_bq_stage *stage, int column);
-bool pgc_bq_stage_has(const pgc_bq_stage *stage, const char *op);
+const pgc_staged_contents *pgc_bq_stage_contents(const pgc_bq_stage *stage);
 /* The fields of such a table as the API writes them. */
 void pgc_bq_stage_fields(const pgc_bq_stage *stage, pgc_buffer *out);
 #define PGC_BQ_FIELDS_MAX ((size_t)8 << 20) /* of a table's schema as text */
 
 /*
- * Makes a table of these fields (the JSON objects of its schema, with commas between them), where there is none of its name (tables.insert). more is
- * what else belongs into the request's body, begun by a comma; or "".
+ * Makes a table of these fields (the JSON objects of its schema, with commas between them), where there is none of its
+ * name (tables.insert). more is what else belongs into the request's body, begun by a comma; or "".
  */
 int pgc_bq_table_make(pgc_bq_sink *sink, const char *table, const char *fields, const char *more, const char *doing,
                       pgconvoy_error *err) PGC_MUST_CHECK;
@@ -248,8 +230,6 @@ int pgc_bq_table_make(pgc_bq_sink *sink, const char *table, const char *fields, 
 int pgc_bq_stage_make(pgc_bq_sink *sink, const char *table, const char *fields, int days,
                       pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_bq_table_drop(pgc_bq_sink *sink, const char *table, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Removes the table; that it cannot be removed is only logged: it expires. */
-void pgc_bq_stage_drop(pgc_bq_sink *sink, const char *table);
 
 /* ---- merge.c */
 
@@ -259,76 +239,44 @@ void pgc_bq_merge_sql(const pgc_bq_sink *sink, const pgc_bq_stage *stage, int nu
 void pgc_bq_fill_sql(const pgc_bq_sink *sink, const pgc_bq_layout *layout, const char *copy, pgconvoy_lsn lsn,
                      pgc_buffer *sql);
 
-/* ---- checkpoint.c */
+/* ---- sink.c */
+
+extern const pgconvoy_sink pgc_sink_bigquery;
+/* Looks whether the dataset is there, and where. */
+int pgc_bq_find_dataset(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- checkpoint.c, as pgc_staged_service has them */
 
 #define PGC_BQ_PIPELINES "_pgconvoy_pipelines"
 #define PGC_BQ_TABLES "_pgconvoy_tables"
-/* Looks whether the dataset is there, and where. (sink.c) */
-int pgc_bq_find_dataset(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Makes the dataset where it is not there. more: what else belongs into the request's body, begun by a comma; or "". */
 int pgc_bq_make_dataset(pgc_bq_sink *sink, const char *more, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_bq_checkpoint_ensure(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_bq_read_checkpoint(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
-/* What the checkpoint says of a table: how it came (NULL: not this pipeline's) and the table its copy goes into. In the
- * arena. */
-int pgc_bq_checkpoint_owned(pgc_bq_sink *sink, const pgconvoy_table *table, pgc_arena *arena, const char **how,
-                            const char **copy, pgconvoy_error *err) PGC_MUST_CHECK;
-/* What changes with the statements of a commit. */
-typedef struct pgc_bq_commit {
-    const pgc_buffer *statements; /* NULL: none */
-    pgconvoy_lsn lsn;             /* 0: stays */
-    const pgconvoy_table_status *tables;
-    size_t table_count;
-    const char *how, *copy; /* of tables[0]; NULL: stay */
-    const char *pending;    /* statements that follow the commit; NULL: none */
-    const pgconvoy_table *renamed_from, *renamed_to;
-    const char *doing;
-} pgc_bq_commit;
-/* Runs the statements and stores what is new in the checkpoint, in one transaction. */
-int pgc_bq_checkpoint_commit(pgc_bq_sink *sink, const pgc_bq_commit *commit, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Runs what followed the last commit (columns that go), if a process was killed before it could. */
-int pgc_bq_checkpoint_pending(pgc_bq_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_bq_drop(void *sink, pgconvoy_error *err);
+int pgc_bq_make_checkpoint(pgc_staged_sink *sink, pgconvoy_error *err);
+int pgc_bq_add_pipeline(pgc_staged_sink *sink, pgconvoy_error *err);
+void pgc_bq_put_begin(const pgc_staged_sink *sink, pgc_buffer *sql);
+void pgc_bq_put_end(const pgc_staged_sink *sink, const char *name, pgc_buffer *sql);
+int pgc_bq_run_commit(pgc_staged_sink *sink, const pgc_buffer *sql, const pgc_staged_commit *commit, const char *name,
+                      pgconvoy_error *err);
+int pgc_bq_run_pending(pgc_staged_sink *sink, const char *pending, const pgc_buffer *forget, pgconvoy_error *err);
+int pgc_bq_run_drop(pgc_staged_sink *sink, const pgc_buffer *sql, pgconvoy_error *err);
 
-/* ---- schema.c */
+/* ---- schema.c, likewise */
 
-int pgc_bq_check_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
-int pgc_bq_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
-int pgc_bq_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
-                        pgconvoy_error *err);
-/* Compares the target's columns with those of the layout. *there says whether there is such a table. */
-int pgc_bq_match_table(pgc_bq_sink *sink, const pgc_bq_layout *layout, bool *there, pgconvoy_error *err) PGC_MUST_CHECK;
-
+int pgc_bq_columns(pgc_staged_sink *sink, const char *table, pgc_arena *arena, pgc_staged_columns *columns,
+                   pgconvoy_error *err);
+bool pgc_bq_column_fits(const pgc_staged_layout *layout, int column, const pgc_staged_column *there);
+void pgc_bq_put_type_there(const pgc_staged_column *there, pgc_buffer *out);
+void pgc_bq_put_column_type(const pgc_staged_layout *layout, int column, pgc_buffer *out);
+int pgc_bq_make_table(pgc_staged_sink *sink, const pgc_staged_layout *layout, const char *doing, pgconvoy_error *err);
+int pgc_bq_make_copy(pgc_staged_sink *sink, const pgc_staged_layout *layout, char *name, size_t size,
+                     pgconvoy_error *err);
 /* The fields of a table, as the API has them, in the arena. */
 int pgc_bq_get_fields(pgc_bq_sink *sink, const char *table, pgc_arena *arena, bool *there, const pgc_json **fields,
                       pgconvoy_error *err) PGC_MUST_CHECK;
-const pgc_json *pgc_bq_find_field(const pgc_json *fields, const char *name);
-/* Whether such a field takes all values of the type; *same: it is just that type. */
-bool pgc_bq_field_fits(const pgc_json *field, const pgc_bq_type *type, bool *same);
 
-extern const pgconvoy_sink pgc_sink_bigquery; /* sink.c */
+/* ---- alter.c, likewise */
 
-/* ---- stream.c, alter.c */
-
-typedef struct pgc_bq_writer {
-    pgc_staged_writer staged;
-    pgc_bq_layout *copy_layout; /* table copy */
-    pgc_bq_stage *copy_stage;
-    char *copy_table;
-    bool begun; /* what a killed process may have left to be done is done */
-} pgc_bq_writer;
-
-void pgc_bq_stream_init(pgc_bq_writer *writer, pgc_bq_sink *sink);
-int pgc_bq_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
-int pgc_bq_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
-                         pgconvoy_error *err);
-int pgc_bq_stream_commit(pgc_bq_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
-                         size_t table_count, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Appends what follows the commit, as statements that may be run twice. */
-void pgc_bq_later_sql(const pgc_bq_writer *writer, pgc_buffer *sql);
-/* pgc_staged_ops */
-int pgc_bq_columns(void *sink, const char *table, pgc_arena *arena, bool *there, pgc_staged_columns *columns,
-                   pgconvoy_error *err);
+void pgc_bq_put_later(const pgc_staged_writer *writer, pgc_buffer *sql);
 int pgc_bq_add_column(const pgc_staged_alteration *a, int column, pgconvoy_error *err);
 int pgc_bq_change_type(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
 bool pgc_bq_is_clustered(const pgc_staged_layout *layout, int column);

@@ -96,7 +96,7 @@ static int open_comparer(const pgc_comparer_config *config, void **state, pgconv
     int result = open_end(comparer, PGC_COMPARER_TARGET, config->target, err);
     if (result == 0 && end_of(comparer, PGC_COMPARER_TARGET)->target.history) {
         result = pgc_comparer_refuse_history(err);
-    } else if (result == 0 && !end_of(comparer, PGC_COMPARER_TARGET)->dataset_exists) {
+    } else if (result == 0 && !end_of(comparer, PGC_COMPARER_TARGET)->exists) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "dataset %s is not there",
                            end_of(comparer, PGC_COMPARER_TARGET)->target.dataset);
         result = -1;

@@ -11,53 +11,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define VALUE_MAX ((size_t)1 << 30)
-
-/* 0001-01-01 to 9999-12-31, from 2000-01-01 on. */
-#define FIRST_DAY (-730119)
-#define LAST_DAY 2921939
-#define DAY_US INT64_C(86400000000)
-
-int pgc_bq_encoder_init(pgc_bq_encoder *encoder, pgconvoy_error *err)
-{
-    encoder->arena = pgc_arena_new(16384);
-    pgc_buffer_init(&encoder->text, VALUE_MAX);
-    pgc_buffer_init(&encoder->scratch, VALUE_MAX);
-    return encoder->arena ? 0 : pgc_error_out_of_memory(err);
-}
-
-void pgc_bq_encoder_free(pgc_bq_encoder *encoder)
-{
-    pgc_arena_free(encoder->arena);
-    pgc_buffer_free(&encoder->text);
-    pgc_buffer_free(&encoder->scratch);
-}
-
 /* PostgreSQL's text form in encoder->text. */
-static int to_text(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgconvoy_error *err)
+static int to_text(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                   pgconvoy_error *err)
 {
     pgc_buffer_reset(&encoder->text);
-    if (pgc_value_to_text(type, value, &encoder->text, err) != 0)
-        return -1;
-    pgc_buffer_append(&encoder->text, "", 0);
-    return pgc_buffer_check(&encoder->text, err);
-}
-
-static int refuse(const char **why, const char *reason)
-{
-    *why = reason;
-    return 1;
+    return pgc_staged_text_of(encoder, type, value, err);
 }
 
 static int put_string(const char *text, size_t length, pgc_buffer *out, const char **why)
 {
     if (!pgc_json_is_plain_text(text, length))
-        return refuse(why, "it is not UTF-8");
+        return pgc_staged_cannot_hold(why, "it is not UTF-8");
     pgc_json_string_n(out, text, length);
     return 0;
 }
 
-static int put_characters(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+static int put_characters(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
                           pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     (void)encoder;
@@ -68,16 +38,16 @@ static int put_characters(pgc_bq_encoder *encoder, const pgconvoy_type *type, co
     return put_string(text, length, out, why);
 }
 
-static int put_text(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                    const char **why, pgconvoy_error *err)
+static int put_text(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                    pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     if (to_text(encoder, type, value, err) != 0)
         return -1;
     return put_string(encoder->text.data, encoder->text.length, out, why);
 }
 
-static int put_bool(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                    const char **why, pgconvoy_error *err)
+static int put_bool(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                    pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     (void)encoder, (void)type, (void)why;
     bool truth;
@@ -88,8 +58,8 @@ static int put_bool(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pg
 }
 
 /* As a string: a number that is more than 2^53 might be read as a double on the way. */
-static int put_integer(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                       const char **why, pgconvoy_error *err)
+static int put_integer(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                       pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     (void)encoder, (void)why;
     int64_t number;
@@ -99,8 +69,8 @@ static int put_integer(pgc_bq_encoder *encoder, const pgconvoy_type *type, const
     return 0;
 }
 
-static int put_float(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                     const char **why, pgconvoy_error *err)
+static int put_float(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                     pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     (void)why;
     if (to_text(encoder, type, value, err) != 0)
@@ -112,39 +82,31 @@ static int put_float(pgc_bq_encoder *encoder, const pgconvoy_type *type, const p
 
 /* 29 digits before the point and 9 behind it, or 38 and 38: BIGNUMERIC has some of 39 before, which are not made use
  * of. */
-static int put_decimal(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, size_t before,
-                       size_t behind, pgc_buffer *out, const char **why, pgconvoy_error *err)
+static int put_decimal(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                       size_t before, size_t behind, pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     if (to_text(encoder, type, value, err) != 0)
         return -1;
-    const char *text = encoder->text.data, *digits = text + (*text == '-');
-    size_t whole = strspn(digits, "0123456789");
-    if (whole == 0)
-        return refuse(why, "it is not a finite number");
-    const char *point = digits[whole] == '.' ? digits + whole + 1 : "";
-    size_t fraction = strlen(point);
-    while (fraction > 0 && point[fraction - 1] == '0')
-        fraction--;
-    if (whole > before || fraction > behind)
-        return refuse(why, "it has more digits");
-    pgc_buffer_format(out, "\"%s\"", text);
-    return 0;
+    int result = pgc_staged_digits_fit(encoder->text.data, before, behind, why);
+    if (result == 0)
+        pgc_buffer_format(out, "\"%s\"", encoder->text.data);
+    return result;
 }
 
-static int put_numeric(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                       const char **why, pgconvoy_error *err)
+static int put_numeric(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                       pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     return put_decimal(encoder, type, value, 29, 9, out, why, err);
 }
 
-static int put_bignumeric(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+static int put_bignumeric(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
                           pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     return put_decimal(encoder, type, value, 38, 38, out, why, err);
 }
 
-static int put_bytes(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                     const char **why, pgconvoy_error *err)
+static int put_bytes(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                     pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     (void)type, (void)why;
     const uint8_t *bytes;
@@ -155,47 +117,39 @@ static int put_bytes(pgc_bq_encoder *encoder, const pgconvoy_type *type, const p
     return 0;
 }
 
-static int put_date(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                    const char **why, pgconvoy_error *err)
+static int put_date(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                    pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
-    int32_t days;
-    if (pgc_value_date(value, &days, err) != 0)
-        return -1;
-    if (days < FIRST_DAY || days > LAST_DAY)
-        return refuse(why, "it is not between 0001-01-01 and 9999-12-31");
-    return put_text(encoder, type, value, out, why, err);
+    int result = pgc_staged_date_fits(value, why, err);
+    return result == 0 ? put_text(encoder, type, value, out, why, err) : result;
 }
 
-static int put_time(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                    const char **why, pgconvoy_error *err)
+static int put_time(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                    pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
-    int64_t us;
-    if (pgc_value_time(value, &us, err) != 0)
-        return -1;
-    return us >= DAY_US ? refuse(why, "it is 24:00:00") : put_text(encoder, type, value, out, why, err);
+    int result = pgc_staged_time_fits(value, why, err);
+    return result == 0 ? put_text(encoder, type, value, out, why, err) : result;
 }
 
-static int put_moment(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, bool zone,
+static int put_moment(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, bool zone,
                       pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
-    int64_t us;
-    if (pgc_value_timestamp(value, &us, err) != 0)
-        return -1;
-    if (us < (int64_t)FIRST_DAY * DAY_US || us >= ((int64_t)LAST_DAY + 1) * DAY_US)
-        return refuse(why, "it is not between the years 1 and 9999");
-    if (to_text(encoder, type, value, err) != 0)
-        return -1;
+    int result = pgc_staged_moment_fits(value, why, err);
+    if (result == 0)
+        result = to_text(encoder, type, value, err);
+    if (result != 0)
+        return result;
     pgc_buffer_format(out, "\"%s%s\"", encoder->text.data, zone ? ":00" : ""); /* +00 as +00:00 */
     return 0;
 }
 
-static int put_datetime(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+static int put_datetime(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
                         pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     return put_moment(encoder, type, value, false, out, why, err);
 }
 
-static int put_timestamp(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+static int put_timestamp(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
                          pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     return put_moment(encoder, type, value, true, out, why, err);
@@ -203,8 +157,8 @@ static int put_timestamp(pgc_bq_encoder *encoder, const pgconvoy_type *type, con
 
 /* ---- JSON */
 
-static int put_json(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                    const char **why, pgconvoy_error *err)
+static int put_json(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                    pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     (void)encoder;
     const char *text;
@@ -214,17 +168,17 @@ static int put_json(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pg
     while (start < length && strchr(" \t\r\n", text[start]) && text[start])
         start++;
     if (length - start >= 4 && memcmp(text + start, "null", 4) == 0)
-        return refuse(why, "it is JSON's null, which would become NULL");
+        return pgc_staged_cannot_hold(why, "it is JSON's null, which would become NULL");
     if (!pgc_json_is_plain_text(text, length))
-        return refuse(why, "it is not UTF-8");
+        return pgc_staged_cannot_hold(why, "it is not UTF-8");
     if (!pgc_json_numbers_survive(text, length))
-        return refuse(why, "it has a number that is neither a 64-bit integer nor a double");
+        return pgc_staged_cannot_hold(why, "it has a number that is neither a 64-bit integer nor a double");
     pgc_json_verbatim(out, text, length);
     return 0;
 }
 
-static int put_vector(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                      const char **why, pgconvoy_error *err)
+static int put_vector(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+                      pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     (void)why;
     if (to_text(encoder, type, value, err) != 0)
@@ -235,7 +189,7 @@ static int put_vector(pgc_bq_encoder *encoder, const pgconvoy_type *type, const 
 
 /* ---- all */
 
-typedef int put_function(pgc_bq_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
+typedef int put_function(pgc_staged_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
                          pgc_buffer *out, const char **why, pgconvoy_error *err);
 
 static put_function *const put[] = {
@@ -246,21 +200,21 @@ static put_function *const put[] = {
     [PGC_BQ_JSON] = put_json,       [PGC_BQ_VECTOR] = put_vector,
 };
 
-static int put_elements(pgc_bq_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value, pgc_buffer *out,
-                        const char **why, pgconvoy_error *err)
+static int put_elements(pgc_staged_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value,
+                        pgc_buffer *out, const char **why, pgconvoy_error *err)
 {
     pgc_array array;
     pgc_arena_reset(encoder->arena);
     if (pgc_value_array(type->source, value, encoder->arena, &array, err) != 0)
         return -1;
     if (array.dimensions > 1)
-        return refuse(why, "it is an array of more than one dimension");
+        return pgc_staged_cannot_hold(why, "it is an array of more than one dimension");
     if (array.dimensions == 1 && array.lower_bound[0] != 1)
-        return refuse(why, "it is an array that does not begin with 1");
+        return pgc_staged_cannot_hold(why, "it is an array that does not begin with 1");
     pgc_buffer_byte(out, '[');
     for (int64_t i = 0; i < array.count; i++) {
         if (array.elements[i].length < 0)
-            return refuse(why, "it is an array with a NULL in it");
+            return pgc_staged_cannot_hold(why, "it is an array with a NULL in it");
         if (i > 0)
             pgc_buffer_byte(out, ',');
         int result = put[type->kind](encoder, type->element, &array.elements[i], out, why, err);
@@ -271,7 +225,7 @@ static int put_elements(pgc_bq_encoder *encoder, const pgc_bq_type *type, const 
     return 0;
 }
 
-int pgc_bq_encode(pgc_bq_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value, pgc_buffer *out,
+int pgc_bq_encode(pgc_staged_encoder *encoder, const pgc_bq_type *type, const pgconvoy_value *value, pgc_buffer *out,
                   const char **why, pgconvoy_error *err)
 {
     size_t start = out->length;

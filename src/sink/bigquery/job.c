@@ -103,10 +103,6 @@ static int begin_script(pgc_bq_sink *sink, const char *job_id, const pgc_buffer 
                         pgconvoy_error *err)
 {
     pgc_buffer path, body;
-    pgc_bq_answer answer;
-    pgc_arena *arena = pgc_arena_new(16384);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
     pgc_buffer_init(&path, 8192);
     pgc_buffer_init(&body, BODY_MAX);
     jobs_path(sink, &path);
@@ -114,14 +110,9 @@ static int begin_script(pgc_bq_sink *sink, const char *job_id, const pgc_buffer 
     pgc_buffer_text(&body, "\"query\":{\"useLegacySql\":false,\"query\":");
     pgc_json_string_n(&body, sql->data, sql->length);
     pgc_buffer_text(&body, "}}}");
-    int result = pgc_buffer_check(&body, err);
-    pgc_bq_request request = {
-        .method = "POST", .path = path.data, .body = body.data, .length = body.length, .doing = doing, .accepts = 409};
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
+    int result = pgc_bq_create(sink, &path, &body, doing, err);
     pgc_buffer_free(&path);
     pgc_buffer_free(&body);
-    pgc_arena_free(arena);
     return result;
 }
 
@@ -217,11 +208,7 @@ int pgc_bq_select(pgc_bq_sink *sink, const pgc_buffer *sql, const char *doing, i
         pgc_json_string(&body, sink->location);
     }
     pgc_buffer_byte(&body, '}');
-    int result = pgc_buffer_check(&body, err);
-    pgc_bq_request request = {
-        .method = "POST", .path = path.data, .body = body.data, .length = body.length, .doing = doing};
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
+    int result = pgc_bq_post(sink, &path, &body, 0, doing, arena, &answer, err);
     if (result == 0)
         result = take_pages(sink, &selection, &answer, doing, err);
     *missing = result != 0 && strstr(err->message, "Not found: ") && !strstr(err->message, "Project ");
@@ -248,22 +235,13 @@ static int begin_upload(pgc_bq_sink *sink, const char *table, const char *fields
     jobs_path(sink, &path);
     pgc_buffer_text(&path, "?uploadType=resumable");
     write_reference(sink, job_id, &body);
-    pgc_buffer_text(&body,
-                    "\"load\":{\"sourceFormat\":\"NEWLINE_DELIMITED_JSON\",\"destinationTable\":{\"projectId\":");
-    pgc_json_string(&body, sink->target.project);
-    pgc_buffer_text(&body, ",\"datasetId\":");
-    pgc_json_string(&body, sink->target.dataset);
-    pgc_buffer_text(&body, ",\"tableId\":");
-    pgc_json_string(&body, table);
+    pgc_buffer_text(&body, "\"load\":{\"sourceFormat\":\"NEWLINE_DELIMITED_JSON\",\"destinationTable\":");
+    pgc_bq_put_reference(sink, table, &body);
     pgc_buffer_format(&body,
-                      "},\"schema\":{\"fields\":[%s]},\"createDisposition\":\"CREATE_NEVER\",\"writeDisposition\":"
+                      ",\"schema\":{\"fields\":[%s]},\"createDisposition\":\"CREATE_NEVER\",\"writeDisposition\":"
                       "\"WRITE_APPEND\"}}}",
                       fields);
-    int result = pgc_buffer_check(&body, err);
-    pgc_bq_request request = {
-        .method = "POST", .path = path.data, .body = body.data, .length = body.length, .doing = doing, .accepts = 409};
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
+    int result = pgc_bq_post(sink, &path, &body, 409, doing, arena, &answer, err);
     if (result == 0) {
         *known = answer.status == 409;
         if (!*known && !answer.session[0]) {

@@ -1,8 +1,5 @@
-/*
- * A table as BigQuery has it. All tables of a pipeline go into one dataset: those of schema public under their own
- * name, others as schema_table. What a name there cannot have becomes an underscore; that two names become one is
- * refused.
- */
+/* A table as BigQuery has it. What a name there cannot have becomes an underscore; that two names become one is
+ * refused. */
 #include "sink/bigquery/bigquery_internal.h"
 
 #include "format/json_text.h"
@@ -42,13 +39,10 @@ static const char *column_name(pgc_arena *arena, const char *name)
     return pgc_arena_strdup(arena, text);
 }
 
-static const char *table_name(pgc_arena *arena, const pgconvoy_table *table)
+static const char *table_name(pgc_arena *arena, const char *name)
 {
-    char schema[200], name[300], text[520];
-    put_words(schema, table->schema, sizeof schema);
-    put_words(name, table->name, sizeof name);
-    bool plain = strcmp(table->schema, "public") == 0;
-    snprintf(text, sizeof text, "%s%s%s", plain ? "" : schema, plain ? "" : "_", name);
+    char text[520];
+    put_words(text, name, sizeof text);
     return pgc_arena_strdup(arena, text);
 }
 
@@ -75,68 +69,53 @@ static int name_columns(pgc_bq_layout *layout, pgconvoy_error *err)
     return 0;
 }
 
-pgc_bq_layout *pgc_bq_layout_new(const pgc_bq_sink *sink, const pgconvoy_table *table, pgconvoy_error *err)
+static int fill(const pgc_bq_sink *sink, pgc_bq_layout *layout, pgconvoy_error *err)
 {
-    pgc_arena *arena = pgc_arena_new(8192);
-    pgc_bq_layout *layout = arena ? pgc_arena_zalloc(arena, sizeof *layout) : NULL;
-    size_t count = (size_t)table->column_count;
-    if (layout) {
-        *layout = (pgc_bq_layout){.table = table, .arena = arena, .column_count = table->column_count};
-        layout->name = table_name(arena, table);
-        layout->names = pgc_arena_zalloc(arena, count * sizeof *layout->names + 1);
-        layout->types = pgc_arena_zalloc(arena, count * sizeof *layout->types + 1);
-    }
-    if (!layout || !layout->name || !layout->names || !layout->types) {
-        pgc_error_out_of_memory(err);
-        pgc_arena_free(arena);
-        return NULL;
-    }
+    const pgconvoy_table *table = layout->table;
+    layout->name = table_name(layout->arena, layout->name);
+    layout->types = pgc_arena_zalloc(layout->arena, (size_t)table->column_count * sizeof *layout->types + 1);
+    if (!layout->name || !layout->types)
+        return pgc_error_out_of_memory(err);
     for (int i = 0; i < table->column_count; i++) {
         const pgconvoy_column *column = &table->columns[i];
         layout->types[i] = pgc_bq_type_of(column->type, column->typmod, column->in_key || column->primary_key > 0,
                                           &sink->target.types);
     }
-    if (name_columns(layout, err) == 0)
+    return name_columns(layout, err) != 0 ? -1 : pgc_staged_check_names(&sink->base, &layout->base, err);
+}
+
+pgc_bq_layout *pgc_bq_layout_new(const pgc_bq_sink *sink, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_bq_layout *layout = (pgc_bq_layout *)pgc_staged_layout_new(sizeof *layout, table, err);
+    if (!layout || fill(sink, layout, err) == 0)
         return layout;
-    pgc_arena_free(arena);
+    pgc_bq_layout_free(layout);
     return NULL;
-}
-
-void pgc_bq_layout_free(pgc_bq_layout *layout)
-{
-    if (layout)
-        pgc_arena_free(layout->arena);
-}
-
-void pgc_bq_column_description(const pgconvoy_column *column, char *text, size_t size)
-{
-    int length = column->number > 0 ? snprintf(text, size, PGC_BQ_NUMBERED ": ", column->number) : 0;
-    snprintf(text + length, size - (size_t)length, "%.400s", column->type_sql ? column->type_sql : "");
 }
 
 void pgc_bq_layout_fields(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out)
 {
     const char *separator = "";
-    if (sink->target.history || layout->column_count == 0) {
-        static const char *const fields[][2] = {{PGC_BQ_OPERATION, "STRING"},
-                                                {PGC_BQ_LSN, "INT64"},
-                                                {PGC_BQ_SEQUENCE, "INT64"},
-                                                {PGC_BQ_COMMIT_TIME, "TIMESTAMP"}};
-        for (size_t i = 0; i < (sink->target.history ? 4u : 1u); i++, separator = ",")
+    if (sink->keeps_history || layout->column_count == 0) {
+        static const char *const fields[][2] = {{PGC_STAGED_OPERATION, "STRING"},
+                                                {PGC_STAGED_LSN, "INT64"},
+                                                {PGC_STAGED_SEQUENCE, "INT64"},
+                                                {PGC_STAGED_COMMIT_TIME, "TIMESTAMP"}};
+        for (size_t i = 0; i < (sink->keeps_history ? 4u : 1u); i++, separator = ",")
             pgc_buffer_format(out, "%s{\"name\":\"%s\",\"type\":\"%s\"}", separator, fields[i][0], fields[i][1]);
     }
     for (int i = 0; i < layout->column_count; i++, separator = ",") {
         pgc_buffer_format(out, "%s{\"name\":\"%s\",\"type\":\"%s\"%s,\"description\":", separator, layout->names[i],
                           pgc_bq_type_name(&layout->types[i]),
                           layout->types[i].repeated ? ",\"mode\":\"REPEATED\"" : "");
-        char description[512];
-        pgc_bq_column_description(&layout->table->columns[i], description, sizeof description);
+        char description[PGC_STAGED_DESCRIPTION_SIZE];
+        pgc_staged_describe_column(&layout->table->columns[i], description);
         pgc_json_string(out, description);
         pgc_buffer_byte(out, '}');
     }
 }
 
-void pgc_bq_layout_clustering(const pgc_bq_sink *sink, const pgc_bq_layout *layout, pgc_buffer *out)
+void pgc_bq_layout_clustering(const pgc_bq_layout *layout, pgc_buffer *out)
 {
     const pgconvoy_table *table = layout->table;
     int used = 0;
@@ -147,16 +126,6 @@ void pgc_bq_layout_clustering(const pgc_bq_sink *sink, const pgc_bq_layout *layo
                           layout->names[table->key[i]]);
         used++;
     }
-    (void)sink;
     if (used > 0)
         pgc_buffer_text(out, "]}");
-}
-
-void pgc_bq_layout_columns(const pgc_bq_layout *layout, const char *prefix, pgc_buffer *out)
-{
-    for (int i = 0; i < layout->column_count; i++) {
-        pgc_buffer_text(out, i > 0 ? ", " : "");
-        pgc_buffer_text(out, prefix);
-        pgc_bq_quote_column(out, layout->names[i]);
-    }
 }

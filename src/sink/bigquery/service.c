@@ -6,6 +6,7 @@
 #include "sink/bigquery/bigquery_internal.h"
 
 #include "base/clock.h"
+#include "format/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,39 +59,27 @@ static int build_url(const pgc_bq_sink *sink, const pgc_bq_request *request, pgc
     return pgc_buffer_check(url, err);
 }
 
-static int exchange(pgc_bq_sink *sink, pgc_http *client, const pgc_bq_request *request, const char *url,
-                    const char *token, pgc_http_response *response, pgc_http_request *sent, pgconvoy_error *err)
+static int exchange(pgc_http *client, const pgc_bq_request *request, const char *url, const char *token,
+                    pgc_http_response *response, pgc_http_request *sent, pgconvoy_error *err)
 {
-    pgc_buffer bearer, range;
-    const char *headers[4];
-    size_t count = 0;
-    pgc_buffer_init(&bearer, PATH_MAX_BYTES);
-    pgc_buffer_init(&range, 256);
-    pgc_buffer_format(&bearer, "Authorization: Bearer %s", token);
-    headers[count++] = bearer.data;
+    char range[256];
+    const char *headers[2] = {NULL, NULL};
     if (request->content_range) {
-        pgc_buffer_format(&range, "Content-Range: %s", request->content_range);
-        headers[count++] = range.data;
+        snprintf(range, sizeof range, "Content-Range: %s", request->content_range);
+        headers[0] = range;
     } else if (request->body) {
-        headers[count++] = "Content-Type: application/json; charset=UTF-8";
+        headers[0] = "Content-Type: application/json; charset=UTF-8";
     }
-    headers[count] = NULL;
-    int result = pgc_buffer_check(&bearer, err);
     *sent = (pgc_http_request){.method = request->method,
                                .url = url,
                                .headers = headers,
+                               .bearer = token,
                                .body = request->body ? request->body : "",
                                .body_length = request->length,
                                .repeatable = !request->once,
                                .doing = request->doing};
-    if (result == 0)
-        result = pgc_http_send(client, sent, response, err);
+    int result = pgc_http_send(client, sent, response, err);
     sent->headers = NULL;
-    if (bearer.data)
-        explicit_bzero(bearer.data, bearer.length);
-    pgc_buffer_free(&bearer);
-    pgc_buffer_free(&range);
-    (void)sink;
     return result;
 }
 
@@ -194,7 +183,7 @@ int pgc_bq_call(pgc_bq_sink *sink, const pgc_bq_request *request, pgc_arena *are
         result = pgc_token_get(sink->tokens, &token, err);
         if (result != 0)
             break;
-        result = exchange(sink, client, request, url.data, token.data, &response, &sent, err);
+        result = exchange(client, request, url.data, token.data, &response, &sent, err);
         if (result == 0) {
             again = judge(sink, request, &sent, &response, token.data, attempt, arena, answer, err);
             result = again < 0 ? -1 : 0;
@@ -216,6 +205,32 @@ int pgc_bq_ask(pgc_bq_sink *sink, const char *method, const pgc_buffer *path, in
         return -1;
     const pgc_bq_request request = {.method = method, .path = path->data, .doing = doing, .accepts = accepts};
     return pgc_bq_call(sink, &request, arena, answer, err);
+}
+
+int pgc_bq_post(pgc_bq_sink *sink, const pgc_buffer *path, const pgc_buffer *body, int accepts, const char *doing,
+                pgc_arena *arena, pgc_bq_answer *answer, pgconvoy_error *err)
+{
+    if (pgc_buffer_check(path, err) != 0 || pgc_buffer_check(body, err) != 0)
+        return -1;
+    const pgc_bq_request request = {.method = "POST",
+                                    .path = path->data,
+                                    .body = body->data,
+                                    .length = body->length,
+                                    .doing = doing,
+                                    .accepts = accepts};
+    return pgc_bq_call(sink, &request, arena, answer, err);
+}
+
+int pgc_bq_create(pgc_bq_sink *sink, const pgc_buffer *path, const pgc_buffer *body, const char *doing,
+                  pgconvoy_error *err)
+{
+    pgc_bq_answer answer;
+    pgc_arena *arena = pgc_arena_new(16384);
+    if (!arena)
+        return pgc_error_out_of_memory(err);
+    int result = pgc_bq_post(sink, path, body, 409, doing, arena, &answer, err);
+    pgc_arena_free(arena);
+    return result;
 }
 
 /* ---- writing names and texts */
@@ -246,6 +261,19 @@ void pgc_bq_quote_text(pgc_buffer *out, const char *text)
             pgc_buffer_byte(out, (char)c);
     }
     pgc_buffer_byte(out, '\'');
+}
+
+void pgc_bq_put_reference(const pgc_bq_sink *sink, const char *table, pgc_buffer *out)
+{
+    pgc_buffer_text(out, "{\"projectId\":");
+    pgc_json_string(out, sink->target.project);
+    pgc_buffer_text(out, ",\"datasetId\":");
+    pgc_json_string(out, sink->target.dataset);
+    if (table) {
+        pgc_buffer_text(out, ",\"tableId\":");
+        pgc_json_string(out, table);
+    }
+    pgc_buffer_byte(out, '}');
 }
 
 void pgc_bq_dataset_path(const pgc_bq_sink *sink, pgc_buffer *out)

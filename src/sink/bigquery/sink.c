@@ -1,24 +1,163 @@
-/* The BigQuery sink: its operations and its descriptor. What they share is told in bigquery_internal.h, what users see
- * in docs/sinks/bigquery.md. */
+/* The BigQuery sink: its beginning and end, what it is to sink/staged.h, and its descriptor. What its files share is
+ * told in bigquery_internal.h, what users see in docs/sinks/bigquery.md. */
 #include "sink/bigquery/bigquery_internal.h"
-
-#include "format/json_text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #define COPY_STAGE_BYTES                                                                                               \
     (INT64_C(2) << 30) /* of rows in one load job: compressed, it stays far below the 4 GB that a file may have */
+
+/* ---- what it is to sink/staged.h */
+
+static void put_table(const pgc_staged_sink *sink, const char *name, pgc_buffer *sql)
+{
+    pgc_bq_quote_table((const pgc_bq_sink *)sink, name, sql);
+}
+
+static int select_rows(pgc_staged_sink *sink, const pgc_buffer *sql, const char *doing, int columns, pgc_arena *arena,
+                       const char ***rows, size_t *count, pgconvoy_error *err)
+{
+    bool missing = false;
+    int result = pgc_bq_select(pgc_bq_sink_of(sink), sql, doing, columns, arena, rows, count, &missing, err);
+    if (result == 0 || !missing)
+        return result;
+    pgc_error_clear(err);
+    *count = 0;
+    return 0;
+}
+
+static pgc_staged_layout *layout_new(const pgc_staged_sink *sink, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_bq_layout *layout = pgc_bq_layout_new((const pgc_bq_sink *)sink, table, err);
+    return layout ? &layout->base : NULL;
+}
+
+static int drop_table(pgc_staged_sink *sink, const char *table, const char *doing, pgconvoy_error *err)
+{
+    return pgc_bq_table_drop(pgc_bq_sink_of(sink), table, doing, err);
+}
+
+static int put_fill(pgc_staged_sink *sink, const pgc_staged_layout *layout, const char *copy, pgconvoy_lsn lsn,
+                    pgc_arena *arena, pgc_buffer *sql, pgconvoy_error *err)
+{
+    (void)arena, (void)err;
+    pgc_bq_fill_sql(pgc_bq_sink_of(sink), pgc_bq_layout_of(layout), copy, lsn, sql);
+    return 0;
+}
+
+static void *stage_new(pgc_staged_writer *writer, const pgc_staged_layout *layout, pgconvoy_error *err)
+{
+    return pgc_bq_stage_new(pgc_bq_sink_of(writer->sink), pgc_bq_layout_of(layout), err);
+}
+
+static int stage_add(void *stage, const pgc_staged_row *row, pgconvoy_error *err)
+{
+    return pgc_bq_stage_add(stage, row, err);
+}
+
+static int stage_send(void *stage, pgconvoy_error *err)
+{
+    return pgc_bq_stage_send(stage, NULL, err);
+}
+
+static int put_stage(pgc_staged_writer *writer, void *stage, int number, pgc_buffer *sql, pgconvoy_error *err)
+{
+    if (pgc_bq_stage_wait(stage, err) != 0)
+        return -1;
+    pgc_bq_merge_sql(pgc_bq_sink_of(writer->sink), stage, number, sql);
+    return 0;
+}
+
+static void stage_free(void *stage)
+{
+    pgc_bq_stage_free(stage);
+}
+
+static bool stage_is_full(const void *stage)
+{
+    return pgc_bq_stage_bytes(stage) > COPY_STAGE_BYTES;
+}
+
+static int end_copy_stage(pgc_staged_writer *writer, void *stage, pgconvoy_error *err)
+{
+    return pgc_bq_stage_send(stage, writer->copy_table, err) != 0 ? -1 : pgc_bq_stage_wait(stage, err);
+}
+
+/* They would expire by themselves. */
+static void drop_stages(pgc_staged_writer *writer)
+{
+    for (size_t i = 0; i < writer->part_count; i++) {
+        const pgc_bq_stage *stage = writer->parts[i].stage;
+        if (stage && pgc_bq_stage_table(stage)[0])
+            pgc_staged_drop_staging(writer->sink, pgc_bq_stage_table(stage));
+    }
+}
+
+static int tell_later(pgc_staged_sink *sink, const char *later, pgconvoy_error *err)
+{
+    (void)err;
+    sink->config->tell(sink->config->tell_arg, later);
+    return 0;
+}
+
+static const pgc_staged_service service = {
+    .name = "BigQuery",
+    .scheme = "bigquery",
+    .container = "dataset",
+    .staging = "a staging table",
+    .pipelines = PGC_BQ_PIPELINES,
+    .tables = PGC_BQ_TABLES,
+    .truncate = "TRUNCATE TABLE ",
+    .commit = "COMMIT TRANSACTION;",
+    .null_text = "CAST(NULL AS STRING)",
+    .compare_names = strcasecmp,
+    .put_table = put_table,
+    .put_column = pgc_bq_quote_column,
+    .put_text = pgc_bq_quote_text,
+    .select = select_rows,
+    .make_checkpoint = pgc_bq_make_checkpoint,
+    .add_pipeline = pgc_bq_add_pipeline,
+    .put_begin = pgc_bq_put_begin,
+    .put_end = pgc_bq_put_end,
+    .run_commit = pgc_bq_run_commit,
+    .run_pending = pgc_bq_run_pending,
+    .run_drop = pgc_bq_run_drop,
+    .layout_new = layout_new,
+    .columns = pgc_bq_columns,
+    .column_fits = pgc_bq_column_fits,
+    .put_type_there = pgc_bq_put_type_there,
+    .put_type = pgc_bq_put_column_type,
+    .make_table = pgc_bq_make_table,
+    .drop_table = drop_table,
+    .make_copy = pgc_bq_make_copy,
+    .put_fill = put_fill,
+    .stage_new = stage_new,
+    .stage_add = stage_add,
+    .stage_send = stage_send,
+    .put_stage = put_stage,
+    .stage_free = stage_free,
+    .stage_is_full = stage_is_full,
+    .end_copy_stage = end_copy_stage,
+    .writer_size = sizeof(pgc_staged_writer),
+    .committed = drop_stages,
+    .put_later = pgc_bq_put_later,
+    .tell_later = tell_later,
+    .add_column = pgc_bq_add_column,
+    .change_type = pgc_bq_change_type,
+    .is_bound = pgc_bq_is_clustered,
+};
+
+/* ---- its beginning and end */
 
 static void close_sink(void *arg)
 {
     pgc_bq_sink *sink = arg;
     pgc_token_source_free(sink->tokens);
     pgc_http_pool_free(sink->pool);
-    pgc_staged_seen_free(&sink->seen);
-    pgc_arena_free(sink->checkpoint_arena);
     pgc_bq_target_free(&sink->target);
-    pthread_mutex_destroy(&sink->lock);
+    pgc_staged_end(&sink->base);
     free(sink);
 }
 
@@ -37,8 +176,8 @@ int pgc_bq_find_dataset(pgc_bq_sink *sink, pgconvoy_error *err)
     if (result == 0) {
         const char *location = pgc_json_get_text(answer.body, "location");
         const char *message = pgc_json_get_text(pgc_json_get(answer.body, "error"), "message");
-        sink->dataset_exists = answer.status != 404;
-        if (!sink->dataset_exists && message && strstr(message, "Project")) {
+        sink->exists = answer.status != 404;
+        if (!sink->exists && message && strstr(message, "Project")) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "project %s is not there, or the account may not see it",
                                sink->target.project);
             pgconvoy_error_hint(err, "look at the project's id, which is not always its name");
@@ -83,15 +222,12 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
     pgc_bq_sink *sink = calloc(1, sizeof *sink);
     if (!sink)
         return pgc_error_out_of_memory(err);
-    sink->config = config;
-    pthread_mutex_init(&sink->lock, NULL);
-    sink->checkpoint_arena = pgc_arena_new(16384);
-    int result =
-        sink->checkpoint_arena ? pgc_bq_target_parse(config->target, &sink->target, err) : pgc_error_out_of_memory(err);
+    int result = pgc_staged_begin(&sink->base, &service, config, err);
+    if (result == 0)
+        result = pgc_bq_target_parse(config->target, &sink->target, err);
     if (result == 0)
         snprintf(sink->place, sizeof sink->place, "dataset %.200s", sink->target.dataset);
-    if (result == 0)
-        result = pgc_staged_make_names(config, sink->prefix, sink->process, err);
+    sink->keeps_history = sink->target.history;
     if (result == 0)
         result = pgc_bq_tokens_open(sink, err);
     if (result == 0)
@@ -106,119 +242,6 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
     return 0;
 }
 
-/* ---- writers */
-
-static void forget_copy(pgc_bq_writer *writer)
-{
-    pgc_bq_stage_free(writer->copy_stage);
-    pgc_bq_layout_free(writer->copy_layout);
-    free(writer->copy_table);
-    writer->copy_stage = NULL;
-    writer->copy_layout = NULL;
-    writer->copy_table = NULL;
-}
-
-static void close_writer(void *arg)
-{
-    pgc_bq_writer *writer = arg;
-    forget_copy(writer);
-    pgc_staged_close(&writer->staged);
-    free(writer);
-}
-
-static int open_writer(void *arg, void **out, pgconvoy_error *err)
-{
-    pgc_bq_sink *sink = arg;
-    if (!sink->config->tell && pgc_bq_checkpoint_ensure(sink, err) != 0)
-        return -1;
-    pgc_bq_writer *writer = calloc(1, sizeof *writer);
-    if (!writer)
-        return pgc_error_out_of_memory(err);
-    pgc_bq_stream_init(writer, sink);
-    *out = writer;
-    return 0;
-}
-
-static void abort_writer(void *arg)
-{
-    pgc_bq_writer *writer = arg;
-    forget_copy(writer);
-    pgc_staged_forget(&writer->staged, true);
-    writer->staged.schema_changed = false;
-}
-
-static int begin_copy(pgc_bq_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
-{
-    const char *how, *copy;
-    pgc_arena *arena = pgc_arena_new(4096);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
-    int result = pgc_bq_checkpoint_owned(writer->staged.sink, table, arena, &how, &copy, err);
-    if (result == 0 && (!copy || !*copy)) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "table %s.%s was not prepared", table->schema, table->name);
-        result = -1;
-    }
-    if (result == 0) {
-        writer->copy_table = strdup(copy);
-        writer->copy_layout = writer->copy_table ? pgc_bq_layout_new(writer->staged.sink, table, err) : NULL;
-        result = writer->copy_layout ? 0 : writer->copy_table ? -1 : pgc_error_out_of_memory(err);
-    }
-    pgc_arena_free(arena);
-    return result;
-}
-
-static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
-{
-    pgc_bq_writer *writer = arg;
-    forget_copy(writer);
-    if (table)
-        return begin_copy(writer, table, err);
-    if (writer->begun || ((const pgc_bq_sink *)writer->staged.sink)->config->tell)
-        return 0;
-    writer->begun = pgc_bq_checkpoint_pending(writer->staged.sink, err) == 0;
-    return writer->begun ? 0 : -1;
-}
-
-static int end_stage(pgc_bq_writer *writer, pgconvoy_error *err)
-{
-    pgc_bq_stage *stage = writer->copy_stage;
-    writer->copy_stage = NULL;
-    if (!stage)
-        return 0;
-    int result = pgc_bq_stage_send(stage, writer->copy_table, err);
-    if (result == 0)
-        result = pgc_bq_stage_wait(stage, err);
-    pgc_bq_stage_free(stage);
-    return result;
-}
-
-static int write_rows(void *arg, const pgconvoy_rows *rows, pgconvoy_error *err)
-{
-    pgc_bq_writer *writer = arg;
-    size_t columns = (size_t)rows->table->column_count;
-    if (!writer->copy_stage && !(writer->copy_stage = pgc_bq_stage_new(writer->staged.sink, writer->copy_layout, err)))
-        return -1;
-    for (size_t i = 0; i < rows->row_count; i++) {
-        const pgc_staged_row row = {.op = PGC_STAGED_ROW, .row = rows->values + i * columns, .copies = 1};
-        if (pgc_bq_stage_add(writer->copy_stage, &row, err) != 0)
-            return -1;
-    }
-    return pgc_bq_stage_bytes(writer->copy_stage) > COPY_STAGE_BYTES ? end_stage(writer, err) : 0;
-}
-
-static int commit(void *arg, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
-                  pgconvoy_error *err)
-{
-    pgc_bq_writer *writer = arg;
-    if (writer->copy_layout) {
-        int result = end_stage(writer, err);
-        if (result == 0)
-            forget_copy(writer);
-        return result;
-    }
-    return pgc_bq_stream_commit(writer, lsn, tables, table_count, err);
-}
-
 static const char *const schemes[] = {"bigquery://", NULL};
 
 extern const pgconvoy_sink pgc_sink_bigquery;
@@ -228,22 +251,8 @@ const pgconvoy_sink pgc_sink_bigquery = {
     .description = "a dataset of BigQuery",
     .schemes = schemes,
     .target_help = "bigquery://PROJECT/DATASET[?option=value&...]",
-    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL,
+    PGC_STAGED_OPERATIONS,
     .open = open_sink,
-    .read_checkpoint = pgc_bq_read_checkpoint,
-    .column_format = pgconvoy_sink_default_column_format_text,
-    .check_table = pgc_bq_check_table,
-    .prepare_table = pgc_bq_prepare_table,
-    .finish_table = pgc_bq_finish_table,
-    .open_writer = open_writer,
-    .begin = begin,
-    .write_rows = write_rows,
-    .write_changes = pgc_bq_write_changes,
-    .change_schema = pgc_bq_change_schema,
-    .commit = commit,
-    .abort = abort_writer,
-    .close_writer = close_writer,
-    .drop = pgc_bq_drop,
     .close = close_sink,
     .drop_by_hand =
         "delete from the dataset's tables " PGC_BQ_TABLES " and " PGC_BQ_PIPELINES " the rows of pipeline %s",

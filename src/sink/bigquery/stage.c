@@ -22,19 +22,17 @@
 struct pgc_bq_stage {
     pgc_bq_sink *sink;
     const pgc_bq_layout *layout;
-    pgc_bq_encoder encoder;
+    pgc_staged_encoder encoder;
     pgc_staging_file *file;
     pgc_buffer line;
     int64_t bytes;
-    bool ops[128];
-    bool *unchanged, *warned; /* a column each */
+    pgc_staged_contents contents;
     char table[128], job_id[128];
 };
 
 pgc_bq_stage *pgc_bq_stage_new(pgc_bq_sink *sink, const pgc_bq_layout *layout, pgconvoy_error *err)
 {
     pgc_bq_stage *stage = calloc(1, sizeof *stage);
-    size_t count = (size_t)layout->column_count + 1;
     if (!stage) {
         pgc_error_out_of_memory(err);
         return NULL;
@@ -42,11 +40,9 @@ pgc_bq_stage *pgc_bq_stage_new(pgc_bq_sink *sink, const pgc_bq_layout *layout, p
     stage->sink = sink;
     stage->layout = layout;
     pgc_buffer_init(&stage->line, LINE_MAX_BYTES);
-    int result = pgc_bq_encoder_init(&stage->encoder, err);
-    stage->unchanged = calloc(count, sizeof *stage->unchanged);
-    stage->warned = calloc(count, sizeof *stage->warned);
-    if (result == 0 && (!stage->unchanged || !stage->warned))
-        result = pgc_error_out_of_memory(err);
+    int result = pgc_staged_encoder_init(&stage->encoder, err);
+    if (result == 0)
+        result = pgc_staged_contents_init(&stage->contents, &layout->base, err);
     if (result == 0) {
         stage->file = pgc_staging_file_new(sink->config->state_dir, err);
         result = stage->file ? 0 : -1;
@@ -62,41 +58,22 @@ void pgc_bq_stage_free(pgc_bq_stage *stage)
     if (!stage)
         return;
     pgc_staging_file_free(stage->file);
-    pgc_bq_encoder_free(&stage->encoder);
+    pgc_staged_encoder_free(&stage->encoder);
     pgc_buffer_free(&stage->line);
-    free(stage->unchanged);
-    free(stage->warned);
+    pgc_staged_contents_free(&stage->contents);
     free(stage);
 }
 
 /* ---- values that cannot be held */
 
-static int unmappable(pgc_bq_stage *stage, int at, const pgc_staged_row *row, const char *why, pgconvoy_error *err)
+static int unmappable(pgc_bq_stage *stage, int column, const pgc_staged_row *row, const char *why, pgconvoy_error *err)
 {
-    const pgconvoy_table *table = stage->layout->table;
-    const pgconvoy_column *column = &table->columns[at];
-    const pgc_bq_type *type = &stage->layout->types[at];
-    pgc_buffer key;
-    pgc_buffer_init(&key, 4096);
-    pgc_staged_key_text(table, row, &key);
-    bool left_out = stage->sink->target.types.unmappable == PGC_BQ_NULL && !column->in_key && column->primary_key == 0;
-    if (left_out) {
-        pgconvoy_log_write(stage->sink->config->log, stage->warned[at] ? PGCONVOY_LOG_DEBUG : PGCONVOY_LOG_WARNING,
-                           "column %s of table %s.%s, row with %s: %s%s cannot hold the value, which becomes NULL: %s",
-                           column->name, table->schema, table->name, key.data ? key.data : "no key",
-                           type->repeated ? "an array of " : "", pgc_bq_type_name(type), why);
-        stage->warned[at] = true;
-    } else {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA,
-                           "column %s of table %s.%s, row with %s: BigQuery's %s%s cannot hold the value: %s",
-                           column->name, table->schema, table->name, key.data ? key.data : "no key",
-                           type->repeated ? "array of " : "", pgc_bq_type_name(type), why);
-        pgconvoy_error_hint(
-            err,
-            "unmappable=text keeps all values of such columns as text, unmappable=null makes such values NULL");
-    }
-    pgc_buffer_free(&key);
-    return left_out ? 0 : -1;
+    char type[40];
+    const pgc_bq_type *there = &stage->layout->types[column];
+    snprintf(type, sizeof type, "%s%s", there->repeated ? "array of " : "", pgc_bq_type_name(there));
+    return pgc_staged_value_unmappable(&stage->sink->base, stage->layout->table, column, row, type, why,
+                                       stage->sink->target.types.unmappable == PGC_STAGED_NULL,
+                                       &stage->contents.warned[column], err);
 }
 
 /* ---- rows */
@@ -123,7 +100,7 @@ static int put_values(pgc_bq_stage *stage, const pgc_staged_row *row, pgconvoy_e
     for (int i = 0; row->row && i < table->column_count; i++) {
         if (row->row[i].length == PGCONVOY_UNCHANGED) {
             pgc_buffer_format(&stage->line, ",\"u%d\":true", i);
-            stage->unchanged[i] = true;
+            stage->contents.unchanged[i] = true;
         } else if (put_value(stage, 'c', i, i, &row->row[i], row, err) != 0) {
             return -1;
         }
@@ -143,7 +120,7 @@ int pgc_bq_stage_add(pgc_bq_stage *stage, const pgc_staged_row *row, pgconvoy_er
     pgc_buffer *line = &stage->line;
     pgc_buffer_reset(line);
     pgc_buffer_format(line, "{\"op\":\"%s\"", row->op);
-    if (stage->sink->target.history && row->lsn != 0) {
+    if (stage->sink->keeps_history && row->lsn != 0) {
         char time[PGC_TIME_TEXT_SIZE];
         pgc_time_to_text(row->time, time);
         pgc_buffer_format(line, ",\"lsn\":\"%" PRIu64 "\",\"seq\":%" PRIu32 ",\"at\":\"%s\"", (uint64_t)row->lsn,
@@ -152,18 +129,9 @@ int pgc_bq_stage_add(pgc_bq_stage *stage, const pgc_staged_row *row, pgconvoy_er
     if (put_values(stage, row, err) != 0)
         return -1;
     pgc_buffer_text(line, "}\n");
-    if (line->failed) {
-        pgc_buffer key;
-        pgc_buffer_init(&key, 4096);
-        if (row->row)
-            pgc_staged_key_text(stage->layout->table, row, &key);
-        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA,
-                           "the row with %s of table %s.%s is larger than the 100 MB that BigQuery takes",
-                           key.data ? key.data : "no key", stage->layout->table->schema, stage->layout->table->name);
-        pgc_buffer_free(&key);
-        return -1;
-    }
-    stage->ops[(unsigned char)row->op[0] & 127] = true;
+    if (line->failed)
+        return pgc_staged_row_too_large(&stage->sink->base, stage->layout->table, row, "100 MB", err);
+    pgc_staged_contents_add(&stage->contents, row->op);
     for (size_t i = 0; i < row->copies; i++) {
         if (pgc_staging_file_write(stage->file, line->data, line->length, err) != 0)
             return -1;
@@ -179,17 +147,17 @@ void pgc_bq_stage_fields(const pgc_bq_stage *stage, pgc_buffer *out)
     const pgc_bq_layout *layout = stage->layout;
     const pgconvoy_table *table = layout->table;
     pgc_buffer_text(out, "{\"name\":\"op\",\"type\":\"STRING\"}");
-    if (stage->sink->target.history)
+    if (stage->sink->keeps_history)
         pgc_buffer_text(out, ",{\"name\":\"lsn\",\"type\":\"INT64\"},{\"name\":\"seq\",\"type\":\"INT64\"},{\"name\":"
                              "\"at\",\"type\":\"TIMESTAMP\"}");
     for (int i = 0; i < layout->column_count; i++)
         pgc_buffer_format(out, ",{\"name\":\"c%d\",\"type\":\"%s\"%s}", i, pgc_bq_type_name(&layout->types[i]),
                           layout->types[i].repeated ? ",\"mode\":\"REPEATED\"" : "");
-    for (int i = 0; stage->ops['M'] && i < table->key_count; i++)
+    for (int i = 0; pgc_staged_contents_have(&stage->contents, PGC_STAGED_MOVE) && i < table->key_count; i++)
         pgc_buffer_format(out, ",{\"name\":\"k%d\",\"type\":\"%s\"}", i,
                           pgc_bq_type_name(&layout->types[table->key[i]]));
     for (int i = 0; i < layout->column_count; i++)
-        if (stage->unchanged[i])
+        if (stage->contents.unchanged[i])
             pgc_buffer_format(out, ",{\"name\":\"u%d\",\"type\":\"BOOL\"}", i);
 }
 
@@ -207,9 +175,7 @@ int pgc_bq_stage_send(pgc_bq_stage *stage, const char *into, pgconvoy_error *err
     pgc_buffer fields;
     if (pgc_staging_file_end(stage->file, &fd, &size, err) != 0)
         return -1;
-    pthread_mutex_lock(&sink->lock);
-    uint64_t number = ++sink->counter;
-    pthread_mutex_unlock(&sink->lock);
+    uint64_t number = pgc_staged_next_number(&sink->base);
     snprintf(stage->job_id, sizeof stage->job_id, "%s_%s_load_%" PRIu64, sink->prefix, sink->process, number);
     if (into)
         snprintf(stage->table, sizeof stage->table, "%s", into);
@@ -253,42 +219,24 @@ const pgc_bq_layout *pgc_bq_stage_layout(const pgc_bq_stage *stage)
     return stage->layout;
 }
 
-bool pgc_bq_stage_unchanged(const pgc_bq_stage *stage, int column)
+const pgc_staged_contents *pgc_bq_stage_contents(const pgc_bq_stage *stage)
 {
-    return stage->unchanged[column];
-}
-
-bool pgc_bq_stage_has(const pgc_bq_stage *stage, const char *op)
-{
-    return stage->ops[(unsigned char)op[0] & 127];
+    return &stage->contents;
 }
 
 int pgc_bq_table_make(pgc_bq_sink *sink, const char *table, const char *fields, const char *more, const char *doing,
                       pgconvoy_error *err)
 {
     pgc_buffer path, body;
-    pgc_bq_answer answer;
-    pgc_arena *arena = pgc_arena_new(16384);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
     pgc_buffer_init(&path, 8192);
     pgc_buffer_init(&body, PGC_BQ_FIELDS_MAX);
     pgc_bq_tables_path(sink, &path);
-    pgc_buffer_text(&body, "{\"tableReference\":{\"projectId\":");
-    pgc_json_string(&body, sink->target.project);
-    pgc_buffer_text(&body, ",\"datasetId\":");
-    pgc_json_string(&body, sink->target.dataset);
-    pgc_buffer_text(&body, ",\"tableId\":");
-    pgc_json_string(&body, table);
-    pgc_buffer_format(&body, "},\"schema\":{\"fields\":[%s]}%s}", fields, more);
-    pgc_bq_request request = {
-        .method = "POST", .path = path.data, .body = body.data, .length = body.length, .doing = doing, .accepts = 409};
-    int result = pgc_buffer_check(&path, err) != 0 ? -1 : pgc_buffer_check(&body, err);
-    if (result == 0)
-        result = pgc_bq_call(sink, &request, arena, &answer, err);
+    pgc_buffer_text(&body, "{\"tableReference\":");
+    pgc_bq_put_reference(sink, table, &body);
+    pgc_buffer_format(&body, ",\"schema\":{\"fields\":[%s]}%s}", fields, more);
+    int result = pgc_bq_create(sink, &path, &body, doing, err);
     pgc_buffer_free(&path);
     pgc_buffer_free(&body);
-    pgc_arena_free(arena);
     return result;
 }
 
@@ -313,11 +261,4 @@ int pgc_bq_table_drop(pgc_bq_sink *sink, const char *table, const char *doing, p
     pgc_buffer_free(&path);
     pgc_arena_free(arena);
     return result;
-}
-
-void pgc_bq_stage_drop(pgc_bq_sink *sink, const char *table)
-{
-    pgconvoy_error ignored = {0};
-    if (pgc_bq_table_drop(sink, table, "removing a staging table", &ignored) != 0)
-        pgc_log_debug(sink->config->log, "bigquery: %s", ignored.message);
 }

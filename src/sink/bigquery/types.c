@@ -36,15 +36,14 @@ static const struct described {
     [PGC_BQ_VECTOR] = {"FLOAT64", false, false, false},
 };
 
-/* By the digits before and behind the point that a column may have (numeric's typmod, utils/adt/numeric.c). */
+/* By the digits before and behind the point that a column may have. */
 static pgc_bq_kind numeric_kind(int32_t typmod, const pgc_bq_type_options *options)
 {
     if (options->numeric_text)
         return PGC_BQ_AS_TEXT;
-    if (typmod < 4)
+    int before, behind;
+    if (!pgc_numeric_bounds(typmod, &before, &behind))
         return options->numeric_big ? PGC_BQ_BIGNUMERIC : PGC_BQ_AS_TEXT;
-    int precision = (typmod - 4) >> 16 & 0xffff, scale = (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
-    int before = precision - scale, behind = scale > 0 ? scale : 0;
     if (before <= 29 && behind <= 9)
         return PGC_BQ_NUMERIC;
     return before <= 38 && behind <= 38 ? PGC_BQ_BIGNUMERIC : PGC_BQ_AS_TEXT;
@@ -56,8 +55,7 @@ static pgc_bq_kind scalar_kind(const pgconvoy_type *type, int32_t typmod, const 
         return PGC_BQ_CHARACTERS;
     if (type->extension && strcmp(type->name, "citext") == 0)
         return PGC_BQ_CHARACTERS;
-    if (type->extension && strcmp(type->extension, "vector") == 0 &&
-        (strcmp(type->name, "vector") == 0 || strcmp(type->name, "halfvec") == 0))
+    if (pgc_type_is_dense_vector(type))
         return PGC_BQ_VECTOR;
     for (size_t i = 0; i < sizeof map / sizeof *map; i++) {
         if (map[i].oid != type->oid)
@@ -69,25 +67,15 @@ static pgc_bq_kind scalar_kind(const pgconvoy_type *type, int32_t typmod, const 
     return PGC_BQ_AS_TEXT;
 }
 
-/* A domain's base and the modifier that goes with it. */
-static const pgconvoy_type *base_of(const pgconvoy_type *type, int32_t *typmod)
-{
-    while (type->kind == PGCONVOY_TYPE_DOMAIN && type->element) {
-        *typmod = type->typmod;
-        type = type->element;
-    }
-    return type;
-}
-
 pgc_bq_type pgc_bq_type_of(const pgconvoy_type *type, int32_t typmod, bool key, const pgc_bq_type_options *options)
 {
     pgc_bq_type mapped = {.kind = PGC_BQ_AS_TEXT};
-    mapped.source = base_of(type, &typmod);
+    mapped.source = pgc_type_base_with(type, &typmod);
     if (mapped.source->kind == PGCONVOY_TYPE_ARRAY) {
-        bool lists = !key && !options->arrays_text && options->unmappable != PGC_BQ_TEXT && mapped.source->element;
+        bool lists = !key && !options->arrays_text && options->unmappable != PGC_STAGED_TEXT && mapped.source->element;
         if (!lists)
             return mapped;
-        mapped.element = base_of(mapped.source->element, &typmod);
+        mapped.element = pgc_type_base_with(mapped.source->element, &typmod);
         if (mapped.element->kind == PGCONVOY_TYPE_ARRAY) /* a domain over an array */
             return mapped;
         mapped.repeated = true;
@@ -97,7 +85,7 @@ pgc_bq_type pgc_bq_type_of(const pgconvoy_type *type, int32_t typmod, bool key, 
         return mapped;
     }
     pgc_bq_kind kind = scalar_kind(mapped.source, typmod, options);
-    if ((key && !kinds[kind].compares) || (options->unmappable == PGC_BQ_TEXT && kinds[kind].partial))
+    if ((key && !kinds[kind].compares) || (options->unmappable == PGC_STAGED_TEXT && kinds[kind].partial))
         kind = PGC_BQ_AS_TEXT;
     mapped.kind = kind;
     mapped.repeated = kind == PGC_BQ_VECTOR;

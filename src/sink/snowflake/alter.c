@@ -15,8 +15,7 @@ typedef pgc_staged_alteration alteration;
 
 static pgc_sf_sink *sink_of(const alteration *a)
 {
-    const pgc_sf_writer *writer = a->writer->sink;
-    return writer->sink;
+    return pgc_sf_sink_of(a->writer->sink);
 }
 
 static const pgc_sf_type *type_of(const pgc_staged_layout *layout, int column)
@@ -43,45 +42,36 @@ static int run_now(pgc_sf_sink *sink, const char *table, pgc_buffer *sql, pgconv
 
 /* ---- what follows the commit */
 
-/* Tables last, so that what comes before finds them under their old names. */
-void pgc_sf_later_text(const pgc_sf_writer *writer, pgc_buffer *out)
+void pgc_sf_put_later(const pgc_staged_writer *writer, pgc_buffer *out)
 {
+    const pgc_staged_later *later;
     bool any = false;
-    for (int tables = 0; tables < 2; tables++) {
-        for (size_t i = 0; i < writer->staged.later_count; i++) {
-            const pgc_staged_later *later = &writer->staged.later[i];
-            if (later->cancelled || (later->column == NULL) != (tables == 1))
-                continue;
-            pgc_buffer_text(out, any ? ",[" : "[[");
-            pgc_json_string(out, later->table);
-            pgc_buffer_byte(out, ',');
-            pgc_json_nullable(out, later->column);
-            pgc_buffer_byte(out, ',');
-            pgc_json_nullable(out, later->to);
-            pgc_buffer_byte(out, ']');
-            any = true;
-        }
+    for (size_t at = 0; (later = pgc_staged_next_later(writer, &at)); any = true) {
+        pgc_buffer_text(out, any ? ",[" : "[[");
+        pgc_json_string(out, later->table);
+        pgc_buffer_byte(out, ',');
+        pgc_json_nullable(out, later->column);
+        pgc_buffer_byte(out, ',');
+        pgc_json_nullable(out, later->to);
+        pgc_buffer_byte(out, ']');
     }
     pgc_buffer_text(out, any ? "]" : "");
 }
 
-static bool has_column(const pgc_staged_columns *columns, const char *name)
+static bool has_column(const pgc_sf_sink *sink, const pgc_staged_columns *columns, const char *name)
 {
-    for (int i = 0; i < columns->count; i++)
-        if (strcmp(columns->items[i].name, name) == 0)
-            return true;
-    return false;
+    return pgc_staged_find_column(sink->service, columns, name) != NULL;
 }
 
-static int run_later(pgc_sf_sink *sink, const char *table, const char *column, const char *to, pgc_arena *arena,
-                     pgconvoy_error *err)
+static int run_one(pgc_sf_sink *sink, const char *table, const char *column, const char *to, pgc_arena *arena,
+                   pgconvoy_error *err)
 {
     pgc_staged_columns columns;
-    bool there, view;
     pgc_buffer sql;
-    if (pgc_sf_get_columns(sink, table, arena, &there, &view, &columns, err) != 0)
+    if (pgc_sf_columns(&sink->base, table, arena, &columns, err) != 0)
         return -1;
-    if (!there || (column && !has_column(&columns, column)) || (column && to && has_column(&columns, to)))
+    if (!columns.there || (column && !has_column(sink, &columns, column)) ||
+        (column && to && has_column(sink, &columns, to)))
         return 0; /* it is done */
     begin_alter(sink, table, &sql);
     pgc_buffer_text(&sql, !column ? " RENAME TO " : to ? " RENAME COLUMN " : " DROP COLUMN IF EXISTS ");
@@ -101,8 +91,9 @@ static const char *member_text(const pgc_json *member)
     return member && member->type == PGC_JSON_TEXT ? member->text : NULL;
 }
 
-int pgc_sf_later_run(pgc_sf_sink *sink, const char *text, pgconvoy_error *err)
+int pgc_sf_run_later(pgc_staged_sink *base, const char *text, pgconvoy_error *err)
 {
+    pgc_sf_sink *sink = pgc_sf_sink_of(base);
     pgc_arena *arena = pgc_arena_new(16384);
     if (!arena)
         return pgc_error_out_of_memory(err);
@@ -113,7 +104,7 @@ int pgc_sf_later_run(pgc_sf_sink *sink, const char *text, pgconvoy_error *err)
         const char *table = member_text(one->first), *column = member_text(second);
         const char *to = member_text(second ? second->next : NULL);
         if (table && (column || to))
-            result = run_later(sink, table, column, to, arena, err);
+            result = run_one(sink, table, column, to, arena, err);
     }
     pgc_arena_free(arena);
     return result;
@@ -126,17 +117,17 @@ static int fill_column(const alteration *a, int column, pgconvoy_error *err)
 {
     const pgconvoy_column *added = &a->to->columns[column];
     pgc_sf_sink *sink = sink_of(a);
-    pgc_sf_encoder encoder;
+    pgc_staged_encoder encoder;
     pgc_buffer json, literal, sql;
     const char *why;
-    if (!added->missing || sink->target.history)
+    if (!added->missing || sink->keeps_history)
         return 0;
     pgc_buffer_init(&json, PGC_SF_SQL_MAX);
     pgc_buffer_init(&literal, PGC_SF_SQL_MAX);
     pgc_buffer_init(&sql, PGC_SF_SQL_MAX);
     const pgconvoy_value value = {added->missing, (int32_t)strlen(added->missing), PGCONVOY_TEXT};
     const pgc_sf_type *type = type_of(a->new_layout, column);
-    int result = pgc_sf_encoder_init(&encoder, err);
+    int result = pgc_staged_encoder_init(&encoder, err);
     if (result == 0)
         result = pgc_sf_encode(&encoder, type, &value, &json, &why, err);
     if (result == 1)
@@ -149,9 +140,9 @@ static int fill_column(const alteration *a, int column, pgconvoy_error *err)
         pgc_sf_quote_column(&sql, a->new_layout->names[column]);
         pgc_buffer_text(&sql, " = ");
         pgc_sf_put_cast(type, literal.data ? literal.data : "''", &sql);
-        result = pgc_staged_is_told(sink->config, &sql) ? 0 : pgc_staged_statement(a->writer, &sql, err);
+        result = pgc_staged_statement(a->writer, &sql, err);
     }
-    pgc_sf_encoder_free(&encoder);
+    pgc_staged_encoder_free(&encoder);
     pgc_buffer_free(&json);
     pgc_buffer_free(&literal);
     pgc_buffer_free(&sql);
@@ -176,8 +167,7 @@ int pgc_sf_change_type(const alteration *a, int old, int column, pgconvoy_error 
     const char *name = a->new_layout->names[column], *shown = a->to->columns[column].name;
     const pgc_staged_column *there = pgc_staged_find(a, name);
     const pgc_sf_there *type = there ? there->more : NULL;
-    bool same;
-    if (!pgc_sf_type_fits(type, to, &same)) {
+    if (!pgc_sf_column_fits(a->new_layout, column, there)) {
         pgc_buffer sql;
         if (!pgc_sf_type_widens(type, to))
             return pgc_staged_refuse(a, shown, "changes its type", err);
@@ -195,12 +185,4 @@ int pgc_sf_change_type(const alteration *a, int old, int column, pgconvoy_error 
     if ((text && from->source->oid != to->source->oid) || list)
         return pgc_staged_refuse(a, shown, "changes its type", err);
     return 0;
-}
-
-int pgc_sf_columns(void *arg, const char *table, pgc_arena *arena, bool *there, pgc_staged_columns *columns,
-                   pgconvoy_error *err)
-{
-    const pgc_sf_writer *writer = arg;
-    bool view;
-    return pgc_sf_get_columns(writer->sink, table, arena, there, &view, columns, err);
 }

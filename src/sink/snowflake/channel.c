@@ -67,23 +67,52 @@ static int put_request_id(pgc_buffer *path, char before, pgconvoy_error *err)
     if (pgc_sf_uuid(uuid, err) != 0)
         return -1;
     pgc_buffer_format(path, "%crequestId=%s", before, uuid);
-    return pgc_buffer_check(path, err);
+    return 0;
 }
 
-static void describe(const pgc_sf_channel *channel, const char *what, char *doing, size_t size)
+/* One request of a channel's, with what belongs to it. Made by begin, and always to be ended. */
+typedef struct exchange {
+    pgc_arena *arena;
+    pgc_buffer path;
+    char doing[200];
+    pgc_sf_answer answer;
+} exchange;
+
+static int begin(exchange *exchange, const pgc_sf_channel *channel, const char *what, pgconvoy_error *err)
 {
-    snprintf(doing, size, "%s table %s", what, channel->table);
+    memset(exchange, 0, sizeof *exchange);
+    exchange->arena = pgc_arena_new(8192);
+    pgc_buffer_init(&exchange->path, 16384);
+    snprintf(exchange->doing, sizeof exchange->doing, "%s table %s", what, channel->table);
+    return exchange->arena ? 0 : pgc_error_out_of_memory(err);
+}
+
+/* Fills in what is the same in all requests. */
+static int call(exchange *exchange, const pgc_sf_channel *channel, pgc_sf_request *request, pgconvoy_error *err)
+{
+    if (pgc_buffer_check(&exchange->path, err) != 0)
+        return -1;
+    request->path = exchange->path.data;
+    request->ingest = true;
+    request->doing = exchange->doing;
+    return pgc_sf_call(channel->sink, request, exchange->arena, &exchange->answer, err);
+}
+
+static void end(exchange *exchange)
+{
+    pgc_buffer_free(&exchange->path);
+    pgc_arena_free(exchange->arena);
 }
 
 /* Takes a next continuation token from an answer. */
-static int take_token(pgc_sf_channel *channel, const pgc_sf_answer *answer, const char *doing, pgconvoy_error *err)
+static int take_token(pgc_sf_channel *channel, const exchange *exchange, pgconvoy_error *err)
 {
-    const char *token = pgc_json_get_text(answer->body, "next_continuation_token");
+    const char *token = pgc_json_get_text(exchange->answer.body, "next_continuation_token");
     if (token && strlen(token) < sizeof channel->continuation) {
         snprintf(channel->continuation, sizeof channel->continuation, "%s", token);
         return 0;
     }
-    pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "%s: the answer has no continuation token", doing);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "%s: the answer has no continuation token", exchange->doing);
     pgconvoy_error_retriable(err, true);
     return -1;
 }
@@ -112,71 +141,56 @@ static void forget_committed(pgc_sf_channel *channel, const pgc_json *status)
 /* Opens the channel, or opens it again: all that is not committed is to be sent then. */
 static int open_channel(pgc_sf_channel *channel, pgconvoy_error *err)
 {
-    pgc_buffer path;
-    pgc_sf_answer answer = {0};
-    char doing[200];
-    pgc_arena *arena = pgc_arena_new(8192);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
-    describe(channel, "opening a channel into", doing, sizeof doing);
-    pgc_buffer_init(&path, 8192);
-    put_channel(channel, false, &path);
-    int result = put_request_id(&path, '?', err);
-    const pgc_sf_request request = {
-        .method = "PUT", .path = path.data, .ingest = true, .body = "{}", .length = 2, .doing = doing};
+    exchange exchange;
+    pgc_sf_request request = {.method = "PUT", .body = "{}", .length = 2};
+    int result = begin(&exchange, channel, "opening a channel into", err);
+    put_channel(channel, false, &exchange.path);
     if (result == 0)
-        result = pgc_sf_call(channel->sink, &request, arena, &answer, err);
+        result = put_request_id(&exchange.path, '?', err);
     if (result == 0)
-        result = take_token(channel, &answer, doing, err);
+        result = call(&exchange, channel, &request, err);
+    if (result == 0)
+        result = take_token(channel, &exchange, err);
     if (result == 0) {
-        const pgc_json *status = pgc_json_get(answer.body, "channel_status");
+        const pgc_json *status = pgc_json_get(exchange.answer.body, "channel_status");
         channel->errors = rows_refused(status);
         channel->opened = true;
         channel->broken = false;
         forget_committed(channel, status);
         channel->sent = 0;
-    } else if (strcmp(answer.code, "STALE_PIPE_CACHE") == 0 ||
-               strcmp(answer.code, "ERR_CHANNEL_HAS_UNCOMMITTED_DATA") == 0)
+    } else if (strcmp(exchange.answer.code, "STALE_PIPE_CACHE") == 0 ||
+               strcmp(exchange.answer.code, "ERR_CHANNEL_HAS_UNCOMMITTED_DATA") == 0)
         pgconvoy_error_retriable(err, true); /* they pass */
-    pgc_buffer_free(&path);
-    pgc_arena_free(arena);
+    end(&exchange);
     return result;
 }
 
 static int append(pgc_sf_channel *channel, const chunk *chunk, pgconvoy_error *err)
 {
-    pgc_buffer path;
-    pgc_sf_answer answer = {0};
-    char doing[200];
-    pgc_arena *arena = pgc_arena_new(8192);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
-    describe(channel, "sending rows to", doing, sizeof doing);
-    pgc_buffer_init(&path, 16384);
-    put_channel(channel, true, &path);
-    pgc_buffer_text(&path, "/rows?continuationToken=");
-    pgc_http_escape(&path, channel->continuation);
-    pgc_buffer_format(&path, "&offsetToken=%020" PRIu64, chunk->last);
-    int result = put_request_id(&path, '&', err);
-    const pgc_sf_request request = {.method = "POST",
-                                    .path = path.data,
-                                    .ingest = true,
-                                    .body = chunk->lines.data,
-                                    .length = chunk->lines.length,
-                                    .content_type = "application/x-ndjson",
-                                    .compressed = true,
-                                    .doing = doing,
-                                    .once = true};
+    exchange exchange;
+    pgc_sf_request request = {.method = "POST",
+                              .body = chunk->lines.data,
+                              .length = chunk->lines.length,
+                              .content_type = "application/x-ndjson",
+                              .compressed = true,
+                              .once = true};
+    int result = begin(&exchange, channel, "sending rows to", err);
+    put_channel(channel, true, &exchange.path);
+    pgc_buffer_text(&exchange.path, "/rows?continuationToken=");
+    pgc_http_escape(&exchange.path, channel->continuation);
+    pgc_buffer_format(&exchange.path, "&offsetToken=%020" PRIu64, chunk->last);
     if (result == 0)
-        result = pgc_sf_call(channel->sink, &request, arena, &answer, err);
+        result = put_request_id(&exchange.path, '&', err);
     if (result == 0)
-        result = take_token(channel, &answer, doing, err);
+        result = call(&exchange, channel, &request, err);
+    int status = exchange.answer.status;
+    if (result == 0)
+        result = take_token(channel, &exchange, err);
     /* a token that is not good any more, and an answer that did not come, are mended by opening the channel again */
-    else if (answer.status == 400 || answer.status == 404 || answer.status == 409)
+    else if (status == 400 || status == 404 || status == 409)
         pgconvoy_error_retriable(err, true);
-    channel->broken = result != 0 && answer.status != 429;
-    pgc_buffer_free(&path);
-    pgc_arena_free(arena);
+    channel->broken = result != 0 && status != 429;
+    end(&exchange);
     return result;
 }
 
@@ -219,28 +233,20 @@ static int judge(pgc_sf_channel *channel, const pgc_json *status, pgconvoy_error
 
 static int look(pgc_sf_channel *channel, pgconvoy_error *err)
 {
-    pgc_buffer path, body;
-    pgc_sf_answer answer = {0};
-    char doing[200];
-    pgc_arena *arena = pgc_arena_new(8192);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
-    describe(channel, "asking what is committed of the rows of", doing, sizeof doing);
-    pgc_buffer_init(&path, 8192);
-    pgc_buffer_init(&body, 8192);
-    put_pipe(channel, false, &path);
-    pgc_buffer_text(&path, ":bulk-channel-status");
-    pgc_buffer_format(&body, "{\"channel_names\":[\"%s\"]}", channel->name);
-    int result = pgc_buffer_check(&path, err);
-    const pgc_sf_request request = {
-        .method = "POST", .path = path.data, .ingest = true, .body = body.data, .length = body.length, .doing = doing};
+    char body[120];
+    exchange exchange;
+    int length = snprintf(body, sizeof body, "{\"channel_names\":[\"%s\"]}", channel->name);
+    pgc_sf_request request = {.method = "POST", .body = body, .length = (size_t)length};
+    int result = begin(&exchange, channel, "asking what is committed of the rows of", err);
+    put_pipe(channel, false, &exchange.path);
+    pgc_buffer_text(&exchange.path, ":bulk-channel-status");
     if (result == 0)
-        result = pgc_sf_call(channel->sink, &request, arena, &answer, err);
-    if (result == 0)
-        result = judge(channel, pgc_json_get(pgc_json_get(answer.body, "channel_statuses"), channel->name), err);
-    pgc_buffer_free(&path);
-    pgc_buffer_free(&body);
-    pgc_arena_free(arena);
+        result = call(&exchange, channel, &request, err);
+    if (result == 0) {
+        const pgc_json *all = pgc_json_get(exchange.answer.body, "channel_statuses");
+        result = judge(channel, pgc_json_get(all, channel->name), err);
+    }
+    end(&exchange);
     return result;
 }
 
@@ -325,7 +331,8 @@ pgc_sf_channel *pgc_sf_channel_open(pgc_sf_sink *sink, const char *table, pgconv
     channel->sink = sink;
     channel->broken = true; /* opened with the first lines */
     snprintf(channel->table, sizeof channel->table, "%s", table);
-    snprintf(channel->name, sizeof channel->name, "PGCONVOY_%s_%" PRIu64, sink->process, pgc_sf_next_number(sink));
+    snprintf(channel->name, sizeof channel->name, "PGCONVOY_%s_%" PRIu64, sink->process,
+             pgc_staged_next_number(&sink->base));
     for (int i = 0; i < UNCOMMITTED_MAX; i++)
         pgc_buffer_init(&channel->chunks[i].lines, REQUEST_MAX + 64);
     return channel;
@@ -333,22 +340,14 @@ pgc_sf_channel *pgc_sf_channel_open(pgc_sf_sink *sink, const char *table, pgconv
 
 static void drop_channel(pgc_sf_channel *channel)
 {
-    pgc_buffer path;
-    pgc_sf_answer answer = {0};
+    exchange exchange;
     pgconvoy_error ignored = {0};
-    char doing[200];
-    pgc_arena *arena = pgc_arena_new(8192);
-    if (!arena)
-        return;
-    describe(channel, "closing a channel into", doing, sizeof doing);
-    pgc_buffer_init(&path, 8192);
-    put_channel(channel, false, &path);
-    const pgc_sf_request request = {
-        .method = "DELETE", .path = path.data, .ingest = true, .doing = doing, .accepts = 404, .once = true};
-    if (pgc_buffer_check(&path, &ignored) != 0 || pgc_sf_call(channel->sink, &request, arena, &answer, &ignored) != 0)
+    pgc_sf_request request = {.method = "DELETE", .accepts = 404, .once = true};
+    int result = begin(&exchange, channel, "closing a channel into", &ignored);
+    put_channel(channel, false, &exchange.path);
+    if (result != 0 || call(&exchange, channel, &request, &ignored) != 0)
         pgc_log_debug(channel->sink->config->log, "snowflake: %s", ignored.message);
-    pgc_buffer_free(&path);
-    pgc_arena_free(arena);
+    end(&exchange);
 }
 
 void pgc_sf_channel_close(pgc_sf_channel *channel)

@@ -95,7 +95,7 @@ static int open_comparer(const pgc_comparer_config *config, void **state, pgconv
     const pgc_sf_sink *there = end_of(comparer, PGC_COMPARER_TARGET);
     if (result == 0 && there->target.history) {
         result = pgc_comparer_refuse_history(err);
-    } else if (result == 0 && !there->schema_exists) {
+    } else if (result == 0 && !there->exists) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s is not there, or the role may not see it", there->place);
         result = -1;
     }
@@ -129,6 +129,7 @@ static int take_columns(const pgc_staged_columns *columns, pgc_arena *arena, pgc
             return pgc_error_out_of_memory(err);
     }
     compared->count = columns->count;
+    compared->is_there = columns->there;
     return 0;
 }
 
@@ -139,7 +140,6 @@ static int describe(void *state, int side, const pgconvoy_table *table, pgc_aren
     pgc_sf_sink *sink = end_of(comparer, side);
     pgc_staged_columns columns;
     pgc_buffer relation;
-    bool view;
     memset(compared, 0, sizeof *compared);
     pgc_sf_layout *layout = pgc_sf_layout_new(sink, table, err);
     if (!layout)
@@ -148,7 +148,7 @@ static int describe(void *state, int side, const pgconvoy_table *table, pgc_aren
     pgc_sf_quote_table(sink, layout->name, &relation);
     int result = pgc_buffer_check(&relation, err);
     if (result == 0)
-        result = pgc_sf_get_columns(sink, layout->name, arena, &compared->is_there, &view, &columns, err);
+        result = pgc_sf_columns(&sink->base, layout->name, arena, &columns, err);
     if (result == 0)
         result = take_columns(&columns, arena, compared, err);
     if (result == 0 && !(compared->relation = pgc_arena_strdup(arena, relation.data)))

@@ -14,54 +14,19 @@
 #define VALUE_MAX ((size_t)1 << 30)
 #define BINARY_MAX ((size_t)8 << 20) /* bytes that a BINARY holds */
 
-/* 0001-01-01 to 9999-12-31, from 2000-01-01 on. */
-#define FIRST_DAY (-730119)
-#define LAST_DAY 2921939
-#define DAY_US INT64_C(86400000000)
-
-typedef int put_function(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
+typedef int put_function(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
                          const char **why, pgconvoy_error *err);
-
-int pgc_sf_encoder_init(pgc_sf_encoder *encoder, pgconvoy_error *err)
-{
-    encoder->arena = pgc_arena_new(16384);
-    pgc_buffer_init(&encoder->text, VALUE_MAX);
-    pgc_buffer_init(&encoder->scratch, VALUE_MAX);
-    return encoder->arena ? 0 : pgc_error_out_of_memory(err);
-}
-
-void pgc_sf_encoder_free(pgc_sf_encoder *encoder)
-{
-    pgc_arena_free(encoder->arena);
-    pgc_buffer_free(&encoder->text);
-    pgc_buffer_free(&encoder->scratch);
-}
-
-static int refuse(const char **why, const char *reason)
-{
-    *why = reason;
-    return 1;
-}
 
 /* ---- each leaves the text of the value in encoder->text */
 
-static int append_text(pgc_sf_encoder *encoder, const pgconvoy_type *type, const pgconvoy_value *value,
-                       pgconvoy_error *err)
-{
-    if (pgc_value_to_text(type, value, &encoder->text, err) != 0)
-        return -1;
-    pgc_buffer_append(&encoder->text, "", 0);
-    return pgc_buffer_check(&encoder->text, err);
-}
-
-static int put_text(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
+static int put_text(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
                     pgconvoy_error *err)
 {
     (void)why;
-    return append_text(encoder, type->source, value, err);
+    return pgc_staged_text_of(encoder, type->source, value, err);
 }
 
-static int put_characters(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
+static int put_characters(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
                           const char **why, pgconvoy_error *err)
 {
     (void)why;
@@ -73,7 +38,7 @@ static int put_characters(pgc_sf_encoder *encoder, const pgc_sf_type *type, cons
     return pgc_buffer_check(&encoder->text, err);
 }
 
-static int put_bool(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
+static int put_bool(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
                     pgconvoy_error *err)
 {
     (void)type, (void)why;
@@ -85,8 +50,8 @@ static int put_bool(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgco
 }
 
 /* Snowflake's words for what is no number (docs: "Special values" of FLOAT). */
-static int put_float(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
-                     pgconvoy_error *err)
+static int put_float(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
+                     const char **why, pgconvoy_error *err)
 {
     double number;
     if (pgc_value_double(value, &number, err) != 0)
@@ -98,28 +63,16 @@ static int put_float(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgc
     return put_text(encoder, type, value, why, err);
 }
 
-static int put_number(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
-                      pgconvoy_error *err)
+static int put_number(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
+                      const char **why, pgconvoy_error *err)
 {
-    if (append_text(encoder, type->source, value, err) != 0)
+    if (pgc_staged_text_of(encoder, type->source, value, err) != 0)
         return -1;
-    const char *text = encoder->text.data, *digits = text + (*text == '-');
-    size_t whole = strspn(digits, "0123456789");
-    if (whole == 0)
-        return refuse(why, "it is not a finite number");
-    const char *point = digits[whole] == '.' ? digits + whole + 1 : "";
-    size_t fraction = strlen(point);
-    while (fraction > 0 && point[fraction - 1] == '0')
-        fraction--;
-    while (whole > 0 && *digits == '0')
-        digits++, whole--;
-    if (whole > (size_t)(type->precision - type->scale) || fraction > (size_t)type->scale)
-        return refuse(why, "it has more digits");
-    return 0;
+    return pgc_staged_digits_fit(encoder->text.data, (size_t)(type->precision - type->scale), (size_t)type->scale, why);
 }
 
-static int put_binary(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
-                      pgconvoy_error *err)
+static int put_binary(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
+                      const char **why, pgconvoy_error *err)
 {
     (void)type;
     static const char digits[] = "0123456789ABCDEF";
@@ -128,7 +81,7 @@ static int put_binary(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pg
     if (pgc_value_bytea(value, &encoder->scratch, &bytes, &length, err) != 0)
         return -1;
     if (length > BINARY_MAX)
-        return refuse(why, "it is longer than 8 MB");
+        return pgc_staged_cannot_hold(why, "it is longer than 8 MB");
     if (!pgc_buffer_reserve(&encoder->text, 2 * length))
         return pgc_error_out_of_memory(err);
     for (size_t i = 0; i < length; i++) {
@@ -138,57 +91,49 @@ static int put_binary(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pg
     return pgc_buffer_check(&encoder->text, err);
 }
 
-static int put_date(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
+static int put_date(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
                     pgconvoy_error *err)
 {
-    int32_t days;
-    if (pgc_value_date(value, &days, err) != 0)
-        return -1;
-    if (days < FIRST_DAY || days > LAST_DAY)
-        return refuse(why, "it is not between 0001-01-01 and 9999-12-31");
-    return put_text(encoder, type, value, why, err);
+    int result = pgc_staged_date_fits(value, why, err);
+    return result == 0 ? put_text(encoder, type, value, why, err) : result;
 }
 
-static int put_time(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
+static int put_time(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
                     pgconvoy_error *err)
 {
-    int64_t us;
-    if (pgc_value_time(value, &us, err) != 0)
-        return -1;
-    return us >= DAY_US ? refuse(why, "it is 24:00:00") : put_text(encoder, type, value, why, err);
+    int result = pgc_staged_time_fits(value, why, err);
+    return result == 0 ? put_text(encoder, type, value, why, err) : result;
 }
 
-static int put_moment(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
-                      pgconvoy_error *err)
+static int put_moment(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
+                      const char **why, pgconvoy_error *err)
 {
-    int64_t us;
-    if (pgc_value_timestamp(value, &us, err) != 0)
-        return -1;
-    if (us < (int64_t)FIRST_DAY * DAY_US || us >= ((int64_t)LAST_DAY + 1) * DAY_US)
-        return refuse(why, "it is not between the years 1 and 9999");
-    if (put_text(encoder, type, value, why, err) != 0)
-        return -1;
+    int result = pgc_staged_moment_fits(value, why, err);
+    if (result == 0)
+        result = put_text(encoder, type, value, why, err);
+    if (result != 0)
+        return result;
     if (type->source->oid == PGC_TIMESTAMPTZ)
         pgc_buffer_text(&encoder->text, ":00"); /* +00 as +00:00 */
     return 0;
 }
 
-static int put_json(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
+static int put_json(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
                     pgconvoy_error *err)
 {
     if (put_characters(encoder, type, value, why, err) != 0)
         return -1;
     return pgc_json_numbers_survive(encoder->text.data ? encoder->text.data : "", encoder->text.length)
                ? 0
-               : refuse(why, "it has a number that is neither a 64-bit integer nor a double");
+               : pgc_staged_cannot_hold(why, "it has a number that is neither a 64-bit integer nor a double");
 }
 
 /* ---- arrays, as JSON */
 
 /* How an element stands in the JSON: integers and finite numbers of float types as numbers, booleans and JSON as
  * themselves, everything else as the text that a column of its type would be made of. */
-static int put_element(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
-                       pgconvoy_error *err)
+static int put_element(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
+                       const char **why, pgconvoy_error *err)
 {
     pgc_buffer text;
     bool truth;
@@ -209,9 +154,9 @@ static int put_element(pgc_sf_encoder *encoder, const pgc_sf_type *type, const p
                  type->element_kind == PGC_SF_VECTOR ||
                  (type->element_kind == PGC_SF_FLOAT && pgc_json_is_number(data, text.length));
     if (result == 0 && plain && !pgc_json_numbers_survive(data, text.length))
-        result = refuse(why, "it has a number that is neither a 64-bit integer nor a double");
+        result = pgc_staged_cannot_hold(why, "it has a number that is neither a 64-bit integer nor a double");
     if (result == 0 && !pgc_json_is_plain_text(data, text.length))
-        result = refuse(why, "it is not UTF-8");
+        result = pgc_staged_cannot_hold(why, "it is not UTF-8");
     if (result == 0 && plain)
         pgc_buffer_append(&encoder->text, data, text.length);
     else if (result == 0)
@@ -222,7 +167,7 @@ static int put_element(pgc_sf_encoder *encoder, const pgc_sf_type *type, const p
     return result;
 }
 
-static int put_dimension(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgc_array *array, int dimension,
+static int put_dimension(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgc_array *array, int dimension,
                          int64_t *next, const char **why, pgconvoy_error *err)
 {
     pgc_buffer_byte(&encoder->text, '[');
@@ -239,8 +184,8 @@ static int put_dimension(pgc_sf_encoder *encoder, const pgc_sf_type *type, const
     return 0;
 }
 
-static int put_array(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, const char **why,
-                     pgconvoy_error *err)
+static int put_array(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value,
+                     const char **why, pgconvoy_error *err)
 {
     pgc_array array;
     int64_t next = 0;
@@ -249,7 +194,7 @@ static int put_array(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgc
         return -1;
     for (int i = 0; i < array.dimensions; i++)
         if (array.lower_bound[i] != 1)
-            return refuse(why, "it is an array that does not begin with 1");
+            return pgc_staged_cannot_hold(why, "it is an array that does not begin with 1");
     if (array.dimensions > 0)
         return put_dimension(encoder, type, &array, 0, &next, why, err);
     pgc_buffer_text(&encoder->text, "[]");
@@ -275,7 +220,7 @@ static put_function *const put[] = {
     [PGC_SF_VECTOR] = put_text,
 };
 
-int pgc_sf_encode(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, pgc_buffer *out,
+int pgc_sf_encode(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, pgc_buffer *out,
                   const char **why, pgconvoy_error *err)
 {
     pgc_buffer *text = &encoder->text;
@@ -287,9 +232,9 @@ int pgc_sf_encode(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconv
     if (result != 0)
         return result;
     if (text->length > PGC_SF_ROW_MAX)
-        return refuse(why, "it is longer than 16 MB");
+        return pgc_staged_cannot_hold(why, "it is longer than 16 MB");
     if (!pgc_json_is_plain_text(text->data, text->length))
-        return refuse(why, "it is not UTF-8");
+        return pgc_staged_cannot_hold(why, "it is not UTF-8");
     pgc_json_string_n(out, text->data, text->length);
     return 0;
 }

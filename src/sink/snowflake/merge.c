@@ -83,12 +83,12 @@ static void put_typed(const pgc_sf_sink *sink, const pgc_sf_layout *layout, cons
 
 /* ---- tables with a key */
 
-static void put_column_of_source(const pgc_sf_stage *stage, int i, pgc_buffer *sql)
+static void put_column_of_source(const pgc_sf_layout *layout, const pgc_staged_contents *contents, int i,
+                                 pgc_buffer *sql)
 {
-    const pgc_sf_layout *layout = pgc_sf_stage_layout(stage);
-    if (!pgc_sf_stage_unchanged(stage, i)) {
+    if (!contents->unchanged[i]) {
         pgc_buffer_format(sql, ", N.C%d AS C%d", i, i);
-    } else if (pgc_sf_stage_has(stage, PGC_STAGED_MOVE)) {
+    } else if (pgc_staged_contents_have(contents, PGC_STAGED_MOVE)) {
         pgc_buffer_format(sql, ", IFF(N.OP = 'M' AND SUBSTR(N.KEPT, %d, 1) = 'k', O.", i + 1);
         pgc_sf_quote_column(sql, layout->names[i]);
         pgc_buffer_format(sql, ", N.C%d) AS C%d, (N.OP <> 'M' AND COALESCE(SUBSTR(N.KEPT, %d, 1), '-') = 'k') AS U%d",
@@ -98,71 +98,19 @@ static void put_column_of_source(const pgc_sf_stage *stage, int i, pgc_buffer *s
     }
 }
 
-/* The staged rows, completed where a row moves, one for each key. */
-static void put_source(const pgc_sf_sink *sink, const pgc_sf_stage *stage, pgc_buffer *sql)
-{
-    const pgc_sf_layout *layout = pgc_sf_stage_layout(stage);
-    const pgconvoy_table *table = layout->table;
-    const pgc_sf_batch *batch = pgc_sf_stage_batch(stage);
-    bool moves = pgc_sf_stage_has(stage, PGC_STAGED_MOVE);
-    pgc_buffer_text(sql, "SELECT N.OP AS OP");
-    for (int i = 0; i < layout->column_count; i++)
-        put_column_of_source(stage, i, sql);
-    pgc_buffer_text(sql, " FROM ");
-    put_typed(sink, layout, &batch, 1, "", moves, sql);
-    pgc_buffer_text(sql, " AS N");
-    if (moves) {
-        pgc_buffer_text(sql, " LEFT JOIN ");
-        pgc_sf_quote_table(sink, layout->name, sql);
-        pgc_buffer_text(sql, " AS O ON ");
-        for (int i = 0; i < table->key_count; i++) {
-            pgc_buffer_text(sql, i > 0 ? " AND O." : "O.");
-            pgc_sf_quote_column(sql, layout->names[table->key[i]]);
-            pgc_buffer_format(sql, " = N.K%d", i);
-        }
-    }
-    if (pgc_sf_stage_has(stage, PGC_STAGED_DELETE) && (moves || pgc_sf_stage_has(stage, PGC_STAGED_ROW))) {
-        pgc_buffer_text(sql, " QUALIFY ROW_NUMBER() OVER (PARTITION BY ");
-        for (int i = 0; i < table->key_count; i++)
-            pgc_buffer_format(sql, "%sN.C%d", i > 0 ? ", " : "", table->key[i]);
-        pgc_buffer_text(sql, " ORDER BY IFF(N.OP = 'D', 1, 0)) = 1");
-    }
-}
-
 static void put_merge(const pgc_sf_sink *sink, const pgc_sf_stage *stage, pgc_buffer *sql)
 {
     const pgc_sf_layout *layout = pgc_sf_stage_layout(stage);
-    const pgconvoy_table *table = layout->table;
-    pgc_buffer_text(sql, "MERGE INTO ");
-    pgc_sf_quote_table(sink, layout->name, sql);
-    pgc_buffer_text(sql, " AS T USING (");
-    put_source(sink, stage, sql);
-    pgc_buffer_text(sql, ") AS S ON ");
-    for (int i = 0; i < table->key_count; i++) {
-        pgc_buffer_text(sql, i > 0 ? " AND T." : "T.");
-        pgc_sf_quote_column(sql, layout->names[table->key[i]]);
-        pgc_buffer_format(sql, " = S.C%d", table->key[i]);
-    }
-    if (pgc_sf_stage_has(stage, PGC_STAGED_DELETE))
-        pgc_buffer_text(sql, " WHEN MATCHED AND S.OP = 'D' THEN DELETE");
-    pgc_buffer_text(sql, " WHEN MATCHED THEN UPDATE SET ");
-    for (int i = 0; i < layout->column_count; i++) {
-        pgc_buffer_text(sql, i > 0 ? ", " : "");
-        pgc_sf_quote_column(sql, layout->names[i]);
-        if (pgc_sf_stage_unchanged(stage, i)) {
-            pgc_buffer_format(sql, " = IFF(S.U%d, T.", i);
-            pgc_sf_quote_column(sql, layout->names[i]);
-            pgc_buffer_format(sql, ", S.C%d)", i);
-        } else {
-            pgc_buffer_format(sql, " = S.C%d", i);
-        }
-    }
-    pgc_buffer_text(sql, " WHEN NOT MATCHED AND S.OP IN ('U', 'M') THEN INSERT (");
-    pgc_sf_layout_columns(layout, "", sql);
-    pgc_buffer_text(sql, ") VALUES (");
+    const pgc_sf_batch *batch = pgc_sf_stage_batch(stage);
+    const pgc_staged_contents *contents = pgc_sf_stage_contents(stage);
+    pgc_staged_put_merge(&sink->base, &layout->base, sql);
     for (int i = 0; i < layout->column_count; i++)
-        pgc_buffer_format(sql, "%sS.C%d", i > 0 ? ", " : "", i);
-    pgc_buffer_text(sql, ");\n");
+        put_column_of_source(layout, contents, i, sql);
+    pgc_buffer_text(sql, " FROM ");
+    put_typed(sink, layout, &batch, 1, "", pgc_staged_contents_have(contents, PGC_STAGED_MOVE), sql);
+    pgc_buffer_text(sql, " AS N");
+    pgc_staged_put_joined(&sink->base, &layout->base, contents, sql);
+    pgc_staged_put_merged(&sink->base, &layout->base, contents, sql);
 }
 
 /* ---- tables without one */
@@ -232,7 +180,7 @@ static void put_deletes_of_equals(const pgc_sf_sink *sink, const pgc_sf_stage *s
                       " (BATCH, LINE, ITEM, OP, BODY) SELECT '%s', -ROW_NUMBER() OVER (ORDER BY 1), "
                       "-ROW_NUMBER() OVER (ORDER BY 1), 'K', S.BODY FROM (SELECT ",
                       batch->name);
-    pgc_sf_layout_columns(layout, "T.", sql);
+    pgc_staged_put_columns(&sink->base, &layout->base, "T.", sql);
     pgc_buffer_text(sql, layout->column_count > 0 ? ", " : "");
     pgc_buffer_text(sql, "ROW_NUMBER() OVER (");
     for (int i = 0; i < layout->column_count; i++) {
@@ -257,18 +205,8 @@ static void put_deletes_of_equals(const pgc_sf_sink *sink, const pgc_sf_stage *s
 static void put_insert(const pgc_sf_sink *sink, const pgc_sf_layout *layout, const pgc_sf_batch *const *batches,
                        size_t count, const char *where, pgc_buffer *sql)
 {
-    bool empty = layout->column_count == 0;
-    pgc_buffer_text(sql, "INSERT INTO ");
-    pgc_sf_quote_table(sink, layout->name, sql);
-    pgc_buffer_text(sql, " (");
-    if (empty)
-        pgc_sf_quote_column(sql, PGC_SF_OPERATION);
-    pgc_sf_layout_columns(layout, "", sql);
-    pgc_buffer_text(sql, ") SELECT ");
-    if (empty)
-        pgc_buffer_text(sql, "NULL::VARCHAR");
-    for (int i = 0; i < layout->column_count; i++)
-        pgc_buffer_format(sql, "%sN.C%d", i > 0 ? ", " : "", i);
+    pgc_staged_put_insert(&sink->base, &layout->base, false, sql);
+    pgc_staged_put_values(&sink->base, &layout->base, NULL, sql);
     pgc_buffer_text(sql, " FROM ");
     put_typed(sink, layout, batches, count, where, false, sql);
     pgc_buffer_text(sql, " AS N;\n");
@@ -281,12 +219,7 @@ static void put_history(const pgc_sf_sink *sink, const pgc_sf_layout *layout, co
                         size_t count, const char *what, pgc_buffer *sql)
 {
     int n = layout->column_count;
-    pgc_buffer_text(sql, "INSERT INTO ");
-    pgc_sf_quote_table(sink, layout->name, sql);
-    pgc_buffer_format(sql, " (\"%s\", \"%s\", \"%s\", \"%s\"%s", PGC_SF_OPERATION, PGC_SF_LSN, PGC_SF_SEQUENCE,
-                      PGC_SF_COMMIT_TIME, n > 0 ? ", " : "");
-    pgc_sf_layout_columns(layout, "", sql);
-    pgc_buffer_text(sql, ") SELECT ");
+    pgc_staged_put_insert(&sink->base, &layout->base, true, sql);
     if (what)
         pgc_buffer_text(sql, what);
     else
@@ -309,11 +242,11 @@ void pgc_sf_merge_sql(const pgc_sf_sink *sink, const pgc_sf_stage *stage, pgc_bu
 {
     const pgc_sf_layout *layout = pgc_sf_stage_layout(stage);
     const pgc_sf_batch *batch = pgc_sf_stage_batch(stage);
-    bool deletes = pgc_sf_stage_has(stage, PGC_STAGED_DELETE);
+    bool deletes = pgc_staged_contents_have(pgc_sf_stage_contents(stage), PGC_STAGED_DELETE);
     if (batch->lines == 0)
         return;
     put_count(sink, &batch, 1, sql);
-    if (sink->target.history) {
+    if (sink->keeps_history) {
         put_history(sink, layout, &batch, 1, NULL, sql);
     } else if (layout->table->key_count > 0) {
         put_merge(sink, stage, sql);
@@ -336,7 +269,7 @@ void pgc_sf_fill_sql(const pgc_sf_sink *sink, const pgc_sf_layout *layout, const
         return;
     put_count(sink, batches, count, sql);
     snprintf(what, sizeof what, "'copy', %" PRIu64 ", 0, CURRENT_TIMESTAMP()::TIMESTAMP_TZ(6)", (uint64_t)lsn);
-    if (sink->target.history)
+    if (sink->keeps_history)
         put_history(sink, layout, batches, count, what, sql);
     else
         put_insert(sink, layout, batches, count, "", sql);

@@ -83,39 +83,30 @@ static bool always_final(const pgc_http_response *response)
 static int exchange(pgc_http *http, const pgc_sf_request *request, const char *url, const char *token,
                     pgc_http_request *sent, pgc_http_response *response, pgconvoy_error *err)
 {
-    pgc_buffer bearer, type;
-    const char *headers[6];
+    char type[100];
+    const char *headers[4];
     size_t count = 0;
-    pgc_buffer_init(&bearer, URL_MAX);
-    pgc_buffer_init(&type, 256);
-    pgc_buffer_format(&bearer, "Authorization: Bearer %s", token);
-    headers[count++] = bearer.data;
     headers[count++] = "Accept: application/json";
     if (!request->ingest)
         headers[count++] = "X-Snowflake-Authorization-Token-Type: KEYPAIR_JWT";
     if (request->body) {
-        pgc_buffer_format(&type, "Content-Type: %s",
-                          request->content_type ? request->content_type : "application/json");
-        headers[count++] = type.data;
+        snprintf(type, sizeof type, "Content-Type: %s",
+                 request->content_type ? request->content_type : "application/json");
+        headers[count++] = type;
     }
     headers[count] = NULL;
-    int result = pgc_buffer_check(&bearer, err);
     *sent = (pgc_http_request){.method = request->method,
                                .url = url,
                                .headers = headers,
+                               .bearer = token,
                                .body = request->body ? request->body : "",
                                .body_length = request->length,
                                .encoding = request->compressed ? PGC_HTTP_GZIP : PGC_HTTP_IDENTITY,
                                .repeatable = !request->once,
                                .is_final = request->once ? always_final : NULL,
                                .doing = request->doing};
-    if (result == 0)
-        result = pgc_http_send(http, sent, response, err);
+    int result = pgc_http_send(http, sent, response, err);
     sent->headers = NULL;
-    if (bearer.data)
-        explicit_bzero(bearer.data, bearer.length);
-    pgc_buffer_free(&bearer);
-    pgc_buffer_free(&type);
     return result;
 }
 

@@ -1,30 +1,151 @@
-/* The Snowflake sink: its operations and its descriptor. What they share is told in snowflake_internal.h, what users
- * see in docs/sinks/snowflake.md. */
+/* The Snowflake sink: its beginning and end, what it is to sink/staged.h, and its descriptor. What its files share is
+ * told in snowflake_internal.h, what users see in docs/sinks/snowflake.md. */
 #include "sink/snowflake/snowflake_internal.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-uint64_t pgc_sf_next_number(pgc_sf_sink *sink)
+/* ---- what it is to sink/staged.h */
+
+static void put_table(const pgc_staged_sink *sink, const char *name, pgc_buffer *sql)
 {
-    return __atomic_add_fetch(&sink->counter, 1, __ATOMIC_RELAXED);
+    pgc_sf_quote_table((const pgc_sf_sink *)sink, name, sql);
 }
+
+static int select_rows(pgc_staged_sink *sink, const pgc_buffer *sql, const char *doing, int columns, pgc_arena *arena,
+                       const char ***rows, size_t *count, pgconvoy_error *err)
+{
+    bool missing;
+    return pgc_sf_select(pgc_sf_sink_of(sink), sql, doing, columns, arena, rows, count, &missing, err);
+}
+
+static pgc_staged_layout *layout_new(const pgc_staged_sink *sink, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_sf_layout *layout = pgc_sf_layout_new((const pgc_sf_sink *)sink, table, err);
+    return layout ? &layout->base : NULL;
+}
+
+/* A writer has a channel into the stream's table of changes, and one into that of the table copy at hand. */
+typedef struct sf_writer {
+    pgc_staged_writer staged;
+    pgc_sf_channel *changes, *copies; /* NULL: nothing was sent yet */
+} sf_writer;
+
+static void close_channel(pgc_sf_channel **channel)
+{
+    pgc_sf_channel_close(*channel);
+    *channel = NULL;
+}
+
+/* The channels go too: what they still hold is of batches that nobody will ask for. */
+static void let_go(pgc_staged_writer *base)
+{
+    sf_writer *writer = (sf_writer *)base;
+    close_channel(&writer->changes);
+    close_channel(&writer->copies);
+}
+
+static void *stage_new(pgc_staged_writer *base, const pgc_staged_layout *layout, pgconvoy_error *err)
+{
+    sf_writer *writer = (sf_writer *)base;
+    pgc_sf_sink *sink = pgc_sf_sink_of(base->sink);
+    pgc_sf_channel **channel = base->copy_table ? &writer->copies : &writer->changes;
+    const char *table = base->copy_table ? base->copy_table : sink->changes;
+    if (*channel && strcmp(pgc_sf_channel_table(*channel), table) != 0)
+        close_channel(channel);
+    if (!*channel && !(*channel = pgc_sf_channel_open(sink, table, err)))
+        return NULL;
+    return pgc_sf_stage_new(sink, *channel, pgc_sf_layout_of(layout), err);
+}
+
+static int stage_add(void *stage, const pgc_staged_row *row, pgconvoy_error *err)
+{
+    return pgc_sf_stage_add(stage, row, err);
+}
+
+static int put_stage(pgc_staged_writer *writer, void *stage, int number, pgc_buffer *sql, pgconvoy_error *err)
+{
+    (void)number;
+    if (pgc_sf_channel_wait(((sf_writer *)writer)->changes, err) != 0)
+        return -1;
+    pgc_sf_merge_sql(pgc_sf_sink_of(writer->sink), stage, sql);
+    return 0;
+}
+
+static void stage_free(void *stage)
+{
+    pgc_sf_stage_free(stage);
+}
+
+static int end_copy_stage(pgc_staged_writer *writer, void *stage, pgconvoy_error *err)
+{
+    if (pgc_sf_channel_wait(((sf_writer *)writer)->copies, err) != 0)
+        return -1;
+    return pgc_sf_note_copied(pgc_sf_sink_of(writer->sink), pgc_sf_stage_batch(stage), err);
+}
+
+static const pgc_staged_service service = {
+    .name = "Snowflake",
+    .scheme = "snowflake",
+    .container = "schema",
+    .staging = "a table of changes",
+    .pipelines = PGC_SF_PIPELINES,
+    .tables = PGC_SF_TABLES,
+    .truncate = "DELETE FROM ", /* TRUNCATE would end the transaction */
+    .commit = "COMMIT;",
+    .null_text = "NULL::VARCHAR",
+    .names_commits = true,
+    .compare_names = strcmp,
+    .put_table = put_table,
+    .put_column = pgc_sf_quote_column,
+    .put_text = pgc_sf_quote_text,
+    .select = select_rows,
+    .make_checkpoint = pgc_sf_make_checkpoint,
+    .add_pipeline = pgc_sf_add_pipeline,
+    .known = pgc_sf_known,
+    .make_more = pgc_sf_make_changes,
+    .put_begin = pgc_sf_put_begin,
+    .put_end = pgc_sf_put_end,
+    .run_commit = pgc_sf_run_commit,
+    .run_pending = pgc_sf_run_pending,
+    .clean = pgc_sf_clean,
+    .run_drop = pgc_sf_run_drop,
+    .drop_more = pgc_sf_drop_changes,
+    .layout_new = layout_new,
+    .columns = pgc_sf_columns,
+    .column_fits = pgc_sf_column_fits,
+    .put_type_there = pgc_sf_put_type_there,
+    .put_type = pgc_sf_put_column_type,
+    .make_table = pgc_sf_make_table,
+    .drop_table = pgc_sf_drop_table,
+    .make_copy = pgc_sf_make_copy,
+    .put_fill = pgc_sf_put_fill,
+    .stage_new = stage_new,
+    .stage_add = stage_add,
+    .put_stage = put_stage,
+    .stage_free = stage_free,
+    .end_copy_stage = end_copy_stage,
+    .writer_size = sizeof(sf_writer),
+    .let_go = let_go,
+    .put_later = pgc_sf_put_later,
+    .tell_later = pgc_sf_run_later,
+    .add_column = pgc_sf_add_column,
+    .change_type = pgc_sf_change_type,
+};
+
+/* ---- its beginning and end */
 
 static void close_sink(void *arg)
 {
     pgc_sf_sink *sink = arg;
     pgc_sf_auth_free(sink->auth);
     pgc_http_pool_free(sink->pool);
-    pgc_staged_seen_free(&sink->seen);
     free(sink->copied);
-    pgc_arena_free(sink->checkpoint_arena);
     pgc_sf_target_free(&sink->target);
-    pthread_mutex_destroy(&sink->lock);
+    pgc_staged_end(&sink->base);
     free(sink);
 }
-
-/* ---- open */
 
 static void upper_case(char *text)
 {
@@ -33,23 +154,20 @@ static void upper_case(char *text)
 }
 
 /* Our own tables have names that need no quotes: the streaming service knows no others. */
-static int make_names(pgc_sf_sink *sink, pgconvoy_error *err)
+static void make_names(pgc_sf_sink *sink)
 {
     const pgc_sf_target *target = &sink->target;
-    if (pgc_staged_make_names(sink->config, sink->prefix, sink->process, err) != 0)
-        return -1;
     upper_case(sink->prefix);
     upper_case(sink->process);
     snprintf(sink->place, sizeof sink->place, "schema %.120s.%.120s", target->database, target->schema);
     if (target->endpoint) {
         snprintf(sink->endpoint, sizeof sink->endpoint, "%s", target->endpoint);
-        return 0;
+        return;
     }
     /* docs: "Connecting with a URL": underscores of an account's name are hyphens in a host's */
     snprintf(sink->endpoint, sizeof sink->endpoint, "https://%.200s.snowflakecomputing.com", target->account);
     for (char *c = sink->endpoint; *c; c++)
         *c = *c == '_' ? '-' : (char)tolower((unsigned char)*c);
-    return 0;
 }
 
 /* Needs a warehouse, and the right to see the database, which everything else here needs too. */
@@ -75,7 +193,7 @@ static int find_schema(pgc_sf_sink *sink, pgconvoy_error *err)
         pgconvoy_error_hint(err, "create it, or grant the role USAGE on it (docs/sinks/snowflake.md)");
         result = -1;
     }
-    sink->schema_exists = result == 0 && count > 0;
+    sink->exists = result == 0 && count > 0;
     pgc_buffer_free(&sql);
     pgc_arena_free(arena);
     return result;
@@ -86,15 +204,13 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
     pgc_sf_sink *sink = calloc(1, sizeof *sink);
     if (!sink)
         return pgc_error_out_of_memory(err);
-    sink->config = config;
-    pthread_mutex_init(&sink->lock, NULL);
-    sink->checkpoint_arena = pgc_arena_new(16384);
     const pgc_http_settings settings = {.attempts = 8, .log = config->log};
-    int result =
-        sink->checkpoint_arena ? pgc_sf_target_parse(config->target, &sink->target, err) : pgc_error_out_of_memory(err);
+    int result = pgc_staged_begin(&sink->base, &service, config, err);
     if (result == 0)
-        result = make_names(sink, err);
+        result = pgc_sf_target_parse(config->target, &sink->target, err);
     if (result == 0) {
+        make_names(sink);
+        sink->keeps_history = sink->target.history;
         sink->pool = pgc_http_pool_new(&settings, err);
         result = sink->pool ? 0 : -1;
     }
@@ -110,146 +226,6 @@ static int open_sink(const pgconvoy_sink_config *config, void **out, pgconvoy_er
     return 0;
 }
 
-/* ---- writers */
-
-static void forget_copy(pgc_sf_writer *writer)
-{
-    pgc_sf_stage_free(writer->copy_stage);
-    pgc_sf_layout_free(writer->copy_layout);
-    writer->copy_stage = NULL;
-    writer->copy_layout = NULL;
-}
-
-static void close_channel(pgc_sf_channel **channel)
-{
-    pgc_sf_channel_close(*channel);
-    *channel = NULL;
-}
-
-static void close_writer(void *arg)
-{
-    pgc_sf_writer *writer = arg;
-    forget_copy(writer);
-    pgc_staged_close(&writer->staged);
-    close_channel(&writer->changes);
-    close_channel(&writer->copies);
-    free(writer);
-}
-
-static int open_writer(void *arg, void **out, pgconvoy_error *err)
-{
-    pgc_sf_sink *sink = arg;
-    if (!sink->config->tell && pgc_sf_checkpoint_ensure(sink, err) != 0)
-        return -1;
-    pgc_sf_writer *writer = calloc(1, sizeof *writer);
-    if (!writer)
-        return pgc_error_out_of_memory(err);
-    pgc_sf_stream_init(writer, sink);
-    *out = writer;
-    return 0;
-}
-
-/* The channels go too: what they still hold is of batches that nobody will ask for. */
-static void abort_writer(void *arg)
-{
-    pgc_sf_writer *writer = arg;
-    forget_copy(writer);
-    pgc_staged_forget(&writer->staged, true);
-    writer->staged.schema_changed = false;
-    close_channel(&writer->changes);
-    close_channel(&writer->copies);
-}
-
-static int begin_copy(pgc_sf_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
-{
-    const char *how, *copy;
-    pgc_arena *arena = pgc_arena_new(4096);
-    if (!arena)
-        return pgc_error_out_of_memory(err);
-    int result = pgc_sf_checkpoint_owned(writer->sink, table, arena, &how, &copy, err);
-    if (result == 0 && (!copy || !*copy)) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "table %s.%s was not prepared", table->schema, table->name);
-        result = -1;
-    }
-    if (result == 0 && writer->copies && strcmp(pgc_sf_channel_table(writer->copies), copy) != 0)
-        close_channel(&writer->copies);
-    if (result == 0 && !writer->copies) {
-        writer->copies = pgc_sf_channel_open(writer->sink, copy, err);
-        result = writer->copies ? 0 : -1;
-    }
-    if (result == 0) {
-        writer->copy_layout = pgc_sf_layout_new(writer->sink, table, err);
-        result = writer->copy_layout ? 0 : -1;
-    }
-    pgc_arena_free(arena);
-    return result;
-}
-
-static int begin(void *arg, const pgconvoy_table *table, pgconvoy_error *err)
-{
-    pgc_sf_writer *writer = arg;
-    forget_copy(writer);
-    if (table)
-        return begin_copy(writer, table, err);
-    if (writer->begun || writer->sink->config->tell)
-        return 0;
-    writer->begun = pgc_sf_checkpoint_pending(writer->sink, err) == 0;
-    return writer->begun ? 0 : -1;
-}
-
-static int write_rows(void *arg, const pgconvoy_rows *rows, pgconvoy_error *err)
-{
-    pgc_sf_writer *writer = arg;
-    size_t columns = (size_t)rows->table->column_count;
-    if (!writer->copy_stage &&
-        !(writer->copy_stage = pgc_sf_stage_new(writer->sink, writer->copies, writer->copy_layout, err)))
-        return -1;
-    for (size_t i = 0; i < rows->row_count; i++) {
-        const pgc_staged_row row = {.op = PGC_STAGED_ROW, .row = rows->values + i * columns, .copies = 1};
-        if (pgc_sf_stage_add(writer->copy_stage, &row, err) != 0)
-            return -1;
-    }
-    return 0;
-}
-
-/* Notes that a batch of a table copy is complete: finish_table takes no others. */
-static int note_copied(pgc_sf_sink *sink, const pgc_sf_batch *batch, pgconvoy_error *err)
-{
-    int result = 0;
-    pthread_mutex_lock(&sink->lock);
-    if (sink->copied_count == sink->copied_capacity) {
-        size_t wanted = sink->copied_capacity ? sink->copied_capacity * 2 : 64;
-        pgc_sf_batch *grown = realloc(sink->copied, wanted * sizeof *grown);
-        if (grown) {
-            sink->copied = grown;
-            sink->copied_capacity = wanted;
-        } else {
-            result = pgc_error_out_of_memory(err);
-        }
-    }
-    if (result == 0)
-        sink->copied[sink->copied_count++] = *batch;
-    pthread_mutex_unlock(&sink->lock);
-    return result;
-}
-
-static int commit(void *arg, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
-                  pgconvoy_error *err)
-{
-    pgc_sf_writer *writer = arg;
-    if (!writer->copy_layout)
-        return pgc_sf_stream_commit(writer, lsn, tables, table_count, err);
-    int result = 0;
-    if (writer->copy_stage) {
-        result = pgc_sf_channel_wait(writer->copies, err);
-        if (result == 0)
-            result = note_copied(writer->sink, pgc_sf_stage_batch(writer->copy_stage), err);
-    }
-    if (result == 0)
-        forget_copy(writer);
-    return result;
-}
-
 static const char *const schemes[] = {"snowflake://", NULL};
 
 const pgconvoy_sink pgc_sink_snowflake = {
@@ -258,22 +234,8 @@ const pgconvoy_sink pgc_sink_snowflake = {
     .description = "a schema of Snowflake",
     .schemes = schemes,
     .target_help = "snowflake://USER@ACCOUNT/DATABASE/SCHEMA[?option=value&...]",
-    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL,
+    PGC_STAGED_OPERATIONS,
     .open = open_sink,
-    .read_checkpoint = pgc_sf_read_checkpoint,
-    .column_format = pgconvoy_sink_default_column_format_text,
-    .check_table = pgc_sf_check_table,
-    .prepare_table = pgc_sf_prepare_table,
-    .finish_table = pgc_sf_finish_table,
-    .open_writer = open_writer,
-    .begin = begin,
-    .write_rows = write_rows,
-    .write_changes = pgc_sf_write_changes,
-    .change_schema = pgc_sf_change_schema,
-    .commit = commit,
-    .abort = abort_writer,
-    .close_writer = close_writer,
-    .drop = pgc_sf_drop,
     .close = close_sink,
     .drop_by_hand =
         "delete from the schema's tables " PGC_SF_TABLES " and " PGC_SF_PIPELINES " the rows of pipeline %s",

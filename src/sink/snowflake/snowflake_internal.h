@@ -1,14 +1,15 @@
 /*
  * The Snowflake sink from the inside: what its files share. sink.c has the operations, the other files one part each:
  *
- *   target.c      TARGET and its options            checkpoint.c  position and table states
- *   auth.c        tokens from a private key         schema.c      tables made, checked, filled from their copy
+ *   target.c      TARGET and its options            checkpoint.c  the checkpoint's tables and transactions
+ *   auth.c        tokens from a private key         schema.c      tables made, looked at, filled from their copy
  *   service.c     requests and their errors         alter.c       tables changed
  *   sql.c         statements over the SQL API       stage.c       rows as lines of a channel
- *   channel.c     Snowpipe Streaming                stream.c      changes committed by one transaction
- *   types.c       the type map                      merge.c       the SQL of that transaction
- *   encode.c      values as text                    layout.c      a table as Snowflake has it
- *   compare.c     a schema as verify sees it
+ *   channel.c     Snowpipe Streaming                merge.c       the SQL that brings them to their table
+ *   types.c       the type map                      layout.c      a table as Snowflake has it
+ *   encode.c      values as text                    compare.c     what verify asks
+ *
+ * What becomes of changes, tables and the position between these is what it shares with others (sink/staged.h).
  *
  * How nothing is lost and nothing comes twice: rows only ever go into a table of changes, under a batch's name that
  * nobody else has, each line with its number. One transaction counts the lines, takes each of them once, brings them
@@ -25,15 +26,13 @@
 
 #include <pthread.h>
 
-#define PGC_SF_SQL_MAX ((size_t)1 << 20)  /* the longest text of a request's statements */
+#define PGC_SF_SQL_MAX PGC_STAGED_SQL_MAX /* the longest text of a request's statements */
 #define PGC_SF_ROW_MAX ((size_t)16 << 20) /* VARCHAR and VARIANT hold no more */
 
 /* ---- target.c */
 
-typedef enum pgc_sf_unmappable { PGC_SF_ERROR, PGC_SF_TEXT, PGC_SF_NULL } pgc_sf_unmappable;
-
 typedef struct pgc_sf_type_options {
-    int unmappable;                    /* pgc_sf_unmappable */
+    pgc_staged_unmappable unmappable;
     bool numeric_text, numeric_number; /* numeric without precision: VARCHAR (both false too), or NUMBER(38, 9) */
     bool arrays_text, json_text;
 } pgc_sf_type_options;
@@ -100,29 +99,16 @@ bool pgc_sf_type_widens(const pgc_sf_there *there, const pgc_sf_type *type);
 
 /* ---- encode.c */
 
-typedef struct pgc_sf_encoder {
-    pgc_arena *arena; /* of the value at hand */
-    pgc_buffer text, scratch;
-} pgc_sf_encoder;
-
-int pgc_sf_encoder_init(pgc_sf_encoder *encoder, pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_sf_encoder_free(pgc_sf_encoder *encoder);
 /*
  * Appends the value as a JSON string, of which pgc_sf_put_cast makes it again. 0; or 1 with why (static) when
  * Snowflake's type cannot hold it, and nothing is appended; or -1. Not for NULL and unchanged.
  */
-int pgc_sf_encode(pgc_sf_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, pgc_buffer *out,
+int pgc_sf_encode(pgc_staged_encoder *encoder, const pgc_sf_type *type, const pgconvoy_value *value, pgc_buffer *out,
                   const char **why, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- layout.c */
 
-/* Columns that history has in front. The first is also that of a table without columns, as a table must have one. */
-#define PGC_SF_OPERATION "_operation"
-#define PGC_SF_LSN "_lsn"
-#define PGC_SF_SEQUENCE "_sequence"
-#define PGC_SF_COMMIT_TIME "_commit_time"
-
-/* A table and what it is in Snowflake. The columns that history has in front are not counted here. */
+/* A table and what it is in Snowflake. */
 typedef struct pgc_sf_layout {
     PGC_STAGED_LAYOUT;
     pgc_sf_type *types;
@@ -137,14 +123,14 @@ static inline const pgc_sf_layout *pgc_sf_layout_of(const pgc_staged_layout *bas
 typedef struct pgc_sf_sink pgc_sf_sink;
 pgc_sf_layout *pgc_sf_layout_new(const pgc_sf_sink *sink, const pgconvoy_table *table,
                                  pgconvoy_error *err) PGC_MUST_CHECK;
-void pgc_sf_layout_free(pgc_sf_layout *layout);
+static inline void pgc_sf_layout_free(pgc_sf_layout *layout)
+{
+    pgc_staged_layout_free(layout ? &layout->base : NULL);
+}
 /* Appends the columns of CREATE TABLE, with commas. */
 void pgc_sf_layout_definitions(const pgc_sf_sink *sink, const pgc_sf_layout *layout, pgc_buffer *sql);
-/* Appends " TYPE COMMENT '…'" of a column. The comment begins with its number at the source, when that is known. */
-#define PGC_SF_NUMBERED "PostgreSQL column %d"
+/* Appends " TYPE COMMENT '…'" of a column. */
 void pgc_sf_layout_definition(const pgc_sf_layout *layout, int column, pgc_buffer *sql);
-/* Appends the quoted names of all columns, with commas; prefix stands before each ("T."). */
-void pgc_sf_layout_columns(const pgc_sf_layout *layout, const char *prefix, pgc_buffer *sql);
 
 /* ---- the sink */
 
@@ -158,28 +144,23 @@ typedef struct pgc_sf_batch {
 typedef struct pgc_sf_auth pgc_sf_auth;
 
 struct pgc_sf_sink {
-    const pgconvoy_sink_config *config;
+    PGC_STAGED_SINK; /* prefix and process in upper case */
     pgc_sf_target target;
     char endpoint[300];
     pgc_sf_auth *auth;
     pgc_http_pool *pool;
-    char place[300];                                                       /* "schema SHOP.PUBLIC", for messages */
-    char prefix[PGC_STAGED_PREFIX_SIZE], process[PGC_STAGED_PROCESS_SIZE]; /* upper case */
-    char changes[96];                                                      /* the table of changes (checkpoint.c) */
-    bool schema_exists;
-
-    pthread_mutex_t lock; /* guards what follows */
-    bool checkpoint_ready;
-    int64_t step;         /* commits of the checkpoint so far, as this process knows it */
-    char incarnation[40]; /* of the checkpoint: another one after a drop */
-    uint64_t counter;     /* the last number given to a batch, a channel, a table */
-    pgc_arena *checkpoint_arena;
-    pgc_staged_seen seen;
-    pgc_sf_batch *copied; /* batches of table copies that are complete */
+    char changes[96];     /* the stream's table of changes (checkpoint.c) */
+    pgc_sf_batch *copied; /* batches of table copies that are complete; under the lock */
     size_t copied_count, copied_capacity;
 };
 
-uint64_t pgc_sf_next_number(pgc_sf_sink *sink);
+/* The sink whose first part this is. */
+static inline pgc_sf_sink *pgc_sf_sink_of(pgc_staged_sink *base)
+{
+    return (pgc_sf_sink *)base;
+}
+
+extern const pgconvoy_sink pgc_sink_snowflake; /* sink.c */
 
 /* ---- auth.c */
 
@@ -263,14 +244,9 @@ void pgc_sf_stage_free(pgc_sf_stage *stage);
 int pgc_sf_stage_add(pgc_sf_stage *stage, const pgc_staged_row *row, pgconvoy_error *err) PGC_MUST_CHECK;
 const pgc_sf_batch *pgc_sf_stage_batch(const pgc_sf_stage *stage);
 const pgc_sf_layout *pgc_sf_stage_layout(const pgc_sf_stage *stage);
-/* Whether a row was added in which the column is unchanged, or one with this op. */
-bool pgc_sf_stage_unchanged(const pgc_sf_stage *stage, int column);
-bool pgc_sf_stage_has(const pgc_sf_stage *stage, const char *op);
+const pgc_staged_contents *pgc_sf_stage_contents(const pgc_sf_stage *stage);
 /* Makes a table of changes, where there is none of its name. */
 int pgc_sf_stage_make(pgc_sf_sink *sink, const char *table, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_sf_table_drop(pgc_sf_sink *sink, const char *table, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Removes a table of our own; that it cannot be removed is only logged. */
-void pgc_sf_stage_drop(pgc_sf_sink *sink, const char *table);
 
 /* ---- merge.c */
 
@@ -280,73 +256,47 @@ void pgc_sf_merge_sql(const pgc_sf_sink *sink, const pgc_sf_stage *stage, pgc_bu
 void pgc_sf_fill_sql(const pgc_sf_sink *sink, const pgc_sf_layout *layout, const pgc_sf_batch *const *batches,
                      size_t count, pgconvoy_lsn lsn, pgc_buffer *sql);
 
-/* ---- checkpoint.c */
+/* ---- checkpoint.c, as pgc_staged_service has them */
 
 #define PGC_SF_PIPELINES "_PGCONVOY_PIPELINES"
 #define PGC_SF_TABLES "_PGCONVOY_TABLES"
-
-int pgc_sf_checkpoint_ensure(pgc_sf_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_sf_read_checkpoint(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
 /* Makes the target's schema, where it is not there. options: what stands behind its name. */
 int pgc_sf_schema_make(pgc_sf_sink *sink, const char *options, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
-/* What the checkpoint says of a table: how it came (NULL: not this pipeline's) and the table its copy goes into. In the
- * arena. */
-int pgc_sf_checkpoint_owned(pgc_sf_sink *sink, const pgconvoy_table *table, pgc_arena *arena, const char **how,
-                            const char **copy, pgconvoy_error *err) PGC_MUST_CHECK;
-/* What changes with the statements of a commit. */
-typedef struct pgc_sf_commit {
-    const pgc_buffer *statements; /* each with ";\n" behind it; NULL: none */
-    pgconvoy_lsn lsn;             /* 0: stays */
-    const pgconvoy_table_status *tables;
-    size_t table_count;
-    const char *how, *copy; /* of tables[0]; NULL: stay */
-    const char *pending;    /* what follows the commit (alter.c); NULL: nothing */
-    const pgconvoy_table *renamed_from, *renamed_to;
-    const char *doing;
-} pgc_sf_commit;
-/* Runs the statements and stores what is new in the checkpoint, in one transaction. */
-int pgc_sf_checkpoint_commit(pgc_sf_sink *sink, const pgc_sf_commit *commit, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Does what followed the last commit, if a process was killed before it could. */
-int pgc_sf_checkpoint_pending(pgc_sf_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_sf_drop(void *sink, pgconvoy_error *err);
+int pgc_sf_make_checkpoint(pgc_staged_sink *sink, pgconvoy_error *err);
+int pgc_sf_add_pipeline(pgc_staged_sink *sink, pgconvoy_error *err);
+void pgc_sf_known(pgc_staged_sink *sink);
+int pgc_sf_make_changes(pgc_staged_sink *sink, pgconvoy_error *err);
+void pgc_sf_drop_changes(pgc_staged_sink *sink);
+void pgc_sf_put_begin(const pgc_staged_sink *sink, pgc_buffer *sql);
+void pgc_sf_put_end(const pgc_staged_sink *sink, const char *name, pgc_buffer *sql);
+int pgc_sf_run_commit(pgc_staged_sink *sink, const pgc_buffer *sql, const pgc_staged_commit *commit, const char *name,
+                      pgconvoy_error *err);
+int pgc_sf_run_pending(pgc_staged_sink *sink, const char *pending, const pgc_buffer *forget, pgconvoy_error *err);
+int pgc_sf_clean(pgc_staged_sink *sink, pgconvoy_error *err);
+int pgc_sf_run_drop(pgc_staged_sink *sink, const pgc_buffer *sql, pgconvoy_error *err);
 
-/* ---- schema.c */
+/* ---- schema.c, likewise */
 
-int pgc_sf_check_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
-int pgc_sf_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
-int pgc_sf_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
-                        pgconvoy_error *err);
-/* The columns of a table: each item's `more` is a pgc_sf_there. *view: it is no table. */
-int pgc_sf_get_columns(pgc_sf_sink *sink, const char *table, pgc_arena *arena, bool *there, bool *view,
-                       pgc_staged_columns *columns, pgconvoy_error *err) PGC_MUST_CHECK;
-
-/* ---- stream.c, alter.c */
-
-typedef struct pgc_sf_writer {
-    pgc_staged_writer staged; /* whose sink is this writer */
-    pgc_sf_sink *sink;
-    pgc_sf_channel *changes;    /* of the stream; NULL: nothing was sent yet */
-    pgc_sf_channel *copies;     /* of the table copy at hand */
-    pgc_sf_layout *copy_layout; /* NULL: no table copy */
-    pgc_sf_stage *copy_stage;
-    bool begun; /* what a killed process may have left to be done is done */
-} pgc_sf_writer;
-
-void pgc_sf_stream_init(pgc_sf_writer *writer, pgc_sf_sink *sink);
-int pgc_sf_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
-int pgc_sf_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
-                         pgconvoy_error *err);
-int pgc_sf_stream_commit(pgc_sf_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
-                         size_t table_count, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Appends what follows the commit, for the checkpoint; and does it, which may be done twice. */
-void pgc_sf_later_text(const pgc_sf_writer *writer, pgc_buffer *out);
-int pgc_sf_later_run(pgc_sf_sink *sink, const char *text, pgconvoy_error *err) PGC_MUST_CHECK;
-/* pgc_staged_ops */
-int pgc_sf_columns(void *writer, const char *table, pgc_arena *arena, bool *there, pgc_staged_columns *columns,
+int pgc_sf_columns(pgc_staged_sink *sink, const char *table, pgc_arena *arena, pgc_staged_columns *columns,
                    pgconvoy_error *err);
+bool pgc_sf_column_fits(const pgc_staged_layout *layout, int column, const pgc_staged_column *there);
+void pgc_sf_put_type_there(const pgc_staged_column *there, pgc_buffer *out);
+void pgc_sf_put_column_type(const pgc_staged_layout *layout, int column, pgc_buffer *out);
+int pgc_sf_make_table(pgc_staged_sink *sink, const pgc_staged_layout *layout, const char *doing, pgconvoy_error *err);
+int pgc_sf_drop_table(pgc_staged_sink *sink, const char *table, const char *doing, pgconvoy_error *err);
+int pgc_sf_make_copy(pgc_staged_sink *sink, const pgc_staged_layout *layout, char *name, size_t size,
+                     pgconvoy_error *err);
+int pgc_sf_put_fill(pgc_staged_sink *sink, const pgc_staged_layout *layout, const char *copy, pgconvoy_lsn lsn,
+                    pgc_arena *arena, pgc_buffer *sql, pgconvoy_error *err);
+/* Notes that a batch of a table copy is complete: put_fill takes no others. */
+int pgc_sf_note_copied(pgc_sf_sink *sink, const pgc_sf_batch *batch, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- alter.c, likewise */
+
+void pgc_sf_put_later(const pgc_staged_writer *writer, pgc_buffer *out);
+/* Does what follows a commit, or tells it in a trial; it may be done twice. */
+int pgc_sf_run_later(pgc_staged_sink *sink, const char *later, pgconvoy_error *err);
 int pgc_sf_add_column(const pgc_staged_alteration *a, int column, pgconvoy_error *err);
 int pgc_sf_change_type(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
-
-extern const pgconvoy_sink pgc_sink_snowflake; /* sink.c */
 
 #endif

@@ -31,7 +31,7 @@ static int write_body(const pgc_sf_sink *sink, const pgc_buffer *sql, bool sever
     pgc_buffer_text(body, "{\"statement\":");
     pgc_json_string_n(body, sql->data ? sql->data : "", sql->length);
     put_member(body, "database", sink->target.database);
-    put_member(body, "schema", sink->schema_exists ? sink->target.schema : NULL);
+    put_member(body, "schema", sink->exists ? sink->target.schema : NULL);
     put_member(body, "warehouse", sink->target.warehouse);
     put_member(body, "role", sink->target.role);
     pgc_buffer_format(body,

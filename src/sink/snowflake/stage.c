@@ -22,20 +22,18 @@ struct pgc_sf_stage {
     pgc_sf_sink *sink;
     pgc_sf_channel *channel;
     const pgc_sf_layout *layout;
-    pgc_sf_encoder encoder;
+    pgc_staged_encoder encoder;
     pgc_buffer body, line;
     pgc_sf_batch batch;
     uint64_t items;
-    bool ops[128];
-    bool *unchanged, *warned; /* a column each */
-    char *kept;               /* a letter each */
+    pgc_staged_contents contents;
+    char *kept; /* a letter each */
 };
 
 pgc_sf_stage *pgc_sf_stage_new(pgc_sf_sink *sink, pgc_sf_channel *channel, const pgc_sf_layout *layout,
                                pgconvoy_error *err)
 {
     pgc_sf_stage *stage = calloc(1, sizeof *stage);
-    size_t count = (size_t)layout->column_count + 1;
     if (!stage) {
         pgc_error_out_of_memory(err);
         return NULL;
@@ -46,12 +44,13 @@ pgc_sf_stage *pgc_sf_stage_new(pgc_sf_sink *sink, pgc_sf_channel *channel, const
     pgc_buffer_init(&stage->body, 2 * PGC_SF_ROW_MAX);
     pgc_buffer_init(&stage->line, LINE_MAX_BYTES);
     snprintf(stage->batch.table, sizeof stage->batch.table, "%s", pgc_sf_channel_table(channel));
-    snprintf(stage->batch.name, sizeof stage->batch.name, "%s_%" PRIu64, sink->process, pgc_sf_next_number(sink));
-    int result = pgc_sf_encoder_init(&stage->encoder, err);
-    stage->unchanged = calloc(count, sizeof *stage->unchanged);
-    stage->warned = calloc(count, sizeof *stage->warned);
-    stage->kept = calloc(count, 1);
-    if (result == 0 && (!stage->unchanged || !stage->warned || !stage->kept))
+    snprintf(stage->batch.name, sizeof stage->batch.name, "%s_%" PRIu64, sink->process,
+             pgc_staged_next_number(&sink->base));
+    int result = pgc_staged_encoder_init(&stage->encoder, err);
+    if (result == 0)
+        result = pgc_staged_contents_init(&stage->contents, &layout->base, err);
+    stage->kept = calloc((size_t)layout->column_count + 1, 1);
+    if (result == 0 && !stage->kept)
         result = pgc_error_out_of_memory(err);
     if (result == 0)
         return stage;
@@ -63,59 +62,30 @@ void pgc_sf_stage_free(pgc_sf_stage *stage)
 {
     if (!stage)
         return;
-    pgc_sf_encoder_free(&stage->encoder);
+    pgc_staged_encoder_free(&stage->encoder);
     pgc_buffer_free(&stage->body);
     pgc_buffer_free(&stage->line);
-    free(stage->unchanged);
-    free(stage->warned);
+    pgc_staged_contents_free(&stage->contents);
     free(stage->kept);
     free(stage);
 }
 
 /* ---- values that cannot be held */
 
-static int unmappable(pgc_sf_stage *stage, int at, const pgc_staged_row *row, const char *why, pgconvoy_error *err)
+static int unmappable(pgc_sf_stage *stage, int column, const pgc_staged_row *row, const char *why, pgconvoy_error *err)
 {
-    const pgconvoy_table *table = stage->layout->table;
-    const pgconvoy_column *column = &table->columns[at];
-    pgc_buffer key, type;
-    pgc_buffer_init(&key, 4096);
+    pgc_buffer type;
     pgc_buffer_init(&type, 100);
-    pgc_staged_key_text(table, row, &key);
-    pgc_sf_put_type(&stage->layout->types[at], &type);
-    const char *which = key.data ? key.data : "no key";
-    bool left_out = stage->sink->target.types.unmappable == PGC_SF_NULL && !column->in_key && column->primary_key == 0;
-    if (left_out) {
-        pgconvoy_log_write(stage->sink->config->log, stage->warned[at] ? PGCONVOY_LOG_DEBUG : PGCONVOY_LOG_WARNING,
-                           "column %s of table %s.%s, row with %s: %s cannot hold the value, which becomes NULL: %s",
-                           column->name, table->schema, table->name, which, type.data, why);
-        stage->warned[at] = true;
+    pgc_sf_put_type(&stage->layout->types[column], &type);
+    int result = pgc_buffer_check(&type, err);
+    if (result == 0)
+        result = pgc_staged_value_unmappable(&stage->sink->base, stage->layout->table, column, row, type.data, why,
+                                             stage->sink->target.types.unmappable == PGC_STAGED_NULL,
+                                             &stage->contents.warned[column], err);
+    if (result == 0)
         pgc_buffer_text(&stage->body, "null");
-    } else {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA,
-                           "column %s of table %s.%s, row with %s: Snowflake's %s cannot hold the value: %s",
-                           column->name, table->schema, table->name, which, type.data, why);
-        pgconvoy_error_hint(
-            err, "unmappable=text keeps all values of such columns as text, unmappable=null makes such values NULL");
-    }
-    pgc_buffer_free(&key);
     pgc_buffer_free(&type);
-    return left_out ? 0 : -1;
-}
-
-static int too_long(const pgc_sf_stage *stage, const pgc_staged_row *row, pgconvoy_error *err)
-{
-    const pgconvoy_table *table = stage->layout->table;
-    pgc_buffer key;
-    pgc_buffer_init(&key, 4096);
-    if (row->row || row->key)
-        pgc_staged_key_text(table, row, &key);
-    pgconvoy_error_set(err, PGCONVOY_ERROR_DATA,
-                       "the row with %s of table %s.%s is longer than the 16 MB that Snowflake takes as a text",
-                       key.data ? key.data : "no key", table->schema, table->name);
-    pgconvoy_error_hint(err, "leave the table or its long column out of the publication");
-    pgc_buffer_free(&key);
-    return -1;
+    return result;
 }
 
 /* ---- rows */
@@ -154,7 +124,7 @@ static int put_body(pgc_sf_stage *stage, const pgc_staged_row *row, bool *any_ke
         const pgconvoy_value *value = row->row ? &row->row[i] : of_key(table, row, i);
         bool kept = value && value->length == PGCONVOY_UNCHANGED;
         stage->kept[i] = kept ? 'k' : '-';
-        stage->unchanged[i] = stage->unchanged[i] || kept;
+        stage->contents.unchanged[i] = stage->contents.unchanged[i] || kept;
         *any_kept = *any_kept || kept;
         if (put_value(stage, i, value, row, err) != 0)
             return -1;
@@ -162,7 +132,7 @@ static int put_body(pgc_sf_stage *stage, const pgc_staged_row *row, bool *any_ke
     for (int i = 0; row->row && row->key && i < table->key_count; i++)
         if (put_value(stage, table->key[i], &row->key[i], row, err) != 0)
             return -1;
-    if (stage->sink->target.history && row->lsn != 0) {
+    if (stage->sink->keeps_history && row->lsn != 0) {
         char time[PGC_TIME_TEXT_SIZE];
         size_t length = pgc_time_to_text(row->time, time);
         time[length - 1] = '\0'; /* Z, as +00:00 */
@@ -170,7 +140,9 @@ static int put_body(pgc_sf_stage *stage, const pgc_staged_row *row, bool *any_ke
                           (uint64_t)row->lsn, row->sequence, time);
     }
     pgc_buffer_byte(body, ']');
-    return body->failed || body->length > PGC_SF_ROW_MAX ? too_long(stage, row, err) : pgc_buffer_check(body, err);
+    if (body->failed || body->length > PGC_SF_ROW_MAX)
+        return pgc_staged_row_too_large(&stage->sink->base, table, row, "16 MB of text", err);
+    return pgc_buffer_check(body, err);
 }
 
 /* As much of the text as a line takes, to the end of a character. */
@@ -211,7 +183,7 @@ int pgc_sf_stage_add(pgc_sf_stage *stage, const pgc_staged_row *row, pgconvoy_er
     bool any_kept;
     if (put_body(stage, row, &any_kept, err) != 0)
         return -1;
-    stage->ops[(unsigned char)row->op[0] & 127] = true;
+    pgc_staged_contents_add(&stage->contents, row->op);
     for (size_t i = 0; i < row->copies; i++)
         if (put_lines(stage, row, any_kept, err) != 0)
             return -1;
@@ -230,14 +202,9 @@ const pgc_sf_layout *pgc_sf_stage_layout(const pgc_sf_stage *stage)
     return stage->layout;
 }
 
-bool pgc_sf_stage_unchanged(const pgc_sf_stage *stage, int column)
+const pgc_staged_contents *pgc_sf_stage_contents(const pgc_sf_stage *stage)
 {
-    return stage->unchanged[column];
-}
-
-bool pgc_sf_stage_has(const pgc_sf_stage *stage, const char *op)
-{
-    return stage->ops[(unsigned char)op[0] & 127];
+    return &stage->contents;
 }
 
 /* ---- tables of changes */
@@ -253,22 +220,4 @@ int pgc_sf_stage_make(pgc_sf_sink *sink, const char *table, pgconvoy_error *err)
     int result = pgc_sf_run(sink, &sql, false, "creating a table of changes", err);
     pgc_buffer_free(&sql);
     return result;
-}
-
-int pgc_sf_table_drop(pgc_sf_sink *sink, const char *table, const char *doing, pgconvoy_error *err)
-{
-    pgc_buffer sql;
-    pgc_buffer_init(&sql, 4096);
-    pgc_buffer_text(&sql, "DROP TABLE IF EXISTS ");
-    pgc_sf_quote_table(sink, table, &sql);
-    int result = pgc_sf_run(sink, &sql, false, doing, err);
-    pgc_buffer_free(&sql);
-    return result;
-}
-
-void pgc_sf_stage_drop(pgc_sf_sink *sink, const char *table)
-{
-    pgconvoy_error ignored = {0};
-    if (pgc_sf_table_drop(sink, table, "removing a table of changes", &ignored) != 0)
-        pgc_log_debug(sink->config->log, "snowflake: %s", ignored.message);
 }

@@ -44,20 +44,19 @@ static const struct described {
     [PGC_SF_VECTOR] = {"ARRAY", "ARRAY", "TO_ARRAY(PARSE_JSON(", ", 'd'))", false, false},
 };
 
-/* By the digits before and behind the point that a column may have (numeric's typmod, utils/adt/numeric.c). */
+/* By the digits before and behind the point that a column may have. */
 static pgc_sf_kind numeric_kind(int32_t typmod, const pgc_sf_type_options *options, pgc_sf_type *type)
 {
     if (options->numeric_text)
         return PGC_SF_AS_TEXT;
-    if (typmod < 4) {
+    int before, behind;
+    if (!pgc_numeric_bounds(typmod, &before, &behind)) {
         type->precision = DIGITS;
         type->scale = 9;
         return options->numeric_number ? PGC_SF_NUMBER : PGC_SF_AS_TEXT;
     }
-    int precision = (typmod - 4) >> 16 & 0xffff, scale = (((typmod - 4) & 0x7ff) ^ 1024) - 1024;
-    int before = precision > scale ? precision - scale : 0;
-    type->scale = scale > 0 ? scale : 0;
-    type->precision = before + type->scale > 0 ? before + type->scale : 1;
+    type->scale = behind;
+    type->precision = before + behind > 0 ? before + behind : 1;
     return type->precision <= DIGITS && type->scale <= SCALE ? PGC_SF_NUMBER : PGC_SF_AS_TEXT;
 }
 
@@ -68,8 +67,7 @@ static pgc_sf_kind scalar_kind(const pgconvoy_type *source, int32_t typmod, cons
         return PGC_SF_CHARACTERS;
     if (source->extension && strcmp(source->name, "citext") == 0)
         return PGC_SF_CHARACTERS;
-    if (source->extension && strcmp(source->extension, "vector") == 0 &&
-        (strcmp(source->name, "vector") == 0 || strcmp(source->name, "halfvec") == 0))
+    if (pgc_type_is_dense_vector(source))
         return PGC_SF_VECTOR;
     for (size_t i = 0; i < sizeof map / sizeof *map; i++) {
         if (map[i].oid != source->oid)
@@ -81,23 +79,13 @@ static pgc_sf_kind scalar_kind(const pgconvoy_type *source, int32_t typmod, cons
     return PGC_SF_AS_TEXT;
 }
 
-/* A domain's base and the modifier that goes with it. */
-static const pgconvoy_type *base_of(const pgconvoy_type *type, int32_t *typmod)
-{
-    while (type->kind == PGCONVOY_TYPE_DOMAIN && type->element) {
-        *typmod = type->typmod;
-        type = type->element;
-    }
-    return type;
-}
-
 pgc_sf_type pgc_sf_type_of(const pgconvoy_type *type, int32_t typmod, bool key, const pgc_sf_type_options *options)
 {
     pgc_sf_type mapped = {.kind = PGC_SF_AS_TEXT}, unused = {0};
-    mapped.source = base_of(type, &typmod);
+    mapped.source = pgc_type_base_with(type, &typmod);
     if (mapped.source->kind == PGCONVOY_TYPE_ARRAY) {
-        bool lists = !key && !options->arrays_text && options->unmappable != PGC_SF_TEXT && mapped.source->element;
-        const pgconvoy_type *element = lists ? base_of(mapped.source->element, &typmod) : NULL;
+        bool lists = !key && !options->arrays_text && options->unmappable != PGC_STAGED_TEXT && mapped.source->element;
+        const pgconvoy_type *element = lists ? pgc_type_base_with(mapped.source->element, &typmod) : NULL;
         if (!element || element->kind == PGCONVOY_TYPE_ARRAY) /* a domain over an array */
             return mapped;
         mapped.kind = PGC_SF_ARRAY;
@@ -106,7 +94,7 @@ pgc_sf_type pgc_sf_type_of(const pgconvoy_type *type, int32_t typmod, bool key, 
         return mapped;
     }
     pgc_sf_kind kind = scalar_kind(mapped.source, typmod, options, &mapped);
-    if ((key && !kinds[kind].compares) || (options->unmappable == PGC_SF_TEXT && kinds[kind].partial))
+    if ((key && !kinds[kind].compares) || (options->unmappable == PGC_STAGED_TEXT && kinds[kind].partial))
         kind = PGC_SF_AS_TEXT;
     if (kind == PGC_SF_INTEGER)
         mapped.precision = DIGITS;

@@ -75,6 +75,7 @@ def history(s):
     assert rows == [["copy", "1", "copied"], ["insert", "2", "a"], ["update", "2", "b"], ["delete", "2", None], ["truncate", None, None]], rows
     lsns = [int(row[0]) for row in target.query("SELECT _lsn FROM shop.t ORDER BY _lsn, _sequence")]
     assert lsns == sorted(set(lsns)), lsns
+    service_cases.names_of_history_are_taken(s, source, target, "_Lsn")
 
 
 def refusals(s):

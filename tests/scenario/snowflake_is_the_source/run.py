@@ -73,6 +73,7 @@ def history(s):
     assert rows == [["copy", "1", "copied"], ["insert", "2", "a"], ["update", "2", "b"], ["delete", "2", None], ["truncate", None, None]], rows
     lsns = [(int(lsn), int(sequence)) for lsn, sequence in target.query('SELECT "_lsn", "_sequence" FROM "t" ORDER BY "_lsn", "_sequence"')]
     assert lsns == sorted(set(lsns)), lsns
+    service_cases.names_of_history_are_taken(s, source, target, "_lsn")
 
 
 def refusals(s):

@@ -80,7 +80,8 @@ static void a_request_and_its_answer_are_whole(void **state)
     const char *const headers[] = {"X-Mine: yes", NULL};
     snprintf(url, sizeof url, "%s/path?a=b", http_fixture_url(server));
     const pgc_http_request request = {
-        .method = "PUT", .url = url, .headers = headers, .body = "a\0b", .body_length = 3, .doing = "putting"};
+        .method = "PUT", .url = url, .headers = headers, .bearer = "a.b.c", .body = "a\0b", .body_length = 3,
+        .doing = "putting"};
     assert_int_equal(pgc_http_send(client->http, &request, &client->response, &client->err), 0);
     assert_int_equal(client->response.status, 201);
     assert_string_equal(client->response.body.data, "the body");
@@ -90,6 +91,7 @@ static void a_request_and_its_answer_are_whole(void **state)
     const char *got = http_fixture_request(server, 0);
     assert_memory_equal(got, "PUT /path?a=b HTTP/1.1\r\n", 24);
     assert_non_null(strstr(got, "\r\nX-Mine: yes\r\n"));
+    assert_non_null(strstr(got, "\r\nAuthorization: Bearer a.b.c\r\n"));
     assert_null(strstr(got, "Expect:"));
     assert_memory_equal(strstr(got, "\r\n\r\n") + 4, "a\0b", 3);
     client_free(client);
