@@ -220,7 +220,11 @@ typedef enum pgconvoy_operation {
     PGCONVOY_MESSAGE, /* pg_logical_emit_message */
     PGCONVOY_SCHEMA,  /* table is the new version; the rows that follow have its columns */
     PGCONVOY_COMMIT,
-    PGCONVOY_DDL /* a command that changed the source's schema: ddl. Given to apply_ddl, and as an event to a sink that keeps those */
+    PGCONVOY_DDL, /* a command that changed the source's schema: ddl. Given to apply_ddl, and as an event to a sink that keeps those */
+    /* With two_phase, and never given to write_changes: the end of a transaction that has a gid, and later what became of it. */
+    PGCONVOY_PREPARE,
+    PGCONVOY_COMMIT_PREPARED,
+    PGCONVOY_ROLLBACK_PREPARED
 } pgconvoy_operation;
 
 /* The transaction that a change belongs to. */
@@ -230,6 +234,8 @@ typedef struct pgconvoy_transaction {
     pgconvoy_lsn end_lsn;     /* where its commit record ends; known in the COMMIT, 0 before */
     int64_t commit_time;      /* microseconds since 1970-01-01 00:00 UTC */
     const char *origin;       /* replication origin, or NULL */
+    /* Of PREPARE TRANSACTION, where the changes come when they are prepared: commit_lsn, end_lsn and commit_time are then the prepare's. Else NULL. */
+    const char *gid;
 } pgconvoy_transaction;
 
 /* What a command of DDL made, changed or dropped. */
@@ -318,6 +324,12 @@ typedef struct pgconvoy_checkpoint {
     pgconvoy_lsn ahead_lsn; /* some changes of what comes after lsn, up to here, are durable here already, and known; 0 none */
 } pgconvoy_checkpoint;
 
+/* A transaction of the source's that is prepared in a sink and has not ended, as far as the sink knows. */
+typedef struct pgconvoy_prepared {
+    uint32_t xid;
+    pgconvoy_lsn lsn; /* where the record of its prepare starts */
+} pgconvoy_prepared;
+
 /* A sequence of the source that gives values to a column of a table (serial, identity), and the last it gave. */
 typedef struct pgconvoy_sequence {
     const char *table_schema, *table_name, *column; /* that it gives values to */
@@ -370,6 +382,7 @@ typedef struct pgconvoy_sink_config {
     void (*tell)(void *arg, const char *statement);
     void *tell_arg;
     int apply_jobs;            /* so many connections apply the stream's changes; 0, 1: one. Only with PGCONVOY_SINK_APPLY_JOBS */
+    bool two_phase;            /* transactions that the source has prepared are prepared here. Only with PGCONVOY_SINK_TWO_PHASE */
 } pgconvoy_sink_config;
 
 #define PGCONVOY_SINK_VERSION 1
@@ -386,6 +399,7 @@ typedef struct pgconvoy_sink_config {
 #define PGCONVOY_SINK_DDL_TRIAL      512u /* can try a change of definitions: tell */
 #define PGCONVOY_SINK_DDL_TEXT       256u /* … and does what a command's text says: an ALTER with USING gives its rows the source's values */
 #define PGCONVOY_SINK_APPLY_JOBS    1024u /* the changes of one batch can be applied by several connections: apply_jobs */
+#define PGCONVOY_SINK_TWO_PHASE     2048u /* has read_prepared and what comes with it */
 
 /*
  * A sink: one struct of functions. Call order:
@@ -401,6 +415,8 @@ typedef struct pgconvoy_sink_config {
  *     for the stream, in one writer:
  *        open_writer
  *           begin, (write_changes | apply_ddl | change_schema) *, commit     again and again
+ *           begin_prepared, (write_changes | change_schema) *, prepare       with two_phase, between those
+ *           end_prepared                                                     … for each of these, later
  *        close_writer
  *   close
  *
@@ -506,6 +522,24 @@ typedef struct pgconvoy_sink {
      * changed (which follows in any case, and must find nothing to do where this has done it). A sink may look at no more than dropped tables.
      */
     int (*apply_ddl)(void *writer, const pgconvoy_ddl *ddl, pgconvoy_error *err);
+
+    /*
+     * The rest is with PGCONVOY_SINK_TWO_PHASE. read_prepared, before a stream begins, whether or not config->two_phase is set: the transactions
+     * that are prepared here, and their end not stored; the sink's own until the next call.
+     */
+    int (*read_prepared)(void *sink, const pgconvoy_prepared **prepared, size_t *count, pgconvoy_error *err);
+    /* Starts a transaction of the stream's that prepare will end: transaction->gid is set, its end not known yet. */
+    int (*begin_prepared)(void *writer, const pgconvoy_transaction *transaction, pgconvoy_error *err);
+    /*
+     * Prepares what was written since begin_prepared, and makes the position transaction->end_lsn durable. A failure, or the end of the process,
+     * between the two is no loss: read_prepared then tells of it, and its changes do not come again.
+     */
+    int (*prepare)(void *writer, const pgconvoy_transaction *transaction, pgconvoy_error *err);
+    /*
+     * Outside of any transaction: commits, or rolls back, the one with transaction->xid, and makes the position transaction->end_lsn
+     * durable. After a failure between the two it comes again, and must find that done.
+     */
+    int (*end_prepared)(void *writer, const pgconvoy_transaction *transaction, bool commit, pgconvoy_error *err);
 } pgconvoy_sink;
 
 /* Defaults for sinks that have nothing to do there. Each is documented by its name. */
@@ -629,6 +663,7 @@ typedef struct pgconvoy_progress {
     int64_t left_bytes;       /* of WAL that the source may still write before it gives the slot up; -1: no limit, or unknown */
     size_t left_count;        /* tables that were the pipeline's and have left it */
     const pgconvoy_table_progress *left_tables; /* valid during the callback */
+    int64_t prepared;         /* transactions that are prepared in the target and have not ended; -1 unknown, or a target without such */
 } pgconvoy_progress;
 
 /* Called about interval_ms apart, and once more at the end, from a thread of the library's. fn must return soon. */

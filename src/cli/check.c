@@ -136,6 +136,7 @@ static int ask_for(asked *asked, const cli_arguments *arguments, pgc_check_job j
                                          .if_exists = asked->settings.if_exists,
                                          .jobs = asked->settings.jobs,
                                          .partitions_as_leaves = asked->settings.partitions_as_leaves,
+                                         .two_phase = asked->settings.two_phase,
                                          .via = cli_setting_value(arguments, "via"),
                                          .state_dir = asked->state_dir,
                                          .skip = skip,

@@ -176,6 +176,8 @@ void cli_progress_json(const char *name, const pgconvoy_progress *progress, cons
         add_number(out, "retained_bytes", progress->retained_bytes);
     if (progress->left_bytes >= 0)
         add_number(out, "left_bytes", progress->left_bytes);
+    if (progress->prepared >= 0)
+        add_number(out, "prepared", progress->prepared);
     if (with_tables) {
         pgc_buffer_text(out, ",\"tables\":[");
         for (size_t i = 0; i < progress->table_count + progress->left_count; i++) {

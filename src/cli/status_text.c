@@ -230,6 +230,10 @@ static void add_progress(yaml_document_t *document, const yaml_node_t *status, p
     pgc_buffer_format(out, "\n" LABEL "%s, %s/s\n", "changes",
                       pgc_count_to_text(number_of(document, status, "changes"), count),
                       pgc_count_to_short_text(number_of(document, status, "changes_per_s"), rate));
+    int64_t prepared = number_of(document, status, "prepared");
+    if (prepared > 0)
+        pgc_buffer_format(out, LABEL "%s on the target that %s not ended at the source\n", "prepared",
+                          pgc_count_to_text(prepared, count), prepared == 1 ? "has" : "have");
 }
 
 /* Counted since the pipeline was made. */

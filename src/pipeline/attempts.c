@@ -112,6 +112,7 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
         return -1;
     pgc_reporter_tables(reporter, &run->states, &run->left);
     run->lsn = checkpoint.lsn;
+    run->ahead_lsn = checkpoint.ahead_lsn;
     if (pgc_attempt_check_tables(run, checkpoint.table_count > 0 && action != PGCONVOY_COPY, err) != 0)
         return -1;
     if (action != PGCONVOY_COPY && (pgc_attempt_check_position(pipeline, run, &checkpoint, &status, err) != 0 ||
@@ -236,6 +237,7 @@ int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, p
     atomic_store(&pipeline->counters.commit_lag_us, -1);
     atomic_store(&pipeline->counters.retained_bytes, -1);
     atomic_store(&pipeline->counters.left_bytes, -1);
+    atomic_store(&pipeline->counters.prepared, -1);
     pgc_reporter *reporter = pgc_reporter_start(&pipeline->counters, pipeline->progress_interval_ms,
                                                 pipeline->progress_fn, pipeline->progress_arg);
     int result = run_attempts(pipeline, &attempt, &state_dir, action, copier, reporter, err);

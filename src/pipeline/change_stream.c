@@ -40,6 +40,7 @@ typedef struct stream {
     int64_t last_commit_us; /* commit time of the last transaction handed to the sink */
     int64_t last_idle_commit_us;
     bool changes_schema;        /* a command of DDL is in the open sink transaction */
+    pgconvoy_lsn passed;        /* the end of the last transaction that was handed over whole */
     pgc_table_state **recopied; /* to be copied anew, told to the sink with the next commit */
     size_t recopied_count;
 } stream;
@@ -160,6 +161,24 @@ static void measure_lag(const stream *stream)
     }
 }
 
+/* The sink has what was open, and the position with it. */
+static void became_durable(stream *stream)
+{
+    pgc_run *run = stream->run;
+    stream->open = stream->changes_schema = false;
+    stream->gathered_bytes = 0;
+    run->lsn = stream->position;
+    run->source_ops->stream_confirm(run->source, stream->position);
+    atomic_store(&run->counters->durable_lsn, stream->position);
+    atomic_fetch_add(&run->counters->changes, stream->pending_changes);
+    atomic_fetch_add(&run->counters->transactions, stream->pending_transactions);
+    if (stream->last_commit_us)
+        atomic_store(&run->counters->last_commit_us, stream->last_commit_us);
+    measure_lag(stream);
+    stream->pending_changes = stream->pending_transactions = 0;
+    stream->last_idle_commit_us = pgc_clock_monotonic_us();
+}
+
 static int commit(stream *stream, pgconvoy_error *err)
 {
     pgc_run *run = stream->run;
@@ -178,18 +197,7 @@ static int commit(stream *stream, pgconvoy_error *err)
     }
     if (count > 0)
         mark_live(stream);
-    stream->open = stream->changes_schema = false;
-    stream->gathered_bytes = 0;
-    run->lsn = stream->position;
-    run->source_ops->stream_confirm(run->source, stream->position);
-    atomic_store(&run->counters->durable_lsn, stream->position);
-    atomic_fetch_add(&run->counters->changes, stream->pending_changes);
-    atomic_fetch_add(&run->counters->transactions, stream->pending_transactions);
-    if (stream->last_commit_us)
-        atomic_store(&run->counters->last_commit_us, stream->last_commit_us);
-    measure_lag(stream);
-    stream->pending_changes = stream->pending_transactions = 0;
-    stream->last_idle_commit_us = pgc_clock_monotonic_us();
+    became_durable(stream);
     return 0;
 }
 
@@ -197,6 +205,8 @@ static int write_run(stream *stream, const pgconvoy_change *items, size_t count,
 {
     if (count == 0)
         return 0;
+    if (begin_if_needed(stream, err) != 0) /* after a step of a prepared transaction */
+        return -1;
     pgconvoy_changes changes = {items, count};
     return stream->run->sink_ops->write_changes(stream->writer, &changes, err);
 }
@@ -210,6 +220,8 @@ static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_e
     int at = atomic_load(&state->state);
     bool is_in_sink = at == PGCONVOY_TABLE_CATCHING_UP || at == PGCONVOY_TABLE_LIVE;
     pgc_log_info(run->log, "the columns of %s.%s have changed on the source", table->schema, table->name);
+    if (is_in_sink && begin_if_needed(stream, err) != 0)
+        return -1;
     if (is_in_sink && run->sink_ops->change_schema(stream->writer, state->table, table, err) != 0)
         return -1;
     state->table = table;
@@ -240,6 +252,8 @@ static int follow_ddl(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error *e
 {
     const pgconvoy_sink *sink_ops = stream->run->sink_ops;
     if (sink_ops->capabilities & PGCONVOY_SINK_DDL) {
+        if (begin_if_needed(stream, err) != 0)
+            return -1;
         stream->changes_schema = true;
         if (sink_ops->apply_ddl(stream->writer, ddl, err) != 0)
             return -1;
@@ -265,6 +279,48 @@ static int commit_schema(stream *stream, const pgconvoy_change *change, pgconvoy
     return commit(stream, err) != 0 ? -1 : begin_if_needed(stream, err);
 }
 
+/* ---- prepared transactions: each step is by itself, and makes its own position durable */
+
+static bool is_two_phase(const pgconvoy_change *change)
+{
+    return change->operation == PGCONVOY_PREPARE || change->operation == PGCONVOY_COMMIT_PREPARED ||
+           change->operation == PGCONVOY_ROLLBACK_PREPARED || (change->operation == PGCONVOY_BEGIN && change->transaction && change->transaction->gid);
+}
+
+/* What came before a step. */
+static int settle(stream *stream, pgconvoy_error *err)
+{
+    if (stream->passed > stream->position)
+        stream->position = stream->passed;
+    return stream->open ? commit(stream, err) : 0;
+}
+
+static int follow_two_phase(stream *stream, const pgconvoy_change *change, pgconvoy_error *err)
+{
+    pgc_run *run = stream->run;
+    const pgconvoy_sink *sink_ops = run->sink_ops;
+    const pgconvoy_transaction *transaction = change->transaction;
+    bool prepares = change->operation == PGCONVOY_PREPARE, commits = change->operation == PGCONVOY_COMMIT_PREPARED;
+    if (change->operation == PGCONVOY_BEGIN) {
+        if (settle(stream, err) != 0 || sink_ops->begin_prepared(stream->writer, transaction, err) != 0)
+            return -1;
+        stream->open = true;
+        stream->opened_us = pgc_clock_monotonic_us();
+        return 0;
+    }
+    if (prepares ? sink_ops->prepare(stream->writer, transaction, err) != 0
+                 : settle(stream, err) != 0 || sink_ops->end_prepared(stream->writer, transaction, commits, err) != 0)
+        return -1;
+    if (commits) {
+        stream->pending_transactions++;
+        stream->last_commit_us = transaction->commit_time;
+    }
+    atomic_fetch_add(&run->counters->prepared, prepares ? 1 : -1);
+    stream->position = transaction->end_lsn;
+    became_durable(stream);
+    return 0;
+}
+
 /*
  * Hands a batch to the sink: schema changes by their own call, between the rows before and after; events only to a sink that keeps them. The batch is
  * ours, so what the sink does not want is closed up in place.
@@ -283,6 +339,13 @@ static int write_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *
         if (change->operation == PGCONVOY_COMMIT) {
             stream->pending_transactions++;
             stream->last_commit_us = change->transaction->commit_time;
+            stream->passed = change->transaction->end_lsn;
+        }
+        if (is_two_phase(change)) {
+            if (write_run(stream, items + start, kept - start, err) != 0 || follow_two_phase(stream, change, err) != 0)
+                return -1;
+            start = kept;
+            continue;
         }
         if (change->operation == PGCONVOY_SCHEMA) {
             if (write_run(stream, items + start, kept - start, err) != 0 || follow_schema(stream, change->table, err) != 0)
@@ -315,7 +378,8 @@ static int take_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *e
     if (batch->changes.count > 0 && !stream->cut) {
         stream->gathered_bytes += batch->bytes;
         stream->pending_changes += batch->row_changes;
-        result = begin_if_needed(stream, err);
+        if (!is_two_phase(&batch->changes.items[0]))
+            result = begin_if_needed(stream, err);
         if (result == 0)
             result = write_batch(stream, batch, err);
     }
@@ -458,6 +522,27 @@ static void set_copy_lsns(const pgc_run *run)
     }
 }
 
+/* What is prepared in the sink is to be ended there: only a stream that knows how may go on. */
+static int tell_prepared(pgc_run *run, pgconvoy_error *err)
+{
+    const pgconvoy_prepared *prepared;
+    size_t count;
+    if (!(run->sink_ops->capabilities & PGCONVOY_SINK_TWO_PHASE))
+        return 0;
+    if (run->sink_ops->read_prepared(run->sink, &prepared, &count, err) != 0)
+        return -1;
+    if (count > 0 && !run->options->two_phase) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the target has %zu prepared transaction%s of this pipeline that %s not ended", count,
+                           count == 1 ? "" : "s", count == 1 ? "has" : "have");
+        pgconvoy_error_hint(err, "run it with --two-phase until they are committed or rolled back at the source");
+        return -1;
+    }
+    if (!run->options->two_phase)
+        return 0;
+    atomic_store(&run->counters->prepared, (long long)count);
+    return run->source_ops->stream_set_prepared(run->source, prepared, count, run->ahead_lsn > run->lsn ? run->ahead_lsn : run->lsn, err);
+}
+
 static int run_stream(stream *stream, pgconvoy_error *err)
 {
     pgc_run *run = stream->run;
@@ -472,7 +557,7 @@ static int run_stream(stream *stream, pgconvoy_error *err)
     int result = run->sink_ops->open_writer(run->sink, &stream->writer, err);
     if (result == 0) {
         bool binary = wants_binary(run);
-        result = run->source_ops->stream_begin(run->source, run->lsn, binary, err);
+        result = tell_prepared(run, err) != 0 ? -1 : run->source_ops->stream_begin(run->source, run->lsn, binary, err);
         if (result == 0) {
             pgc_log_info(run->log, "streaming changes from %s (%s values)", pgconvoy_lsn_to_text(run->lsn, text),
                          binary ? "binary" : "text");

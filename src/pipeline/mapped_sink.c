@@ -304,6 +304,30 @@ static void close_writer(void *state)
     free(writer);
 }
 
+static int read_prepared(void *state, const pgconvoy_prepared **prepared, size_t *count, pgconvoy_error *err)
+{
+    stage *stage = state;
+    return stage->inner_ops->read_prepared(stage->inner, prepared, count, err);
+}
+
+static int begin_prepared(void *state, const pgconvoy_transaction *transaction, pgconvoy_error *err)
+{
+    writer *writer = state;
+    return writer->stage->inner_ops->begin_prepared(writer->inner, transaction, err);
+}
+
+static int prepare(void *state, const pgconvoy_transaction *transaction, pgconvoy_error *err)
+{
+    writer *writer = state;
+    return writer->stage->inner_ops->prepare(writer->inner, transaction, err);
+}
+
+static int end_prepared(void *state, const pgconvoy_transaction *transaction, bool commit_it, pgconvoy_error *err)
+{
+    writer *writer = state;
+    return writer->stage->inner_ops->end_prepared(writer->inner, transaction, commit_it, err);
+}
+
 /* ------------------------------------------------------------------ putting it there */
 
 /* A command's text speaks of the source's names: what it does comes by the tables' definitions alone. */
@@ -327,6 +351,10 @@ static void set_ops(stage *stage)
     stage->ops.drop = drop;
     stage->ops.close = close_sink;
     stage->ops.write_sequences = write_sequences;
+    stage->ops.read_prepared = read_prepared;
+    stage->ops.begin_prepared = begin_prepared;
+    stage->ops.prepare = prepare;
+    stage->ops.end_prepared = end_prepared;
 }
 
 int pgc_mapped_sink_open(const pgc_mapping *mapping, const pgconvoy_sink **ops, void **sink, pgconvoy_error *err)

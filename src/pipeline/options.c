@@ -321,6 +321,11 @@ static int set_dry_run(pgc_options *options, const char *name, const char *value
     return set_switch(&options->dry_run, name, value, err);
 }
 
+static int set_two_phase(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
+{
+    return set_switch(&options->two_phase, name, value, err);
+}
+
 static int set_roles(pgc_options *options, const char *name, const char *value, pgconvoy_error *err)
 {
     return set_switch(&options->roles, name, value, err);
@@ -352,6 +357,9 @@ static const pgconvoy_option rows[] = {
     {"slot", 0, "S", "pgconvoy_NAME", "use this replication slot; created when it does not exist"},
     {"jobs", 'j', "N", "number of cores", "parallel table copies"},
     {"apply-jobs", 0, "N", "1", "so many connections to a PostgreSQL target apply a batch of the stream's changes together"},
+    {"two-phase", 0, NULL, "off",
+     "a PREPARE TRANSACTION at the source (15 and later) is one at the PostgreSQL target, too, and COMMIT PREPARED or ROLLBACK PREPARED follows; "
+     "without it the transaction comes when it is committed"},
     {"until", 0, "caught-up|LSN|prepared", "run on",
      "stop once everything committed before now, or up to LSN, is durable in the target; prepared: before the stream begins"},
     {"if-exists", 0, "error|append|truncate|drop", "error",
@@ -393,7 +401,7 @@ static const pgconvoy_option rows[] = {
 
 /* In the order of rows. */
 static const setter setters[] = {set_name,    set_include_table, set_exclude_table, set_include_schema, set_exclude_schema, set_publication,
-                                 set_slot,    set_jobs, set_apply_jobs,          set_until,         set_if_exists,      set_memory,     set_state_dir,
+                                 set_slot,    set_jobs, set_apply_jobs, set_two_phase, set_until,         set_if_exists,      set_memory,     set_state_dir,
                                  set_partitions, set_split,      set_retry_for,     set_failover, set_spool, set_heartbeat, set_sequences,
                                  set_on_conflict, set_origin, set_conflict_table, set_ddl, set_mapping, set_mapping, set_mapping, set_mapping, set_mapping, set_dry_run,
                                  set_index_jobs, set_roles, set_skip_unavailable, set_no_owner, set_no_acl};

@@ -28,7 +28,7 @@ typedef struct pgc_options {
     bool partitions_as_leaves;
     bool dry_run;
     pgc_mapping *mapping; /* NULL: nothing was said */
-    bool failover;
+    bool failover, two_phase;
     bool ddl, ddl_skip; /* --ddl=on: only the first; skip: both */
     char *spool_dir; /* NULL: none */
     int64_t spool_bytes; /* 0: no limit */

@@ -144,6 +144,7 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .any_identity = pipeline->any_identity,
         .mapping = options->mapping,
         .failover = options->failover,
+        .two_phase = options->two_phase,
         .origin_none = options->origin_none,
         .unused_sequences = options->split_sequences != NULL,
         .ddl = options->ddl,
@@ -160,6 +161,29 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
     run->source_ops = &pgc_source_postgres;
     run->source = run->source_ops->open(&run->source_config, err);
     return run->source ? 0 : -1;
+}
+
+/* What cannot be had together with --two-phase, and why. */
+static int check_two_phase(const pgconvoy_pipeline *pipeline, pgconvoy_error *err)
+{
+    const pgc_options *options = &pipeline->options;
+    const bool last_write = options->on_conflict && strcmp(options->on_conflict, "last-write") == 0;
+    const struct {
+        bool given;
+        const char *option, *why;
+    } others[] = {
+        {!(pipeline->sink_ops->capabilities & PGCONVOY_SINK_TWO_PHASE), "with this target", "only a PostgreSQL target can prepare a transaction"},
+        {options->spool_dir != NULL, "with --spool", "what the spool has read would not be sent again when it is prepared"},
+        {options->origin_none, "with --origin none", "what the other end has prepared could not be told from what was prepared here"},
+        {last_write, "with --on-conflict last-write", "when a prepared transaction commits is not known yet when it is written"},
+    };
+    for (size_t i = 0; options->two_phase && i < sizeof others / sizeof *others; i++)
+        if (others[i].given) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "--two-phase cannot be had %s", others[i].option);
+            pgconvoy_error_hint(err, "leave out one of them: %s", others[i].why);
+            return -1;
+        }
+    return 0;
 }
 
 int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, const char *source_id,
@@ -182,6 +206,7 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         .tell = pipeline->tell,
         .tell_arg = pipeline->tell_arg,
         .apply_jobs = pipeline->options.apply_jobs,
+        .two_phase = pipeline->options.two_phase,
     };
     run->sink_ops = pipeline->sink_ops;
     run->sink = NULL;
@@ -196,7 +221,7 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         pgconvoy_error_hint(err, "leave it out: such a target takes changes by one writer");
         return -1;
     }
-    if (run->sink_ops->open(&run->sink_config, &run->sink, err) != 0)
+    if (check_two_phase(pipeline, err) != 0 || run->sink_ops->open(&run->sink_config, &run->sink, err) != 0)
         return -1;
     return pgc_mapped_sink_open(pipeline->options.mapping, &run->sink_ops, &run->sink, err);
 }

@@ -71,6 +71,7 @@ static void report(pgc_reporter *reporter)
     progress.commit_lag_us = atomic_load(&counters->commit_lag_us);
     progress.retained_bytes = atomic_load(&counters->retained_bytes);
     progress.left_bytes = atomic_load(&counters->left_bytes);
+    progress.prepared = atomic_load(&counters->prepared);
     reporter->fn(reporter->arg, &progress);
     free(tables);
 }

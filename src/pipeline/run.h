@@ -14,6 +14,7 @@ typedef struct pgc_counters {
     atomic_llong last_commit_us; /* Unix time of the last durable commit */
     atomic_llong commit_lag_us;  /* from commit to durable, of the last transaction or heartbeat; -1 unknown */
     atomic_llong retained_bytes, left_bytes; /* WAL kept for the slot, and what may still come; -1 unknown */
+    atomic_llong prepared;       /* transactions that are prepared in the sink and have not ended; -1 unknown */
 } pgc_counters;
 
 /* Tables that the checkpoint knows and that are not among the pipeline's any more. */
@@ -39,6 +40,7 @@ typedef struct pgc_run {
     pgc_counters *counters;
     atomic_bool *stop;
     pgconvoy_lsn lsn; /* the sink's durable position */
+    pgconvoy_lsn ahead_lsn; /* of its checkpoint, when the attempt began */
     pgc_left_tables left;
     /* by the watching thread, for the writing one */
     atomic_bool tables_changed;          /* end the stream at the next boundary: the tables are others by now */

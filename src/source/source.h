@@ -41,6 +41,7 @@ typedef struct pgc_source_config {
     bool unused_sequences;     /* read_sequences gives those too that have given no value yet, as 0 */
     bool any_identity;         /* tables that see updates need no replica identity: the user knows what that means */
     bool failover;             /* a slot that is made is one that standbys keep in step (17) */
+    bool two_phase;            /* prepared transactions come when they are prepared (15) */
     int jobs;
     size_t memory_bytes;       /* the source's share of the memory budget */
     const char *spool_path;    /* file for changes while the target is away, or NULL */
@@ -168,6 +169,13 @@ typedef struct pgc_source_ops {
      * copy_lsn are already in its copy and are left out of the stream.
      */
     void (*stream_set_copy_lsn)(void *source, const pgconvoy_table *table, pgconvoy_lsn copy_lsn);
+
+    /*
+     * Before stream_begin, with config.two_phase: the transactions that the sink has prepared (copied). Those whose prepare is before from_lsn, and
+     * that are not among them, come when they are committed.
+     */
+    int (*stream_set_prepared)(void *source, const pgconvoy_prepared *prepared, size_t count, pgconvoy_lsn from_lsn,
+                               pgconvoy_error *err);
 
     /* Starts streaming after from_lsn: transactions whose commit record ends at or before it are in the sink and are left out (0: the slot's own position). binary: ask for binary values where the server can. */
     int (*stream_begin)(void *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err);

@@ -248,6 +248,9 @@ static bool value_of(const check *check, char param, const char *facts, const ch
     case 'i':
         *value = if_exists_names[check->options->if_exists];
         return true;
+    case 'w':
+        *value = check->options->two_phase ? "true" : "false";
+        return true;
     case 'j':
         snprintf(jobs_text, sizeof jobs_text, "%d", check->options->jobs);
         *value = jobs_text;

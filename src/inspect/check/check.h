@@ -52,7 +52,7 @@ typedef struct pgc_check_options {
     const pgc_mapping *mapping; /* names in the target, columns and rows; may be NULL */
     pgconvoy_if_exists if_exists;
     int jobs;
-    bool partitions_as_leaves;
+    bool partitions_as_leaves, two_phase;
     const char *via; /* how the target reaches the source, when not as we do: "host=… port=…" */
     const char *state_dir; /* of this pipeline; may not exist */
     char *const *skip;     /* items that are overruled */

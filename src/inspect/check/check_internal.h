@@ -18,7 +18,8 @@ typedef struct check_item check_item;
 /*
  * An item. `sql` is asked of its end, and gives rows (status, says, mend): none, and the item has passed. `params` says
  * what the query's parameters are, a letter for each: t  the chosen tables, an array of oids     s  the slot     p  the
- * publication     m  the mapping, as JSON     j  the number of jobs     i  --if-exists f  facts: what `facts_sql` (with facts_params) gave at the
+ * publication     m  the mapping, as JSON     j  the number of jobs     i  --if-exists     w  whether
+ * --two-phase was given     f  facts: what `facts_sql` (with facts_params) gave at the
  * other end, one text An item without sql has `run`. Items of a target with sql are for PostgreSQL ones.
  */
 struct check_item {
@@ -48,7 +49,7 @@ struct check {
     const pgc_check_options *options;
     pgc_check_report *report;
     check_server ends[2];
-    bool target_is_postgres;
+    bool target_is_postgres, sink_is_closed; /* the latter: it could not be opened */
     const char *publication, *slot;
     char *tables;              /* "{1,2,3}" */
     const char *mapping;       /* [{"s": schema, "n": table or null, "ts": …, "tn": …, "less": fewer columns or rows}, …] */

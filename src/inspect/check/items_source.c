@@ -172,6 +172,14 @@ const check_item pgc_check_source_items[] = {
             "before it has ended', gid, database, date_trunc('second', prepared)), "
             "format('ROLLBACK PREPARED %L; -- or COMMIT PREPARED, in database %s', gid, database) FROM "
             "pg_prepared_xacts WHERE clock_timestamp() - prepared > interval '3 s' ORDER BY prepared"},
+    {.name = "two_phase",
+     .jobs = PGC_CHECK_SYNC | PGC_CHECK_STREAM,
+     .refused_anyway = true,
+     .params = "w",
+     .passed = "the source sends transactions when they are prepared, where --two-phase asks for that",
+     .sql = "SELECT 'failed', format('PostgreSQL %s does not send transactions when they are prepared; 15 is the first that does', "
+            "current_setting('server_version')), 'leave out --two-phase: they then come when they are committed' "
+            "WHERE $1::boolean AND current_setting('server_version_num')::int < 150000"},
     {.name = "source_connections",
      .jobs = ALL_JOBS,
      .params = "j",

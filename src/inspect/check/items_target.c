@@ -176,6 +176,17 @@ const check_item pgc_check_pair_items[] = {
      .sql = "SELECT 'failed', 'the target is the source itself', 'name another database as TARGET' FROM "
             "pg_control_system() WHERE system_identifier || '/' || (SELECT oid FROM pg_database WHERE datname = "
             "current_database()) = $1::text"},
+    {.name = "max_prepared_transactions",
+     .end = TARGET_END,
+     .jobs = PGC_CHECK_SYNC | PGC_CHECK_STREAM,
+     .refused_anyway = true,
+     .params = "wf",
+     .passed = "the target can have as many prepared transactions as the source, where --two-phase asks for them",
+     .facts_sql = "SELECT current_setting('max_prepared_transactions')",
+     .sql = "SELECT CASE here WHEN 0 THEN 'failed' ELSE 'warned' END, format('max_prepared_transactions is %s, and %s at the source', here, there), "
+            "format('ALTER SYSTEM SET max_prepared_transactions = %s; -- and restart the server; or leave out --two-phase', greatest(there, 10)) "
+            "FROM (SELECT current_setting('max_prepared_transactions')::int, $2::int) x (here, there) "
+            "WHERE $1::boolean AND (here = 0 OR here < there)"},
     {.name = "versions",
      .end = TARGET_END,
      .jobs = LOADS,

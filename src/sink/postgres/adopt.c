@@ -43,9 +43,17 @@ int pgc_pgsink_adopted_read(PGconn *conn, const char *pipeline, pgc_arena *arena
     sink->checkpoint_arena = arena;
     int status = pgc_pgsink_checkpoint_read_in(sink, conn, checkpoint, err);
     bool whole = pgc_pgsink_parts_count(sink->parts) == 0;
+    int prepared = 0;
     pgc_pgsink_parts_free(sink->parts);
-    if (status != 0 || whole)
-        return status;
+    if (status != 0 || pgc_pgsink_prepared_count(sink, conn, &prepared, err) != 0)
+        return -1;
+    if (prepared > 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "pipeline %s has prepared transactions on the target that have not ended", pipeline);
+        pgconvoy_error_hint(err, "end them at the source, and run the pipeline once more, with --until caught-up --two-phase");
+        return -1;
+    }
+    if (whole)
+        return 0;
     pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
                        "pipeline %s was ended while several connections applied a batch, and not all of them had committed",
                        pipeline);

@@ -17,11 +17,18 @@ static const char *const content_names[] = {NULL, "created", "emptied", "appende
 #define STATE_COUNT (sizeof state_names / sizeof *state_names)
 #define CONTENT_COUNT (sizeof content_names / sizeof *content_names)
 
+void pgc_pgsink_checkpoint_key_sql(const pgc_pgsink *sink, pgc_buffer *out)
+{
+    pgc_buffer_text(out, "hashtextextended('pgconvoy ' || ");
+    pgc_quote_literal(out, sink->config->pipeline_name);
+    pgc_buffer_text(out, ", 0)");
+}
+
 void pgc_pgsink_checkpoint_lock_sql(const pgc_pgsink *sink, pgc_buffer *out)
 {
-    pgc_buffer_text(out, "SELECT pg_advisory_xact_lock(hashtextextended('pgconvoy ' || ");
-    pgc_quote_literal(out, sink->config->pipeline_name);
-    pgc_buffer_text(out, ", 0))");
+    pgc_buffer_text(out, "SELECT pg_advisory_xact_lock(");
+    pgc_pgsink_checkpoint_key_sql(sink, out);
+    pgc_buffer_byte(out, ')');
 }
 
 static int state_exists(pgc_pgsink *sink, PGconn *conn, bool *exists, pgconvoy_error *err)
@@ -343,7 +350,7 @@ static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error
     if (drop_counts(conn, values, "removing the counts of conflicts on the target", err) != 0)
         return -1;
     if (drop_copy(conn, values, "removing the state of the copy on the target", err) != 0 ||
-        pgc_pgsink_parts_remove(sink, conn, err) != 0)
+        pgc_pgsink_parts_remove(sink, conn, err) != 0 || pgc_pgsink_prepared_remove(sink, conn, err) != 0)
         return -1;
     static const char is_empty[] = "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
                                    " AND NOT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline <> $1)";
@@ -366,7 +373,7 @@ int pgc_pgsink_checkpoint_remove_in(pgc_pgsink *sink, PGconn *conn, bool *empty,
     if (drop_rows(sink, conn, empty, err) != 0)
         return -1;
     return *empty ? pgc_pgsink_execute(conn,
-                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count, pgconvoy.ddl_skipped, pgconvoy.apply_part;"
+                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count, pgconvoy.ddl_skipped, pgconvoy.apply_part, pgconvoy.prepared;"
                                        "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline",
                                        "removing the checkpoint on the target", err)
                   : 0;
@@ -378,8 +385,8 @@ int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err)
     PGconn *conn = pgc_pgsink_borrow(sink, err);
     if (!conn)
         return -1;
-    bool exists, empty = false;
-    int status = state_exists(sink, conn, &exists, err);
+    bool exists = false, empty = false;
+    int status = pgc_pgsink_prepared_roll_back(sink, conn, err) != 0 ? -1 : state_exists(sink, conn, &exists, err);
     if (status == 0 && exists) {
         status = pgc_pgsink_begin(conn, err);
         if (status == 0)

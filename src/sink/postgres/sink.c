@@ -98,6 +98,7 @@ static void sink_close(void *state)
     if (sink->checkpoint_arena)
         pgc_arena_free(sink->checkpoint_arena);
     pgc_pgsink_parts_free(sink->parts);
+    pgc_pgsink_prepared_free(sink->prepared);
     pthread_mutex_destroy(&sink->lock);
     free(sink->database);
     free(sink);
@@ -124,6 +125,8 @@ static int sink_open(const pgconvoy_sink_config *config, void **state, pgconvoy_
         status = check_not_source(sink, conn, err);
     if (status == 0)
         status = pgc_pgsink_two_way_check(sink, conn, err);
+    if (status == 0)
+        status = pgc_pgsink_two_phase_check(sink, conn, err);
     if (status == 0)
         try_replica_role(sink, conn);
     pgc_pgsink_give_back(sink, conn);
@@ -256,7 +259,7 @@ static int begin_trial(pgc_pgsink_writer *writer, pgconvoy_error *err)
                : pgc_pgsink_execute(writer->conn, "SET LOCAL lock_timeout = '10s'", "starting a trial on the target", err);
 }
 
-static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
+int pgc_pgsink_stream_ready(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
     pgconvoy_lsn lsn;
@@ -267,9 +270,13 @@ static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
         atomic_store(&sink->lsn, lsn);
         atomic_store(&sink->lsn_known, true);
     }
-    if (pgc_pgsink_conflicts_setup(writer, err) != 0)
-        return -1;
-    if (pgc_pgsink_origin_setup(writer, err) != 0)
+    return pgc_pgsink_conflicts_setup(writer, err) != 0 ? -1 : pgc_pgsink_origin_setup(writer, err);
+}
+
+int pgc_pgsink_stream_begin(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    pgc_pgsink *sink = writer->sink;
+    if (pgc_pgsink_stream_ready(writer, err) != 0)
         return -1;
     pgc_buffer lock, pass;
     pgc_buffer_init(&lock, 65536);
@@ -300,7 +307,7 @@ static int writer_begin(void *state, const pgconvoy_table *table, pgconvoy_error
     }
     if (writer->sink->config->tell)
         return begin_trial(writer, err);
-    return table ? begin_copy(writer, table, err) : begin_stream(writer, err);
+    return table ? begin_copy(writer, table, err) : pgc_pgsink_stream_begin(writer, err);
 }
 
 /* With the changes, so that it costs no round trip of its own. *stored: there was nothing that hinders it. */
@@ -389,7 +396,12 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
 
 int pgc_pgsink_stream_step(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
-    return commit_applied(writer, lsn, NULL, 0, err) != 0 ? -1 : begin_stream(writer, err);
+    return commit_applied(writer, lsn, NULL, 0, err) != 0 ? -1 : pgc_pgsink_stream_begin(writer, err);
+}
+
+int pgc_pgsink_stream_commit(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    return commit_applied(writer, lsn, NULL, 0, err);
 }
 
 static void writer_abort(void *state)
@@ -417,7 +429,7 @@ void pgc_pgsink_writer_give_up(pgc_pgsink_writer *writer)
     pgc_pgsink_conflicts_forget(writer);
     pgc_buffer_reset(&writer->truncate);
     pgc_buffer_reset(&writer->deletes);
-    writer->in_transaction = false;
+    writer->in_transaction = writer->preparing = false;
     writer->copy_table = NULL;
 }
 
@@ -433,7 +445,7 @@ const pgconvoy_sink pgc_sink_postgres = {
     .target_help = "postgres://USER@HOST/DATABASE or \"host=… dbname=…\"",
     .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS |
                     PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TEXT |
-                    PGCONVOY_SINK_DDL_TRIAL | PGCONVOY_SINK_APPLY_JOBS,
+                    PGCONVOY_SINK_DDL_TRIAL | PGCONVOY_SINK_APPLY_JOBS | PGCONVOY_SINK_TWO_PHASE,
     .open = sink_open,
     .read_checkpoint = sink_read_checkpoint,
     .column_format = sink_column_format,
@@ -452,5 +464,9 @@ const pgconvoy_sink pgc_sink_postgres = {
     .close = sink_close,
     .write_sequences = pgc_pgsink_write_sequences,
     .apply_ddl = pgc_pgsink_apply_ddl,
+    .read_prepared = pgc_pgsink_read_prepared,
+    .begin_prepared = pgc_pgsink_begin_prepared,
+    .prepare = pgc_pgsink_prepare,
+    .end_prepared = pgc_pgsink_end_prepared,
     .drop_by_hand = "DELETE FROM pgconvoy.table_state WHERE pipeline = %s; DELETE FROM pgconvoy.pipeline WHERE name = %s",
 };

@@ -5,6 +5,7 @@
  *   session.c     connections set up for writing, a pool of them for what happens beside the writers
  *   checkpoint.c  pgconvoy.pipeline and pgconvoy.table_state on the target
  *   adopt.c       … given to a pipeline, or taken from it, by others
+ *   two_phase.c   transactions that are prepared here as at the source
  *   types.c       which types exist on the target, and making those that do not
  *   columns.c     the columns of a target table, and whether the source's fit into them
  *   schema.c      check, prepare and finish a table
@@ -73,6 +74,7 @@ typedef struct pgc_pgsink {
     atomic_bool lsn_known;
     atomic_bool parts_table;        /* pgconvoy.apply_part is there */
     struct pgc_pgsink_parts *parts; /* what an interrupted batch has left to do; NULL: nothing. Of the stream's writer */
+    struct pgc_pgsink_prepared *prepared; /* transactions that are prepared here; NULL: not read yet. Of the stream's writer */
     pgc_arena *checkpoint_arena;
 
     pthread_mutex_t lock; /* guards what follows */
@@ -164,6 +166,28 @@ void pgc_pgsink_writer_give_up(pgc_pgsink_writer *writer);
 /* Ends the stream's transaction at lsn, and begins another one. */
 int pgc_pgsink_stream_step(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* The parts of begin and commit: all that a stream's transaction needs before it begins; its begin, of which nothing has landed yet; the commit
+ * of one of which all is applied. */
+int pgc_pgsink_stream_ready(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_stream_begin(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_stream_commit(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- two_phase.c */
+/* What --two-phase needs of the target's server. */
+int pgc_pgsink_two_phase_check(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The sink's operations. */
+int pgc_pgsink_read_prepared(void *sink, const pgconvoy_prepared **prepared, size_t *count, pgconvoy_error *err);
+int pgc_pgsink_begin_prepared(void *writer, const pgconvoy_transaction *transaction, pgconvoy_error *err);
+int pgc_pgsink_prepare(void *writer, const pgconvoy_transaction *transaction, pgconvoy_error *err);
+int pgc_pgsink_end_prepared(void *writer, const pgconvoy_transaction *transaction, bool commit, pgconvoy_error *err);
+void pgc_pgsink_prepared_free(struct pgc_pgsink_prepared *prepared);
+/* Rolls back, outside of any transaction, what the pipeline has prepared, and says so. */
+int pgc_pgsink_prepared_roll_back(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Removes the pipeline's rows. */
+int pgc_pgsink_prepared_remove(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
+/* How many rows there are. */
+int pgc_pgsink_prepared_count(const pgc_pgsink *sink, PGconn *conn, int *count, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* ---- checkpoint.c */
 
 /* How a table's content on the target came to be: decides what may be done to it when its copy is repeated. */
@@ -199,7 +223,8 @@ int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
 int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Removes what is the pipeline's in the open transaction of conn; *empty: and the tables, as no other has any. */
 int pgc_pgsink_checkpoint_remove_in(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err) PGC_MUST_CHECK;
-/* SQL expression of the advisory lock that transactions of this pipeline's stream hold. */
+/* The key of the advisory lock that transactions of this pipeline's stream hold, as an SQL expression; and the statement that takes it. */
+void pgc_pgsink_checkpoint_key_sql(const pgc_pgsink *sink, pgc_buffer *out);
 void pgc_pgsink_checkpoint_lock_sql(const pgc_pgsink *sink, pgc_buffer *out);
 
 /* ---- schema.c, keys.c, alter.c */
@@ -317,6 +342,7 @@ struct pgc_pgsink_writer {
     int number; /* 0, or of a further connection that applies changes together with the stream's */
     PGconn *conn;
     bool in_transaction;
+    bool preparing; /* what is open will be prepared */
     /* table copy */
     const pgconvoy_table *copy_table;
     bool copying;

@@ -115,6 +115,20 @@ static bool lacks_columns(const pgc_pgsink_relation *relation, const pgconvoy_ta
     return false;
 }
 
+/* What a prepared transaction does is not there yet, and may never be: then it is done by another one, before. */
+static int add_columns(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_pgsink *sink = writer->sink;
+    if (!writer->preparing)
+        return pgc_pgsink_alter(sink, writer->conn, NULL, table, false, err);
+    PGconn *conn = pgc_pgsink_borrow(sink, err);
+    int status = conn && pgc_pgsink_begin(conn, err) == 0 ? pgc_pgsink_alter(sink, conn, NULL, table, false, err) : -1;
+    if (status == 0)
+        status = pgc_pgsink_execute(conn, "COMMIT", "adding columns on the target", err);
+    pgc_pgsink_give_back(sink, conn);
+    return status;
+}
+
 static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_error *err)
 {
     const pgconvoy_table *table = target->table;
@@ -128,7 +142,7 @@ static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
     /* columns that came while no pipeline ran */
     if (lacks_columns(&target->relation, table)) {
         writer->altered = true;
-        if (pgc_pgsink_alter(writer->sink, writer->conn, NULL, table, false, err) != 0 ||
+        if (add_columns(writer, table, err) != 0 ||
             pgc_pgsink_relation_load(writer->conn, table->schema, table->name, target->arena, &target->relation, err) != 0)
             return -1;
     }

@@ -21,6 +21,7 @@ void pgc_assembler_begin(pgc_assembler *a, uint32_t xid, pgconvoy_lsn commit_lsn
 {
     open_transaction *open = &a->open;
     free((char *)open->facts.origin);
+    free((char *)open->facts.gid);
     *open = (open_transaction){.facts = {.xid = xid, .commit_lsn = commit_lsn, .commit_time = commit_time}};
     open->skipped = commit_lsn < a->config.skip_before;
 }
@@ -35,15 +36,18 @@ static pgconvoy_transaction *shared_transaction(pgc_assembler *a, pgconvoy_error
     if (!arena)
         return NULL;
     pgconvoy_transaction *shared = pgc_arena_alloc(arena, sizeof *shared);
-    const char *origin = NULL;
+    const char *origin = NULL, *gid = NULL;
     if (shared && open->facts.origin)
         origin = pgc_arena_strdup(arena, open->facts.origin);
-    if (!shared || (open->facts.origin && !origin)) {
+    if (shared && open->facts.gid)
+        gid = pgc_arena_strdup(arena, open->facts.gid);
+    if (!shared || (open->facts.origin && !origin) || (open->facts.gid && !gid)) {
         pgc_error_out_of_memory(err);
         return NULL;
     }
     *shared = open->facts;
     shared->origin = origin;
+    shared->gid = gid;
     return open->shared = shared;
 }
 
@@ -118,7 +122,8 @@ int pgc_assembler_commit(pgc_assembler *a, pgconvoy_lsn end_lsn, pgconvoy_error 
     open_transaction *open = &a->open;
     if (open->begun) {
         open->facts.end_lsn = end_lsn;
-        pgconvoy_change *change = add_change(a, PGCONVOY_COMMIT, open->facts.commit_lsn, err);
+        pgconvoy_operation operation = open->facts.gid ? PGCONVOY_PREPARE : PGCONVOY_COMMIT;
+        pgconvoy_change *change = add_change(a, operation, open->facts.commit_lsn, err);
         if (!change)
             return -1;
         open->shared->end_lsn = end_lsn;
@@ -314,31 +319,47 @@ static bool is_our_own(const char *prefix)
     return strncmp(prefix, own, sizeof own - 1) == 0 && (prefix[sizeof own - 1] == '\0' || prefix[sizeof own - 1] == '.');
 }
 
-static bool is_of_event_trigger(const char *prefix)
+bool pgc_assembler_is_ddl(const char *prefix)
 {
     return strcmp(prefix, "pgconvoy.ddl") == 0;
 }
 
-/* A message outside of any transaction: one change that stands alone. Its LSN is the end of its record. */
-static pgconvoy_change *add_lone_message(pgc_assembler *a, pgconvoy_lsn lsn, pgconvoy_error *err)
+/* A change outside of any transaction: it has one of its own. */
+static pgconvoy_change *add_lone(pgc_assembler *a, pgconvoy_operation operation, pgconvoy_lsn lsn, const pgconvoy_transaction *facts, pgconvoy_error *err)
 {
     pgc_arena *arena = pgc_batch_arena(&a->builder, err);
     if (!arena)
         return NULL;
-    pgconvoy_transaction *transaction = pgc_arena_zalloc(arena, sizeof *transaction);
-    if (!transaction) {
+    pgconvoy_transaction *transaction = pgc_arena_alloc(arena, sizeof *transaction);
+    const char *gid = transaction && facts->gid ? pgc_arena_strdup(arena, facts->gid) : NULL;
+    if (!transaction || (facts->gid && !gid)) {
         pgc_error_out_of_memory(err);
         return NULL;
     }
-    transaction->commit_lsn = lsn > 0 ? lsn - 1 : 0;
-    transaction->end_lsn = lsn;
+    *transaction = *facts;
+    transaction->gid = gid;
     pgconvoy_change *change = pgc_batch_add(&a->builder, err);
     if (!change)
         return NULL;
-    change->operation = PGCONVOY_MESSAGE;
+    change->operation = (uint8_t)operation;
     change->lsn = lsn;
     change->transaction = transaction;
     return change;
+}
+
+/* The LSN of a message outside of any transaction is the end of its record. */
+static pgconvoy_change *add_lone_message(pgc_assembler *a, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    pgconvoy_transaction facts = {.commit_lsn = lsn > 0 ? lsn - 1 : 0, .end_lsn = lsn};
+    return add_lone(a, PGCONVOY_MESSAGE, lsn, &facts, err);
+}
+
+int pgc_assembler_add_outcome(pgc_assembler *a, pgconvoy_operation operation, const pgconvoy_transaction *transaction, pgconvoy_error *err)
+{
+    if (!add_lone(a, operation, transaction->commit_lsn, transaction, err))
+        return -1;
+    pgc_assembler_move_position(a, transaction->end_lsn);
+    return 0;
 }
 
 int pgc_assembler_apply_message(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
@@ -351,7 +372,7 @@ int pgc_assembler_apply_message(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput
         return pgc_assembler_unexpected(err, 'M', "it belongs to a transaction, and none is open");
     if (!message.transactional && !inside)
         pgc_assembler_move_position(a, message.lsn);
-    if (message.transactional && is_of_event_trigger(message.prefix))
+    if (message.transactional && pgc_assembler_is_ddl(message.prefix))
         return apply_ddl(a, lsn, message.content, message.content_length, err);
     if (is_our_own(message.prefix) || (!message.transactional && message.lsn <= a->config.skip_before))
         return 0;

@@ -3,8 +3,7 @@
  * (Stream Start … Stream Stop), whose messages are only put aside. At Stream Commit these are read back through the very functions that
  * plain messages go through (apply.c), with the commit LSN now known, a batch at a time (pgc_assembler_next).
  *
- * A prepared transaction (Begin Prepare … Prepare, of a slot with two_phase) is put aside too, until Commit Prepared or Rollback Prepared. The
- * server does not send it again once its prepare is confirmed, so what is confirmed stays before that until the sink has the commit.
+ * A prepared transaction (Begin Prepare … Prepare, of a slot with two_phase) is put aside too: see prepared.c.
  */
 #include "source/postgres/assemble_internal.h"
 
@@ -34,6 +33,10 @@ pgc_assembler *pgc_assembler_new(const pgc_assembler_config *config, pgconvoy_er
         pgc_error_out_of_memory(err);
         return NULL;
     }
+    if (pgc_assembler_know_prepared(a, err)) {
+        pgc_assembler_free(a);
+        return NULL;
+    }
     a->config.spill_dir = NULL; /* the spill has its own copy */
     a->place = PGC_PGOUTPUT_OUTSIDE;
     /* a position before what the sink has must never be told: its checkpoint would move back */
@@ -49,6 +52,7 @@ void pgc_assembler_free(pgc_assembler *a)
     pgc_relation_cache_free(a->relations);
     pgc_spill_free(a->spill);
     free((char *)a->open.facts.origin);
+    free((char *)a->open.facts.gid);
     free(a->prepared);
     free(a);
 }
@@ -176,117 +180,11 @@ static int replay_one(pgc_assembler *a, pgconvoy_error *err)
         pgc_pgoutput_reader reader = pgc_pgoutput_reader_of(record.type, record.bytes, record.length);
         return pgc_assembler_apply(a, record.lsn, &reader, err);
     }
+    if (a->open.facts.gid)
+        return pgc_assembler_end_prepare(a, err);
     pgc_spill_drop(a->spill, a->replay);
     a->replay = NULL;
     return pgc_assembler_commit(a, a->open.end_lsn, err);
-}
-
-/* ---- prepared transactions */
-
-static prepared *find_prepared(pgc_assembler *a, uint32_t xid)
-{
-    for (size_t i = 0; i < a->prepared_count; i++)
-        if (a->prepared[i].xid == xid && a->prepared[i].end_lsn == 0)
-            return &a->prepared[i];
-    return NULL;
-}
-
-static int add_prepared(pgc_assembler *a, const pgc_pgoutput_prepared *message, pgconvoy_error *err)
-{
-    if (a->prepared_count == a->prepared_capacity) {
-        size_t wanted = a->prepared_capacity ? a->prepared_capacity * 2 : 16;
-        prepared *grown = realloc(a->prepared, wanted * sizeof *grown);
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        a->prepared = grown;
-        a->prepared_capacity = wanted;
-    }
-    a->prepared[a->prepared_count++] = (prepared){.xid = message->xid, .lsn = message->lsn};
-    return 0;
-}
-
-static int begin_prepare(pgc_assembler *a, const pgc_pgoutput_prepared *message, pgconvoy_error *err)
-{
-    if (pgc_spill_find(a->spill, message->xid))
-        return pgc_assembler_unexpected(err, 'b', "its transaction is already there");
-    if (!(a->stream = pgc_spill_begin(a->spill, message->xid, err)))
-        return -1;
-    a->place = PGC_PGOUTPUT_IN_TRANSACTION;
-    return add_prepared(a, message, err);
-}
-
-/* The end of the transaction's own block, or of the blocks of a streamed one: from here on it waits. */
-static int prepare(pgc_assembler *a, uint8_t type, const pgc_pgoutput_prepared *message, pgconvoy_error *err)
-{
-    pgc_spilled *spilled = pgc_spill_find(a->spill, message->xid);
-    if (!spilled || (type == 'P' && spilled != a->stream))
-        return pgc_assembler_unexpected(err, type, "its transaction did not begin before");
-    a->stream = NULL;
-    a->place = PGC_PGOUTPUT_OUTSIDE;
-    return type == 'p' ? add_prepared(a, message, err) : 0;
-}
-
-static int commit_prepared(pgc_assembler *a, const pgc_pgoutput_prepared *message, pgconvoy_error *err)
-{
-    pgc_spilled *spilled = pgc_spill_find(a->spill, message->xid);
-    prepared *waiting = find_prepared(a, message->xid);
-    if (!spilled || !waiting) {
-        if (message->lsn < a->config.skip_before)
-            return 0; /* the sink has it */
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the prepared transaction \"%.200s\" is committed, and its changes were sent by the slot before",
-                           message->gid);
-        pgconvoy_error_hint(err, "another program may have read from the slot: pgconvoy drop, then sync again");
-        return -1;
-    }
-    waiting->end_lsn = message->end_lsn;
-    pgc_assembler_begin(a, message->xid, message->lsn, message->time);
-    a->open.end_lsn = message->end_lsn;
-    a->replay = spilled;
-    pgc_spill_rewind(a->spill, spilled);
-    return 0;
-}
-
-static int rollback_prepared(pgc_assembler *a, const pgc_pgoutput_prepared *message)
-{
-    pgc_spilled *spilled = pgc_spill_find(a->spill, message->xid);
-    prepared *waiting = find_prepared(a, message->xid);
-    if (spilled)
-        pgc_spill_drop(a->spill, spilled);
-    if (waiting)
-        *waiting = a->prepared[--a->prepared_count];
-    return 0;
-}
-
-static int apply_prepared(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy_error *err)
-{
-    pgc_pgoutput_prepared message;
-    uint8_t type = reader->type;
-    if (pgc_pgoutput_read_prepared(reader, &message, err))
-        return -1;
-    switch (type) {
-    case 'b':
-        return begin_prepare(a, &message, err);
-    case 'K':
-        return commit_prepared(a, &message, err);
-    case 'r':
-        return rollback_prepared(a, &message);
-    default:
-        return prepare(a, type, &message, err);
-    }
-}
-
-pgconvoy_lsn pgc_assembler_confirmable(pgc_assembler *a, pgconvoy_lsn durable)
-{
-    pgconvoy_lsn lsn = durable;
-    for (size_t i = 0; i < a->prepared_count;) {
-        if (a->prepared[i].end_lsn != 0 && a->prepared[i].end_lsn <= durable) {
-            a->prepared[i] = a->prepared[--a->prepared_count];
-            continue;
-        }
-        lsn = a->prepared[i].lsn < lsn ? a->prepared[i].lsn : lsn;
-        i++;
-    }
-    return lsn;
 }
 
 /* ---- the face */
@@ -324,7 +222,7 @@ int pgc_assembler_feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, si
         return -1;
     pgc_pgoutput_reader reader = pgc_pgoutput_reader_of(type, (const char *)bytes + 1, length - 1);
     if (pgc_pgoutput_kind_of(type)->two_phase)
-        return apply_prepared(a, &reader, err);
+        return pgc_assembler_apply_prepared(a, &reader, err);
     switch (type) {
     case 'B':
         return apply_begin(a, lsn, &reader, err);

@@ -26,7 +26,8 @@
  *    pgc_assembler_feed; neither BEGIN nor COMMIT stand around it.
  *  - Logical messages whose prefix is "pgconvoy" or starts with "pgconvoy." are our own and do not come out. Those of our event triggers
  *    become DDL, and a SCHEMA for each table that has another definition from there on.
- *  - Prepared transactions (two-phase) are refused by name: their content would have to be kept past positions that were confirmed.
+ *  - A prepared transaction (two-phase) comes when it is committed, as any other; or with as_prepared as BEGIN, the changes and PREPARE, with
+ *    its gid, and COMMIT_PREPARED or ROLLBACK_PREPARED alone, later. See prepared.c for those that then come at their commit all the same.
  *
  * Formats: PostgreSQL manual, "Logical Replication Message Formats", protocol versions 1 to 4.
  */
@@ -92,6 +93,10 @@ typedef struct pgc_assembler_config {
     /* Transactions with commit_lsn before it are left out, since the sink has them. 0: none. Their end still moves the position. */
     pgconvoy_lsn skip_before;
     bool skip_origins; /* transactions that another stream has written are left out */
+    bool as_prepared;  /* prepared transactions come when they are prepared */
+    pgconvoy_lsn prepared_from; /* … from here on; those from before come at their commit */
+    const pgconvoy_prepared *prepared; /* those that the sink has prepared. Copied */
+    size_t prepared_count;
     size_t batch_bytes;             /* hand over at about this size; 0: 8 MB. One change may be larger */
     const char *spill_dir;          /* made when it is needed */
     size_t spill_transaction_bytes; /* of a streamed transaction, kept in memory; 0: 1 MB */

@@ -9,7 +9,7 @@
 
 /* The transaction whose changes are being emitted. */
 typedef struct open_transaction {
-    pgconvoy_transaction facts; /* origin is owned here */
+    pgconvoy_transaction facts; /* origin and gid are owned here */
     pgconvoy_lsn end_lsn;       /* Stream Commit: known before the changes are */
     pgconvoy_lsn begin_lsn;
     uint32_t sequence;
@@ -23,6 +23,7 @@ typedef struct prepared {
     uint32_t xid;
     pgconvoy_lsn lsn;     /* of the prepare */
     pgconvoy_lsn end_lsn; /* of its commit; 0: not yet */
+    bool at_sink;         /* prepared there: only its end is wanted */
 } prepared;
 
 struct pgc_assembler {
@@ -39,9 +40,9 @@ struct pgc_assembler {
     pgconvoy_lsn position, position_told;
 };
 
-/* Opens a transaction (Begin, Stream Commit); nothing is emitted before its first change. */
+/* Opens a transaction (Begin, Stream Commit); nothing is emitted before its first change. facts.gid set after it: it ends as prepared. */
 void pgc_assembler_begin(pgc_assembler *assembler, uint32_t xid, pgconvoy_lsn commit_lsn, int64_t commit_time);
-/* Ends it: COMMIT, if it emitted anything, and the position. */
+/* Ends it: COMMIT or PREPARE, if it emitted anything, and the position. */
 int pgc_assembler_commit(pgc_assembler *assembler, pgconvoy_lsn end_lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_assembler_move_position(pgc_assembler *assembler, pgconvoy_lsn lsn);
 
@@ -50,6 +51,20 @@ int pgc_assembler_apply(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_pgoutput
 /* M, which may stand outside as well. */
 int pgc_assembler_apply_message(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
     PGC_MUST_CHECK;
+
+/* COMMIT_PREPARED or ROLLBACK_PREPARED, alone; and the position. */
+int pgc_assembler_add_outcome(pgc_assembler *assembler, pgconvoy_operation operation, const pgconvoy_transaction *transaction,
+                              pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- prepared.c */
+/* A message of two-phase kind. */
+int pgc_assembler_apply_prepared(pgc_assembler *assembler, pgc_pgoutput_reader *reader, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The changes of a transaction that is to be prepared were read back. */
+int pgc_assembler_end_prepare(pgc_assembler *assembler, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Those of the config. */
+int pgc_assembler_know_prepared(pgc_assembler *assembler, pgconvoy_error *err) PGC_MUST_CHECK;
+/* True for a message that an event trigger of ours has written. */
+bool pgc_assembler_is_ddl(const char *prefix);
 
 /* ddl_copy.c: all of it, in arena. NULL when out of memory. */
 const pgconvoy_ddl *pgc_ddl_copy(pgc_arena *arena, const pgconvoy_ddl *ddl);

@@ -77,6 +77,9 @@ typedef struct pgc_postgres_source {
     char *snapshot_name;   /* malloc'ed */
     pgconvoy_lsn snapshot_lsn;
 
+    pgconvoy_prepared *prepared; /* at the sink, when the stream begins; malloc'ed */
+    size_t prepared_count;
+    pgconvoy_lsn prepared_from;
     pgc_stream *stream;
     pgc_oid_map streamed; /* oid to the pgc_source_table that the stream now has; the stream's thread's own */
     atomic_bool saw_unknown; /* the stream met a table that is not ours: time to look at the publication */

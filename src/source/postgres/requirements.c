@@ -38,6 +38,10 @@ static const char server_sql[] =
 static int judge_server(const pgc_postgres_source *source, const PGresult *result, pgconvoy_error *err)
 {
     const char *role = PQgetvalue(result, 0, 2);
+    if (source->config.two_phase && source->server_version < 150000)
+        return refuse(err, "leave it out: prepared transactions then come when they are committed",
+                      "--two-phase: PostgreSQL %d does not send transactions when they are prepared; 15 is the first that does",
+                      source->server_version / 10000);
     if (strcmp(PQgetvalue(result, 0, 0), "logical") != 0)
         return refuse(err,
                       "ALTER SYSTEM SET wal_level = logical, and restart the server (on a managed service: its "

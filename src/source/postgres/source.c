@@ -33,6 +33,7 @@ static void close_source(void *arg)
     pgc_types_free(source->types);
     pgc_oid_map_free(&source->table_map);
     pgc_oid_map_free(&source->streamed);
+    free(source->prepared);
     pgc_arena_free(source->arena);
     pthread_mutex_destroy(&source->catalog_lock);
     free(source);
@@ -286,6 +287,21 @@ static void stream_set_copy_lsn(void *arg, const pgconvoy_table *table, pgconvoy
     pgc_oid_map_replace(&source->streamed, table->oid, table == &own->table ? NULL : (void *)table);
 }
 
+static int stream_set_prepared(void *arg, const pgconvoy_prepared *prepared, size_t count, pgconvoy_lsn from_lsn, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = arg;
+    pgconvoy_prepared *copy = malloc((count + 1) * sizeof *copy);
+    if (!copy)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < count; i++)
+        copy[i] = prepared[i];
+    free(source->prepared);
+    source->prepared = copy;
+    source->prepared_count = count;
+    source->prepared_from = from_lsn;
+    return 0;
+}
+
 static void stream_end(void *arg)
 {
     pgc_stream_end(arg);
@@ -323,6 +339,7 @@ const pgc_source_ops pgc_source_postgres = {
     .reader_next = reader_next,
     .close_reader = close_reader,
     .stream_set_copy_lsn = stream_set_copy_lsn,
+    .stream_set_prepared = stream_set_prepared,
     .stream_begin = stream_begin,
     .stream_next = stream_next,
     .stream_heartbeat = stream_heartbeat,

@@ -208,6 +208,8 @@ static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, b
         pgc_buffer_text(sql, ", origin 'none'"); /* before 16 the assembler leaves them out */
     if (protocol >= 2)
         pgc_buffer_format(sql, "%s, messages 'true'", binary ? ", binary 'true'" : "");
+    if (source->config.two_phase)
+        pgc_buffer_text(sql, ", two_phase 'true'"); /* a slot that was made without has it from here on */
     if (protocol >= 2 && !is_far_behind(source->stream, from_lsn))
         pgc_buffer_format(sql, ", streaming '%s'", protocol >= 4 ? "parallel" : "on");
     pgc_buffer_byte(sql, ')');
@@ -237,10 +239,10 @@ static int start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary
     stream->conn = pgc_source_connect(source, PGC_CONNECTION_REPLICATION, "stream", err);
     if (!stream->conn)
         return -1;
-    stream->two_phase = is_two_phase(source);
+    stream->two_phase = source->config.two_phase || is_two_phase(source);
     if (stream->two_phase) {
-        pgc_log_info(source->config.log, "slot %s sends transactions when they are prepared: they are applied when they commit",
-                     source->slot_name);
+        pgc_log_info(source->config.log, "slot %s sends transactions when they are prepared: they are %s", source->slot_name,
+                     source->config.two_phase ? "prepared at the target, too" : "applied when they commit");
         stream->received = 0;
     }
     pgc_buffer sql;
@@ -263,6 +265,11 @@ static int make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pg
         .streaming_parallel = source->server_version >= 160000,
         .skip_before = from_lsn,
         .skip_origins = source->config.origin_none,
+        /* what a spool of before has would come again from the server, and is held back there until its end */
+        .as_prepared = source->config.two_phase && !stream->replay,
+        .prepared_from = source->prepared_from > from_lsn ? source->prepared_from : from_lsn,
+        .prepared = source->prepared,
+        .prepared_count = source->prepared_count,
         /* a batch is filled while others are on their way: a small part of our share each */
         .batch_bytes = memory && memory / 8 < (8 << 20) ? memory / 8 : 0,
         .spill_dir = source->config.state_dir,

@@ -126,13 +126,15 @@ static inline void write_row(pgc_buffer *out, const char *label, const pgconvoy_
 
 static inline void write_change(pgc_buffer *out, const pgconvoy_change *change)
 {
-    static const char *const names[] = {"", "begin", "insert", "update", "delete", "truncate", "message", "schema", "commit"};
+    static const char *const names[] = {"", "begin", "insert", "update", "delete", "truncate", "message", "schema", "commit",
+                                        "ddl", "prepare", "commit prepared", "rollback prepared"};
     const pgconvoy_transaction *transaction = change->transaction;
     pgc_buffer_format(out, "%s", names[change->operation]);
     if (change->operation == PGCONVOY_BEGIN)
-        pgc_buffer_format(out, " %u at %llu%s%s", transaction->xid, (unsigned long long)transaction->commit_lsn,
-                          transaction->origin ? " from " : "", transaction->origin ? transaction->origin : "");
-    else if (change->operation == PGCONVOY_COMMIT)
+        pgc_buffer_format(out, " %u at %llu%s%s%s%s", transaction->xid, (unsigned long long)transaction->commit_lsn,
+                          transaction->origin ? " from " : "", transaction->origin ? transaction->origin : "",
+                          transaction->gid ? " as " : "", transaction->gid ? transaction->gid : "");
+    else if (change->operation == PGCONVOY_COMMIT || change->operation > PGCONVOY_DDL)
         pgc_buffer_format(out, " %u end %llu", transaction->xid, (unsigned long long)transaction->end_lsn);
     else
         pgc_buffer_format(out, " #%u", change->sequence);
@@ -305,6 +307,22 @@ static inline void stream_abort(fixture *f, uint32_t xid, uint32_t subxid)
     builder *b = message(f, 'A', 0);
     put32(b, xid);
     put32(b, subxid);
+    fed(f);
+}
+
+/* Begin Prepare, Prepare, Stream Prepare, Commit Prepared; Rollback Prepared, whose lsn is the prepare's end. */
+static inline void prepared_message(fixture *f, uint8_t type, uint32_t xid, uint64_t lsn)
+{
+    builder *b = message(f, (char)type, 0);
+    if (type != 'b')
+        put8(b, 0);
+    put64(b, lsn);
+    put64(b, lsn + 50);
+    put64(b, 0);
+    if (type == 'r')
+        put64(b, 0);
+    put32(b, xid);
+    put_text(b, "order 17");
     fed(f);
 }
 

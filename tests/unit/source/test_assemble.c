@@ -503,70 +503,6 @@ static void what_cannot_be_is_refused_by_name(void **state)
     free_fixture(f);
 }
 
-static void prepared_message(fixture *f, uint8_t type, uint32_t xid, uint64_t lsn)
-{
-    builder *b = message(f, type, 0);
-    if (type != 'b')
-        put8(b, 0);
-    put64(b, lsn);
-    put64(b, lsn + 50);
-    put64(b, 0);
-    if (type == 'r')
-        put64(b, 0);
-    put32(b, xid);
-    put_text(b, "order 17");
-    fed(f);
-}
-
-static void a_prepared_transaction_comes_with_its_commit_and_holds_the_slot_back_until_it_is_durable(void **state)
-{
-    (void)state;
-    fixture *f = new_fixture();
-    add_table(f, T, "t", "id");
-    prepared_message(f, 'b', 7, 4000);
-    relation(f, 0, T, "t", "id*");
-    INSERT(f, 0, T, "1");
-    prepared_message(f, 'P', 7, 4000);
-    /* the Relation message above counts for the transactions beside it */
-    begin(f, 8, 5000);
-    INSERT(f, 0, T, "2");
-    commit(f, 5000);
-    expect(f, "begin 8 at 5000\ninsert #0 t.1 (2)\ncommit 8 end 5050\n");
-    assert_true(f->position == 5050);
-    assert_true(pgc_assembler_confirmable(f->assembler, 5050) == 4000);
-    prepared_message(f, 'K', 7, 6000);
-    expect(f, "begin 7 at 6000\ninsert #0 t.1 (1)\ncommit 7 end 6050\n");
-    assert_true(pgc_assembler_confirmable(f->assembler, 5050) == 4000);
-    assert_true(pgc_assembler_confirmable(f->assembler, 6050) == 6050);
-    free_fixture(f);
-}
-
-static void a_prepared_transaction_that_is_rolled_back_leaves_nothing(void **state)
-{
-    (void)state;
-    fixture *f = new_fixture();
-    add_table(f, T, "t", "id");
-    prepared_message(f, 'b', 7, 4000);
-    relation(f, 0, T, "t", "id*");
-    INSERT(f, 0, T, "1");
-    prepared_message(f, 'P', 7, 4000);
-    prepared_message(f, 'r', 7, 4050);
-    expect(f, "");
-    assert_true(pgc_assembler_confirmable(f->assembler, 5050) == 5050);
-    /* one whose changes nobody has here */
-    builder *b = message(f, 'K', 0);
-    put8(b, 0);
-    put64(b, 7000);
-    put64(b, 7050);
-    put64(b, 0);
-    put32(b, 9);
-    put_text(b, "order 18");
-    assert_int_equal(feed(f), -1);
-    assert_int_equal(f->err.code, PGCONVOY_ERROR_STATE);
-    assert_non_null(strstr(f->err.message, "order 18"));
-    free_fixture(f);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -592,8 +528,6 @@ int main(void)
         cmocka_unit_test(type_messages_are_read_and_passed_over),
         cmocka_unit_test(a_failing_resolve_ends_the_stream_with_its_error),
         cmocka_unit_test(what_cannot_be_is_refused_by_name),
-        cmocka_unit_test(a_prepared_transaction_comes_with_its_commit_and_holds_the_slot_back_until_it_is_durable),
-        cmocka_unit_test(a_prepared_transaction_that_is_rolled_back_leaves_nothing),
     };
     return cmocka_run_group_tests_name("assemble", tests, NULL, NULL);
 }
