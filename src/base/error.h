@@ -16,6 +16,7 @@ struct pgconvoy_error {
 
 void pgc_error_clear(pgconvoy_error *err);
 void pgc_error_sqlstate(pgconvoy_error *err, const char *sqlstate);
+#define PGC_ERROR_UNDEFINED_OBJECT "42704"
 void pgc_error_copy(pgconvoy_error *to, const pgconvoy_error *from);
 
 /* Puts "prefix: " before the message. */
