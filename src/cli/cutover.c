@@ -28,6 +28,7 @@ typedef struct cutover {
     pgc_cutover_options options;
     pgc_cutover *cutover;
     char *state_dir, *source, *target, *slot, *publication;
+    const char *(*given)[2]; /* what the pipeline was given, too */
 } cutover;
 
 static bool is_on(const cli_arguments *arguments, const char *name)
@@ -68,12 +69,34 @@ static int find_ends(cutover *cutover, const cli_arguments *arguments, pgconvoy_
     return -1;
 }
 
+/* All settings of the pipeline's, and those among them that say what it takes and under which names. */
+static int take_settings(cutover *cutover, const cli_arguments *arguments, size_t *count, pgconvoy_error *err)
+{
+    static const char *const names[] = {"skip-unavailable", "map-schema", "map-table", "map-column", "columns", "where"};
+    *count = 0;
+    cutover->given = calloc(arguments->setting_count + 1, sizeof *cutover->given);
+    if (!cutover->given)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < arguments->setting_count; i++) {
+        const cli_setting *setting = &arguments->settings[i];
+        if (!setting->is_pipelines)
+            continue;
+        if (pgc_options_set(&cutover->settings, setting->option->name, setting->value, err))
+            return -1;
+        for (size_t n = 0; n < sizeof names / sizeof *names; n++)
+            if (strcmp(setting->option->name, names[n]) == 0) {
+                cutover->given[*count][0] = setting->option->name;
+                cutover->given[(*count)++][1] = setting->value;
+            }
+    }
+    return 0;
+}
+
 static int set_options(cutover *cutover, const cli_arguments *arguments, pgconvoy_error *err)
 {
-    for (size_t i = 0; i < arguments->setting_count; i++)
-        if (arguments->settings[i].is_pipelines &&
-            pgc_options_set(&cutover->settings, arguments->settings[i].option->name, arguments->settings[i].value, err))
-            return -1;
+    size_t given;
+    if (take_settings(cutover, arguments, &given, err))
+        return -1;
     const char *wait = cli_setting_value(arguments, "wait");
     char *end = NULL;
     double seconds = wait ? strtod(wait, &end) : 60;
@@ -98,6 +121,10 @@ static int set_options(cutover *cutover, const cli_arguments *arguments, pgconvo
         .verify = is_on(arguments, "verify"),
         .reverse = is_on(arguments, "reverse"),
         .undo = is_on(arguments, "undo"),
+        .skip_unavailable = cutover->settings.skip_unavailable,
+        .mapping = cutover->settings.mapping,
+        .settings = (const char *const(*)[2])cutover->given,
+        .setting_count = given,
         .dry_run = cutover->settings.dry_run,
         .wait_us = (int64_t)(seconds * 1e6),
         .jobs = cutover->settings.jobs,
@@ -187,6 +214,7 @@ static void free_all(cutover *cutover)
     char *texts[] = {cutover->state_dir, cutover->source, cutover->target, cutover->slot, cutover->publication};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         free(texts[i]);
+    free(cutover->given);
     cli_console_free(cutover->console);
 }
 

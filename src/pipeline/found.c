@@ -147,12 +147,28 @@ int pgc_attempt_check_position(const pgconvoy_pipeline *pipeline, const pgc_run 
     return 0;
 }
 
+/* A type that the sink cannot make is no trouble where the copier makes the table, from the source's own definitions: it tries them before
+ * anything is changed. */
+static int check_table(const pgc_run *run, const pgconvoy_table *table, pgconvoy_if_exists if_exists,
+                       pgconvoy_error *err)
+{
+    if (run->sink_ops->check_table(run->sink, table, if_exists, err) == 0)
+        return 0;
+    bool whole = false;
+    pgconvoy_error ignored = {0};
+    if (!run->copier || strcmp(err->sqlstate, PGC_ERROR_UNDEFINED_OBJECT) != 0 ||
+        run->source_ops->is_whole(run->source, table, &whole, &ignored) != 0 || !whole)
+        return -1;
+    pgc_error_clear(err);
+    return 0;
+}
+
 /* With --skip-unavailable: the target cannot have it, whatever it has of that name now. */
 static bool is_unavailable(const pgc_run *run, const pgconvoy_table *table)
 {
     pgconvoy_error why = {0};
     return run->copier && run->options->skip_unavailable &&
-           run->sink_ops->check_table(run->sink, table, PGCONVOY_IF_EXISTS_DROP, &why) != 0 && !why.retriable;
+           check_table(run, table, PGCONVOY_IF_EXISTS_DROP, &why) != 0 && !why.retriable;
 }
 
 int pgc_attempt_check_tables(const pgc_run *run, bool joining, pgconvoy_error *err)
@@ -162,7 +178,7 @@ int pgc_attempt_check_tables(const pgc_run *run, bool joining, pgconvoy_error *e
         bool failed_before = state->known && atomic_load(&state->state) == PGCONVOY_TABLE_FAILED;
         if (state->known && !failed_before)
             continue;
-        if (run->sink_ops->check_table(run->sink, state->table, run->options->if_exists, err) == 0) {
+        if (check_table(run, state->table, run->options->if_exists, err) == 0) {
             if (failed_before)
                 atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
             continue;

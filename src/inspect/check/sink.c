@@ -93,6 +93,18 @@ static bool is_known(const ends *ends, const pgconvoy_table *table)
     return false;
 }
 
+/* A sync makes a table with the types that the sink alone could not make. */
+static bool is_made_by_sync(const check *check, const ends *ends, const pgconvoy_table *table, pgconvoy_error *why)
+{
+    bool whole;
+    pgconvoy_error ignored = {0};
+    if (check->options->job != PGC_CHECK_SYNC || strcmp(why->sqlstate, PGC_ERROR_UNDEFINED_OBJECT) != 0 ||
+        pgc_source_postgres.is_whole(ends->source, table, &whole, &ignored) != 0 || !whole)
+        return false;
+    pgconvoy_error_hint(why, "sync makes it as it is at the source, which takes a superuser and what its functions call");
+    return true;
+}
+
 /* A first sink's trouble is with the types when it would still be there with the table dropped. */
 static int check_tables(check *check, ends *ends, bool types, pgc_check_result *result, pgconvoy_error *err)
 {
@@ -106,7 +118,7 @@ static int check_tables(check *check, ends *ends, bool types, pgc_check_result *
         if (types ? types_fit
                   : !types_fit || ends->ops->check_table(ends->sink, table, check->options->if_exists, &why) == 0)
             well++;
-        else if (check_add_error(check, result, PGC_CHECK_FAILED, &why, err))
+        else if (check_add_error(check, result, is_made_by_sync(check, ends, table, &why) ? PGC_CHECK_WARNED : PGC_CHECK_FAILED, &why, err))
             return -1;
     }
     return 0;
@@ -117,9 +129,11 @@ static int check_through_sink(check *check, bool types, pgc_check_result *result
     ends ends = {0};
     pgconvoy_error why = {0};
     int failed = 0;
-    if (!check->ends[SOURCE_END].conn)
-        failed =
-            check_add_finding(check, result, PGC_CHECK_UNCHECKED, "the source could not be connected to", NULL, err);
+    if (!check->ends[SOURCE_END].conn || check->sink_is_closed) /* a service that is away is waited for once */
+        failed = check_add_finding(check, result, PGC_CHECK_UNCHECKED,
+                                   check->sink_is_closed ? "the target could not be opened"
+                                                         : "the source could not be connected to",
+                                   NULL, err);
     else if (open_source(check, &ends, &why) ||
              pgc_source_postgres.load_tables(ends.source, &ends.tables, &ends.count, &why) ||
              open_sink(check, &ends, &why) || ends.ops->read_checkpoint(ends.sink, &ends.checkpoint, &why))
@@ -146,7 +160,8 @@ static int check_opens(check *check, pgc_check_result *result, pgconvoy_error *e
     pgconvoy_error why = {0}, unused;
     if (check->ends[SOURCE_END].conn && open_source(check, &ends, &unused))
         ends.source = NULL;
-    int failed = open_sink(check, &ends, &why) ? check_add_error(check, result, PGC_CHECK_FAILED, &why, err) : 0;
+    check->sink_is_closed = open_sink(check, &ends, &why) != 0;
+    int failed = check->sink_is_closed ? check_add_error(check, result, PGC_CHECK_FAILED, &why, err) : 0;
     close_ends(&ends);
     return failed;
 }

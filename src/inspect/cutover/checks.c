@@ -49,7 +49,7 @@ static int check_tables(pgc_cutover *cutover, pgc_buffer *answer, pgconvoy_error
     if (answer->length)
         return refuse(err, "let sync finish them first; pgconvoy status shows how far it is",
                       "tables are not wholly at the target yet: %s", answer->data);
-    return 0;
+    return is_pipeline ? cutover_find_left_out(cutover, err) : 0;
 }
 
 static int check_source(pgc_cutover *cutover, pgc_buffer *answer, pgconvoy_error *err)
@@ -101,7 +101,17 @@ static int check_target(pgc_cutover *cutover, pgc_buffer *answer, pgconvoy_error
 {
     if (ask(cutover->target, "SELECT pg_catalog.pg_is_in_recovery()", NULL, answer, err))
         return -1;
-    return answer->data[0] == 't' ? refuse(err, "give the primary as the target", "the target is a standby%s", "") : 0;
+    if (answer->data[0] == 't')
+        return refuse(err, "give the primary as the target", "the target is a standby%s", "");
+    if (ask(cutover->target, "SELECT to_regclass('pgconvoy.prepared') IS NOT NULL", NULL, answer, err))
+        return -1;
+    if (answer->data[0] != 't')
+        return 0;
+    if (ask(cutover->target, "SELECT string_agg(DISTINCT gid, ', ') FROM pgconvoy.prepared WHERE pipeline = $1", cutover->options->name, answer, err))
+        return -1;
+    return answer->length ? refuse(err, "let sync --two-phase go on until their end at the source has arrived",
+                                   "the target has prepared transactions of the pipeline that have not ended: %s", answer->data)
+                          : 0;
 }
 
 static int check_slot(pgc_cutover *cutover, pgc_buffer *answer, pgconvoy_error *err)

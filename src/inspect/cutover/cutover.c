@@ -17,12 +17,15 @@
 pgc_cutover *pgc_cutover_new(const pgc_cutover_options *options, pgconvoy_error *err)
 {
     pgc_cutover *cutover = calloc(1, sizeof *cutover);
-    if (!cutover || asprintf(&cutover->hold_path, "%s/%s/cutover", options->state_dir, options->name) < 0) {
+    pgc_arena *arena = pgc_arena_new(16 << 10);
+    if (!cutover || !arena || asprintf(&cutover->hold_path, "%s/%s/cutover", options->state_dir, options->name) < 0) {
+        pgc_arena_free(arena);
         free(cutover);
         (void)pgc_error_out_of_memory(err);
         return NULL;
     }
     cutover->options = options;
+    cutover->arena = arena;
     char derived[64];
     pgc_slot_name_derive(options->name, derived);
     snprintf(cutover->slot, sizeof cutover->slot, "%.79s", options->slot ? options->slot : derived);
@@ -43,6 +46,7 @@ void pgc_cutover_free(pgc_cutover *cutover)
     verify_flow_free(&cutover->flow);
     pthread_mutex_destroy(&cutover->lock);
     free(cutover->hold_path);
+    pgc_arena_free(cutover->arena);
     free(cutover);
 }
 
@@ -96,6 +100,10 @@ static int set_pipeline(pgc_cutover *cutover, pgconvoy_pipeline *pipeline, const
                                  {"until", until}};
     for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
         if (pgconvoy_pipeline_set(pipeline, settings[i][0], settings[i][1], err))
+            return -1;
+    const pgc_cutover_options *options = cutover->options;
+    for (size_t i = 0; i < options->setting_count; i++)
+        if (pgconvoy_pipeline_set(pipeline, options->settings[i][0], options->settings[i][1], err))
             return -1;
     pgconvoy_pipeline_on_log(pipeline, cutover_on_log, cutover);
     return 0;
@@ -202,10 +210,12 @@ static int set_sequences(pgc_cutover *cutover, pgconvoy_error *err)
         status = pgc_sequence_values_read(cutover->target, user_tables, arena, &target, err);
     for (size_t i = 0; i < source.count && status == 0; i++) {
         const pgc_sequence_value *here = &source.items[i],
-                                 *there = pgc_sequence_values_find(&target, here->schema, here->name);
+                                 *there = pgc_verify_sequence_there(cutover->options->mapping, &target, here);
         if (!there || !pgc_sequence_is_behind(there, here))
             continue;
-        pgc_sequence_set_sql(here, &sql);
+        pgc_sequence_value set = *here;
+        set.schema = there->schema;
+        pgc_sequence_set_sql(&set, &sql);
         cutover->sequences_set++;
     }
     if (status == 0)
@@ -217,6 +227,20 @@ static int set_sequences(pgc_cutover *cutover, pgconvoy_error *err)
 
 /* ------------------------------------------------------------------ verifying */
 
+/* Only these rows are at the target. */
+static int take_where(pgc_cutover *cutover, pgc_names *where, pgconvoy_error *err)
+{
+    const pgc_cutover_options *from = cutover->options;
+    where->items = pgc_arena_zalloc(cutover->arena, sizeof *where->items * (from->setting_count + 1));
+    if (!where->items)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < from->setting_count; i++)
+        if (strcmp(from->settings[i][0], "where") == 0 &&
+            !(where->items[where->count++] = pgc_arena_strdup(cutover->arena, from->settings[i][1])))
+            return pgc_error_out_of_memory(err);
+    return 0;
+}
+
 static int verify(pgc_cutover *cutover, pgc_buffer *report, int64_t *differences, pgconvoy_error *err)
 {
     const pgc_cutover_options *from = cutover->options;
@@ -225,6 +249,9 @@ static int verify(pgc_cutover *cutover, pgc_buffer *report, int64_t *differences
                                   .name = from->name,
                                   .slot = from->slot,
                                   .publication = from->publication,
+                                  .choice = {.exclude_tables = cutover->left_out,
+                                             .exclude_table_count = cutover->left_out_count},
+                                  .mapping = from->mapping,
                                   .no_schema = true,
                                   .jobs = from->jobs,
                                   .sample = 100,
@@ -233,6 +260,8 @@ static int verify(pgc_cutover *cutover, pgc_buffer *report, int64_t *differences
                                   .state_dir = from->state_dir,
                                   .restart = true,
                                   .log = from->log};
+    if (take_where(cutover, &options.where, err))
+        return -1;
     pgc_verify *verify = pgc_verify_new(&options, err);
     if (!verify)
         return -1;
@@ -251,9 +280,17 @@ static int verify(pgc_cutover *cutover, pgc_buffer *report, int64_t *differences
 
 /* ------------------------------------------------------------------ the story */
 
+static void say_left_out(const pgc_cutover *cutover, pgc_buffer *report)
+{
+    if (cutover->left_out_count == 0)
+        return;
+    pgc_buffer_format(report, "left out, as the target does not have them: %s\n", cutover->left_out_names);
+}
+
 static void say_plan(const pgc_cutover *cutover, pgc_buffer *report)
 {
     const pgc_cutover_options *options = cutover->options;
+    say_left_out(cutover, report);
     pgc_buffer_format(report, "would wait until the target follows (%s)\n",
                       cutover->streams ? "another process streams"
                                        : "nobody streams: the last stretch would be run here");
@@ -283,6 +320,7 @@ static void say_end(pgc_cutover *cutover, pgc_buffer *report)
     const pgc_cutover_options *options = cutover->options;
     pgc_buffer_format(report, "the target has everything up to %s; %zu sequences were set\n",
                       pgconvoy_lsn_to_text(cutover->lsn, lsn), cutover->sequences_set);
+    say_left_out(cutover, report);
     if (cutover->holds)
         pgc_buffer_format(report,
                           "writes were held for %s; the source stays read-only (pgconvoy cutover %s --undo makes it "

@@ -6,6 +6,7 @@
 #ifndef PGC_INSPECT_CUTOVER_CUTOVER_H
 #define PGC_INSPECT_CUTOVER_CUTOVER_H
 
+#include "apply/mapping.h"
 #include "base/buffer.h"
 #include "base/log.h"
 
@@ -16,7 +17,11 @@ typedef struct pgc_cutover_options {
     bool lock_source;               /* make it read-only, and end the sessions that might still write */
     bool verify;                    /* compare sequences and rows, while writes are held */
     bool reverse;                   /* have the opposite pipeline ready; needs lock_source */
+    bool skip_unavailable;          /* go on without the pipeline's tables that the target does not have */
     bool dry_run, undo;             /* undo: only make the source writable again */
+    pgc_mapping *mapping;           /* the other names that the pipeline gives; NULL or empty: none */
+    const char *const (*settings)[2]; /* names and values of the pipeline's own options, for a stretch that is run here */
+    size_t setting_count;
     int64_t wait_us;                /* how long to wait for the lag to fall, and for the stream to drain */
     int jobs;
     const char *state_dir;

@@ -2,6 +2,7 @@
 #ifndef PGC_INSPECT_CUTOVER_INTERNAL_H
 #define PGC_INSPECT_CUTOVER_INTERNAL_H
 
+#include "base/arena.h"
 #include "inspect/cutover/cutover.h"
 #include "inspect/verify/flow.h"
 
@@ -23,6 +24,10 @@ struct pgc_cutover {
     int64_t held_us;  /* monotonic, since when */
     pgconvoy_lsn lsn; /* up to here everything is at the target */
     size_t sequences_set;
+    pgc_arena *arena;
+    char **left_out; /* tables of the pipeline that the target does not have, as patterns for just them */
+    size_t left_out_count;
+    const char *left_out_names; /* "public.a, public.b" */
     atomic_bool stop;
     pthread_mutex_t lock; /* guards the next two */
     pgconvoy_pipeline *pipeline;
@@ -40,6 +45,9 @@ int cutover_stopped(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- checks.c: before anything is changed */
 int cutover_check(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- left_out.c: finds the tables that are left out, and refuses them unless the options let them be */
+int cutover_find_left_out(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- hold.c: the source made read-only, and writable again */
 int cutover_hold(pgc_cutover *cutover, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -53,6 +53,9 @@ int cutover_reverse_check(pgc_cutover *cutover, pgconvoy_error *err)
         "FROM pg_catalog.pg_roles r WHERE r.rolname = current_user";
     char slot[80];
     slot_of(cutover, slot);
+    if (pgc_mapping_renames(cutover->options->mapping))
+        return refuse(err, "there can be no way back for a pipeline that gives other names",
+                      "leave out --reverse; a pipeline of your own can give the names back");
     if (strlen(cutover->back) > 54)
         return refuse(err, "the pipeline's name is too long for one of a way back",
                       "a name of at most 49 characters leaves room for it");

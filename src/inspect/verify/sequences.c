@@ -7,19 +7,21 @@
 
 #define CARRY_US INT64_C(25000000) /* a stream that carries sequences over does so at intervals */
 
-/* Those that are chosen, or belong to a column of a chosen table. */
+/* Those that belong to a column of a chosen table; and others that are chosen themselves, by -t even those of a table
+ * that is not. */
 static int compose_condition(const pgc_verify *verify, pgc_buffer *out, pgconvoy_error *err)
 {
     pgc_buffer choice;
     pgc_buffer_init(&choice, VERIFY_SQL_LIMIT);
     int status = pgc_choice_condition(&verify->options->choice, &choice, err);
+    static const char owned[] = "EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = "
+                                "d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+                                "WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = s.seqrelid "
+                                "AND d.refclassid = d.classid AND d.deptype IN ('a', 'i') AND ";
+    bool by_name = verify->options->choice.include_table_count > 0;
     if (status == 0)
-        pgc_buffer_format(out,
-                          "(%s OR EXISTS (SELECT FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class c ON c.oid = "
-                          "d.refobjid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-                          "WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = s.seqrelid AND "
-                          "d.deptype IN ('a', 'i') AND %s))",
-                          choice.data, choice.data);
+        pgc_buffer_format(out, "(%s%s) OR (%s AND NOT %s%s)))", owned, choice.data, choice.data, owned,
+                          by_name ? "false" : "true");
     pgc_buffer_free(&choice);
     return status ? -1 : pgc_buffer_check(out, err);
 }

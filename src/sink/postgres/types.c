@@ -230,6 +230,8 @@ static int refuse_base(const pgconvoy_type *type, const char *what, pgconvoy_err
     pgconvoy_error_hint(err, is_built_in(type)
                                  ? "the target's server is too old for it; leave the table out, or upgrade the target"
                                  : "create the type on the target, or leave the table out");
+    if (!is_built_in(type))
+        pgc_error_sqlstate(err, PGC_ERROR_UNDEFINED_OBJECT); /* sync brings its definition with the tables that it makes */
     return -1;
 }
 

@@ -64,9 +64,10 @@ static int with_name(const pgc_postgres_source *source, PGconn *conn, const char
     return result ? 0 : -1;
 }
 
+/* Also where writes are held, in a cutover whose last stretch runs after that. */
 static int begin_locked(PGconn *conn, pgconvoy_error *err)
 {
-    return pgc_execute(conn, "BEGIN", err) != 0 ||
+    return pgc_execute(conn, "BEGIN READ WRITE", err) != 0 ||
                    pgc_execute(
                        conn, "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('pgconvoy ddl', 0))",
                        err) != 0
@@ -106,11 +107,11 @@ static int install(const pgc_postgres_source *source, PGconn *conn, pgconvoy_err
     if (roll_back(conn, failed ? -1 : 0) != 0)
         return -1;
     /* behind the publication's commit */
-    return writes_log(source) ? pgc_execute(conn,
-                                            "INSERT INTO pgconvoy.ddl_published SELECT "
-                                            "pg_catalog.pg_current_wal_insert_lsn() WHERE NOT EXISTS (SELECT FROM "
-                                            "pgconvoy.ddl_published)",
-                                            err)
+    return writes_log(source) ? roll_back(conn, pgc_execute(conn,
+                                                            "BEGIN READ WRITE; INSERT INTO pgconvoy.ddl_published SELECT "
+                                                            "pg_catalog.pg_current_wal_insert_lsn() WHERE NOT EXISTS "
+                                                            "(SELECT FROM pgconvoy.ddl_published); COMMIT",
+                                                            err))
                               : 0;
 }
 
@@ -134,14 +135,14 @@ int pgc_ddl_install(pgc_postgres_source *source, pgconvoy_error *err)
     return 0;
 }
 
-/* *log 0: the slot may have to be decoded from where the publication was not there. */
+/* *log 0: the slot may have to be decoded from where the publication was not there. (PostgreSQL 12 has no max(pg_lsn).) */
 static int find_log(const pgc_postgres_source *source, PGconn *conn, uint32_t *log, pgconvoy_error *err)
 {
     const char *values[] = {source->slot_name, PGC_DDL_PUBLICATION};
     PGresult *result = pgc_query_params(
         conn,
         "SELECT pg_catalog.to_regclass('pgconvoy.ddl_log')::pg_catalog.oid FROM pg_catalog.pg_replication_slots s WHERE "
-        "s.slot_name = $1 AND s.restart_lsn >= (SELECT max(since) FROM pgconvoy.ddl_published) AND EXISTS (SELECT FROM "
+        "s.slot_name = $1 AND s.restart_lsn >= (SELECT since FROM pgconvoy.ddl_published ORDER BY since DESC LIMIT 1) AND EXISTS (SELECT FROM "
         "pg_catalog.pg_publication WHERE pubname = $2)",
         2, values, err);
     if (!result)

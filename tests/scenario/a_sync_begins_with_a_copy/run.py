@@ -220,6 +220,28 @@ def older(s):
     assert target.query("SELECT to_regclass('new') IS NULL AND to_regclass('nulls') IS NULL") == "t"
 
 
+def base_types(s):
+    """A base type of the user's own comes with the tables that need it, also later ones; what cannot be made is said before anything is changed."""
+    source, there = s.server(), s.server()
+    # as an int4 is read and written
+    make = ("CREATE TYPE {0}; CREATE FUNCTION {0}_in(cstring) RETURNS {0} LANGUAGE internal IMMUTABLE STRICT AS 'int4in'; CREATE FUNCTION {0}_out({0}) RETURNS cstring LANGUAGE internal IMMUTABLE STRICT AS 'int4out';"
+            "CREATE TYPE {0} (INPUT = {0}_in, OUTPUT = {0}_out, INTERNALLENGTH = 4, PASSEDBYVALUE, ALIGNMENT = int4);")
+    source.sql(make.format("grade") + "CREATE TABLE t (id int PRIMARY KEY, g grade, many grade[], v text); INSERT INTO t VALUES (1, '7', '{1,2}', 'a'), (2, NULL, NULL, 'b'); CREATE TABLE u (id int PRIMARY KEY); INSERT INTO u VALUES (1)")
+    target = s.target("postgres", there)
+    ends = [source.uri(), target, "--name", "grades"]
+    there.sql("CREATE ROLE plain LOGIN; GRANT ALL ON DATABASE target TO plain; GRANT ALL ON SCHEMA public TO plain", "target")
+    s.pgconvoy("sync", source.uri(), there.uri("target", user="plain"), "--name", "grades", "--until", "caught-up").fails(1, ["grade", "superuser"])
+    s.nothing_left(source, target)
+    checked = s.pgconvoy("check", source.uri(), target.uri)
+    assert checked.wait() == 0 and "type public.grade is not on the target" in checked.stdout, checked.stdout
+    s.sync_until_caught_up(*ends)
+    s.equal(source, target, tables=[("public", "t"), ("public", "u")])
+    source.sql("UPDATE t SET g = '8', many = many || '9'::grade WHERE id = 1; INSERT INTO t VALUES (3, '-1', '{}', 'c');" + make.format("rank")
+               + "CREATE TABLE later (id int PRIMARY KEY, r rank); INSERT INTO later VALUES (1, '5'); ALTER TABLE u ADD r rank DEFAULT '3'; INSERT INTO u VALUES (2, '4')")
+    s.sync_until_caught_up(*ends)
+    s.equal(source, target, tables=[("public", "t"), ("public", "u"), ("public", "later")])
+
+
 def whose(s):
     """Owners and privileges: made with --roles, left out with -O and -x, and otherwise where the target has their roles."""
     source, there = s.server(), s.server()
@@ -250,13 +272,13 @@ def elsewhere(s):
     s.nothing_left(source, target)
 
 
-CASES = {"definitions": definitions, "killed": killed, "mixed": mixed, "partitions": partitions, "as_nobody": as_nobody, "unavailable": unavailable, "older": older, "whose": whose, "elsewhere": elsewhere}
+CASES = {"definitions": definitions, "killed": killed, "mixed": mixed, "partitions": partitions, "as_nobody": as_nobody, "unavailable": unavailable, "base_types": base_types, "older": older, "whose": whose, "elsewhere": elsewhere}
 
 
 def main(s):
     CASES[s.case](s)
 
 
-LONG = ["killed", "older", "whose", "elsewhere"]
+LONG = ["killed", "base_types", "older", "whose", "elsewhere"]
 whole = os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"])
 scenario.run(main, cases=[case for case in CASES if whole or case not in LONG])
