@@ -4,7 +4,7 @@
  *   target.c      TARGET and its options             layout.c    a table as DuckDB has it
  *   motherduck.c  what is different about md:
  *   library.c     libduckdb                          schema.c    tables made, checked, finished
- *   statement.c   SQL and its errors                 alter.c     tables changed
+ *   statement.c   SQL and its errors                 alter*.c    tables changed
  *   checkpoint.c  position and table states          primary_key.c  the constraint, while memory allows
  *   types.c       the type map                       load.c, feed.c  rows of a table copy
  *   encode*.c     values into vectors                gather.c, stage.c, apply.c  changes
