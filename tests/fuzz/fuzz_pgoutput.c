@@ -2,7 +2,8 @@
  * Fuzzes the whole way from pgoutput's bytes to changes. An input is a byte of options and then messages, each with a length of two bytes:
  *
  *     bits 0-1 protocol version - 1; bit 2 streaming 'parallel'; bit 3 small batches and everything streamed spilled to disk;
- *     bit 4 leave out early transactions; bit 5 tables with fewer columns than the messages
+ *     bit 4 leave out early transactions; bit 5 tables with fewer columns than the messages; bit 6 prepared transactions as prepared, two
+ *     of which the sink has
  *
  * Whatever comes in, what comes out must keep the interface's promises, which are checked here, and every byte of it must be readable.
  */
@@ -22,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 typedef struct checker {
     pgc_arena *arena;
     bool narrow;
-    bool in_transaction;
+    bool in_transaction, prepares;
     uint32_t next_sequence;
     pgconvoy_lsn position;
     volatile unsigned sum; /* so that every byte is really read */
@@ -143,13 +144,23 @@ static void check_change(checker *c, const pgconvoy_change *change)
     MUST(change->transaction);
     if (change->transaction->origin)
         read_all(c, change->transaction->origin, strlen(change->transaction->origin));
+    if (change->transaction->gid)
+        read_all(c, change->transaction->gid, strlen(change->transaction->gid));
     switch (change->operation) {
     case PGCONVOY_BEGIN:
         MUST(!c->in_transaction && change->sequence == 0);
         c->in_transaction = true;
+        c->prepares = change->transaction->gid;
         c->next_sequence = 0;
         return;
+    case PGCONVOY_COMMIT_PREPARED:
+    case PGCONVOY_ROLLBACK_PREPARED:
+        MUST(!c->in_transaction && change->transaction->gid);
+        MUST(change->transaction->end_lsn > change->transaction->commit_lsn);
+        return;
+    case PGCONVOY_PREPARE:
     case PGCONVOY_COMMIT:
+        MUST(c->prepares == (change->operation == PGCONVOY_PREPARE));
         MUST(c->in_transaction && change->sequence == c->next_sequence && c->next_sequence > 0);
         MUST(change->transaction->end_lsn >= change->transaction->commit_lsn);
         c->in_transaction = false;
@@ -217,6 +228,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     if (size < 1)
         return 0;
+    static const pgconvoy_prepared known[] = {{.xid = 7, .lsn = 0x80}, {.xid = 800, .lsn = 0x200}};
     uint8_t options = data[0];
     checker c = {.arena = pgc_arena_new(4096), .narrow = options & 32};
     pgc_assembler_config config = {.protocol_version = (options & 3) + 1,
@@ -225,6 +237,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .spill_dir = "/tmp",
                                    .spill_transaction_bytes = options & 8 ? 100 : 0,
                                    .skip_before = options & 16 ? 0x100 : 0,
+                                   .as_prepared = options & 64,
+                                   .prepared_from = options & 16 ? 0x100 : 0,
+                                   .prepared = known,
+                                   .prepared_count = options & 64 ? 2 : 0,
                                    .resolve = resolve,
                                    .relabel = relabel,
                                    .resolve_arg = &c};

@@ -260,6 +260,8 @@ int pgc_assembler_apply_prepared(pgc_assembler *a, pgc_pgoutput_reader *reader, 
     uint8_t type = reader->type;
     if (pgc_pgoutput_read_prepared(reader, &message, err))
         return -1;
+    if (message.end_lsn <= message.lsn)
+        return pgc_assembler_unexpected(err, type, "its record ends before it starts");
     switch (type) {
     case 'b':
         return begin_prepare(a, &message, err);

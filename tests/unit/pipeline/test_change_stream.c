@@ -31,6 +31,7 @@ typedef struct script {
     atomic_int heartbeats;
     pgconvoy_lsn mark;
     pgconvoy_lsn copy_lsn_told;
+    const char *letters; /* instead of steps: one batch, see make_prepared_batch */
 } script;
 
 static pgconvoy_column column = {.name = "id"};
@@ -59,10 +60,40 @@ static pgc_change_batch *make_batch(const step *step)
     return batch;
 }
 
+/*
+ * A letter for each change: b begins a transaction that is prepared by P, B one that is committed by C; i is an insert; K and R end what was prepared.
+ * Those that end something are at 110, 120 …
+ */
+static pgc_change_batch *make_lettered_batch(const char *letters)
+{
+    static const char known[] = "BbiPCKR";
+    static const pgconvoy_operation operations[] = {PGCONVOY_BEGIN,  PGCONVOY_BEGIN,           PGCONVOY_INSERT,           PGCONVOY_PREPARE,
+                                                    PGCONVOY_COMMIT, PGCONVOY_COMMIT_PREPARED, PGCONVOY_ROLLBACK_PREPARED};
+    step step = {.at_boundary = true, .inserts = (int)strlen(letters), .position = 100};
+    pgc_change_batch *batch = make_batch(&step);
+    pgconvoy_change *items = (pgconvoy_change *)batch->changes.items;
+    pgconvoy_transaction *transaction = NULL;
+    for (size_t i = 0; letters[i]; i++) {
+        if (strchr("BbKR", letters[i])) {
+            transaction = pgc_arena_zalloc(batch->arena, sizeof *transaction);
+            *transaction = (pgconvoy_transaction){.xid = 7, .commit_time = 1000000, .gid = letters[i] == 'B' ? NULL : "it"};
+        }
+        items[i].operation = (uint8_t)operations[strchr(known, letters[i]) - known];
+        items[i].transaction = transaction;
+        if (strchr("PCKR", letters[i]))
+            transaction->end_lsn = batch->position += 10;
+    }
+    return batch;
+}
+
 static int script_next(void *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err)
 {
     script *script = source;
-    if (script->next >= script->count) {
+    if (script->letters && script->next++ == 0) {
+        *batch = make_lettered_batch(script->letters);
+        return 1;
+    }
+    if (script->letters || script->next >= script->count) {
         pgc_clock_sleep_ms(timeout_ms > 5 ? 5 : timeout_ms);
         return 0;
     }
@@ -119,6 +150,14 @@ static void script_copy_lsn(void *source, const pgconvoy_table *table, pgconvoy_
     ((script *)source)->copy_lsn_told = lsn;
 }
 
+static int script_prepared(void *source, const pgconvoy_prepared *prepared, size_t count, pgconvoy_lsn from, pgconvoy_error *err)
+{
+    (void)prepared, (void)err;
+    assert_int_equal(count, 1);
+    ((script *)source)->copy_lsn_told = from;
+    return 0;
+}
+
 static const pgc_source_ops script_ops = {
     .name = "script",
     .stream_begin = script_begin,
@@ -127,11 +166,12 @@ static const pgc_source_ops script_ops = {
     .stream_confirm = script_confirm,
     .stream_end = script_end,
     .stream_set_copy_lsn = script_copy_lsn,
+    .stream_set_prepared = script_prepared,
     .health = script_health,
     .mark_position = script_mark,
 };
 
-/* ---- a sink that writes down what happens: b begin, i insert, s schema, c commit, a abort */
+/* ---- a sink that writes down what happens: b begin, i insert, s schema, c commit, a abort; B P K R, a prepared transaction's steps */
 
 typedef struct record {
     char calls[256];
@@ -209,6 +249,37 @@ static int record_commit(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_st
     return 0;
 }
 
+static int record_read_prepared(void *sink, const pgconvoy_prepared **prepared, size_t *count, pgconvoy_error *err)
+{
+    static const pgconvoy_prepared one = {.xid = 9, .lsn = 50};
+    (void)sink, (void)err;
+    *prepared = &one;
+    *count = 1;
+    return 0;
+}
+
+static int record_begin_prepared(void *writer, const pgconvoy_transaction *transaction, pgconvoy_error *err)
+{
+    assert_string_equal(transaction->gid, "it");
+    (void)err;
+    note(writer, 'B');
+    return 0;
+}
+
+static int record_prepare(void *writer, const pgconvoy_transaction *transaction, pgconvoy_error *err)
+{
+    int failed = record_commit(writer, transaction->end_lsn, NULL, 0, err);
+    ((record *)writer)->calls[strlen(((record *)writer)->calls) - 1] = 'P';
+    return failed;
+}
+
+static int record_end_prepared(void *writer, const pgconvoy_transaction *transaction, bool commit, pgconvoy_error *err)
+{
+    int failed = record_commit(writer, transaction->end_lsn, NULL, 0, err);
+    ((record *)writer)->calls[strlen(((record *)writer)->calls) - 1] = commit ? 'K' : 'R';
+    return failed;
+}
+
 static void record_abort(void *writer)
 {
     note(writer, 'a');
@@ -230,6 +301,24 @@ static const pgconvoy_sink record_ops = {
     .commit = record_commit,
     .abort = record_abort,
     .close_writer = record_close,
+};
+
+static const pgconvoy_sink preparing_ops = {
+    .version = PGCONVOY_SINK_VERSION,
+    .name = "preparing record",
+    .capabilities = PGCONVOY_SINK_TWO_PHASE,
+    .column_format = record_format,
+    .open_writer = record_open_writer,
+    .begin = record_begin,
+    .write_changes = record_changes,
+    .change_schema = record_schema,
+    .commit = record_commit,
+    .abort = record_abort,
+    .close_writer = record_close,
+    .read_prepared = record_read_prepared,
+    .begin_prepared = record_begin_prepared,
+    .prepare = record_prepare,
+    .end_prepared = record_end_prepared,
 };
 
 /* ---- running */
@@ -383,6 +472,40 @@ static void stop_leaves_a_half_transaction_for_the_next_run(void **state)
     free(f);
 }
 
+/* What came before each step is committed, and what comes after it begins anew. */
+static void each_step_of_a_prepared_transaction_is_by_itself(void **state)
+{
+    (void)state;
+    fixture *f = prepare(NULL, 0, 150);
+    f->run.sink_ops = &preparing_ops;
+    f->run.ahead_lsn = 105;
+    f->options.two_phase = true;
+    f->script.letters = "BiCbiPBiCRK";
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_string_equal(f->record.calls, "bicBiPbicRK");
+    static const pgconvoy_lsn expected[] = {110, 120, 130, 140, 150};
+    assert_int_equal(f->record.commits, 5);
+    assert_memory_equal(f->record.committed, expected, sizeof expected);
+    assert_false(f->record.confirmed_too_early);
+    assert_true(atomic_load(&f->script.confirmed) == 150);
+    assert_int_equal(atomic_load(&f->counters.prepared), 0); /* one that was there, one more, two that ended */
+    assert_int_equal(atomic_load(&f->counters.transactions), 3);
+    free(f);
+}
+
+static void a_stream_without_two_phase_does_not_go_on_where_something_is_prepared(void **state)
+{
+    (void)state;
+    static const step steps[] = {{1, 1, true, 200, false}};
+    fixture *f = prepare(steps, 1, 200);
+    f->run.sink_ops = &preparing_ops;
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), -1);
+    assert_int_equal(f->err.code, PGCONVOY_ERROR_STATE);
+    assert_non_null(strstr(f->err.hint, "--two-phase"));
+    assert_string_equal(f->record.calls, "");
+    free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -394,6 +517,8 @@ int main(void)
         cmocka_unit_test(a_broken_stream_aborts_what_is_half_written),
         cmocka_unit_test(a_failing_sink_ends_the_stream_with_its_reason),
         cmocka_unit_test(stop_leaves_a_half_transaction_for_the_next_run),
+        cmocka_unit_test(each_step_of_a_prepared_transaction_is_by_itself),
+        cmocka_unit_test(a_stream_without_two_phase_does_not_go_on_where_something_is_prepared),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
