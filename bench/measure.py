@@ -1,6 +1,7 @@
 """What the benches share: a server as the ones we compare with are measured, timing with CPU and memory, and a table of results."""
 import os
 import resource
+import shutil
 import signal
 import statistics
 import sys
@@ -11,6 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../tests/lib"))
 import scenario  # noqa: F401  (its Scenario gives the scratch folder and the servers)
+from server import TOP
 
 SETTINGS = {"shared_buffers": "1GB", "max_wal_size": "16GB", "autovacuum": "off", "max_parallel_workers_per_gather": "0"}
 
@@ -33,8 +35,14 @@ def timed(function):
     return Measured(seconds, cpu, getattr(run, "peak_rss", None) if run is not None else None)
 
 
+def find_pgcopydb():
+    """The one that bench/prepare has fetched, or one that is installed; None where there is none."""
+    fetched = os.path.join(TOP, "third_party/pgcopydb/bin/pgcopydb")
+    return fetched if os.path.exists(fetched) else shutil.which("pgcopydb")
+
+
 class Table:
-    """Results as they come; the first is the floor that the others are compared with. The median of the runs counts."""
+    """Results as they come; the first is the floor that the others are compared with. The median of the runs counts; each of several is in brackets."""
 
     def __init__(self, title):
         print(f"\n{title}\n  {'what':<44}{'seconds':>9}{'ratio':>8}{'CPU s':>8}{'peak MB':>9}", flush=True)
@@ -46,7 +54,8 @@ class Table:
         peaks = [measured.peak_bytes for measured in measurements if measured.peak_bytes]
         self.floor = self.floor or seconds
         print(f"  {what:<44}{seconds:>9.2f}{seconds / self.floor:>8.2f}{cpu:>8.2f}"
-              f"{max(peaks) / 1048576 if peaks else 0:>9.0f}", flush=True)
+              f"{max(peaks) / 1048576 if peaks else 0:>9.0f}"
+              + (f"   ({', '.join(f'{measured.seconds:.1f}' for measured in measurements)})" if len(measurements) > 1 else ""), flush=True)
         return seconds / self.floor
 
 

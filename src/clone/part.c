@@ -324,12 +324,12 @@ int clone_part_append_begin(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_er
     return pgc_buffer_check(sql, err);
 }
 
-/* Rows of a table are all of one snapshot: that of this run, or of the earlier one that has finished them. */
+/* Rows of a table are all of one snapshot: that of this run, or of the earlier one that has finished them. (PostgreSQL 12 has no min(pg_lsn).) */
 static void append_lsn(const pgc_clone *clone, int group, pgc_buffer *lsn)
 {
     int count = 0;
     pgc_buffer_reset(lsn);
-    pgc_buffer_text(lsn, "coalesce((SELECT min(lsn) FROM pgconvoy.copy_item WHERE name = ");
+    pgc_buffer_text(lsn, "coalesce((SELECT lsn FROM pgconvoy.copy_item WHERE name = ");
     pgc_quote_literal(lsn, clone->options->name);
     for (int i = 0; i < clone->item_count; i++) {
         if (clone->items[i].kind != CLONE_ROWS || !clone->items[i].table || clone->items[i].table->group != group)
@@ -337,7 +337,7 @@ static void append_lsn(const pgc_clone *clone, int group, pgc_buffer *lsn)
         pgc_buffer_text(lsn, count++ ? ", " : " AND item IN (");
         pgc_quote_literal(lsn, clone->items[i].key);
     }
-    pgc_buffer_format(lsn, "%s), '%s'::pg_lsn)", count ? ")" : " AND false", clone->snapshot);
+    pgc_buffer_format(lsn, "%s ORDER BY lsn LIMIT 1), '%s'::pg_lsn)", count ? ")" : " AND false", clone->snapshot);
 }
 
 int clone_part_append_end(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)

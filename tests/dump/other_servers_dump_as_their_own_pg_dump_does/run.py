@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A server of another version than 15 is dumped as that version's own pg_dump does, byte for byte, with the options that came later too; and that version's pg_restore lists and
 restores our archives. (Of 14 schema public is dumped as pg_dump does from 15 on: with its
-owner.) Of 13 and 14 it is also what pg_dump 15 makes of them, but for the words of 15 that they would not take back.
+owner.) Of 12, 13 and 14 it is also what pg_dump 15 makes of them, but for the words of 15 that they would not take back.
 
 The programs come from another Debian or Ubuntu (scripts/fetch-pg-dump); skipped, with that word, where they cannot be had.
 """
@@ -129,4 +129,4 @@ def restored_by_stock(pair, server, major):
         pair.same(" ".join(options) + ", restored by pg_restore", dumped["theirs"], dumped["ours"])
 
 
-scenario.run(main, cases=["14", "16", "17", "18", "13_by_15", "14_by_15"])
+scenario.run(main, cases=["14", "16", "17", "18", "12_by_15", "13_by_15", "14_by_15"])

@@ -199,5 +199,5 @@ def versions(s, old, new):
 
 
 CASES = {"everything": everything, "regression": regression, "large": large, "small": small, "order": order, "chosen": chosen,
-         "13-18": lambda s: versions(s, 13, 18), "18": lambda s: versions(s, 18, 18)}
+         "12-18": lambda s: versions(s, 12, 18), "18": lambda s: versions(s, 18, 18)}
 scenario.run(lambda s: CASES[s.case](s), list(CASES))

@@ -49,14 +49,14 @@ def all_joined(source, target, run):
 
 
 def every_kind(s):
-    """Of 13 the server sends no messages: they come as rows of a table. One that was away meets the tables of today before it has read how they came about."""
-    source = s.server(binaries=scenario.embedded_postgres(13) if s.case == "13" else None)
+    """Of 12 and 13 the server sends no messages: they come as rows of a table. One that was away meets the tables of today before it has read how they came about."""
+    source = s.server(binaries=scenario.embedded_postgres(s.case) if s.case in ("12", "13") else None)
     source.sql(TABLES)
     target = s.target("postgres")
     run = s.sync(source.uri(), target, "--name", "kinds")
     scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
     lines = open(os.path.join(HERE, "commands.sql")).read()
-    if s.case == "13": # there all of a function's body is looked at before its first command is run
+    if s.case in ("12", "13"): # there all of a function's body is looked at before its first command is run
         lines = lines.replace(" UPDATE public.old SET text = text || '.'; $$;", " $$;")
     half = 0 if s.case == "away" else lines.index("-- names by the search_path")
     source.sql(lines[:half])
@@ -241,6 +241,6 @@ def end_is_equal(s, source, target, run):
     s.equal(source, target, database="chance")
 
 
-CASES = {"chance": by_chance, "postgres": every_kind, "away": every_kind, **({"13": every_kind} if "DDL_SECONDS" in os.environ else {}), "duckdb": in_duckdb, "refused": what_cannot_be_done, "altered": altered_before_its_copy, "ahead": read_ahead_of_its_end,
+CASES = {"chance": by_chance, "postgres": every_kind, "away": every_kind, **({"12": every_kind, "13": every_kind} if "DDL_SECONDS" in os.environ else {}), "duckdb": in_duckdb, "refused": what_cannot_be_done, "altered": altered_before_its_copy, "ahead": read_ahead_of_its_end,
          "names": names_move_without_triggers}
 scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))
