@@ -355,7 +355,7 @@ class Session:
             return column_name(identifier(words[at])), at + 1
         path, end = self.chain(words, at)
         if path[1] == "INFORMATION_SCHEMA":
-            if path[0] not in self.engine.databases:
+            if "USAGE" in self.service.denied or path[0] not in self.engine.databases:
                 raise missing("Database", path[0])
             self.engine.describe(path[0])
             return f'"%information".{quoted(spelled(path[2]))}', end

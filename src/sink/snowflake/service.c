@@ -29,6 +29,7 @@ static const struct hint {
     {"002043", "look whether it is there, and whether the role may see it (docs/sinks/snowflake.md has the privileges)",
      false},
     {"003001", "grant the role what docs/sinks/snowflake.md lists, or name another one with role=", false},
+    {"390186", "grant the user that role, or name another one with role=", false},
     {"000625", "another transaction holds the table", true},
     {"000604", "the statement was cancelled", true},
     {"000630", "the statement ran into the account's time limit (STATEMENT_TIMEOUT_IN_SECONDS)", false},

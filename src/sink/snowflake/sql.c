@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #define BODY_MAX ((size_t)8 << 20)
-#define ATTEMPTS 5
+#define ATTEMPTS 2 /* the second of which the HTTP client repeats */
 #define FIRST_WAIT 50
 #define LONGEST_WAIT 2000
 
