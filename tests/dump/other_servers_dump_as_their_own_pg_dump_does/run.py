@@ -55,7 +55,11 @@ WORDS_OF_15 = re.compile(rb"(?<=\n)    (UN)?LOGGED\n| LOCALE_PROVIDER = libc")
 class By15(dumping.Pair):
     def same(self, what, theirs, ours):
         assert not WORDS_OF_15.search(ours), f"{what}: an older server would not take this"
-        super().same(what, WORDS_OF_15.sub(b"", theirs), ours)
+        theirs = WORDS_OF_15.sub(b"", theirs)
+        if self.server.version < 13:
+            assert b" LOCALE = " not in ours, f"{what}: LOCALE came with 13"
+            theirs = re.sub(rb" LOCALE = ('[^']*')", rb" LC_COLLATE = \1 LC_CTYPE = \1", theirs)
+        super().same(what, theirs, ours)
 
 
 class Pair(dumping.Pair):
