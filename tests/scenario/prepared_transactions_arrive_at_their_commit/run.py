@@ -290,6 +290,28 @@ def as_prepared_killed_at_random(s):
     print(f"{kills} kills")
 
 
+def no_room(s):
+    """More are prepared than the target has room for: that is said, and heals with the setting."""
+    source = s.server(SETTINGS)
+    source.sql(TABLES)
+    elsewhere = s.server({"max_prepared_transactions": "1"})
+    target = s.target("postgres", elsewhere)
+    run = s.sync(source.uri(), target, *AS_PREPARED)
+    scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "the stream begins")
+    source.sql("BEGIN; INSERT INTO items VALUES (1, 1, 'a'); PREPARE TRANSACTION 'a'; BEGIN; INSERT INTO items VALUES (2, 1, 'b'); PREPARE TRANSACTION 'b'")
+    scenario.wait_for(lambda: "maximum number of prepared transactions reached" in run.stderr or not run.running(), 60, "it is said")
+    are_prepared(target, "a")
+    with open(os.path.join(elsewhere.data, "postgresql.conf"), "a") as conf:
+        conf.write("max_prepared_transactions = 20\n")
+    elsewhere.restart("immediate")
+    are_prepared(target, "a", "b")
+    source.sql("COMMIT PREPARED 'b'; COMMIT PREPARED 'a'")
+    scenario.wait_for(lambda: target.query("SELECT count(*) FROM items") == "3", 60, "they arrive")
+    assert run.stop() == 0, run.error_tail()
+    s.equal(source, target)
+    nothing_is_left(target)
+
+
 def other_versions(s):
     """14 cannot, and says so; 16 to 18 can, as 15 does."""
     for major in (14, 16, 17, 18):
@@ -338,4 +360,4 @@ def main(s):
 # SCENARIO_FULL=1: also those that last.
 scenario.run(main, cases=["two_phase", "at_commit", "as_prepared", "as_prepared_of_every_kind", "as_prepared_interrupted",
                           "as_prepared_while_tables_are_copied", "refused"] +
-             (["as_prepared_killed_at_random", "other_versions"] if os.environ.get("SCENARIO_FULL") else []))
+             (["as_prepared_killed_at_random", "no_room", "other_versions"] if os.environ.get("SCENARIO_FULL") else []))
