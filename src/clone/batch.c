@@ -78,9 +78,7 @@ static bool is_deadlock(const pgconvoy_error *err)
 /* After a failure: out of the transaction, and the session's settings as the script believes them. */
 static int undo(clone_session *session, pgconvoy_error *err)
 {
-    if (PQstatus(session->target) != CONNECTION_OK || (session->source && PQstatus(session->source) != CONNECTION_OK))
-        return -1;
-    if (session->is_stale || (session->source && PQtransactionStatus(session->source) == PQTRANS_INERROR))
+    if (PQstatus(session->target) != CONNECTION_OK || session->is_stale || clone_session_lost_source(session))
         return -1; /* its snapshot is gone with the transaction */
     return pgc_execute(session->target, "ROLLBACK", err) || clone_session_reset(session, err) ? -1 : 0;
 }

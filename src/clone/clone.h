@@ -23,7 +23,8 @@ typedef struct pgc_clone_part {
     bool is_silent; /* triggers and foreign keys of the target do not fire on what the stream writes; else there are none */
     bool *left_out; /* set, of each table: the target cannot have it (skip_unavailable) */
     void (*progress)(void *arg, int table, int64_t rows, int64_t bytes);
-    void *progress_arg;
+    void (*rows_are_read)(void *arg); /* all of them: the snapshot can go. From any thread; may be NULL */
+    void *progress_arg;               /* of both */
 } pgc_clone_part;
 
 typedef struct pgc_clone_options {

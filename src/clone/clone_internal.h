@@ -108,6 +108,7 @@ struct pgc_clone {
     struct clone_session **sessions;
     int session_count, running;
     int large_rows, large_builds; /* being done */
+    int reads_left;               /* items that read from the source */
     bool failed;
     pgconvoy_error first_error;
 };
@@ -241,6 +242,9 @@ int clone_session_open(clone_session *session, pgconvoy_error *err) PGC_MUST_CHE
 int clone_session_source(clone_session *session, pgconvoy_error *err) PGC_MUST_CHECK; /* the source's, when there is none yet */
 int clone_session_reset(clone_session *session, pgconvoy_error *err) PGC_MUST_CHECK; /* after a rollback */
 void clone_session_close(clone_session *session);
+bool clone_session_lost_source(clone_session *session); /* or its transaction there */
+/* Nothing more is read from the source: no transaction there holds back what is deleted from now on. With the lock. */
+void clone_sessions_release_snapshot(pgc_clone *clone);
 /* Runs all commands of sql on the target; an error names what. */
 int clone_session_run(clone_session *session, const char *sql, const char *what, pgconvoy_error *err) PGC_MUST_CHECK;
 

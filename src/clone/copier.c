@@ -147,6 +147,12 @@ static void on_progress(void *arg, int table, int64_t rows, int64_t bytes)
     job->work->progress(job->work->progress_arg, job->places[table], rows, bytes);
 }
 
+static void on_rows_read(void *arg)
+{
+    const job *job = arg;
+    job->work->rows_are_read(job->work->progress_arg);
+}
+
 /* A pipeline is asked to stop by a flag, which a signal handler may set. */
 static void *watch(void *arg)
 {
@@ -189,6 +195,8 @@ static int copy_tables(job *job, bool is_silent, pgconvoy_error *err)
                                  .is_silent = is_silent,
                                  .left_out = job->left_out,
                                  .progress = on_progress,
+                                 /* others are read in the same snapshot, afterwards */
+                                 .rows_are_read = (size_t)job->count == work->table_count ? on_rows_read : NULL,
                                  .progress_arg = job};
     pgc_clone_options options = {
         .source = work->source,

@@ -94,18 +94,46 @@ int clone_session_source(clone_session *session, pgconvoy_error *err)
     return set_cancel(session, &session->cancel_source, session->source, err);
 }
 
+bool clone_session_lost_source(clone_session *session)
+{
+    pthread_mutex_lock(&session->clone->lock);
+    bool lost = session->source && (PQstatus(session->source) != CONNECTION_OK ||
+                                    PQtransactionStatus(session->source) == PQTRANS_INERROR);
+    pthread_mutex_unlock(&session->clone->lock);
+    return lost;
+}
+
+/* With the lock. */
+static void close_source(clone_session *session)
+{
+    PQfreeCancel(session->cancel_source);
+    PQfinish(session->source);
+    session->cancel_source = NULL;
+    session->source = NULL;
+}
+
+void clone_sessions_release_snapshot(pgc_clone *clone)
+{
+    const pgc_clone_part *part = clone->options->part;
+    for (int i = 0; i < clone->session_count; i++)
+        close_source(clone->sessions[i]);
+    PQclear(PQexec(pgc_catalog_connection(clone->catalog), "COMMIT"));
+    if (part && part->rows_are_read)
+        part->rows_are_read(part->progress_arg);
+    pgc_log_debug(clone->options->log, "all rows are read: the source's snapshot is released");
+}
+
 void clone_session_close(clone_session *session)
 {
     pthread_mutex_lock(&session->clone->lock);
-    PGcancel *cancels[] = {session->cancel_source, session->cancel_target};
-    session->cancel_source = session->cancel_target = NULL;
+    close_source(session);
+    PGcancel *cancel = session->cancel_target;
+    session->cancel_target = NULL;
     pthread_mutex_unlock(&session->clone->lock);
-    PQfreeCancel(cancels[0]);
-    PQfreeCancel(cancels[1]);
-    PQfinish(session->source);
+    PQfreeCancel(cancel);
     if (!session->is_main)
         PQfinish(session->target);
-    session->source = session->target = NULL;
+    session->target = NULL;
     pgc_buffer_free(&session->text);
     pgc_script_free(session->script);
     session->script = NULL;

@@ -108,6 +108,32 @@ static int take_batch(pgc_clone *clone, int *places)
     return taken;
 }
 
+static bool reads(const clone_item *item)
+{
+    return item->kind == CLONE_ROWS || item->kind == CLONE_LARGE_OBJECTS;
+}
+
+/*
+ * When the last row is read, so that what is deleted at the source from then on can be vacuumed, however long indexes take. A copy that wants to see the same rows again after a failure keeps its
+ * snapshot as long as it can. With the lock.
+ */
+static void release_snapshot(pgc_clone *clone)
+{
+    if (!clone->options->consistent)
+        clone_sessions_release_snapshot(clone);
+}
+
+static void count_reads(pgc_clone *clone)
+{
+    pthread_mutex_lock(&clone->lock);
+    clone->reads_left = 0;
+    for (int i = 0; i < clone->item_count; i++)
+        clone->reads_left += reads(&clone->items[i]) && !clone->items[i].done;
+    if (clone->reads_left == 0)
+        release_snapshot(clone);
+    pthread_mutex_unlock(&clone->lock);
+}
+
 /* Waits for something to do; 0: there is nothing any more. done: what was taken before. */
 static int take_next(pgc_clone *clone, int *places, int done)
 {
@@ -116,6 +142,8 @@ static int take_next(pgc_clone *clone, int *places, int done)
         clone_item *item = &clone->items[places[i]];
         item->done = true;
         count(clone, item, i == 0 ? -1 : 0);
+        if (reads(item) && --clone->reads_left == 0)
+            release_snapshot(clone);
         if (item->kind == CLONE_ROWS && atomic_fetch_sub(&item->table->parts_left, 1) == 1)
             atomic_store(&item->table->ended_us, pgc_clock_monotonic_us());
         pgc_restore_order_done(clone->order, places[i]);
@@ -328,6 +356,7 @@ int clone_work(pgc_clone *clone, pgconvoy_error *err)
         list[i] = &sessions[i];
     }
     publish(clone, list, count + 1);
+    count_reads(clone);
     clone_session *main = &sessions[count];
     int result = clone_session_open(main, err);
     if (result == 0)

@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "postgres/connection.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* An option that only a copier knows; NULL: none is given. */
@@ -50,6 +51,12 @@ static void on_progress(void *arg, size_t table, int64_t rows, int64_t bytes)
         atomic_compare_exchange_strong(&state->started_us, &not_started, pgc_clock_monotonic_us());
     atomic_fetch_add(&places->run->counters->rows_copied, rows - atomic_exchange(&state->rows_copied, rows));
     atomic_fetch_add(&places->run->counters->bytes_copied, bytes - atomic_exchange(&state->bytes_copied, bytes));
+}
+
+static void on_rows_read(void *arg)
+{
+    const pgc_run *run = ((const places *)arg)->run;
+    run->source_ops->end_snapshot(run->source);
 }
 
 static bool is_unfinished(const pgc_table_state *state)
@@ -116,17 +123,21 @@ static int run_copier(pgc_run *run, step step, pgconvoy_lsn lsn, bool *done, pgc
     if (!run->copier)
         return 0;
     places places = {0};
+    const char *name = step == COPY ? run->source_ops->snapshot_name(run->source) : NULL;
+    char snapshot[128]; /* the source's text goes with the snapshot */
+    snprintf(snapshot, sizeof snapshot, "%s", name ? name : "");
     pgc_copier_work work = {.source = run->source_config.uri,
                             .target = run->sink_config.target,
                             .name = run->sink_config.pipeline_name,
                             .source_id = run->sink_config.source_id,
-                            .snapshot = step == COPY ? run->source_ops->snapshot_name(run->source) : NULL,
+                            .snapshot = name ? snapshot : NULL,
                             .lsn = lsn,
                             .options = run->options,
                             .skip_disk = run->little_room,
                             .log = run->log,
                             .stop = run->stop,
                             .progress = on_progress,
+                            .rows_are_read = on_rows_read,
                             .progress_arg = &places};
     int result = list(run, step == FOLLOW || step == COMPLETE, &work, &places, err);
     if (result == 0 && work.table_count > 0)

@@ -32,7 +32,9 @@ typedef struct pgc_copier_work {
     size_t table_count;
     /* Of a table that was taken, now and then: rows and bytes since the work began. From any thread. */
     void (*progress)(void *arg, size_t table, int64_t rows, int64_t bytes);
-    void *progress_arg;
+    /* All rows of all tables are read: the snapshot is not needed any more. From any thread, once. */
+    void (*rows_are_read)(void *arg);
+    void *progress_arg; /* of both */
 } pgc_copier_work;
 
 typedef struct pgc_copier {

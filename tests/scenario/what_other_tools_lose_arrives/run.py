@@ -91,6 +91,31 @@ class Pains:
         assert self.target.query(rows) == self.source.sql(rows), "the detached partition's rows are gone"
 
 
+HELD = """CREATE FUNCTION held(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS 'BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared(7); RETURN $1; END';
+CREATE TABLE t (id int PRIMARY KEY, v text); INSERT INTO t SELECT i, md5(i::text) FROM generate_series(1, 2000) i; CREATE INDEX ON t (held(id))"""
+
+
+def a_copy_holds_no_dead_rows_back_while_indexes_are_made(s, source, command, *options):
+    """The source's snapshot is released when the last row is read: rows that are deleted from then on can be vacuumed."""
+    source.create_database(command, HELD)
+    target = s.target("postgres", name=f"{command}_target")
+    lock = s.session(source, "SELECT pg_advisory_lock(7);", target.database)
+    run = s.pgconvoy(command, source.uri(command), target.uri, *options)
+    waits = f"SELECT count(*) FROM pg_stat_activity WHERE datname = '{target.database}' AND wait_event = 'advisory' AND query LIKE '%CREATE INDEX%'"
+    scenario.wait_for(lambda: source.sql(waits) == "1" or not run.running(), 60, "the index is being made")
+    source.sql("DELETE FROM t", command)
+
+    def vacuumed():
+        source.sql("VACUUM t", command)
+        return source.sql("SELECT pg_relation_size('t')", command) == "0"
+    scenario.wait_for(vacuumed, 30, "the deleted rows can be vacuumed")
+    assert source.sql(waits) == "1" and run.running(), run.error_tail()
+    s.end_session(lock)
+    run.ok()
+    assert target.query("SELECT count(*) FROM pg_indexes WHERE tablename = 't'") == "2"
+    assert target.query("SELECT count(*) FROM t") == ("2000" if command == "copy" else "0")
+
+
 def the_table_of_pains_names_tests_that_exist():
     tests = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
     with open(os.path.join(tests, "pains.md")) as file:
@@ -108,6 +133,8 @@ def the_table_of_pains_names_tests_that_exist():
 def main(s):
     the_table_of_pains_names_tests_that_exist()
     pains = Pains(s)
+    a_copy_holds_no_dead_rows_back_while_indexes_are_made(s, pains.source, "copy")
+    a_copy_holds_no_dead_rows_back_while_indexes_are_made(s, pains.source, "sync", "--until", "caught-up")
     for name in [name for name in vars(Pains) if not name.startswith("_") and name not in ("sync", "equal")]:
         try:
             getattr(pains, name)()
