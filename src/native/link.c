@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "format/json_object.h"
 #include "native/ends.h"
+#include "native/unseen.h"
 #include "postgres/quote.h"
 
 #include <stdio.h>
@@ -37,7 +38,8 @@ static int do_written(link_state *link, void (*write)(const link_state *link, bo
     if (!failed && link->options->dry_run)
         failed = link_do(link, sql.data, masked.data, err);
     else if (!failed)
-        failed = pgc_execute_secret(link->target, sql.data, doing, err);
+        failed = strcmp(sql.data, masked.data) != 0 ? native_run_unseen(link->target, sql.data, doing, err)
+                                                    : pgc_execute_secret(link->target, sql.data, doing, err);
     pgc_buffer_free(&sql);
     pgc_buffer_free(&masked);
     return failed ? -1 : 0;
@@ -98,18 +100,6 @@ static void write_mapping(const link_state *link, bool masked, pgc_buffer *sql)
     pgc_buffer_free(&options);
 }
 
-/* Where the server logs commands, the one with the password is kept out, as far as the role may. */
-static int keep_out_of_log(link_state *link, pgconvoy_error *err)
-{
-    if (!link->superuser || !native_address_has_password(link->address))
-        return 0;
-    return link_do(link, "SET LOCAL log_statement = 'none'", NULL, err) ||
-                   link_do(link, "SET LOCAL log_min_duration_statement = -1", NULL, err) ||
-                   link_do(link, "SET LOCAL log_min_error_statement = 'panic'", NULL, err)
-               ? -1
-               : 0;
-}
-
 static int make_server(link_state *link, pgconvoy_error *err)
 {
     if (!link->superuser && !native_address_has_password(link->address)) {
@@ -122,7 +112,7 @@ static int make_server(link_state *link, pgconvoy_error *err)
     if (!link->has_schema && (do_written(link, write_schema, "making the schema", err) ||
                               do_written(link, write_schema_mark, "marking the schema", err)))
         return -1;
-    if (keep_out_of_log(link, err) || do_written(link, write_server, "making the foreign server", err) ||
+    if (do_written(link, write_server, "making the foreign server", err) ||
         do_written(link, write_server_mark, "marking the foreign server", err))
         return -1;
     return do_written(link, write_mapping, "making the user mapping", err);

@@ -1,13 +1,8 @@
 #include "native/reach.h"
 
-#include <string.h>
+#include "native/unseen.h"
 
 #define NAME "\"pgconvoy reaches\""
-
-/* Commands that hold a password stay out of the server's log where the role may see to that. */
-#define QUIET                                                                                                          \
-    "SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1; SET LOCAL log_min_error_statement "  \
-    "= 'panic'"
 
 /* Without a slot and not enabled it can be rolled back; it connects all the same. */
 static int try_subscription(PGconn *target, const native_address *address, pgc_buffer *sql, pgconvoy_error *err)
@@ -16,7 +11,7 @@ static int try_subscription(PGconn *target, const native_address *address, pgc_b
     native_address_conninfo_literal(address, false, sql);
     pgc_buffer_text(sql, " PUBLICATION " NAME
                          " WITH (create_slot = false, slot_name = NONE, enabled = false, copy_data = false)");
-    return pgc_buffer_check(sql, err) || pgc_execute_secret(target, sql->data, "trying a subscription", err) ? -1 : 0;
+    return pgc_buffer_check(sql, err) || native_run_unseen(target, sql->data, "trying a subscription", err) ? -1 : 0;
 }
 
 static int try_server(PGconn *target, const native_address *address, pgc_buffer *sql, pgconvoy_error *err)
@@ -36,17 +31,14 @@ static int try_server(PGconn *target, const native_address *address, pgc_buffer 
                       options.data ? options.data : "");
     sql->failed = sql->failed || options.failed;
     pgc_buffer_free(&options);
-    return pgc_buffer_check(sql, err) || pgc_execute_secret(target, sql->data, "trying a foreign server", err) ? -1 : 0;
+    return pgc_buffer_check(sql, err) || native_run_unseen(target, sql->data, "trying a foreign server", err) ? -1 : 0;
 }
 
 int native_reach(PGconn *target, const native_address *address, native_way way, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 20);
-    const char *superuser = PQparameterStatus(target, "is_superuser");
     int failed = pgc_execute_secret(target, "BEGIN; SET LOCAL client_min_messages = error", "beginning to try", err);
-    if (!failed && superuser && strcmp(superuser, "on") == 0)
-        failed = pgc_execute_secret(target, QUIET, "beginning to try", err);
     if (!failed)
         failed = way == NATIVE_SUBSCRIPTION ? try_subscription(target, address, &sql, err)
                                             : try_server(target, address, &sql, err);

@@ -6,6 +6,7 @@
  */
 #include "native/subscribe_internal.h"
 
+#include "native/unseen.h"
 #include "postgres/quote.h"
 
 #include <ctype.h>
@@ -29,7 +30,7 @@ static int run(subscribe_state *state, PGconn *conn, const char *sql, const char
         pgc_buffer_free(&line);
         return failed ? -1 : 0;
     }
-    return shown ? pgc_execute_secret(conn, sql, doing, err) : pgc_execute(conn, sql, err);
+    return shown ? native_run_unseen(conn, sql, doing, err) : pgc_execute(conn, sql, err);
 }
 
 int subscribe_run_sql(subscribe_state *state, PGconn *conn, const char *sql, pgconvoy_error *err)
@@ -286,32 +287,17 @@ static int make_definitions(subscribe_state *state, pgconvoy_error *err)
     return failed ? -1 : 0;
 }
 
-/* Commands with a password stay out of the target's log, as far as the role may see to that. */
-static int keep_out_of_log(subscribe_state *state, pgconvoy_error *err)
-{
-    PGresult *result = pgc_query(state->target, "SELECT current_setting('is_superuser')", err);
-    bool may = result && strcmp(PQgetvalue(result, 0, 0), "on") == 0;
-    PQclear(result);
-    if (!result)
-        return -1;
-    return may ? run(state, state->target,
-                     "SET LOCAL log_statement = 'none'; SET LOCAL log_min_duration_statement = -1; SET LOCAL "
-                     "log_min_error_statement = 'panic'",
-                     NULL, "", err)
-               : 0;
-}
-
 static int make_at_target(subscribe_state *state, pgconvoy_error *err)
 {
     if (run(state, state->target, "BEGIN", NULL, "", err) || clear_present(state, err) ||
-        make_definitions(state, err) || keep_out_of_log(state, err) || make_subscription(state, false, err))
+        make_definitions(state, err) || make_subscription(state, false, err))
         return -1;
     return run(state, state->target, "COMMIT", NULL, "", err);
 }
 
 int subscribe_make_disabled(subscribe_state *state, pgconvoy_error *err)
 {
-    if (run(state, state->target, "BEGIN", NULL, "", err) == 0 && keep_out_of_log(state, err) == 0 &&
+    if (run(state, state->target, "BEGIN", NULL, "", err) == 0 &&
         make_subscription(state, true, err) == 0 && run(state, state->target, "COMMIT", NULL, "", err) == 0)
         return 0;
     pgconvoy_error unused;

@@ -104,10 +104,25 @@ def main(s):
     assert target.sql("SELECT name FROM shop.item WHERE id = 1000", "own") == "new", "a foreign table reads what is there now"
     assert target.sql("SELECT count(*) FROM shop.item_local", "own") == "500"
     assert "updatable=false" in target.sql("SELECT srvoptions FROM pg_foreign_server", "own")
-    # again: what is new comes in, copies are refreshed, the rest stays
+    # again: what is new comes in, copies are refreshed (one with a key while it is read), the rest stays
+    reader = s.session(target, "BEGIN; SELECT count(*) FROM shop.item_local;", "own")
     again = link("-n", "public", "--materialize", "item", "--materialize", "taken.sums=SELECT 1").ok()
+    s.end_session(reader)
     assert "1 tables of" in again.stderr, again.stderr
     assert target.sql("SELECT count(*) FROM shop.item_local", "own") == "501" and target.sql("SELECT sum(count) FROM taken.sums", "own") == "501" and target.sql("SELECT count(*) FROM shop.later", "own") == "0"
+
+    # only what is linked so can be written
+    try:
+        target.sql("INSERT INTO shop.item (id) VALUES (2000)", "own")
+        raise AssertionError("what is linked to be read was written")
+    except RuntimeError as refusal:
+        assert "does not allow inserts" in str(refusal), refusal
+    source.sql("GRANT INSERT, UPDATE, DELETE ON item TO far", "shop")
+    link("-t", "public.item", "--into", "open", "--writable").ok()
+    target.sql("INSERT INTO open.item (id, name) VALUES (2000, 'far'); UPDATE open.item SET name = 'far' WHERE id = 1; DELETE FROM open.item WHERE id IN (2, 1000)", "own")
+    assert source.sql("SELECT string_agg(id::text, ' ' ORDER BY id) || ' ' || (SELECT count(*) FROM item) FROM item WHERE name = 'far'", "shop") == "1 2000 500"
+    link("--into", "open", "--drop").ok()
+    source.sql("DELETE FROM item WHERE id = 2000; INSERT INTO item VALUES (2), (1000)", "shop")
 
     # undone, with the copies; what was there before is left, and the source need not be there
     target.sql("CREATE SERVER pgconvoy_mine FOREIGN DATA WRAPPER postgres_fdw", "own")
@@ -126,6 +141,13 @@ def main(s):
     for run in runs:
         for text in (run.stdout, run.stderr):
             assert "s3cr3t" not in text, "the password was shown"
+    # a role that is no superuser has to have a password
+    source.start()
+    target.sql("CREATE ROLE plain LOGIN; GRANT CREATE ON DATABASE own TO plain; GRANT USAGE ON FOREIGN DATA WRAPPER postgres_fdw TO plain", "own")
+    s.pgconvoy("link", source.uri("shop"), target.uri("own", user="plain"), "-t", "public.heap", "--into", "plain", bare=True).fails(1, ["no superuser", "password"])
+    s.pgconvoy("link", ends[1], target.uri("own", user="plain"), "-t", "public.heap", "--into", "plain", bare=True, env=env).ok()
+    assert target.sql("SET ROLE plain; SELECT count(*) FROM plain.heap", "own") == "0"
+    s.pgconvoy("link", ends[1], target.uri("own", user="plain"), "--into", "plain", "--drop", bare=True).ok()
     with open(target.log, errors="replace") as file:
         assert "s3cr3t" not in file.read(), "the password is in the target's log"
 
