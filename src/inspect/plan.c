@@ -2,7 +2,7 @@
  * Measuring and judging. The read rate is that of a COPY of the largest tables, for about a second; what is estimated
  * from it are orders of magnitude, with the assumptions in the notes.
  */
-#include "inspect/plan.h"
+#include "inspect/plan_internal.h"
 
 #include "base/clock.h"
 #include "base/units.h"
@@ -17,13 +17,14 @@
 #define DUMP_BELOW (10 * GB)
 #define LINK_BELOW (100 * GB)
 #define PHYSICAL_FROM (10 * 1024 * GB)
-#define READ_FOR_US INT64_C(1000000)
-#define READ_AT_MOST (64 << 20)
-#define READ_TABLES 3
 /* When nothing could be read, which is slow for a local disk and usual for a network. */
 #define ASSUMED_BYTES_PER_S (30 << 20)
-/* What a core compresses in a second, of rows as text. */
-#define COMPRESSED_BYTES_PER_S ((int64_t)100 << 20)
+/* Of so little no rate can be told. */
+#define LEAST_TABLE_BYTES (1 << 20)
+/* What a table takes whatever is in it: its definition is read, and made; a few commands, each a round trip. */
+#define DUMP_US_PER_TABLE 1000
+#define COPY_US_PER_TABLE 5000
+#define ROUND_TRIPS_PER_TABLE 4
 /* What a row written, and a byte of an index built, take beside a byte read; a copy keeps a core busy at either end. */
 #define WRITING_COSTS 3
 #define INDEX_COSTS 2
@@ -118,48 +119,14 @@ static int read_wal(PGconn *conn, pgc_plan *plan, pgconvoy_lsn *lsn, pgconvoy_er
     return 0;
 }
 
-/* As much of a table as fits into what is left of the time. A table that may not be read gives nothing. */
-static void read_piece(PGconn *conn, const char *table, pgc_plan *plan)
-{
-    char sql[400];
-    snprintf(sql, sizeof sql, "COPY %s TO STDOUT (FORMAT binary)", table);
-    int64_t began = pgc_clock_monotonic_us(), end = began + READ_FOR_US - plan->read_us;
-    PGresult *result = PQexec(conn, sql);
-    bool copies = PQresultStatus(result) == PGRES_COPY_OUT;
-    PQclear(result);
-    bool cancelled = false;
-    char *data;
-    for (int length; copies && (length = PQgetCopyData(conn, &data, 0)) > 0;) {
-        PQfreemem(data);
-        if (cancelled)
-            continue;
-        plan->read_bytes += length;
-        if (pgc_clock_monotonic_us() < end && plan->read_bytes < READ_AT_MOST)
-            continue;
-        plan->read_us += pgc_clock_monotonic_us() - began;
-        char unused[256];
-        PGcancel *cancel = PQgetCancel(conn);
-        cancelled = true;
-        if (cancel)
-            (void)PQcancel(cancel, unused, sizeof unused);
-        PQfreeCancel(cancel);
-    }
-    if (copies && !cancelled)
-        plan->read_us += pgc_clock_monotonic_us() - began;
-    while ((result = PQgetResult(conn)) != NULL)
-        PQclear(result);
-}
-
 static int sample(const pgc_plan_options *options, PGconn *conn, const char *sql, pgc_plan *plan, pgconvoy_error *err)
 {
     pgconvoy_lsn first, last;
     if (read_wal(conn, plan, &first, err) || read_tables(conn, sql, plan, false, err))
         return -1;
     int64_t began = pgc_clock_monotonic_us();
-    for (int i = 0;
-         i < plan->table_count && i < READ_TABLES && plan->read_us < READ_FOR_US && plan->read_bytes < READ_AT_MOST;
-         i++)
-        read_piece(conn, plan->tables[i].name, plan);
+    if (plan_read_pieces(conn, plan, err))
+        return -1;
     while (pgc_clock_monotonic_us() - began < options->sample_us &&
            !(options->stopped && options->stopped(options->stopped_arg)))
         pgc_clock_sleep_ms(50);
@@ -172,12 +139,28 @@ static int sample(const pgc_plan_options *options, PGconn *conn, const char *sql
 
 /* ------------------------------------------------------------------ judging */
 
-static int64_t time_for(const pgc_plan *plan, int64_t bytes, int jobs)
+/* Microseconds for a byte of a table, by the piece that was read. */
+static double cost_of(const pgc_plan_piece *piece)
 {
-    double rate = plan->read_us > 0 && plan->read_bytes > (1 << 20)
-                      ? (double)plan->read_bytes * 1e6 / (double)plan->read_us
-                      : ASSUMED_BYTES_PER_S;
-    return (int64_t)((double)bytes / (rate * jobs) * 1e6) + INT64_C(500000);
+    return piece->us > 0 && piece->table_bytes >= LEAST_TABLE_BYTES ? (double)piece->us / (double)piece->table_bytes
+                                                                    : 1e6 / ASSUMED_BYTES_PER_S;
+}
+
+static int64_t time_for(double bytes, double cost, int jobs)
+{
+    return (int64_t)(bytes * cost / jobs) + INT64_C(500000);
+}
+
+/* Whatever is in the tables. */
+static int64_t time_for_tables(const pgc_plan *plan, int64_t each_us, int jobs)
+{
+    return plan->table_count * (each_us + ROUND_TRIPS_PER_TABLE * plan->round_trip_us) / jobs;
+}
+
+static double share_compressed(const pgc_plan *plan)
+{
+    const pgc_plan_piece *packed = &plan->packed;
+    return packed->table_bytes >= LEAST_TABLE_BYTES ? (double)plan->packed_bytes / (double)packed->table_bytes : 0.33;
 }
 
 static bool changes_often(const pgc_plan *plan)
@@ -229,15 +212,19 @@ static void estimate(const pgc_plan_options *options, pgc_plan *plan)
     jobs = jobs < 1 ? 1 : jobs > 4 ? 4 : jobs;
     char text[PGC_UNITS_TEXT_SIZE];
     const char *s = plan->source_text, *t = plan->target_text[0] ? plan->target_text : "TARGET";
-    plan->ways[PGC_PLAN_DUMP].time_us = time_for(plan, data, jobs) + data / jobs * 1000000 / COMPRESSED_BYTES_PER_S;
-    plan->ways[PGC_PLAN_DUMP].space_bytes = data / 3;
+    double reading = cost_of(&plan->read), packing = cost_of(&plan->packed);
+    plan->ways[PGC_PLAN_DUMP].time_us = time_for((double)data, packing > reading ? packing : reading, jobs) +
+                                        time_for_tables(plan, DUMP_US_PER_TABLE, jobs);
+    plan->ways[PGC_PLAN_DUMP].space_bytes = (int64_t)((double)data * share_compressed(plan));
     snprintf(plan->ways[PGC_PLAN_DUMP].note, sizeof plan->ways[0].note,
-             "compressed to a third; restoring takes about three times as long");
+             "compressed to %.0f %% of the tables; restoring takes about three times as long",
+             share_compressed(plan) * 100);
     snprintf(plan->ways[PGC_PLAN_DUMP].command, sizeof plan->ways[0].command,
              "pgconvoy dump -Fd -j %d -f dump \"%s\"; pgconvoy restore -j %d -d \"%s\" dump", options->jobs, s,
              options->jobs, t);
     plan->ways[PGC_PLAN_COPY].time_us =
-        time_for(plan, WRITING_COSTS * data + INDEX_COSTS * plan->index_bytes, (jobs + 1) / 2);
+        time_for(WRITING_COSTS * (double)data + INDEX_COSTS * (double)plan->index_bytes, reading, (jobs + 1) / 2) +
+        time_for_tables(plan, COPY_US_PER_TABLE, (jobs + 1) / 2);
     plan->ways[PGC_PLAN_COPY].space_bytes = all;
     snprintf(plan->ways[PGC_PLAN_COPY].note, sizeof plan->ways[0].note,
              "rows, then indexes; on the target's disk, and as much of its WAL again for a while");
@@ -256,7 +243,7 @@ static void estimate(const pgc_plan_options *options, pgc_plan *plan)
         pgc_size_to_text(wal_hour, text));
     snprintf(plan->ways[PGC_PLAN_SYNC].command, sizeof plan->ways[0].command, "pgconvoy sync -j %d \"%s\" \"%s\"",
              options->jobs, s, t);
-    plan->ways[PGC_PLAN_PHYSICAL].time_us = time_for(plan, all, 1);
+    plan->ways[PGC_PLAN_PHYSICAL].time_us = time_for((double)all, reading, 1);
     plan->ways[PGC_PLAN_PHYSICAL].space_bytes = all;
     snprintf(plan->ways[PGC_PLAN_PHYSICAL].note, sizeof plan->ways[0].note,
              "the whole cluster, of the same major version; its other databases come on top");

@@ -30,6 +30,13 @@ typedef struct pgc_plan_table {
     int64_t changes; /* inserts, updates and deletes during the sample */
 } pgc_plan_table;
 
+/* A piece of the tables that was read. */
+typedef struct pgc_plan_piece {
+    int64_t table_bytes; /* so much of the tables and their TOAST */
+    int64_t bytes;       /* that came from COPY */
+    int64_t us;
+} pgc_plan_piece;
+
 typedef struct pgc_plan {
     char source[300], target[300];
     char source_text[600], target_text[600]; /* for the commands: without passwords */
@@ -39,7 +46,9 @@ typedef struct pgc_plan {
     int64_t sample_us, wal_bytes, changes; /* of the sample; wal_bytes is the cluster's */
     bool is_standby, wal_is_logical;
     int64_t round_trip_us;
-    int64_t read_bytes, read_us; /* a piece of the tables, read as a copy reads it */
+    pgc_plan_piece read;         /* as a copy reads it */
+    pgc_plan_piece packed;       /* as a dump reads and compresses it, */
+    int64_t packed_bytes;        /* to so much */
     pgc_plan_way recommended;
     char reason[400];
     struct {

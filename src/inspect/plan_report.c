@@ -42,9 +42,11 @@ void pgc_plan_text(const pgc_plan *plan, bool colours, pgc_buffer *out)
                       pgc_count_to_text(plan->changes, b), (double)plan->changes / seconds,
                       pgc_size_to_text(plan->wal_bytes, c));
     pgc_buffer_format(out, "; a round trip takes %.1f ms", (double)plan->round_trip_us / 1000);
-    if (plan->read_us > 0)
-        pgc_buffer_format(out, "; one connection reads %s/s",
-                          pgc_size_to_text((int64_t)((double)plan->read_bytes * 1e6 / (double)plan->read_us), a));
+    if (plan->read.us > 0)
+        pgc_buffer_format(out, "; one connection reads %s/s", pgc_size_to_text((int64_t)((double)plan->read.bytes * 1e6 / (double)plan->read.us), a));
+    if (plan->packed.us > 0)
+        pgc_buffer_format(out, ", or %s/s of text that it compresses to %.0f %%", pgc_size_to_text((int64_t)((double)plan->packed.bytes * 1e6 / (double)plan->packed.us), a),
+                          (double)plan->packed_bytes * 100 / (double)(plan->packed.bytes + 1));
     pgc_buffer_format(out, "\n\n%srecommended: %s%s, since %s\n\n", bold, pgc_plan_way_name(plan->recommended), plain,
                       plan->reason);
     for (int i = 0; i < PGC_PLAN_WAYS; i++)
@@ -94,8 +96,11 @@ void pgc_plan_json(const pgc_plan *plan, pgc_buffer *out)
     pgc_json_member_number(out, "sample_us", plan->sample_us);
     pgc_json_member_number(out, "wal_bytes", plan->wal_bytes);
     pgc_json_member_number(out, "round_trip_us", plan->round_trip_us);
-    pgc_json_member_number(out, "read_bytes", plan->read_bytes);
-    pgc_json_member_number(out, "read_us", plan->read_us);
+    pgc_json_member_number(out, "read_bytes", plan->read.bytes);
+    pgc_json_member_number(out, "read_us", plan->read.us);
+    pgc_json_member_number(out, "text_bytes", plan->packed.bytes);
+    pgc_json_member_number(out, "text_us", plan->packed.us);
+    pgc_json_member_number(out, "compressed_bytes", plan->packed_bytes);
     pgc_json_member_bool(out, "is_standby", plan->is_standby);
     pgc_json_member_bool(out, "wal_level_is_logical", plan->wal_is_logical);
     pgc_json_list(out, "tables");
