@@ -238,6 +238,9 @@ static int read_all(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
     if ((!exists && create_table(sink, conn, err) != 0) || pgc_pgsink_checkpoint_lsn(sink, conn, &position, err) != 0 ||
         read_rows(sink, conn, err) != 0 || read_without_rows(sink, conn, position, err) != 0)
         return -1;
+    if (sink->prepared->count > 0)
+        pgc_log_info(sink->config->log, "prepared on the target and not ended: %zu, the oldest of them '%s'",
+                     sink->prepared->count, sink->prepared->gids[0]);
     return pgc_pgsink_execute(conn, "COMMIT", "reading the prepared transactions of the pipeline", err);
 }
 

@@ -243,10 +243,20 @@ def as_prepared_interrupted(s):
     goes_on()
     s.equal(source, target)
     nothing_is_left(target)
-    # what somebody else has ended at the target is no more what it was at the source
+    # what somebody else has ended at the target as the source does is done, otherwise the target is not the source any more
+    def by_hand(command):
+        target.query(f"{command} '" + target.query("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()") + "'")
+
+    source.sql("BEGIN; INSERT INTO items VALUES (5, 1, 'e'); PREPARE TRANSACTION 'e'")
+    goes_on("e")
+    by_hand("COMMIT PREPARED")
+    source.sql("COMMIT PREPARED 'e'")
+    goes_on()
+    s.equal(source, target)
+    nothing_is_left(target)
     source.sql("BEGIN; INSERT INTO items VALUES (4, 1, 'd'); PREPARE TRANSACTION 'd'")
     goes_on("d")
-    target.query("ROLLBACK PREPARED '" + target.query("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()") + "'")
+    by_hand("ROLLBACK PREPARED")
     source.sql("COMMIT PREPARED 'd'")
     s.sync(source.uri(), target, *AS_PREPARED, "--until", "caught-up").fails(1, ["committed at the source, and rolled back on the target by somebody else"])
 
