@@ -4,6 +4,8 @@
  */
 #include "source/postgres/spill.h"
 
+#include "base/grow.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -53,20 +55,6 @@ struct pgc_spill {
     uint64_t window_start;
     size_t window_length, window_capacity;
 };
-
-/* Room for one more item in a growing array of items of size bytes. */
-static int make_room(void **items, size_t count, size_t *capacity, size_t size, pgconvoy_error *err)
-{
-    if (count < *capacity)
-        return 0;
-    size_t wanted = *capacity ? *capacity * 2 : 16;
-    void *grown = reallocarray(*items, wanted, size);
-    if (!grown)
-        return pgc_error_out_of_memory(err);
-    *items = grown;
-    *capacity = wanted;
-    return 0;
-}
 
 pgc_spill *pgc_spill_new(const char *dir, size_t transaction_bytes, size_t total_bytes, pgconvoy_log *log)
 {
@@ -166,7 +154,7 @@ static int open_file(pgc_spill *spill, pgconvoy_error *err)
 
 static int take_extent(pgc_spill *spill, pgc_spilled *spilled, pgconvoy_error *err)
 {
-    if (make_room((void **)&spilled->extents, spilled->extent_count, &spilled->extent_capacity, sizeof(uint32_t), err))
+    if (pgc_grow(&spilled->extents, spilled->extent_count, &spilled->extent_capacity, sizeof(uint32_t), err))
         return -1;
     uint32_t extent;
     if (spill->free_count > 0)
@@ -195,7 +183,7 @@ static void give_extents(pgc_spill *spill, pgc_spilled *spilled)
     pgconvoy_error ignored;
     for (size_t i = spilled->extent_count; i > 0; i--) {
         /* out of memory: the extent is lost until the file is emptied, nothing worse */
-        if (make_room((void **)&spill->free_extents, spill->free_count, &spill->free_capacity, sizeof(uint32_t), &ignored))
+        if (pgc_grow(&spill->free_extents, spill->free_count, &spill->free_capacity, sizeof(uint32_t), &ignored))
             return;
         spill->free_extents[spill->free_count++] = spilled->extents[i - 1];
     }
@@ -247,7 +235,7 @@ pgc_spilled *pgc_spill_find(pgc_spill *spill, uint32_t xid)
 
 pgc_spilled *pgc_spill_begin(pgc_spill *spill, uint32_t xid, pgconvoy_error *err)
 {
-    if (make_room((void **)&spill->transactions, spill->transaction_count, &spill->transaction_capacity, sizeof(pgc_spilled *), err))
+    if (pgc_grow(&spill->transactions, spill->transaction_count, &spill->transaction_capacity, sizeof(pgc_spilled *), err))
         return NULL;
     pgc_spilled *spilled = calloc(1, sizeof *spilled);
     if (!spilled) {
@@ -357,7 +345,7 @@ int pgc_spill_append(pgc_spill *spill, pgc_spilled *spilled, const pgc_spill_rec
 
 int pgc_spill_abort(pgc_spilled *spilled, uint32_t xid, pgconvoy_error *err)
 {
-    if (make_room((void **)&spilled->aborted, spilled->aborted_count, &spilled->aborted_capacity, sizeof(uint32_t), err))
+    if (pgc_grow(&spilled->aborted, spilled->aborted_count, &spilled->aborted_capacity, sizeof(uint32_t), err))
         return -1;
     spilled->aborted[spilled->aborted_count++] = xid;
     return 0;
