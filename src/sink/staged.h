@@ -21,6 +21,7 @@
 
 #include "apply/compact.h"
 #include "base/buffer.h"
+#include "sink/unmappable.h"
 
 #include <pthread.h>
 
@@ -126,7 +127,7 @@ typedef struct pgc_staged_service {
     int (*select)(pgc_staged_sink *sink, const pgc_buffer *sql, const char *doing, int columns, pgc_arena *arena,
                   const char ***rows, size_t *count, pgconvoy_error *err);
 
-    /* ---- the checkpoint. All but `known` are called under the sink's lock, or while nobody else has the sink. */
+    /* ---- the checkpoint. Called under the sink's lock, or while nobody else has the sink. */
     /* Makes its two tables, and what they are in, where they are not there. */
     int (*make_checkpoint)(pgc_staged_sink *sink, pgconvoy_error *err);
     /* Stores a row for this pipeline, where there is none; its incarnation is the sink's `process`. */
@@ -139,7 +140,7 @@ typedef struct pgc_staged_service {
      * two makes the commit fail when the position is not where this process left it. */
     void (*put_begin)(const pgc_staged_sink *sink, pgc_buffer *sql);
     void (*put_end)(const pgc_staged_sink *sink, const char *name, pgc_buffer *sql);
-    /* Runs a commit; -1 only if it is not through. */
+    /* Runs a commit; -1 when it is not through, or that cannot be told. */
     int (*run_commit)(pgc_staged_sink *sink, const pgc_buffer *sql, const pgc_staged_commit *commit, const char *name,
                       pgconvoy_error *err);
     /* Does what followed a commit, which may be done twice; and then `forget`, a statement. */
@@ -416,8 +417,6 @@ void pgc_staged_put_values(const pgc_staged_sink *sink, const pgc_staged_layout 
 
 /* ---- values */
 
-typedef enum pgc_staged_unmappable { PGC_STAGED_ERROR, PGC_STAGED_TEXT, PGC_STAGED_NULL } pgc_staged_unmappable;
-
 typedef struct pgc_staged_encoder {
     pgc_arena *arena; /* of the value at hand */
     pgc_buffer text, scratch;
@@ -438,8 +437,6 @@ int pgc_staged_moment_fits(const pgconvoy_value *value, const char **why, pgconv
 /* Whether so many digits before and behind the point take a numeric, given as text: 0; or 1 with why. */
 int pgc_staged_digits_fit(const char *text, size_t before, size_t behind, const char **why) PGC_MUST_CHECK;
 
-/* Appends "id = 5, day = 2026-01-01": which row it is, for errors. Nothing when there is no key. */
-void pgc_staged_key_text(const pgconvoy_table *table, const pgc_staged_row *row, pgc_buffer *out);
 /* A value that its type there, so called, cannot hold: an error that says which. Or, when it is to be left out, which a
  * key never is, 0 and a warning in the log, once for each column (*warned). */
 int pgc_staged_value_unmappable(const pgc_staged_sink *sink, const pgconvoy_table *table, int column,

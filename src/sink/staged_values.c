@@ -2,13 +2,11 @@
  * and no clipping. */
 #include "sink/staged.h"
 
-#include "base/log.h"
 #include "postgres/value.h"
 
 #include <stdio.h>
 
 #define VALUE_MAX ((size_t)1 << 30)
-#define KEY_TEXT 120
 
 /* 0001-01-01 to 9999-12-31, from 2000-01-01 on. */
 #define FIRST_DAY (-730119)
@@ -92,44 +90,20 @@ int pgc_staged_digits_fit(const char *text, size_t before, size_t behind, const 
 
 /* ---- how it is told */
 
-void pgc_staged_key_text(const pgconvoy_table *table, const pgc_staged_row *row, pgc_buffer *out)
-{
-    for (int i = 0; (row->row || row->key) && i < table->key_count; i++) {
-        const pgconvoy_value *value = row->row ? &row->row[table->key[i]] : &row->key[i];
-        const pgconvoy_column *column = &table->columns[table->key[i]];
-        pgc_buffer text;
-        pgconvoy_error unread;
-        pgc_buffer_init(&text, (size_t)64 << 20);
-        bool known = value->length >= 0 && pgc_value_to_text(column->type, value, &text, &unread) == 0 && text.data;
-        pgc_buffer_format(out, "%s%s = %.*s", i > 0 ? ", " : "", column->name, KEY_TEXT, known ? text.data : "?");
-        pgc_buffer_free(&text);
-    }
-}
-
 int pgc_staged_value_unmappable(const pgc_staged_sink *sink, const pgconvoy_table *table, int column,
                                 const pgc_staged_row *row, const char *type, const char *why, bool leave_out,
                                 bool *warned, pgconvoy_error *err)
 {
     const pgconvoy_column *source = &table->columns[column];
-    bool left_out = leave_out && !source->in_key && source->primary_key == 0;
-    pgc_buffer key;
-    pgc_buffer_init(&key, 4096);
-    pgc_staged_key_text(table, row, &key);
-    const char *which = key.data ? key.data : "no key";
-    if (left_out) {
-        pgconvoy_log_write(sink->config->log, *warned ? PGCONVOY_LOG_DEBUG : PGCONVOY_LOG_WARNING,
-                           "column %s of table %s.%s, row with %s: %s cannot hold the value, which becomes NULL: %s",
-                           source->name, table->schema, table->name, which, type, why);
-        *warned = true;
-    } else {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA,
-                           "column %s of table %s.%s, row with %s: %s's %s cannot hold the value: %s", source->name,
-                           table->schema, table->name, which, sink->service->name, type, why);
-        pgconvoy_error_hint(
-            err, "unmappable=text keeps all values of such columns as text, unmappable=null makes such values NULL");
+    pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "%s's %s cannot hold the value: %s", sink->service->name, type, why);
+    pgc_unmappable_say_where(table, source->name, row->row, row->key, err);
+    if (leave_out && !source->in_key && source->primary_key == 0) {
+        pgc_unmappable_leave_out(sink->config->log, warned, err);
+        return 0;
     }
-    pgc_buffer_free(&key);
-    return left_out ? 0 : -1;
+    pgconvoy_error_hint(
+        err, "unmappable=text keeps all values of such columns as text, unmappable=null makes such values NULL");
+    return -1;
 }
 
 int pgc_staged_row_too_large(const pgc_staged_sink *sink, const pgconvoy_table *table, const pgc_staged_row *row,
@@ -137,7 +111,7 @@ int pgc_staged_row_too_large(const pgc_staged_sink *sink, const pgconvoy_table *
 {
     pgc_buffer key;
     pgc_buffer_init(&key, 4096);
-    pgc_staged_key_text(table, row, &key);
+    pgc_unmappable_put_key(table, row->row, row->key, &key);
     pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "the row with %s of table %s.%s is larger than the %s that %s takes",
                        key.data ? key.data : "no key", table->schema, table->name, limit, sink->service->name);
     pgconvoy_error_hint(err, "leave the table or its long column out of the publication");

@@ -31,7 +31,7 @@
 /* ---- target.c */
 
 typedef struct pgc_bq_type_options {
-    pgc_staged_unmappable unmappable;
+    pgc_unmappable unmappable;
     bool numeric_text, numeric_big; /* numeric without precision: STRING (both false too), or BIGNUMERIC */
     bool arrays_text, json_text;
 } pgc_bq_type_options;

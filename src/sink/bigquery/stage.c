@@ -72,7 +72,7 @@ static int unmappable(pgc_bq_stage *stage, int column, const pgc_staged_row *row
     const pgc_bq_type *there = &stage->layout->types[column];
     snprintf(type, sizeof type, "%s%s", there->repeated ? "array of " : "", pgc_bq_type_name(there));
     return pgc_staged_value_unmappable(&stage->sink->base, stage->layout->table, column, row, type, why,
-                                       stage->sink->target.types.unmappable == PGC_STAGED_NULL,
+                                       stage->sink->target.types.unmappable == PGC_UNMAPPABLE_NULL,
                                        &stage->contents.warned[column], err);
 }
 

@@ -24,8 +24,7 @@ static int set_location(void *target, const pgc_target_option *option, const cha
 
 static const pgc_target_option options[] = {
     {"mode", "current or history", pgc_target_set_switch, FIELD(history), PGC_TARGET_WORDS("current", "history")},
-    {"unmappable", "error, text or null", pgc_target_set_word, FIELD(types.unmappable),
-     PGC_TARGET_WORDS([PGC_STAGED_ERROR] = "error", [PGC_STAGED_TEXT] = "text", [PGC_STAGED_NULL] = "null")},
+    PGC_UNMAPPABLE_OPTION(FIELD(types.unmappable)),
     {"numeric", "exact, text or bignumeric", set_numeric, 0, PGC_TARGET_WORDS("exact", "text", "bignumeric")},
     {"arrays", "repeated or text", pgc_target_set_switch, FIELD(types.arrays_text),
      PGC_TARGET_WORDS("repeated", "text")},

@@ -72,7 +72,8 @@ pgc_bq_type pgc_bq_type_of(const pgconvoy_type *type, int32_t typmod, bool key, 
     pgc_bq_type mapped = {.kind = PGC_BQ_AS_TEXT};
     mapped.source = pgc_type_base_with(type, &typmod);
     if (mapped.source->kind == PGCONVOY_TYPE_ARRAY) {
-        bool lists = !key && !options->arrays_text && options->unmappable != PGC_STAGED_TEXT && mapped.source->element;
+        bool lists =
+            !key && !options->arrays_text && options->unmappable != PGC_UNMAPPABLE_TEXT && mapped.source->element;
         if (!lists)
             return mapped;
         mapped.element = pgc_type_base_with(mapped.source->element, &typmod);
@@ -85,7 +86,7 @@ pgc_bq_type pgc_bq_type_of(const pgconvoy_type *type, int32_t typmod, bool key, 
         return mapped;
     }
     pgc_bq_kind kind = scalar_kind(mapped.source, typmod, options);
-    if ((key && !kinds[kind].compares) || (options->unmappable == PGC_STAGED_TEXT && kinds[kind].partial))
+    if ((key && !kinds[kind].compares) || (options->unmappable == PGC_UNMAPPABLE_TEXT && kinds[kind].partial))
         kind = PGC_BQ_AS_TEXT;
     mapped.kind = kind;
     mapped.repeated = kind == PGC_BQ_VECTOR;

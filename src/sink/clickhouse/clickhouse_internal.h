@@ -22,6 +22,7 @@
 #include "apply/compact.h"
 #include "base/log.h"
 #include "net/http.h"
+#include "sink/unmappable.h"
 
 #include <pthread.h>
 
@@ -52,14 +53,8 @@ typedef enum pgc_clickhouse_kind {
     PGC_CLICKHOUSE_VECTOR /* Array(Float32) */
 } pgc_clickhouse_kind;
 
-typedef enum pgc_clickhouse_unmappable {
-    PGC_CLICKHOUSE_UNMAPPABLE_ERROR = 0,
-    PGC_CLICKHOUSE_UNMAPPABLE_TEXT, /* columns whose type has values that ClickHouse's cannot hold are String */
-    PGC_CLICKHOUSE_UNMAPPABLE_NULL
-} pgc_clickhouse_unmappable;
-
 typedef struct pgc_clickhouse_type_options {
-    pgc_clickhouse_unmappable unmappable;
+    pgc_unmappable unmappable; /* TEXT: columns whose type has values that ClickHouse's cannot hold are String */
     int numeric_width, numeric_scale; /* of numeric without a precision; 0: String */
     bool arrays_always, arrays_text;  /* arrays=array: also where the column may be NULL; arrays=text: never */
     bool json_native, enums_text;

@@ -1,8 +1,6 @@
 /* A table as ClickHouse has it: its name, its columns, and rows in RowBinary with what the sink adds to them. */
 #include "sink/clickhouse/clickhouse_internal.h"
 
-#include "sink/staged.h"
-
 #include <stdlib.h>
 
 void pgc_clickhouse_target_name(const pgconvoy_table *table, pgc_buffer *out)
@@ -113,34 +111,16 @@ void pgc_clickhouse_column_names(const pgc_clickhouse_layout *layout, bool with_
 
 /* ---- rows */
 
-/* "column note of table public.t, row with id = 5: " before the error. */
-static void say_where(const pgc_clickhouse_layout *layout, int column, const pgconvoy_value *values,
-                      pgconvoy_error *err)
-{
-    const pgconvoy_table *table = layout->table;
-    const pgc_staged_row row = {.row = values};
-    pgc_buffer key;
-    pgc_buffer_init(&key, 4096);
-    if (values)
-        pgc_staged_key_text(table, &row, &key);
-    pgc_error_prefix(err, "column %s of table %s.%s%s%s", table->columns[column].name, table->schema, table->name,
-                     key.length ? ", row with " : "", key.length ? key.data : "");
-    pgc_buffer_free(&key);
-}
-
 /* A value that the target's type cannot hold: NULL in its place if that was asked for, else the error. */
 static int without_place(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, int column,
                          const pgconvoy_value *values, size_t start, pgc_buffer *out, pgconvoy_error *err)
 {
     const pgc_clickhouse_type *type = layout->types[column];
-    say_where(layout, column, values, err);
-    if (sink->target.types.unmappable == PGC_CLICKHOUSE_UNMAPPABLE_NULL && type->nullable) {
+    pgc_unmappable_say_where(layout->table, layout->table->columns[column].name, values, NULL, err);
+    if (sink->target.types.unmappable == PGC_UNMAPPABLE_NULL && type->nullable) {
         out->length = start;
         pgc_buffer_byte(out, 1);
-        pgconvoy_log_write(sink->config->log, layout->warned[column] ? PGCONVOY_LOG_DEBUG : PGCONVOY_LOG_WARNING,
-                           "%s; the value becomes NULL", err->message);
-        layout->warned[column] = true;
-        pgc_error_clear(err);
+        pgc_unmappable_leave_out(sink->config->log, &layout->warned[column], err);
         return 0;
     }
     pgconvoy_error_hint(err, "add ?unmappable=text (then such columns are String) or ?unmappable=null to the target");
@@ -167,7 +147,7 @@ int pgc_clickhouse_put_value(const pgc_clickhouse_sink *sink, const pgc_clickhou
     if (result == PGC_CLICKHOUSE_CANNOT_HOLD)
         return without_place(sink, layout, column, values, start, out, err);
     if (result != 0)
-        say_where(layout, column, values, err);
+        pgc_unmappable_say_where(layout->table, layout->table->columns[column].name, values, NULL, err);
     return result;
 }
 

@@ -59,8 +59,7 @@ static int set_arrays(void *arg, const pgc_target_option *option, const char *va
 
 static const pgc_target_option options[] = {
     {"mode", "current or history", pgc_target_set_switch, FIELD(history), PGC_TARGET_WORDS("current", "history")},
-    {"unmappable", "error, text or null", pgc_target_set_word, FIELD(types.unmappable),
-     PGC_TARGET_WORDS("error", "text", "null")},
+    PGC_UNMAPPABLE_OPTION(FIELD(types.unmappable)),
     {"numeric", "text or decimal(WIDTH,SCALE), up to 76 digits", set_numeric, 0, NULL},
     {"arrays", "auto, array or text", set_arrays, 0, NULL},
     {"json", "text or json", pgc_target_set_switch, FIELD(types.json_native), PGC_TARGET_WORDS("text", "json")},

@@ -175,7 +175,7 @@ static bool map(const mapping *m, pgc_clickhouse_type *to, const pgconvoy_type *
         mapped = map_enum(m, to);
     else if (type->kind == PGCONVOY_TYPE_BASE)
         map_base(m, to, typmod);
-    if (kinds[to->kind].partial && m->options->unmappable == PGC_CLICKHOUSE_UNMAPPABLE_TEXT) {
+    if (kinds[to->kind].partial && m->options->unmappable == PGC_UNMAPPABLE_TEXT) {
         to->kind = to->kind == PGC_CLICKHOUSE_JSON ? PGC_CLICKHOUSE_CHARACTERS : PGC_CLICKHOUSE_AS_TEXT;
         to->element = NULL;
     }
@@ -196,7 +196,7 @@ pgc_clickhouse_type *pgc_clickhouse_type_of(const pgconvoy_column *column, bool 
         return NULL;
     if (made->kind != PGC_CLICKHOUSE_ARRAY && made->kind != PGC_CLICKHOUSE_VECTOR)
         made->nullable =
-            nullable || (kinds[made->kind].partial && !in_key && options->unmappable == PGC_CLICKHOUSE_UNMAPPABLE_NULL);
+            nullable || (kinds[made->kind].partial && !in_key && options->unmappable == PGC_UNMAPPABLE_NULL);
     return made;
 }
 

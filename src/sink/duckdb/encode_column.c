@@ -5,8 +5,6 @@
  */
 #include "sink/duckdb/duckdb_internal.h"
 
-#include "sink/staged.h"
-
 /* A vector with nothing in its first places, and in what lies below them. */
 static void clear(const pgc_duckdb_api *api, const pgc_duckdb_type *type, duckdb_vector vector, idx_t size)
 {
@@ -23,33 +21,18 @@ static void clear(const pgc_duckdb_api *api, const pgc_duckdb_type *type, duckdb
         clear(api, &type->fields[field], api->struct_vector_get_child(vector, (idx_t)field), size);
 }
 
-static void say_where(const pgc_duckdb_column *column, size_t at, pgconvoy_error *err)
-{
-    const pgconvoy_table *table = column->layout->table;
-    const pgc_staged_row row = {.row = column->row(column->arg, at), .key = column->key(column->arg, at)};
-    pgc_buffer key;
-    pgc_buffer_init(&key, 4096);
-    if (row.row || row.key)
-        pgc_staged_key_text(table, &row, &key);
-    pgc_error_prefix(err, "column %s of table %s.%s%s%s", pgc_duckdb_layout_column(column->layout, column->column),
-                     table->schema, table->name, key.length ? ", row with " : "", key.length ? key.data : "");
-    pgc_buffer_free(&key);
-}
-
 /* A value that does not fit: NULL in its place if that was asked for, else the error. A key is never NULL. */
 static int leave_out(const pgc_duckdb_sink *sink, const pgc_duckdb_column *column, size_t at, pgconvoy_error *err)
 {
     static const pgconvoy_value null_value = {.data = NULL, .length = PGCONVOY_NULL};
     const pgc_duckdb_layout *layout = column->layout;
     const pgconvoy_column *source = &layout->table->columns[column->column];
-    say_where(column, at, err);
-    if (sink->target.types.unmappable != PGC_DUCKDB_UNMAPPABLE_NULL || source->in_key || source->primary_key > 0)
+    pgc_unmappable_say_where(layout->table, pgc_duckdb_layout_column(layout, column->column),
+                             column->row(column->arg, at), column->key(column->arg, at), err);
+    if (sink->target.types.unmappable != PGC_UNMAPPABLE_NULL || source->in_key || source->primary_key > 0)
         return -1;
-    pgconvoy_log_write(sink->config->log, layout->warned[column->column] ? PGCONVOY_LOG_DEBUG : PGCONVOY_LOG_WARNING,
-                       "%s; the value becomes NULL", err->message);
-    layout->warned[column->column] = true;
+    pgc_unmappable_leave_out(sink->config->log, &layout->warned[column->column], err);
     column->cells[at] = &null_value;
-    pgc_error_clear(err);
     return 0;
 }
 

@@ -59,9 +59,7 @@ static const pgc_target_option options[] = {
     {"numeric", "exact, text, double or decimal(WIDTH,SCALE)", set_numeric, 0, NULL},
     {"arrays", "list or text", pgc_target_set_switch, FIELD(types.arrays_text),
      PGC_TARGET_WORDS("list", "text")},
-    {"unmappable", "error, text or null", pgc_target_set_word, FIELD(types.unmappable),
-     PGC_TARGET_WORDS([PGC_DUCKDB_UNMAPPABLE_ERROR] = "error", [PGC_DUCKDB_UNMAPPABLE_TEXT] = "text",
-                      [PGC_DUCKDB_UNMAPPABLE_NULL] = "null")},
+    PGC_UNMAPPABLE_OPTION(FIELD(types.unmappable)),
     {"storage_version", "a version such as v1.4.0", set_storage_version, FIELD(storage_version), NULL},
 };
 static const pgc_target_options known = {.sink = "duckdb:",

@@ -138,18 +138,13 @@ int pgc_duckdb_label_find(const pgc_duckdb_labels *labels, const char *text, siz
 
 static void map_numeric(pgc_duckdb_type *to, int32_t typmod, const pgc_duckdb_type_options *options)
 {
-    int precision = typmod < 4 ? 0 : ((typmod - 4) >> 16) & 0xffff;
-    int scale = typmod < 4 ? 0 : (((typmod - 4) & 0x7ff) ^ 1024) - 1024; /* 11 bits with a sign, since 15 */
-    if (scale < 0) { /* numeric(5,-2) holds up to 9999900 */
-        precision -= scale;
-        scale = 0;
-    }
-    if (scale > precision) /* numeric(3,5) holds up to 0.00999 */
-        precision = scale;
+    int before, scale;
+    bool bounded = pgc_numeric_bounds(typmod, &before, &scale);
+    int precision = before + scale;
     to->kind = PGC_DUCKDB_AS_TEXT;
     if (options->numeric_text)
         return;
-    if (typmod < 4 || precision > DECIMAL_DIGITS) {
+    if (!bounded || precision > DECIMAL_DIGITS) {
         if (options->numeric_double)
             to->kind = PGC_DUCKDB_NUMERIC_DOUBLE;
         if (options->numeric_width == 0)
@@ -157,7 +152,7 @@ static void map_numeric(pgc_duckdb_type *to, int32_t typmod, const pgc_duckdb_ty
         precision = options->numeric_width;
         scale = options->numeric_scale;
     }
-    if (options->unmappable == PGC_DUCKDB_UNMAPPABLE_TEXT)
+    if (options->unmappable == PGC_UNMAPPABLE_TEXT)
         return;
     to->kind = scale == 0 && precision > 18 ? PGC_DUCKDB_HUGEINT : PGC_DUCKDB_DECIMAL;
     to->width = (uint8_t)precision;
@@ -169,7 +164,7 @@ static bool map(pgc_duckdb_type *to, const pgconvoy_type *type, int32_t typmod, 
 
 static bool map_array(pgc_duckdb_type *to, int32_t typmod, const pgc_duckdb_type_options *options, pgc_arena *arena)
 {
-    if (options->arrays_text || options->unmappable == PGC_DUCKDB_UNMAPPABLE_TEXT || !to->source->element)
+    if (options->arrays_text || options->unmappable == PGC_UNMAPPABLE_TEXT || !to->source->element)
         return true;
     pgc_duckdb_type *element = pgc_arena_zalloc(arena, sizeof *element);
     if (!element || !map(element, to->source->element, typmod, false, options, arena))
@@ -214,7 +209,7 @@ static void map_base(pgc_duckdb_type *to, int32_t typmod, const pgc_duckdb_type_
     const pgconvoy_type *type = to->source;
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
         if (scalars[i].oid == type->oid &&
-            (options->unmappable != PGC_DUCKDB_UNMAPPABLE_TEXT || !kinds[scalars[i].kind].partial))
+            (options->unmappable != PGC_UNMAPPABLE_TEXT || !kinds[scalars[i].kind].partial))
             to->kind = scalars[i].kind;
     }
     if (type->oid == PGC_NUMERIC)
@@ -233,10 +228,7 @@ static void map_base(pgc_duckdb_type *to, int32_t typmod, const pgc_duckdb_type_
 static bool map(pgc_duckdb_type *to, const pgconvoy_type *type, int32_t typmod, bool in_key,
                 const pgc_duckdb_type_options *options, pgc_arena *arena)
 {
-    while (type->kind == PGCONVOY_TYPE_DOMAIN && type->element) {
-        typmod = type->typmod;
-        type = type->element;
-    }
+    type = pgc_type_base_with(type, &typmod);
     to->source = type;
     to->kind = PGC_DUCKDB_AS_TEXT;
     switch (type->kind) {

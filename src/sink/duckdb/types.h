@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "sink/duckdb/library.h"
+#include "sink/unmappable.h"
 
 typedef enum pgc_duckdb_kind {
     PGC_DUCKDB_BOOLEAN,
@@ -41,15 +42,13 @@ typedef enum pgc_duckdb_kind {
     PGC_DUCKDB_ROW_MARK        /* the column that a table without columns gets */
 } pgc_duckdb_kind;
 
-typedef enum pgc_duckdb_unmappable { PGC_DUCKDB_UNMAPPABLE_ERROR, PGC_DUCKDB_UNMAPPABLE_TEXT, PGC_DUCKDB_UNMAPPABLE_NULL } pgc_duckdb_unmappable;
-
 /* What the user asked for in TARGET's options. */
 typedef struct pgc_duckdb_type_options {
     bool numeric_text;    /* numeric=text: every numeric is VARCHAR */
     bool numeric_double;  /* numeric=double: those without a precision, or with one over 38, are DOUBLE */
     int numeric_width, numeric_scale; /* numeric=decimal(W,S): the same as DECIMAL(W,S); 0 when not asked for */
     bool arrays_text;     /* arrays=text */
-    int unmappable;       /* what becomes of values that a type cannot hold */
+    pgc_unmappable unmappable; /* what becomes of values that a type cannot hold */
 } pgc_duckdb_type_options;
 
 typedef struct pgc_duckdb_labels pgc_duckdb_labels; /* of an enum, to be found by name */

@@ -32,7 +32,7 @@
 /* ---- target.c */
 
 typedef struct pgc_sf_type_options {
-    pgc_staged_unmappable unmappable;
+    pgc_unmappable unmappable;
     bool numeric_text, numeric_number; /* numeric without precision: VARCHAR (both false too), or NUMBER(38, 9) */
     bool arrays_text, json_text;
 } pgc_sf_type_options;

@@ -80,7 +80,7 @@ static int unmappable(pgc_sf_stage *stage, int column, const pgc_staged_row *row
     int result = pgc_buffer_check(&type, err);
     if (result == 0)
         result = pgc_staged_value_unmappable(&stage->sink->base, stage->layout->table, column, row, type.data, why,
-                                             stage->sink->target.types.unmappable == PGC_STAGED_NULL,
+                                             stage->sink->target.types.unmappable == PGC_UNMAPPABLE_NULL,
                                              &stage->contents.warned[column], err);
     if (result == 0)
         pgc_buffer_text(&stage->body, "null");

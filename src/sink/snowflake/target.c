@@ -21,8 +21,7 @@ static int set_numeric(void *arg, const pgc_target_option *option, const char *v
 
 static const pgc_target_option options[] = {
     {"mode", "current or history", pgc_target_set_switch, FIELD(history), PGC_TARGET_WORDS("current", "history")},
-    {"unmappable", "error, text or null", pgc_target_set_word, FIELD(types.unmappable),
-     PGC_TARGET_WORDS([PGC_STAGED_ERROR] = "error", [PGC_STAGED_TEXT] = "text", [PGC_STAGED_NULL] = "null")},
+    PGC_UNMAPPABLE_OPTION(FIELD(types.unmappable)),
     {"numeric", "exact, text or number", set_numeric, 0, PGC_TARGET_WORDS("exact", "text", "number")},
     {"arrays", "array or text", pgc_target_set_switch, FIELD(types.arrays_text), PGC_TARGET_WORDS("array", "text")},
     {"json", "variant or text", pgc_target_set_switch, FIELD(types.json_text), PGC_TARGET_WORDS("variant", "text")},

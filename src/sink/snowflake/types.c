@@ -84,7 +84,8 @@ pgc_sf_type pgc_sf_type_of(const pgconvoy_type *type, int32_t typmod, bool key, 
     pgc_sf_type mapped = {.kind = PGC_SF_AS_TEXT}, unused = {0};
     mapped.source = pgc_type_base_with(type, &typmod);
     if (mapped.source->kind == PGCONVOY_TYPE_ARRAY) {
-        bool lists = !key && !options->arrays_text && options->unmappable != PGC_STAGED_TEXT && mapped.source->element;
+        bool lists =
+            !key && !options->arrays_text && options->unmappable != PGC_UNMAPPABLE_TEXT && mapped.source->element;
         const pgconvoy_type *element = lists ? pgc_type_base_with(mapped.source->element, &typmod) : NULL;
         if (!element || element->kind == PGCONVOY_TYPE_ARRAY) /* a domain over an array */
             return mapped;
@@ -94,7 +95,7 @@ pgc_sf_type pgc_sf_type_of(const pgconvoy_type *type, int32_t typmod, bool key, 
         return mapped;
     }
     pgc_sf_kind kind = scalar_kind(mapped.source, typmod, options, &mapped);
-    if ((key && !kinds[kind].compares) || (options->unmappable == PGC_STAGED_TEXT && kinds[kind].partial))
+    if ((key && !kinds[kind].compares) || (options->unmappable == PGC_UNMAPPABLE_TEXT && kinds[kind].partial))
         kind = PGC_SF_AS_TEXT;
     if (kind == PGC_SF_INTEGER)
         mapped.precision = DIGITS;
