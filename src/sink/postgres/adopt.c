@@ -2,6 +2,7 @@
 #include "sink/postgres/adopt.h"
 
 #include "sink/postgres/parts.h"
+#include "sink/postgres/prepared.h"
 
 typedef struct borrowed {
     pgconvoy_sink_config config;

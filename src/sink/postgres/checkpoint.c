@@ -7,6 +7,7 @@
  * cannot both apply the same changes. What several connections have of an interrupted batch is in a third table (parts.h).
  */
 #include "sink/postgres/parts.h"
+#include "sink/postgres/prepared.h"
 #include "sink/postgres/state_sql.h"
 
 #include <stdlib.h>
@@ -181,24 +182,40 @@ int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
 {
     static const char sql[] =
         "INSERT INTO pgconvoy.table_state (pipeline, schema_name, table_name, state, copy_lsn, content) "
-        "VALUES ($1, $2, $3, $4, $5::pg_lsn, coalesce($6, 'appended')) "
+        "SELECT DISTINCT ON (g.s, g.n) $1, g.s, g.n, g.state, g.lsn::pg_lsn, coalesce($6, 'appended') "
+        "FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) WITH ORDINALITY AS g (s, n, state, lsn, place) "
+        "ORDER BY g.s, g.n, g.place DESC "
         "ON CONFLICT (pipeline, schema_name, table_name) DO UPDATE SET state = excluded.state, copy_lsn = "
         "excluded.copy_lsn, "
         "content = coalesce($6, table_state.content), updated_at = now()";
+    if (count == 0)
+        return 0;
+    pgc_buffer arrays[4];
+    for (size_t a = 0; a < 4; a++)
+        pgc_buffer_init(&arrays[a], (size_t)1 << 28);
     for (size_t i = 0; i < count; i++) {
         char lsn[PGCONVOY_LSN_TEXT_SIZE];
-        const char *values[] = {sink->config->pipeline_name,
-                                tables[i].schema,
-                                tables[i].name,
-                                state_names[(size_t)tables[i].state < STATE_COUNT ? tables[i].state : 0],
-                                pgconvoy_lsn_to_text(tables[i].copy_lsn, lsn),
-                                content_names[content]};
-        PGresult *result = pgc_pgsink_query(conn, sql, 6, values, "storing a table state on the target", err);
-        if (!result)
-            return -1;
+        const char *words[] = {tables[i].schema, tables[i].name,
+                               state_names[(size_t)tables[i].state < STATE_COUNT ? tables[i].state : 0],
+                               pgconvoy_lsn_to_text(tables[i].copy_lsn, lsn)};
+        for (size_t a = 0; a < 4; a++)
+            pgc_quote_array_element(&arrays[a], words[a]);
+    }
+    int status = 0;
+    for (size_t a = 0; a < 4 && status == 0; a++) {
+        pgc_buffer_byte(&arrays[a], '}');
+        status = pgc_buffer_check(&arrays[a], err);
+    }
+    if (status == 0) {
+        const char *values[] = {sink->config->pipeline_name, arrays[0].data, arrays[1].data, arrays[2].data,
+                                arrays[3].data, content_names[content]};
+        PGresult *result = pgc_pgsink_query(conn, sql, 6, values, "storing the states of tables on the target", err);
+        status = result ? 0 : -1;
         PQclear(result);
     }
-    return 0;
+    for (size_t a = 0; a < 4; a++)
+        pgc_buffer_free(&arrays[a]);
+    return status;
 }
 
 int pgc_pgsink_checkpoint_lsn(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn *lsn, pgconvoy_error *err)

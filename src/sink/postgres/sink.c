@@ -4,6 +4,7 @@
  */
 #include "sink/postgres/ddl.h"
 #include "sink/postgres/parts.h"
+#include "sink/postgres/prepared.h"
 #include "sink/postgres/types.h"
 
 #include <stdio.h>

@@ -6,6 +6,7 @@
  *   checkpoint.c  pgconvoy.pipeline and pgconvoy.table_state on the target
  *   adopt.c       … given to a pipeline, or taken from it, by others
  *   two_phase.c   transactions that are prepared here as at the source
+ *   prepared.c    … those that have not ended: names, rows, what an earlier run has left
  *   types.c       which types exist on the target, and making those that do not
  *   columns.c     the columns of a target table, and whether the source's fit into them
  *   schema.c      check, prepare and finish a table
@@ -175,18 +176,11 @@ int pgc_pgsink_stream_commit(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconv
 /* ---- two_phase.c */
 /* What --two-phase needs of the target's server. */
 int pgc_pgsink_two_phase_check(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
-/* The sink's operations. */
+/* The sink's operations; the first is in prepared.c. */
 int pgc_pgsink_read_prepared(void *sink, const pgconvoy_prepared **prepared, size_t *count, pgconvoy_error *err);
 int pgc_pgsink_begin_prepared(void *writer, const pgconvoy_transaction *transaction, pgconvoy_error *err);
 int pgc_pgsink_prepare(void *writer, const pgconvoy_transaction *transaction, pgconvoy_error *err);
 int pgc_pgsink_end_prepared(void *writer, const pgconvoy_transaction *transaction, bool commit, pgconvoy_error *err);
-void pgc_pgsink_prepared_free(struct pgc_pgsink_prepared *prepared);
-/* Rolls back, outside of any transaction, what the pipeline has prepared, and says so. */
-int pgc_pgsink_prepared_roll_back(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Removes the pipeline's rows. */
-int pgc_pgsink_prepared_remove(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
-/* How many rows there are. */
-int pgc_pgsink_prepared_count(const pgc_pgsink *sink, PGconn *conn, int *count, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- checkpoint.c */
 

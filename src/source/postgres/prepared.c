@@ -3,14 +3,14 @@
  * Prepare) are put aside first. Then they come either
  *
  *  - at their commit: they stay aside until Commit Prepared or Rollback Prepared. The server does not send them again
- * once the prepare is confirmed, so what is confirmed stays before it until the sink has the commit; or
+ *    once the prepare is confirmed, so what is confirmed stays before it until the sink has the commit; or
  *  - as prepared (config.as_prepared): they are read back at once and end with PREPARE. From then on only the
- * transaction's end is waited for, and nothing is held back. After a restart config.prepared tells which of them the
- * sink has.
+ *    transaction's end is waited for, and nothing is held back. After a restart config.prepared tells which of them the
+ *    sink has.
  *
  * Also with as_prepared a transaction comes at its commit when
  *  - its prepare is from before config.prepared_from: the sink's position may be past it, and then the sink lacks it
- * only because it was not to come as prepared then;
+ *    only because it was not to come as prepared then;
  *  - it was prepared before a table of its own was copied: only the commit's place tells whether the snapshot has it;
  *  - it changes definitions: a sink that has them prepared would not know what they are when it is rolled back;
  *  - it has nothing for the sink.
