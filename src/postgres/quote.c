@@ -47,6 +47,17 @@ void pgc_quote_qualified(pgc_buffer *out, const char *schema, const char *name)
     pgc_quote_identifier(out, name);
 }
 
+void pgc_quote_array_element(pgc_buffer *array, const char *text)
+{
+    pgc_buffer_text(array, array->length > 0 ? ",\"" : "{\"");
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            pgc_buffer_byte(array, '\\');
+        pgc_buffer_byte(array, *text);
+    }
+    pgc_buffer_byte(array, '"');
+}
+
 void pgc_quote_literal(pgc_buffer *out, const char *text)
 {
     quote(out, '\'', text, strlen(text));

@@ -12,6 +12,8 @@ void pgc_quote_identifier_if_needed(pgc_buffer *out, const char *name, int serve
 void pgc_quote_qualified(pgc_buffer *out, const char *schema, const char *name);
 /* Appends 'text'. standard_conforming_strings is on for our connections. */
 void pgc_quote_literal(pgc_buffer *out, const char *text);
+/* Appends an element to the text of an array: '{' or a comma, and "text", quoted whatever it is. Whoever makes the array appends the '}'. (PostgreSQL manual, section 8.15.6) */
+void pgc_quote_array_element(pgc_buffer *array, const char *text);
 void pgc_quote_literal_n(pgc_buffer *out, const char *text, size_t length);
 
 #endif
