@@ -13,6 +13,8 @@ struct pgc_reporter {
     pgc_progress_function fn;
     void *arg;
     int64_t started_us;
+    int64_t stream_us; /* when the stream began */
+    int64_t level_us;  /* when the target was last seen to have all; 0: not yet */
     pthread_t thread;
     pthread_mutex_t lock; /* guards states, left and end */
     pthread_cond_t changed;
@@ -32,6 +34,18 @@ static void describe_table(const pgc_table_state *state, int64_t now, pgconvoy_t
     progress->estimated_rows = state->table->estimated_rows;
     progress->estimated_bytes = state->table->estimated_bytes;
     progress->elapsed_us = started ? (ended ? ended : now) - started : 0;
+}
+
+/*
+ * For how long the target has been behind, which it is. It has all from before the last commit that is durable there, and from before it was seen to have all; of a stream that has seen neither, since it began.
+ */
+static int64_t lag_us(const pgc_reporter *reporter, int64_t now)
+{
+    int64_t last = atomic_load(&reporter->counters->last_commit_us), level = reporter->level_us;
+    int64_t by_commit = pgc_clock_unix_us() - last, by_sight = now - (level ? level : reporter->stream_us);
+    if (last && (!level || by_commit < by_sight))
+        return by_commit > 0 ? by_commit : 0;
+    return by_sight;
 }
 
 /* With the lock held, so that the tables stay while fn looks at them. */
@@ -62,11 +76,14 @@ static void report(pgc_reporter *reporter)
     progress.transactions = atomic_load(&counters->transactions);
     progress.received_lsn = atomic_load(&counters->received_lsn);
     progress.durable_lsn = atomic_load(&counters->durable_lsn);
+    if (progress.phase < PGCONVOY_PHASE_CATCHING_UP)
+        reporter->stream_us = now;
     progress.source_lsn = atomic_load(&counters->source_lsn);
     if (progress.source_lsn > progress.durable_lsn && progress.durable_lsn > 0) {
         progress.lag_bytes = (int64_t)(progress.source_lsn - progress.durable_lsn);
-        int64_t last = atomic_load(&counters->last_commit_us);
-        progress.lag_us = last ? pgc_clock_unix_us() - last : 0;
+        progress.lag_us = lag_us(reporter, now);
+    } else if (progress.durable_lsn > 0) {
+        reporter->level_us = now;
     }
     progress.commit_lag_us = atomic_load(&counters->commit_lag_us);
     progress.retained_bytes = atomic_load(&counters->retained_bytes);
@@ -107,7 +124,7 @@ pgc_reporter *pgc_reporter_start(pgc_counters *counters, int interval_ms, pgc_pr
     reporter->interval_ms = interval_ms > 0 ? interval_ms : 1000;
     reporter->fn = fn;
     reporter->arg = arg;
-    reporter->started_us = pgc_clock_monotonic_us();
+    reporter->started_us = reporter->stream_us = pgc_clock_monotonic_us();
     pthread_mutex_init(&reporter->lock, NULL);
     pthread_cond_init(&reporter->changed, NULL);
     if (pthread_create(&reporter->thread, NULL, run, reporter) != 0) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A lock on a target table is waited for. A DuckDB file that another process has open is named, and nothing is begun."""
+"""A lock on a target table is waited for: meanwhile `status` says how far the target is behind, and other pipelines move on. A DuckDB file that another process has open is named, and nothing is begun."""
+import json
 import os
 import subprocess
 import sys
@@ -12,16 +13,23 @@ import targets
 
 def wait_for_locks(s, source, target):
     s.sync_until_caught_up(source.uri(), target, "--name", "locked")
+    other = s.target(name="other")
+    s.sync_until_caught_up(source.uri(), other, "--name", "other")  # before the lock, whose transaction a new slot would wait for
     run = s.sync(source.uri(), target, "--name", "locked")
     lock = s.session(target.server, "BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE;", target.database)
     source.sql("INSERT INTO t SELECT i, 'x' FROM generate_series(1001, 2000) AS i; UPDATE t SET name = 'y' WHERE id % 2 = 0")
-    time.sleep(4)
+    look = lambda: json.loads(s.pgconvoy("status", "locked", "--json").ok().stdout)
+    scenario.wait_for(lambda: look()["running"] and look()["status"]["lag_ms"] > 3000, 60, "its status says that it is behind")
+    stalled = look()
+    assert stalled["running"] and stalled["status"]["lag_bytes"] > 50000 and stalled["status"]["changes"] == 0, stalled
+    s.sync_until_caught_up(source.uri(), other, "--name", "other")
+    s.equal(source, other)
     assert run.running(), f"it gave up on a lock\n{run.error_tail()}"
     lock.stdin.write("ROLLBACK;\n")
     s.end_session(lock)
     end = source.current_lsn()
     scenario.wait_for(lambda: not run.running() or source.sql(
-        f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots") == "t", 30, "it caught up after the lock")
+        f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots WHERE slot_name = 'pgconvoy_locked'") == "t", 30, "it caught up after the lock")
     assert run.running(), f"it ended: {run.error_tail()}"
     assert run.stop() == 0, run.error_tail()
     s.equal(source, target)
