@@ -234,11 +234,12 @@ static void mend_lone(pgc_verify *verify, const side sides[2], bool *const lone[
         if (object && lone[0][object - sides[0].objects])
             verify_mend_missing(verify, object->entry, has_owner(object->entry));
     }
-    for (int i = sides[1].entries.count - 1; i >= 0; i--) {
-        const object *object = find(&sides[1], sides[1].entries.items[i]);
-        if (object && lone[1][object - sides[1].objects])
-            verify_mend_extra(verify, object->entry);
-    }
+    for (int attached = 1; attached >= 0; attached--) /* partitions are on their own before anything of theirs goes */
+        for (int i = sides[1].entries.count - 1; i >= 0; i--) {
+            const object *object = find(&sides[1], sides[1].entries.items[i]);
+            if (object && lone[1][object - sides[1].objects] && attached == pgc_entry_is(object->entry, "TABLE ATTACH"))
+                verify_mend_extra(verify, object->entry);
+        }
 }
 
 int verify_schema(pgc_verify *verify, pgconvoy_error *err)

@@ -73,6 +73,41 @@ static void unsay_comment(pgc_buffer *out, const char *create)
         pgc_buffer_format(out, "%.*s IS NULL;\n", (int)(text - create), create);
 }
 
+/* How far a name reaches, which may be quoted and have a schema before it. */
+static size_t name_length(const char *text)
+{
+    size_t at = 0;
+    for (bool quoted = false; text[at] && (quoted || !strchr(" ;\n", text[at])); at++)
+        quoted ^= text[at] == '"';
+    return at;
+}
+
+/* "… DETACH PARTITION b;" of "… ATTACH PARTITION b FOR VALUES …;" and the like: other is what undoes the words. */
+static bool undo_words(pgc_buffer *out, const char *create, const char *words, const char *other)
+{
+    const char *at = strstr(create, words);
+    if (at)
+        pgc_buffer_format(out, "%.*s%s%.*s;\n", (int)(at - create), create, other, (int)name_length(at + strlen(words)),
+                          at + strlen(words));
+    return at != NULL;
+}
+
+/* What is not an object but belongs to two. */
+static bool take_apart(pgc_buffer *out, const pgc_entry *entry)
+{
+    static const struct {
+        const char *kind, *words, *other;
+    } rows[] = {
+        {"TABLE ATTACH", " ATTACH PARTITION ", " DETACH PARTITION "},
+        {"PUBLICATION TABLE", " ADD TABLE ONLY ", " DROP TABLE ONLY "},
+        {"PUBLICATION TABLES IN SCHEMA", " ADD TABLES IN SCHEMA ", " DROP TABLES IN SCHEMA "},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (pgc_entry_is(entry, rows[i].kind))
+            return undo_words(out, entry->create, rows[i].words, rows[i].other);
+    return false;
+}
+
 void verify_mend_missing(pgc_verify *verify, const pgc_entry *entry, bool has_owner)
 {
     pgc_buffer out;
@@ -96,7 +131,9 @@ void verify_mend_extra(pgc_verify *verify, const pgc_entry *entry)
         unsay_comment(&out, entry->create);
     else if (entry->drop && entry->drop[0])
         pgc_buffer_format(&out, "%s", entry->drop);
-    else
+    else if (pgc_entry_is(entry, "INDEX ATTACH"))
+        pgc_buffer_format(&out, "-- %s goes with its table's DETACH\n", entry->tag);
+    else if (!take_apart(&out, entry))
         pgc_buffer_format(&out, "-- by hand: %s %s is too much\n", entry->description, entry->tag);
     say(verify, verify->repair_drop, &out);
     pgc_buffer_free(&out);
@@ -139,6 +176,55 @@ static bool replace(pgc_buffer *out, const pgc_entry *source)
     return true;
 }
 
+/* What it publishes; not of which tables, where it is of all. */
+static bool publication_to(pgc_buffer *out, const char *source, const char *target)
+{
+    const char *with = strstr(source, " WITH ("), *there = strstr(target, " WITH (");
+    bool same =
+        with && there && with - source == there - target && strncmp(source, target, (size_t)(with - source)) == 0;
+    if (same)
+        pgc_buffer_format(out, "ALTER PUBLICATION %.*s SET %s", (int)name_length(source + 19), source + 19, with + 6);
+    return same;
+}
+
+/* What stands behind a command, each a line of its own: an index is one to cluster by, or tells rows apart. Those of
+ * the target alone are taken back, those of the source come; false when one is not known. */
+static bool line_back(pgc_buffer *out, const char *line, size_t length)
+{
+    static const struct {
+        const char *has, *back;
+    } kinds[] = {{" CLUSTER ON ", " SET WITHOUT CLUSTER"},
+                 {" REPLICA IDENTITY USING INDEX ", " REPLICA IDENTITY DEFAULT"},
+                 {" SET STATISTICS ", " SET STATISTICS -1"}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        const char *at = memmem(line, length, kinds[i].has, strlen(kinds[i].has));
+        if (at) {
+            pgc_buffer_format(out, "%.*s%s;\n", (int)(at - line), line, kinds[i].back);
+            return true;
+        }
+    }
+    return length == 0;
+}
+
+/* The same object, so that it need not be made again, as others may depend on it. */
+static bool change_what_follows(pgc_buffer *out, const char *source, const char *target)
+{
+    const char *end = strstr(source, ";\n");
+    size_t first = end ? (size_t)(end - source) + 2 : 0;
+    if (!end || strncmp(source, target, first) != 0)
+        return false;
+    for (const char *line = target + first, *next; *line; line = next) {
+        size_t length = strcspn(line, "\n");
+        next = line + length + (line[length] == '\n');
+        if (!line_back(out, line, length)) {
+            pgc_buffer_reset(out);
+            return false;
+        }
+    }
+    pgc_buffer_text(out, source + first);
+    return true;
+}
+
 static void define_again(pgc_verify *verify, pgc_buffer *out, const pgc_entry *source, const pgc_entry *target)
 {
     static const char *const saying[] = {"COMMENT",      "DEFAULT",        "SEQUENCE OWNED BY",
@@ -148,13 +234,18 @@ static void define_again(pgc_verify *verify, pgc_buffer *out, const pgc_entry *s
         "STATISTICS", "EVENT TRIGGER", "CAST",          "PUBLICATION TABLE", NULL};
     if (pgc_entry_is(source, "TABLE")) {
         verify_table_mend(verify, source, target);
+    } else if (take_apart(out, target)) {
+        pgc_buffer_text(out, source->create);
+    } else if (pgc_entry_is(source, "PUBLICATION") && publication_to(out, source->create, target->create)) {
+        return;
     } else if (pgc_entry_is(source, "ACL")) {
         invert_acl(out, target->create);
         pgc_buffer_text(out, source->create);
     } else if (pgc_entry_is_one_of(source, saying)) {
         pgc_buffer_text(out, source->create);
     } else if (pgc_entry_is_one_of(source, made_again) && target->drop) {
-        pgc_buffer_format(out, "%s%s", target->drop, source->create);
+        if (!change_what_follows(out, source->create, target->create))
+            pgc_buffer_format(out, "%s%s", target->drop, source->create);
     } else if (!(pgc_entry_is(source, "SEQUENCE") ? sequence_to(out, source, target) : replace(out, source))) {
         pgc_buffer_format(out, "-- by hand: %s %s.%s is defined otherwise\n", source->description,
                           source->schema ? source->schema : "", source->tag);

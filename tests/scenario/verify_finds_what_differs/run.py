@@ -175,8 +175,14 @@ def objects(s):
         options = [source, server.socket_conninfo("target"), "--no-rows", "--no-sequences", "--repair", "sql", "--repair-file", repair]
         found = summary(verify(s, *options, status=3))
         script = open(repair, encoding="utf-8").read()
-        server.sql(script, "target")
+        try:
+            server.sql(script, "target")
+        except RuntimeError as problem:
+            script += str(problem)
         again = summary(verify(s, *options))
+        if again == {"extra ACL app.TABLE far"}:  # by the default privileges of the target: found by the next run, as rows are
+            server.sql(open(repair, encoding="utf-8").read(), "target")
+            again = summary(verify(s, *options))
         if found != expected or by_script != ("-- by hand" not in script) or by_script != (not again):
             wrong.append(f"{what}: found {found}, after the repair {again}, by\n{script[script.index('replica;') + 9:]}")
         server.sql("DROP DATABASE target")
