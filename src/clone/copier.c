@@ -213,33 +213,57 @@ static int copy_tables(job *job, bool is_silent, pgconvoy_error *err)
     return run_clone(job, &options, err);
 }
 
+/* A row for each table of the job, in their order; no position for one that has none. NULL: an error. */
+static PGresult *ask_positions(const job *job, PGconn *target, pgconvoy_error *err)
+{
+    pgc_buffer schemas, names;
+    pgc_buffer_init(&schemas, (size_t)1 << 28);
+    pgc_buffer_init(&names, (size_t)1 << 28);
+    for (int i = 0; i < job->count; i++) {
+        const pgconvoy_table *table = job->work->tables[job->places[i]].table;
+        const char *schema, *name;
+        pgc_mapping_target(job->work->options->mapping, table->schema, table->name, &schema, &name);
+        pgc_quote_array_element(&schemas, schema);
+        pgc_quote_array_element(&names, name);
+    }
+    pgc_buffer_byte(&schemas, '}');
+    pgc_buffer_byte(&names, '}');
+    PGresult *result = NULL;
+    if (pgc_buffer_check(&schemas, err) == 0 && pgc_buffer_check(&names, err) == 0) {
+        const char *values[] = {job->work->name, schemas.data, names.data};
+        result = pgc_query_params(
+            target,
+            "SELECT t.copy_lsn FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS g (s, n, place) LEFT JOIN "
+            "pgconvoy.table_state t ON t.pipeline = $1 AND t.schema_name = g.s AND t.table_name = g.n ORDER BY g.place",
+            3, values, err);
+    }
+    pgc_buffer_free(&schemas);
+    pgc_buffer_free(&names);
+    return result;
+}
+
 /* The positions that the copy has stored with its end. */
 static int read_positions(const job *job, PGconn *target, pgconvoy_error *err)
 {
-    for (int i = 0; i < job->count; i++) {
+    PGresult *result = ask_positions(job, target, err);
+    if (!result)
+        return -1;
+    int status = 0;
+    for (int i = 0; i < job->count && status == 0; i++) {
         pgc_copier_table *table = &job->work->tables[job->places[i]];
-        const char *values[] = {job->work->name, NULL, NULL};
         table->left_out = job->left_out[i];
         if (table->left_out)
             continue;
-        pgc_mapping_target(job->work->options->mapping, table->table->schema, table->table->name, &values[1],
-                           &values[2]);
-        PGresult *result = pgc_query_params(
-            target,
-            "SELECT copy_lsn FROM pgconvoy.table_state WHERE pipeline = $1 AND schema_name = $2 AND table_name = $3", 3,
-            values, err);
-        if (!result)
-            return -1;
-        table->taken =
-            PQntuples(result) == 1 && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 0), &table->copy_lsn) == 0;
-        PQclear(result);
+        table->taken = i < PQntuples(result) && !PQgetisnull(result, i, 0) &&
+                       pgconvoy_lsn_from_text(PQgetvalue(result, i, 0), &table->copy_lsn) == 0;
         if (!table->taken) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "the state of table %s.%s is gone from the target",
                                table->table->schema, table->table->name);
-            return -1;
+            status = -1;
         }
     }
-    return 0;
+    PQclear(result);
+    return status;
 }
 
 static int work_with(job *job, PGconn *target, pgconvoy_error *err)

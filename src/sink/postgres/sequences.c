@@ -5,6 +5,8 @@
  */
 #include "sink/postgres/sink_internal.h"
 
+#include "postgres/quote.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,19 +29,6 @@ static const char carry_sql[] =
     "SELECT (SELECT count(setval(oid::regclass, value)) FROM behind), "
     "(SELECT string_agg(oid::regclass::text, ', ') FROM found WHERE NOT allowed), "
     "(SELECT string_agg(oid::regclass::text, ', ') FROM found WHERE NOT fits)";
-
-/* An element of an array, quoted whatever it is. */
-static void add_element(pgc_buffer *array, const char *text)
-{
-    pgc_buffer_byte(array, array->length > 0 ? ',' : '{');
-    pgc_buffer_byte(array, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            pgc_buffer_byte(array, '\\');
-        pgc_buffer_byte(array, *text);
-    }
-    pgc_buffer_byte(array, '"');
-}
 
 static void warn_once(pgc_pgsink *sink, const PGresult *result, int column, bool *warned, const char *why)
 {
@@ -89,7 +78,7 @@ int pgc_pgsink_write_sequences(void *state, const pgconvoy_sequence *sequences, 
                                sequences[i].schema,       sequences[i].name,       value,
                                increment};
         for (int t = 0; t < PGSINK_SEQUENCE_ARRAYS; t++)
-            add_element(&arrays[t], texts[t]);
+            pgc_quote_array_element(&arrays[t], texts[t]);
     }
     for (int t = 0; t < PGSINK_SEQUENCE_ARRAYS; t++)
         pgc_buffer_byte(&arrays[t], '}');

@@ -59,6 +59,19 @@ static void a_keyword_counts_from_its_version_on(void **state)
     assert_false(pgc_keyword_needs_quotes("zzz", 180000));
 }
 
+static void elements_of_an_array_are_quoted_whatever_they_are(void **state)
+{
+    (void)state;
+    pgc_buffer array;
+    pgc_buffer_init(&array, 1000);
+    static const char *const texts[] = {"plain", "", "NULL", "a,b", "say \"x\"", "back\\slash", "{}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        pgc_quote_array_element(&array, texts[i]);
+    pgc_buffer_byte(&array, '}');
+    assert_string_equal(array.data, "{\"plain\",\"\",\"NULL\",\"a,b\",\"say \\\"x\\\"\",\"back\\\\slash\",\"{}\"}");
+    pgc_buffer_free(&array);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -66,6 +79,7 @@ int main(void)
         cmocka_unit_test(other_characters_are_quoted),
         cmocka_unit_test(a_keyword_is_quoted_unless_it_is_unreserved),
         cmocka_unit_test(a_keyword_counts_from_its_version_on),
+        cmocka_unit_test(elements_of_an_array_are_quoted_whatever_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
