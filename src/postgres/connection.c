@@ -289,6 +289,18 @@ PGresult *pgc_query_params(PGconn *conn, const char *sql, int count, const char 
     return checked(conn, PQexecParams(conn, sql, count, NULL, values, NULL, NULL, 0), sql, err);
 }
 
+int pgc_query_text(PGconn *conn, const char *sql, int count, const char *const *values, pgc_buffer *answer,
+                   pgconvoy_error *err)
+{
+    PGresult *result = pgc_query_params(conn, sql, count, values, err);
+    if (!result)
+        return -1;
+    pgc_buffer_reset(answer);
+    pgc_buffer_text(answer, PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
+    PQclear(result);
+    return pgc_buffer_check(answer, err);
+}
+
 int pgc_query_truth(PGconn *conn, const char *sql, int count, const char *const *values, bool *truth,
                     pgconvoy_error *err)
 {

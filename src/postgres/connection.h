@@ -36,6 +36,9 @@ void pgc_connection_without_password(const char *uri, pgc_buffer *out);
 /* Runs sql; gives the result (PGRES_TUPLES_OK or PGRES_COMMAND_OK, COPY states too), to be cleared by the caller, or NULL and err. */
 PGresult *pgc_query(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
 PGresult *pgc_query_params(PGconn *conn, const char *sql, int count, const char *const *values, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The first value of the first row, alone in answer; "" when there is none. */
+int pgc_query_text(PGconn *conn, const char *sql, int count, const char *const *values, pgc_buffer *answer,
+                   pgconvoy_error *err) PGC_MUST_CHECK;
 /* Whether the first value of the first row is true; not when there is none. */
 int pgc_query_truth(PGconn *conn, const char *sql, int count, const char *const *values, bool *truth,
                     pgconvoy_error *err) PGC_MUST_CHECK;

@@ -5,16 +5,10 @@
 
 #include <stdlib.h>
 
-/* The first value of a query with one parameter; "" when there is none. */
+/* A query with one parameter, or (NULL) without. */
 static int ask(PGconn *conn, const char *sql, const char *parameter, pgc_buffer *answer, pgconvoy_error *err)
 {
-    PGresult *result = pgc_query_params(conn, sql, parameter ? 1 : 0, &parameter, err);
-    if (!result)
-        return -1;
-    pgc_buffer_reset(answer);
-    pgc_buffer_text(answer, PQntuples(result) ? PQgetvalue(result, 0, 0) : "");
-    PQclear(result);
-    return pgc_buffer_check(answer, err);
+    return pgc_query_text(conn, sql, parameter ? 1 : 0, &parameter, answer, err);
 }
 
 static int refuse(pgconvoy_error *err, const char *hint, const char *format, const char *what)

@@ -73,17 +73,6 @@ void pgc_verify_stop(pgc_verify *verify)
 
 /* ------------------------------------------------------------------ both ends */
 
-static int ask(PGconn *conn, const char *sql, pgc_buffer *answer, pgconvoy_error *err)
-{
-    PGresult *result = pgc_query(conn, sql, err);
-    if (!result)
-        return -1;
-    pgc_buffer_reset(answer);
-    pgc_buffer_text(answer, PQntuples(result) ? PQgetvalue(result, 0, 0) : "");
-    PQclear(result);
-    return pgc_buffer_check(answer, err);
-}
-
 /* Whether the two ends answer the same. */
 static int same_answer(pgc_verify *verify, const char *sql, bool *same, pgconvoy_error *err)
 {
@@ -92,7 +81,7 @@ static int same_answer(pgc_verify *verify, const char *sql, bool *same, pgconvoy
     for (int side = 0; side < 2; side++) {
         pgc_buffer_init(&answers[side], 1 << 16);
         if (status == 0)
-            status = ask(verify->conn[side], sql, &answers[side], err);
+            status = pgc_query_text(verify->conn[side], sql, 0, NULL, &answers[side], err);
     }
     if (status == 0)
         *same = strcmp(answers[0].data, answers[1].data) == 0;
@@ -117,7 +106,7 @@ static int look_at_source(pgc_verify *verify, pgconvoy_error *err)
 {
     pgc_buffer answer;
     pgc_buffer_init(&answer, 1 << 16);
-    int status = ask(verify->conn[VERIFY_SOURCE], "SELECT pg_catalog.pg_is_in_recovery()", &answer, err);
+    int status = pgc_query_text(verify->conn[VERIFY_SOURCE], "SELECT pg_catalog.pg_is_in_recovery()", 0, NULL, &answer, err);
     if (status == 0)
         verify->is_standby = answer.data[0] == 't';
     pgc_buffer_free(&answer);

@@ -282,24 +282,6 @@ static int rename_columns(alteration *alter, pgconvoy_error *err)
 
 /* ---- columns that came, went, or changed their type */
 
-static int table_has_rows(alteration *alter, bool *rows, pgconvoy_error *err)
-{
-    pgc_buffer sql;
-    pgc_buffer_init(&sql, 4096);
-    pgc_buffer_text(&sql, "SELECT EXISTS (SELECT FROM ");
-    pgc_quote_qualified(&sql, alter->new_table->schema, alter->new_table->name);
-    pgc_buffer_byte(&sql, ')');
-    PGresult *result = NULL;
-    if (pgc_buffer_check(&sql, err) == 0)
-        result = pgc_pgsink_query(alter->conn, sql.data, 0, NULL, "looking for rows on the target", err);
-    pgc_buffer_free(&sql);
-    if (!result)
-        return -1;
-    *rows = PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    return 0;
-}
-
 /* Rows from before have what the source's catalog keeps for them, where it tells. A column that takes NULL is otherwise added with NULL
  * in them, and that is said; one that does not take it must have had a default. */
 static int check_missing(alteration *alter, const pgconvoy_column *column, const char *what, pgconvoy_error *err)
@@ -307,7 +289,7 @@ static int check_missing(alteration *alter, const pgconvoy_column *column, const
     bool rows;
     if (column->missing || alter->empty)
         return 0;
-    if (table_has_rows(alter, &rows, err) != 0)
+    if (pgc_pgsink_has_rows(alter->conn, alter->new_table, &rows, err) != 0)
         return -1;
     if (rows && column->not_null) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,

@@ -37,13 +37,8 @@ static int state_exists(pgc_pgsink *sink, PGconn *conn, bool *exists, pgconvoy_e
     *exists = atomic_load(&sink->state_exists);
     if (*exists)
         return 0;
-    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.table_state') IS NOT NULL", 0, NULL,
-                                        "looking for the checkpoint on the target", err);
-    if (!result)
-        return -1;
-    *exists = PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    return 0;
+    return pgc_pgsink_relation_exists(conn, "pgconvoy.table_state", "looking for the checkpoint on the target", exists,
+                                      err);
 }
 
 /* Waits for sessions of this pipeline that are still at it. */
@@ -331,12 +326,12 @@ int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
 /* The table is made with the first conflict. */
 static int drop_counts(PGconn *conn, const char *const *values, const char *doing, pgconvoy_error *err)
 {
-    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.conflict_count') IS NOT NULL", 0, NULL, doing, err);
-    bool there = result && PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    if (!result || !there)
-        return result ? 0 : -1;
-    result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.conflict_count WHERE pipeline = $1", 1, values, doing, err);
+    bool there;
+    if (pgc_pgsink_relation_exists(conn, "pgconvoy.conflict_count", doing, &there, err) != 0)
+        return -1;
+    if (!there)
+        return 0;
+    PGresult *result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.conflict_count WHERE pipeline = $1", 1, values, doing, err);
     PQclear(result);
     return result ? 0 : -1;
 }
@@ -347,18 +342,16 @@ static int drop_copy(PGconn *conn, const char *const *values, const char *doing,
     static const char *const statements[] = {"DELETE FROM pgconvoy.copy_item WHERE name = $1", "DELETE FROM pgconvoy.copy WHERE name = $1"};
     static const char away[] = "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pgconvoy.copy) AND NOT EXISTS (SELECT FROM pgconvoy.copy_item) THEN "
                                "DROP TABLE pgconvoy.copy_item, pgconvoy.copy; END IF; END $$";
-    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.copy_item') IS NOT NULL", 0, NULL, doing, err);
-    bool there = result && PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
+    bool there;
+    if (pgc_pgsink_relation_exists(conn, "pgconvoy.copy_item", doing, &there, err) != 0)
+        return -1;
     for (size_t i = 0; i < 2 && there; i++) {
-        result = pgc_pgsink_query(conn, statements[i], 1, values, doing, err);
+        PGresult *result = pgc_pgsink_query(conn, statements[i], 1, values, doing, err);
         if (!result)
             return -1;
         PQclear(result);
     }
-    if (there)
-        return pgc_pgsink_execute(conn, away, doing, err);
-    return result ? 0 : -1;
+    return there ? pgc_pgsink_execute(conn, away, doing, err) : 0;
 }
 
 static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err)

@@ -226,13 +226,13 @@ static int load_counts(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     const pgc_pgsink *sink = writer->sink;
     const char *values[] = {sink->config->pipeline_name};
-    PGresult *result = pgc_pgsink_query(writer->conn, "SELECT to_regclass('pgconvoy.conflict_count') IS NOT NULL", 0,
-                                        NULL, "looking for conflicts of before on the target", err);
-    bool there = result && PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    if (!result || !there)
-        return result ? 0 : -1;
-    result = pgc_pgsink_query(
+    bool there;
+    if (pgc_pgsink_relation_exists(writer->conn, "pgconvoy.conflict_count", "looking for conflicts of before on the target",
+                                   &there, err) != 0)
+        return -1;
+    if (!there)
+        return 0;
+    PGresult *result = pgc_pgsink_query(
         writer->conn, "SELECT schema_name, table_name, kind, count FROM pgconvoy.conflict_count WHERE pipeline = $1", 1,
         values, "reading the conflicts of before on the target", err);
     for (int i = 0; result && i < PQntuples(result); i++) {

@@ -124,13 +124,12 @@ int pgc_pgsink_parts_remove(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
 {
     static const char doing[] = "removing the checkpoint on the target";
     const char *values[] = {sink->config->pipeline_name};
-    PGresult *result =
-        pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.apply_part') IS NOT NULL", 0, NULL, doing, err);
-    bool there = result && PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    if (!result || !there)
-        return result ? 0 : -1;
-    result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.apply_part WHERE pipeline = $1", 1, values, doing, err);
+    bool there;
+    if (pgc_pgsink_relation_exists(conn, "pgconvoy.apply_part", doing, &there, err) != 0)
+        return -1;
+    if (!there)
+        return 0;
+    PGresult *result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.apply_part WHERE pipeline = $1", 1, values, doing, err);
     PQclear(result);
     return result ? 0 : -1;
 }
@@ -247,13 +246,11 @@ int pgc_pgsink_parts_read(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
 {
     pgc_pgsink_parts_free(sink->parts);
     sink->parts = NULL;
-    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.apply_part') IS NOT NULL", 0, NULL,
-                                        "looking for the checkpoint on the target", err);
-    if (!result)
+    bool there;
+    if (pgc_pgsink_relation_exists(conn, "pgconvoy.apply_part", "looking for the checkpoint on the target", &there, err) != 0)
         return -1;
-    atomic_store(&sink->parts_table, PQgetvalue(result, 0, 0)[0] == 't');
-    PQclear(result);
-    if (!atomic_load(&sink->parts_table))
+    atomic_store(&sink->parts_table, there);
+    if (!there)
         return 0;
     pgc_pgsink_parts *parts = calloc(1, sizeof *parts);
     if (!parts || !(parts->arena = pgc_arena_new(4096))) {

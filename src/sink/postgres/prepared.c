@@ -87,11 +87,8 @@ static PGresult *read_names(PGconn *conn, pgconvoy_error *err)
 
 static int table_exists(PGconn *conn, bool *exists, pgconvoy_error *err)
 {
-    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass('pgconvoy.prepared') IS NOT NULL", 0, NULL,
-                                        "looking for prepared transactions of the pipeline", err);
-    *exists = result && PQgetvalue(result, 0, 0)[0] == 't';
-    PQclear(result);
-    return result ? 0 : -1;
+    return pgc_pgsink_relation_exists(conn, "pgconvoy.prepared", "looking for prepared transactions of the pipeline",
+                                      exists, err);
 }
 
 static int create_table(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)

@@ -168,7 +168,7 @@ static int create_table(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *ta
     return status;
 }
 
-static int has_rows(PGconn *conn, const pgconvoy_table *table, bool *rows, pgconvoy_error *err)
+int pgc_pgsink_has_rows(PGconn *conn, const pgconvoy_table *table, bool *rows, pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 4096);
@@ -236,7 +236,7 @@ static int take_over(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table
     *content = PGSINK_CONTENT_EMPTIED;
     if (if_exists == PGCONVOY_IF_EXISTS_TRUNCATE)
         return empty_table(conn, table, relation, err);
-    if (has_rows(conn, table, &rows, err) != 0)
+    if (pgc_pgsink_has_rows(conn, table, &rows, err) != 0)
         return -1;
     if (rows && was_appended) {
         pgconvoy_error_set(

@@ -46,6 +46,14 @@ PGresult *pgc_pgsink_query(PGconn *conn, const char *sql, int count, const char 
     return NULL;
 }
 
+int pgc_pgsink_relation_exists(PGconn *conn, const char *name, const char *doing, bool *exists, pgconvoy_error *err)
+{
+    PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass($1) IS NOT NULL", 1, &name, doing, err);
+    *exists = result && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 int pgc_pgsink_execute(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err)
 {
     PGresult *result = pgc_pgsink_query(conn, sql, 0, NULL, doing, err);

@@ -147,6 +147,9 @@ void pgc_pgsink_give_back(pgc_pgsink *sink, PGconn *conn);
 /* Runs sql; a failure says what was being done, and is the sink's. */
 PGresult *pgc_pgsink_query(PGconn *conn, const char *sql, int count, const char *const *values, const char *doing,
                            pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether the target has this relation: "pgconvoy.table_state". */
+int pgc_pgsink_relation_exists(PGconn *conn, const char *name, const char *doing, bool *exists,
+                               pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_execute(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The same with the text of a buffer, which is checked. */
 int pgc_pgsink_execute_buffer(PGconn *conn, const pgc_buffer *sql, const char *doing,
@@ -228,6 +231,8 @@ int pgc_pgsink_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_i
                              pgconvoy_error *err);
 int pgc_pgsink_finish_table(void *sink, const pgconvoy_table *table, const pgconvoy_table_status *status,
                             pgconvoy_error *err);
+
+int pgc_pgsink_has_rows(PGconn *conn, const pgconvoy_table *table, bool *rows, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* Makes schema unless it is there. */
 int pgc_pgsink_create_schema(PGconn *conn, const char *schema, pgconvoy_error *err) PGC_MUST_CHECK;
