@@ -2,6 +2,7 @@
 #include "base/grow.h"
 
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,8 +14,10 @@ int pgc_grow(void *items, size_t count, size_t *capacity, size_t size, pgconvoy_
     if (count < *capacity)
         return 0;
     size_t wanted = *capacity ? *capacity * 2 : FIRST;
+    if (*capacity > SIZE_MAX / 2 || wanted > PTRDIFF_MAX / size) /* not asked of the allocator, which sanitizers have abort */
+        return pgc_error_out_of_memory(err);
     memcpy(&first, items, sizeof first); /* whatever type of pointer it is */
-    first = reallocarray(first, wanted, size);
+    first = realloc(first, wanted * size);
     if (!first)
         return pgc_error_out_of_memory(err);
     memcpy(items, &first, sizeof first);
