@@ -156,7 +156,8 @@ static int fetch_hashes(rows *rows, int side, const pgc_buffer *list, answer *an
     pgc_buffer_text(&rows->sql, " GROUP BY " KEY);
     if (ask(rows, "comparing rows", 3, &answer->cells, &answer->count, err))
         return -1;
-    qsort(answer->cells, answer->count, 3 * sizeof *answer->cells, by_key);
+    if (answer->count > 0) /* there are no cells where there are no rows */
+        qsort(answer->cells, answer->count, 3 * sizeof *answer->cells, by_key);
     return 0;
 }
 

@@ -91,7 +91,8 @@ static int name_objects(pgc_verify *verify, side *side, pgconvoy_error *err)
                  entry->schema && entry->schema[0] ? "." : "", entry->tag);
         side->objects[side->count++] = (object){entry, name};
     }
-    qsort(side->objects, (size_t)side->count, sizeof *side->objects, by_name);
+    if (side->count > 0)
+        qsort(side->objects, (size_t)side->count, sizeof *side->objects, by_name);
     return 0;
 }
 
