@@ -10,6 +10,7 @@
 #include "clone/follow.h"
 #include "postgres/connection.h"
 #include "postgres/quote.h"
+#include "postgres/text_arrays.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -216,29 +217,23 @@ static int copy_tables(job *job, bool is_silent, pgconvoy_error *err)
 /* A row for each table of the job, in their order; no position for one that has none. NULL: an error. */
 static PGresult *ask_positions(const job *job, PGconn *target, pgconvoy_error *err)
 {
-    pgc_buffer schemas, names;
-    pgc_buffer_init(&schemas, (size_t)1 << 28);
-    pgc_buffer_init(&names, (size_t)1 << 28);
+    pgc_text_arrays arrays;
+    pgc_text_arrays_init(&arrays, 2);
     for (int i = 0; i < job->count; i++) {
         const pgconvoy_table *table = job->work->tables[job->places[i]].table;
-        const char *schema, *name;
-        pgc_mapping_target(job->work->options->mapping, table->schema, table->name, &schema, &name);
-        pgc_quote_array_element(&schemas, schema);
-        pgc_quote_array_element(&names, name);
+        const char *name[2];
+        pgc_mapping_target(job->work->options->mapping, table->schema, table->name, &name[0], &name[1]);
+        pgc_text_arrays_add(&arrays, name);
     }
-    pgc_buffer_byte(&schemas, '}');
-    pgc_buffer_byte(&names, '}');
+    const char *values[] = {job->work->name, NULL, NULL};
     PGresult *result = NULL;
-    if (pgc_buffer_check(&schemas, err) == 0 && pgc_buffer_check(&names, err) == 0) {
-        const char *values[] = {job->work->name, schemas.data, names.data};
+    if (pgc_text_arrays_end(&arrays, values + 1, err) == 0)
         result = pgc_query_params(
             target,
             "SELECT t.copy_lsn FROM unnest($2::text[], $3::text[]) WITH ORDINALITY AS g (s, n, place) LEFT JOIN "
             "pgconvoy.table_state t ON t.pipeline = $1 AND t.schema_name = g.s AND t.table_name = g.n ORDER BY g.place",
             3, values, err);
-    }
-    pgc_buffer_free(&schemas);
-    pgc_buffer_free(&names);
+    pgc_text_arrays_free(&arrays);
     return result;
 }
 

@@ -9,6 +9,8 @@
 #include "sink/postgres/parts.h"
 #include "sink/postgres/prepared.h"
 #include "sink/postgres/state_sql.h"
+#include "postgres/text_arrays.h"
+#include "postgres/value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -185,31 +187,23 @@ int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
         "content = coalesce($6, table_state.content), updated_at = now()";
     if (count == 0)
         return 0;
-    pgc_buffer arrays[4];
-    for (size_t a = 0; a < 4; a++)
-        pgc_buffer_init(&arrays[a], (size_t)1 << 28);
+    pgc_text_arrays arrays;
+    pgc_text_arrays_init(&arrays, 4);
     for (size_t i = 0; i < count; i++) {
         char lsn[PGCONVOY_LSN_TEXT_SIZE];
         const char *words[] = {tables[i].schema, tables[i].name,
                                state_names[(size_t)tables[i].state < STATE_COUNT ? tables[i].state : 0],
                                pgconvoy_lsn_to_text(tables[i].copy_lsn, lsn)};
-        for (size_t a = 0; a < 4; a++)
-            pgc_quote_array_element(&arrays[a], words[a]);
+        pgc_text_arrays_add(&arrays, words);
     }
-    int status = 0;
-    for (size_t a = 0; a < 4 && status == 0; a++) {
-        pgc_buffer_byte(&arrays[a], '}');
-        status = pgc_buffer_check(&arrays[a], err);
-    }
+    const char *values[] = {sink->config->pipeline_name, NULL, NULL, NULL, NULL, content_names[content]};
+    int status = pgc_text_arrays_end(&arrays, values + 1, err);
     if (status == 0) {
-        const char *values[] = {sink->config->pipeline_name, arrays[0].data, arrays[1].data, arrays[2].data,
-                                arrays[3].data, content_names[content]};
         PGresult *result = pgc_pgsink_query(conn, sql, 6, values, "storing the states of tables on the target", err);
         status = result ? 0 : -1;
         PQclear(result);
     }
-    for (size_t a = 0; a < 4; a++)
-        pgc_buffer_free(&arrays[a]);
+    pgc_text_arrays_free(&arrays);
     return status;
 }
 
@@ -232,17 +226,15 @@ int pgc_pgsink_checkpoint_lsn(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn *lsn,
     return 0;
 }
 
-void pgc_pgsink_checkpoint_position_sql(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_lsn lsn, pgc_buffer *out)
+/* $1 is the new position, $2 the one that is expected. */
+static void append_position(const pgc_pgsink *sink, pgc_buffer *out)
 {
-    char new_text[PGCONVOY_LSN_TEXT_SIZE], old_text[PGCONVOY_LSN_TEXT_SIZE];
     pgc_buffer_text(out, "INSERT INTO pgconvoy.pipeline AS p (name, source_id, lsn) VALUES (");
     pgc_quote_literal(out, sink->config->pipeline_name);
     pgc_buffer_text(out, ", ");
     pgc_quote_literal(out, sink->config->source_id ? sink->config->source_id : "");
-    pgc_buffer_format(out,
-                      ", '%s') ON CONFLICT (name) DO UPDATE SET source_id = excluded.source_id, lsn = excluded.lsn, "
-                      "updated_at = now() WHERE p.lsn = '%s'",
-                      pgconvoy_lsn_to_text(lsn, new_text), pgconvoy_lsn_to_text(expected, old_text));
+    pgc_buffer_text(out, ", $1) ON CONFLICT (name) DO UPDATE SET source_id = excluded.source_id, lsn = excluded.lsn, "
+                         "updated_at = now() WHERE p.lsn = $2");
     if (!atomic_load(&sink->parts_table))
         return;
     pgc_buffer_text(out, " AND ");
@@ -264,9 +256,11 @@ int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn 
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
-    pgc_pgsink_checkpoint_position_sql(sink, expected, lsn, &sql);
+    append_position(sink, &sql);
+    char texts[2][PGCONVOY_LSN_TEXT_SIZE];
+    const char *values[] = {pgconvoy_lsn_to_text(lsn, texts[0]), pgconvoy_lsn_to_text(expected, texts[1])};
     PGresult *result = pgc_buffer_check(&sql, err) == 0
-                           ? pgc_pgsink_query(conn, sql.data, 0, NULL, "storing the position on the target", err)
+                           ? pgc_pgsink_query(conn, sql.data, 2, values, "storing the position on the target", err)
                            : NULL;
     pgc_buffer_free(&sql);
     if (!result)
@@ -277,6 +271,62 @@ int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn 
         return 0;
     pgc_pgsink_position_moved(sink, expected, err);
     return -1;
+}
+
+/* ---- the same in flight, by statements that the server has planned once: with few changes they are most of the work */
+
+#define LOCK_STATEMENT "pgconvoy_lock"
+#define POSITION_STATEMENT "pgconvoy_position"
+
+/* Their SQL stays what it is while no other connections take part. */
+static int prepare_own(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    static const uint32_t types[] = {PGC_PG_LSN, PGC_PG_LSN};
+    pgc_buffer lock, position;
+    if (writer->own_prepared)
+        return 0;
+    pgc_buffer_init(&lock, 65536);
+    pgc_buffer_init(&position, 65536);
+    pgc_pgsink_checkpoint_lock_sql(writer->sink, &lock);
+    append_position(writer->sink, &position);
+    int status = pgc_buffer_check(&lock, err) != 0 || pgc_buffer_check(&position, err) != 0 ||
+                         pgc_pgsink_fly_prepare(writer, LOCK_STATEMENT, lock.data, 0, NULL, NULL, err) != 0 ||
+                         pgc_pgsink_fly_prepare(writer, POSITION_STATEMENT, position.data, 2, types, NULL, err) != 0
+                     ? -1
+                     : 0;
+    pgc_buffer_free(&lock);
+    pgc_buffer_free(&position);
+    writer->own_prepared = status == 0;
+    writer->statement_number++; /* they are to be forgotten with the others */
+    return status;
+}
+
+int pgc_pgsink_checkpoint_fly_lock(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    const pgc_pgsink *sink = writer->sink;
+    if (atomic_load(&sink->state_exists) && !atomic_load(&sink->parts_table))
+        return prepare_own(writer, err) != 0 ? -1 : pgc_pgsink_fly_named(writer, PGSINK_FLIGHT_OTHER, LOCK_STATEMENT, 0, NULL, err);
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    pgc_pgsink_checkpoint_lock_sql(sink, &sql);
+    int status = pgc_buffer_check(&sql, err) != 0 ? -1 : pgc_pgsink_fly_sql(writer, sql.data, NULL, 0, err);
+    pgc_buffer_free(&sql);
+    return status;
+}
+
+int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    const pgc_pgsink *sink = writer->sink;
+    char texts[2][PGCONVOY_LSN_TEXT_SIZE];
+    const char *values[] = {pgconvoy_lsn_to_text(lsn, texts[0]), pgconvoy_lsn_to_text(expected, texts[1])};
+    if (writer->own_prepared && !atomic_load(&sink->parts_table))
+        return pgc_pgsink_fly_named(writer, PGSINK_FLIGHT_POSITION, POSITION_STATEMENT, 2, values, err);
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    append_position(sink, &sql);
+    int status = pgc_buffer_check(&sql, err) == 0 ? pgc_pgsink_fly_position(writer, sql.data, values, err) : -1;
+    pgc_buffer_free(&sql);
+    return status;
 }
 
 int pgc_pgsink_checkpoint_content(pgc_pgsink *sink, PGconn *conn, const char *schema, const char *name,

@@ -234,21 +234,30 @@ int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_ta
     return sent(writer, ok, PGSINK_FLIGHT_OTHER, target, operation, strlen(sql), err);
 }
 
-int pgc_pgsink_fly_position(pgc_pgsink_writer *writer, const char *sql, pgconvoy_error *err)
+int pgc_pgsink_fly_position(pgc_pgsink_writer *writer, const char *sql, const char *const values[2], pgconvoy_error *err)
 {
     if (take_off(writer, err) != 0)
         return -1;
-    int ok = PQsendQueryParams(writer->conn, sql, 0, NULL, NULL, NULL, NULL, 0);
+    int ok = PQsendQueryParams(writer->conn, sql, 2, NULL, values, NULL, NULL, 0);
     return sent(writer, ok, PGSINK_FLIGHT_POSITION, NULL, 0, strlen(sql), err);
 }
 
-int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
-                           pgconvoy_error *err)
+int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const char *name, const char *sql, int count, const uint32_t *types,
+                           pgc_pgsink_target *target, pgconvoy_error *err)
 {
     if (take_off(writer, err) != 0)
         return -1;
-    int ok = PQsendPrepare(writer->conn, statement->name, statement->sql, statement->parameter_count, statement->types);
-    return sent(writer, ok, PGSINK_FLIGHT_PREPARE, target, 0, strlen(statement->sql), err);
+    int ok = PQsendPrepare(writer->conn, name, sql, count, types);
+    return sent(writer, ok, PGSINK_FLIGHT_PREPARE, target, 0, strlen(sql), err);
+}
+
+int pgc_pgsink_fly_named(pgc_pgsink_writer *writer, pgc_pgsink_flight_kind kind, const char *name, int count,
+                         const char *const *values, pgconvoy_error *err)
+{
+    if (take_off(writer, err) != 0)
+        return -1;
+    int ok = PQsendQueryPrepared(writer->conn, name, count, values, NULL, NULL, 0);
+    return sent(writer, ok, kind, NULL, 0, 64, err);
 }
 
 int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement,

@@ -5,7 +5,7 @@
  */
 #include "sink/postgres/sink_internal.h"
 
-#include "postgres/quote.h"
+#include "postgres/text_arrays.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,14 +39,8 @@ static void warn_once(pgc_pgsink *sink, const PGresult *result, int column, bool
                     PQgetvalue(result, 0, column));
 }
 
-static int carry(pgc_pgsink *sink, const pgc_buffer *arrays, pgconvoy_error *err)
+static int carry(pgc_pgsink *sink, const char *const values[PGSINK_SEQUENCE_ARRAYS], pgconvoy_error *err)
 {
-    const char *values[PGSINK_SEQUENCE_ARRAYS];
-    for (int i = 0; i < PGSINK_SEQUENCE_ARRAYS; i++) {
-        if (pgc_buffer_check(&arrays[i], err) != 0)
-            return -1;
-        values[i] = arrays[i].data;
-    }
     PGconn *conn = pgc_pgsink_borrow(sink, err);
     if (!conn)
         return -1;
@@ -67,23 +61,21 @@ static int carry(pgc_pgsink *sink, const pgc_buffer *arrays, pgconvoy_error *err
 
 int pgc_pgsink_write_sequences(void *state, const pgconvoy_sequence *sequences, size_t count, pgconvoy_error *err)
 {
-    pgc_buffer arrays[PGSINK_SEQUENCE_ARRAYS];
-    for (int i = 0; i < PGSINK_SEQUENCE_ARRAYS; i++)
-        pgc_buffer_init(&arrays[i], PGSINK_SQL_LIMIT);
+    pgc_text_arrays arrays;
+    const char *values[PGSINK_SEQUENCE_ARRAYS];
+    pgc_text_arrays_init(&arrays, PGSINK_SEQUENCE_ARRAYS);
     for (size_t i = 0; i < count; i++) {
         char value[24], increment[24];
         snprintf(value, sizeof value, "%lld", (long long)sequences[i].last_value);
         snprintf(increment, sizeof increment, "%lld", (long long)sequences[i].increment);
-        const char *texts[] = {sequences[i].table_schema, sequences[i].table_name, sequences[i].column,
-                               sequences[i].schema,       sequences[i].name,       value,
-                               increment};
-        for (int t = 0; t < PGSINK_SEQUENCE_ARRAYS; t++)
-            pgc_quote_array_element(&arrays[t], texts[t]);
+        const char *texts[PGSINK_SEQUENCE_ARRAYS] = {
+            sequences[i].table_schema, sequences[i].table_name, sequences[i].column, sequences[i].schema,
+            sequences[i].name,         value,                   increment};
+        pgc_text_arrays_add(&arrays, texts);
     }
-    for (int t = 0; t < PGSINK_SEQUENCE_ARRAYS; t++)
-        pgc_buffer_byte(&arrays[t], '}');
-    int result = count > 0 ? carry(state, arrays, err) : 0;
-    for (int t = 0; t < PGSINK_SEQUENCE_ARRAYS; t++)
-        pgc_buffer_free(&arrays[t]);
-    return result;
+    int status = 0;
+    if (count > 0 && (status = pgc_text_arrays_end(&arrays, values, err)) == 0)
+        status = carry(state, values, err);
+    pgc_text_arrays_free(&arrays);
+    return status;
 }

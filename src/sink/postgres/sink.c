@@ -279,20 +279,17 @@ int pgc_pgsink_stream_begin(pgc_pgsink_writer *writer, pgconvoy_error *err)
     pgc_pgsink *sink = writer->sink;
     if (pgc_pgsink_stream_ready(writer, err) != 0)
         return -1;
-    pgc_buffer lock, pass;
-    pgc_buffer_init(&lock, 65536);
+    pgc_buffer pass;
     pgc_buffer_init(&pass, 65536);
-    pgc_pgsink_checkpoint_lock_sql(sink, &lock);
     pgc_pgsink_parts_lock_sql(sink, PGSINK_PARTS_PASSES, &pass);
-    int status = pgc_buffer_check(&lock, err) != 0 ? -1 : pgc_buffer_check(&pass, err);
+    int status = pgc_buffer_check(&pass, err);
     writer->in_transaction = true;
     if (status == 0)
         status = pgc_pgsink_fly_sql(writer, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", NULL, 0, err);
     if (status == 0)
-        status = pgc_pgsink_fly_sql(writer, lock.data, NULL, 0, err);
+        status = pgc_pgsink_checkpoint_fly_lock(writer, err);
     if (status == 0 && atomic_load(&sink->parts_table))
         status = pgc_pgsink_fly_sql(writer, pass.data, NULL, 0, err);
-    pgc_buffer_free(&lock);
     pgc_buffer_free(&pass);
     return status;
 }
@@ -316,14 +313,7 @@ static int send_position(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *stor
 {
     pgc_pgsink *sink = writer->sink;
     *stored = lsn != 0 && !writer->copy_table && atomic_load(&sink->state_exists);
-    if (!*stored)
-        return 0;
-    pgc_buffer sql;
-    pgc_buffer_init(&sql, 65536);
-    pgc_pgsink_checkpoint_position_sql(sink, atomic_load(&sink->lsn), lsn, &sql);
-    int status = pgc_buffer_check(&sql, err) == 0 ? pgc_pgsink_fly_position(writer, sql.data, err) : -1;
-    pgc_buffer_free(&sql);
-    return status;
+    return *stored ? pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&sink->lsn), lsn, err) : 0;
 }
 
 static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool stored, const pgconvoy_table_status *tables,

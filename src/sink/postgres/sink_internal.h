@@ -208,8 +208,10 @@ int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
 /* Stores the position, which must have been expected before: a position that somebody else moved is refused. */
 int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn expected, pgconvoy_lsn lsn,
                                    pgconvoy_error *err) PGC_MUST_CHECK;
-/* The same as SQL, whose row count says whether the position was stored; and the error when it was not. */
-void pgc_pgsink_checkpoint_position_sql(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_lsn lsn, pgc_buffer *out);
+/* The same, and the lock of the pipeline, in flight; and the error of a position that was not stored. */
+int pgc_pgsink_checkpoint_fly_lock(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn,
+                                       pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_position_moved(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_error *err);
 /* The position that is stored now; 0 for none. */
 int pgc_pgsink_checkpoint_lsn(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn *lsn, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -350,6 +352,7 @@ struct pgc_pgsink_writer {
     pgc_pgsink_target *targets[PGSINK_TARGET_SLOTS];
     pgc_pgsink_target *last_target;
     int statement_count; /* prepared on this connection */
+    bool own_prepared;   /* and those of the checkpoint */
     unsigned statement_number;
     /* flight.c */
     bool flying; /* in pipeline mode */
@@ -502,10 +505,14 @@ void pgc_pgsink_conflicts_text(const pgc_pgsink_writer *writer, bool committed, 
 /* Sends sql with text parameters, to be checked later. */
 int pgc_pgsink_fly_sql(pgc_pgsink_writer *writer, const char *sql, pgc_pgsink_target *target, uint8_t operation,
                        pgconvoy_error *err) PGC_MUST_CHECK;
-/* Sends the position to be stored. */
-int pgc_pgsink_fly_position(pgc_pgsink_writer *writer, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement, pgc_pgsink_target *target,
-                           pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends the position to be stored: the new one and the expected one are the values. */
+int pgc_pgsink_fly_position(pgc_pgsink_writer *writer, const char *sql, const char *const values[2],
+                            pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_fly_prepare(pgc_pgsink_writer *writer, const char *name, const char *sql, int count, const uint32_t *types,
+                           pgc_pgsink_target *target, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends what was prepared under the name, with values in text. */
+int pgc_pgsink_fly_named(pgc_pgsink_writer *writer, pgc_pgsink_flight_kind kind, const char *name, int count,
+                         const char *const *values, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Sends the statement with the writer's values, lengths and formats. */
 int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement,
                              pgc_pgsink_target *target, uint8_t operation, size_t bytes,

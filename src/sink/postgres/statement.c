@@ -54,7 +54,7 @@ pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pg
         return NULL;
     if (statement->sql) {
         snprintf(statement->name, sizeof statement->name, "pgconvoy_%u", ++writer->statement_number);
-        if (pgc_pgsink_fly_prepare(writer, statement, target, err) != 0)
+        if (pgc_pgsink_fly_prepare(writer, statement->name, statement->sql, statement->parameter_count, statement->types, target, err) != 0)
             return NULL;
         writer->statement_count++;
     }
@@ -105,6 +105,7 @@ void pgc_pgsink_targets_clear(pgc_pgsink_writer *writer)
         }
     writer->last_target = writer->truncate_target = NULL;
     writer->statement_count = 0;
+    writer->own_prepared = false;
 }
 
 static bool lacks_columns(const pgc_pgsink_relation *relation, const pgconvoy_table *table)

@@ -23,7 +23,9 @@ static const char sequences_sql[] =
     "JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace "
     "JOIN pg_catalog.pg_class t ON t.oid = o.relid JOIN pg_catalog.pg_namespace tn ON tn.oid = t.relnamespace "
     "JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attnum = o.attnum "
-    "WHERE pg_catalog.has_sequence_privilege(s.oid, 'USAGE, SELECT') ORDER BY s.oid, t.oid";
+    /* inside of CASE, as a plan may ask before it has looked what kind of relation it is, and the function fails then */
+    "WHERE CASE WHEN s.relkind = 'S' THEN pg_catalog.has_sequence_privilege(s.oid, 'USAGE, SELECT') END "
+    "ORDER BY s.oid, t.oid";
 
 static int keep(pgc_source_sequences *sequences, const PGresult *result, bool unused, pgconvoy_error *err)
 {
