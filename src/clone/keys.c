@@ -305,6 +305,48 @@ static bool is_large(const pgc_clone *clone, const pgc_entry *entry)
     return table && table->bytes >= CLONE_LARGE_BYTES;
 }
 
+static int find_finished(pgc_clone *clone, const char *description, const pgc_object *object, const pgc_entry *entry, bool *finished, pgconvoy_error *err)
+{
+    pgc_entry step = {.description = description, .object = object, .tag = entry->tag, .schema = entry->schema};
+    const char *key = clone_entry_key(clone, &step, "");
+    *finished = key && clone_names_have(&clone->finished_items, key);
+    return key ? 0 : pgc_error_out_of_memory(err);
+}
+
+/* An earlier run may have met the table in another size: what it began in steps ends in steps, and what it did by one command is not begun again. */
+static int choose_steps(pgc_clone *clone, const pgc_entry *entry, bool *steps, pgconvoy_error *err)
+{
+    bool whole = false, built = false;
+    *steps = is_large(clone, entry);
+    if (find_finished(clone, entry->description, entry->object, entry, &whole, err))
+        return -1;
+    if (pgc_entry_is(entry, "FK CONSTRAINT")) {
+        *steps |= whole || clone_part_is_mixed(clone); /* one that is valid already is not looked at again */
+        return 0;
+    }
+    const pgc_index *index = index_of((const pgc_constraint *)entry->object);
+    if (index && find_finished(clone, "INDEX", &index->object, entry, &built, err))
+        return -1;
+    *steps = (*steps && !whole) || built;
+    return 0;
+}
+
+static bool is_key(const pgc_entry *entry)
+{
+    return pgc_entry_is(entry, "CONSTRAINT") && entry->object->kind == PGC_KIND_CONSTRAINT &&
+           (((const pgc_constraint *)entry->object)->type == 'p' || ((const pgc_constraint *)entry->object)->type == 'u');
+}
+
+static int split(pgc_clone *clone, pgc_entry *entry, pgconvoy_error *err)
+{
+    bool steps;
+    if (choose_steps(clone, entry, &steps, err))
+        return -1;
+    if (!steps)
+        return 0;
+    return is_key(entry) ? split_key(clone, entry, err) : split_foreign_key(clone, entry, err);
+}
+
 int clone_keys_split(pgc_clone *clone, pgconvoy_error *err)
 {
     int result = 0;
@@ -312,11 +354,8 @@ int clone_keys_split(pgc_clone *clone, pgconvoy_error *err)
         pgc_entry *entry = clone->entries.items[i];
         if (!entry->object || clone_is_left_out(entry))
             continue;
-        if (pgc_entry_is(entry, "CONSTRAINT") && entry->object->kind == PGC_KIND_CONSTRAINT && is_large(clone, entry) &&
-            (((const pgc_constraint *)entry->object)->type == 'p' || ((const pgc_constraint *)entry->object)->type == 'u'))
-            result = split_key(clone, entry, err);
-        else if (pgc_entry_is(entry, "FK CONSTRAINT") && (is_large(clone, entry) || clone_part_is_mixed(clone)))
-            result = split_foreign_key(clone, entry, err);
+        if (is_key(entry) || pgc_entry_is(entry, "FK CONSTRAINT"))
+            result = split(clone, entry, err);
         else if (pgc_entry_is(entry, "MATERIALIZED VIEW DATA"))
             result = analyze_view(clone, entry, err);
         else if (pgc_entry_is(entry, "TABLE DATA") && entry->object->kind == PGC_KIND_TABLE_DATA) {

@@ -156,5 +156,33 @@ def as_nobody(s):
     copying.same("consistent, as nobody", copying.dump(source, "source", *options), copying.dump(target, "target", *options))
 
 
-CASES = {"as_nobody": as_nobody, "killed": killed, "stopped": stopped, "restarted": restarted, "source_restarted": source_restarted}
+def resized(s):
+    """What was begun in the steps of a large table, or done at once as for a small one, is not begun anew where the table has another size by then."""
+    source, target = s.server({"autovacuum": "off"}), s.server()
+    fill = "INSERT INTO %s SELECT i, i, repeat('x', 100) FROM generate_series(%d, %d) AS i"
+    source.create_database("source", f"""CREATE TABLE grows (id int PRIMARY KEY, other int UNIQUE, v text); {fill % ("grows", 1, 10)};
+        CREATE TABLE shrinks (id int PRIMARY KEY, other int CONSTRAINT fk REFERENCES grows, v text); {fill.replace("i, i", "i, 1") % ("shrinks", 1, 20000)};
+        CREATE FUNCTION may_end() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+            IF current_database() = 'target' AND to_regclass('public.now') IS NULL THEN RAISE EXCEPTION 'not yet'; END IF; RETURN true; END $$;
+        CREATE MATERIALIZED VIEW the_last AS SELECT may_end();""")
+    target.sql("CREATE DATABASE target")
+    copy = ["copy", source.socket_conninfo("source"), target.socket_conninfo("target")]
+    refused = s.pgconvoy(*copy)
+    assert refused.wait() == 1 and "not yet" in refused.stderr, refused.stderr
+    done = target.sql("SELECT item FROM pgconvoy.copy_item", "target")
+    assert "CONSTRAINT" in done and "grows_pkey" in done and "FK VALIDATION" in done and "INDEX" in done and "shrinks_pkey" in done, done
+    # as a kill between the steps leaves it
+    target.sql("""ALTER TABLE shrinks DROP CONSTRAINT shrinks_pkey, DROP CONSTRAINT fk; CREATE UNIQUE INDEX shrinks_pkey ON shrinks (id);
+        ALTER TABLE shrinks ADD CONSTRAINT fk FOREIGN KEY (other) REFERENCES grows NOT VALID;
+        DELETE FROM pgconvoy.copy_item WHERE item LIKE 'CONSTRAINT %shrinks_pkey' OR item LIKE 'FK VALIDATION %'""", "target")
+    source.sql(fill % ("grows", 11, 20000) + "; DELETE FROM shrinks WHERE id > 10", "source")
+    source.sql("VACUUM FULL shrinks", "source")
+    target.sql("CREATE TABLE now ()", "target")
+    s.pgconvoy(*copy).ok()
+    assert target.sql("SELECT string_agg(conname || convalidated, ' ' ORDER BY conname) FROM pg_constraint WHERE conrelid IN ('grows'::regclass, 'shrinks'::regclass)", "target") == \
+        "fktrue grows_other_keytrue grows_pkeytrue shrinks_pkeytrue"
+    copying.nothing_of_ours(target, "target")
+
+
+CASES = {"as_nobody": as_nobody, "resized": resized, "killed": killed, "stopped": stopped, "restarted": restarted, "source_restarted": source_restarted}
 scenario.run(lambda s: CASES[s.case](s), list(CASES))
