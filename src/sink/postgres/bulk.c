@@ -18,6 +18,7 @@
 #define RANGE_SPREAD 4         /* … which has at most so many keys for each row */
 #define COPY_ROWS 64           /* COPY cannot be sent ahead of results: not for less */
 #define COPY_PIECE_BYTES (1u << 18)
+#define AGAIN_ROWS 2000 /* of more rows, planning is little of the work, and is best done for them */
 
 typedef struct bulk {
     pgc_pgsink_writer *writer;
@@ -160,7 +161,8 @@ static int choose_reading(bulk *b, bool by_range, pgconvoy_error *err)
     if (b->by_range == by_range)
         return 0;
     b->by_range = by_range;
-    return pgc_pgsink_fly_sql(b->writer, by_range ? range : lookup, NULL, 0, err);
+    return by_range ? pgc_pgsink_statement_own(b->writer, PGSINK_OWN_RANGE, "pgconvoy_range", range, err)
+                    : pgc_pgsink_statement_own(b->writer, PGSINK_OWN_LOOKUP, "pgconvoy_lookup", lookup, err);
 }
 
 static int choose_range(bulk *b, size_t count, pgconvoy_error *err)
@@ -195,8 +197,12 @@ static int send_chunk(bulk *b, const pgc_compact_item *items, size_t count, sql_
     make(b);
     if (pgc_buffer_check(&b->sql, err) != 0)
         return -1;
-    int status = pgc_pgsink_fly_bulk(writer, b->sql.data, b->place_count, b->types, b->target, operation, count,
-                                     scratch->length, err);
+    pgc_pgsink_bulk_statement statement = {.sql = b->sql.data, .types = b->types, .count = b->place_count};
+    int status = 0;
+    if (count < AGAIN_ROWS && !b->in_range) /* a range is part of the statement */
+        status = pgc_pgsink_statement_again(writer, b->target, &statement, err);
+    if (status == 0)
+        status = pgc_pgsink_fly_bulk(writer, &statement, b->target, operation, count, scratch->length, err);
     pgc_pgsink_scratch_trim(writer);
     return status;
 }

@@ -275,56 +275,39 @@ int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn 
 
 /* ---- the same in flight, by statements that the server has planned once: with few changes they are most of the work */
 
-#define LOCK_STATEMENT "pgconvoy_lock"
 #define POSITION_STATEMENT "pgconvoy_position"
-
-/* Their SQL stays what it is while no other connections take part. */
-static int prepare_own(pgc_pgsink_writer *writer, pgconvoy_error *err)
-{
-    static const uint32_t types[] = {PGC_PG_LSN, PGC_PG_LSN};
-    pgc_buffer lock, position;
-    if (writer->own_prepared)
-        return 0;
-    pgc_buffer_init(&lock, 65536);
-    pgc_buffer_init(&position, 65536);
-    pgc_pgsink_checkpoint_lock_sql(writer->sink, &lock);
-    append_position(writer->sink, &position);
-    int status = pgc_buffer_check(&lock, err) != 0 || pgc_buffer_check(&position, err) != 0 ||
-                         pgc_pgsink_fly_prepare(writer, LOCK_STATEMENT, lock.data, 0, NULL, NULL, err) != 0 ||
-                         pgc_pgsink_fly_prepare(writer, POSITION_STATEMENT, position.data, 2, types, NULL, err) != 0
-                     ? -1
-                     : 0;
-    pgc_buffer_free(&lock);
-    pgc_buffer_free(&position);
-    writer->own_prepared = status == 0;
-    writer->statement_number++; /* they are to be forgotten with the others */
-    return status;
-}
 
 int pgc_pgsink_checkpoint_fly_lock(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
-    const pgc_pgsink *sink = writer->sink;
-    if (atomic_load(&sink->state_exists) && !atomic_load(&sink->parts_table))
-        return prepare_own(writer, err) != 0 ? -1 : pgc_pgsink_fly_named(writer, PGSINK_FLIGHT_OTHER, LOCK_STATEMENT, 0, NULL, err);
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
-    pgc_pgsink_checkpoint_lock_sql(sink, &sql);
-    int status = pgc_buffer_check(&sql, err) != 0 ? -1 : pgc_pgsink_fly_sql(writer, sql.data, NULL, 0, err);
+    pgc_pgsink_checkpoint_lock_sql(writer->sink, &sql);
+    int status = pgc_buffer_check(&sql, err) != 0
+                     ? -1
+                     : pgc_pgsink_statement_own(writer, PGSINK_OWN_LOCK, "pgconvoy_lock", sql.data, err);
     pgc_buffer_free(&sql);
     return status;
 }
 
 int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
+    static const uint32_t types[] = {PGC_PG_LSN, PGC_PG_LSN};
     const pgc_pgsink *sink = writer->sink;
     char texts[2][PGCONVOY_LSN_TEXT_SIZE];
     const char *values[] = {pgconvoy_lsn_to_text(lsn, texts[0]), pgconvoy_lsn_to_text(expected, texts[1])};
-    if (writer->own_prepared && !atomic_load(&sink->parts_table))
-        return pgc_pgsink_fly_named(writer, PGSINK_FLIGHT_POSITION, POSITION_STATEMENT, 2, values, err);
+    bool same = !atomic_load(&sink->parts_table); /* else it counts what other connections have */
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
     append_position(sink, &sql);
-    int status = pgc_buffer_check(&sql, err) == 0 ? pgc_pgsink_fly_position(writer, sql.data, values, err) : -1;
+    int status = pgc_buffer_check(&sql, err);
+    if (status == 0 && same && !(writer->own_prepared & PGSINK_OWN_POSITION)) {
+        status = pgc_pgsink_fly_prepare(writer, POSITION_STATEMENT, sql.data, 2, types, NULL, err);
+        writer->statement_number++;
+        writer->own_prepared |= status == 0 ? PGSINK_OWN_POSITION : 0;
+    }
+    if (status == 0)
+        status = same ? pgc_pgsink_fly_named(writer, PGSINK_FLIGHT_POSITION, POSITION_STATEMENT, 2, values, err)
+                      : pgc_pgsink_fly_position(writer, sql.data, values, err);
     pgc_buffer_free(&sql);
     return status;
 }

@@ -271,13 +271,15 @@ int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_stateme
                 bytes, err);
 }
 
-int pgc_pgsink_fly_bulk(pgc_pgsink_writer *writer, const char *sql, int count, const uint32_t *types,
-                        pgc_pgsink_target *target, uint8_t operation, size_t expected, size_t bytes,
-                        pgconvoy_error *err)
+int pgc_pgsink_fly_bulk(pgc_pgsink_writer *writer, const pgc_pgsink_bulk_statement *statement, pgc_pgsink_target *target,
+                        uint8_t operation, size_t expected, size_t bytes, pgconvoy_error *err)
 {
     if (take_off(writer, err) != 0)
         return -1;
-    int ok = PQsendQueryParams(writer->conn, sql, count, types, writer->values, writer->lengths, writer->formats, 0);
+    int ok = statement->name[0] ? PQsendQueryPrepared(writer->conn, statement->name, statement->count, writer->values,
+                                                      writer->lengths, writer->formats, 0)
+                                : PQsendQueryParams(writer->conn, statement->sql, statement->count, statement->types,
+                                                    writer->values, writer->lengths, writer->formats, 0);
     if (ok != 1)
         return connection_lost(writer, err);
     add_flight(writer, PGSINK_FLIGHT_EXPECTING, target, operation);

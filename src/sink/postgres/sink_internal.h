@@ -281,6 +281,23 @@ typedef enum pgc_pgsink_action {
     PGSINK_DELETE_FULL
 } pgc_pgsink_action;
 
+/* Those of no table, by their bits in own_prepared. */
+typedef enum pgc_pgsink_own {
+    PGSINK_OWN_LOCK = 1,
+    PGSINK_OWN_POSITION = 2,
+    PGSINK_OWN_RANGE = 4,
+    PGSINK_OWN_LOOKUP = 8
+} pgc_pgsink_own;
+
+/* One for many rows, which the server has planned once when the same comes again. */
+typedef struct pgc_pgsink_bulk_statement {
+    struct pgc_pgsink_bulk_statement *next;
+    const char *sql;
+    uint32_t *types;
+    int count;
+    char name[24]; /* "": met once, and not prepared */
+} pgc_pgsink_bulk_statement;
+
 typedef struct pgc_pgsink_statement {
     struct pgc_pgsink_statement *next;
     pgc_pgsink_action action;
@@ -316,6 +333,7 @@ typedef struct pgc_pgsink_target {
     pgc_pgsink_way way;
     int statement_count;
     pgc_pgsink_statement *statements;
+    pgc_pgsink_bulk_statement *bulk_statements;
 } pgc_pgsink_target;
 
 /* What waits for its result, in the order it was sent. */
@@ -352,7 +370,7 @@ struct pgc_pgsink_writer {
     pgc_pgsink_target *targets[PGSINK_TARGET_SLOTS];
     pgc_pgsink_target *last_target;
     int statement_count; /* prepared on this connection */
-    bool own_prepared;   /* and those of the checkpoint */
+    unsigned own_prepared; /* … and which of those that are of no table */
     unsigned statement_number;
     /* flight.c */
     bool flying; /* in pipeline mode */
@@ -460,6 +478,12 @@ pgc_pgsink_target *pgc_pgsink_target_get(pgc_pgsink_writer *writer, const pgconv
 pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pgsink_target *target,
                                                pgc_pgsink_action action, bool compares,
                                                pgconvoy_error *err) PGC_MUST_CHECK;
+/* Gives *statement its name where it came before for this target, in which case it is prepared by now. */
+int pgc_pgsink_statement_again(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgc_pgsink_bulk_statement *statement,
+                               pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends the statement of no table, by the name under which it is prepared when it is first needed. */
+int pgc_pgsink_statement_own(pgc_pgsink_writer *writer, pgc_pgsink_own which, const char *name, const char *sql,
+                             pgconvoy_error *err) PGC_MUST_CHECK;
 /* Forgets a table and deallocates its statements; waits for what is in flight first. */
 int pgc_pgsink_target_forget(pgc_pgsink_writer *writer, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Forgets all tables, and with them all statements. */
@@ -517,10 +541,9 @@ int pgc_pgsink_fly_named(pgc_pgsink_writer *writer, pgc_pgsink_flight_kind kind,
 int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_statement *statement,
                              pgc_pgsink_target *target, uint8_t operation, size_t bytes,
                              pgconvoy_error *err) PGC_MUST_CHECK;
-/* Sends sql with the writer's first count values, of these types, that must change expected rows. */
-int pgc_pgsink_fly_bulk(pgc_pgsink_writer *writer, const char *sql, int count, const uint32_t *types,
-                        pgc_pgsink_target *target, uint8_t operation, size_t expected, size_t bytes,
-                        pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends the statement, prepared or not, with the writer's first values; it must change expected rows. */
+int pgc_pgsink_fly_bulk(pgc_pgsink_writer *writer, const pgc_pgsink_bulk_statement *statement, pgc_pgsink_target *target,
+                        uint8_t operation, size_t expected, size_t bytes, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Waits for the results of all that was sent and leaves pipeline mode: the connection is for plain calls again. */
 int pgc_pgsink_land(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The same after a failure, whatever the results are. */

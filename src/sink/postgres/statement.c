@@ -64,6 +64,60 @@ pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pg
     return statement;
 }
 
+static bool is_same(const pgc_pgsink_bulk_statement *a, const pgc_pgsink_bulk_statement *b)
+{
+    return a->count == b->count && strcmp(a->sql, b->sql) == 0 &&
+           memcmp(a->types, b->types, sizeof *a->types * (size_t)a->count) == 0;
+}
+
+static int remember(pgc_pgsink_target *target, const pgc_pgsink_bulk_statement *statement, pgconvoy_error *err)
+{
+    size_t bytes = sizeof *statement->types * (size_t)statement->count;
+    pgc_pgsink_bulk_statement *kept = pgc_arena_zalloc(target->arena, sizeof *kept);
+    if (kept) {
+        kept->sql = pgc_arena_strdup(target->arena, statement->sql);
+        kept->types = pgc_arena_alloc(target->arena, bytes);
+        kept->count = statement->count;
+    }
+    if (!kept || !kept->sql || !kept->types)
+        return pgc_error_out_of_memory(err);
+    memcpy(kept->types, statement->types, bytes);
+    kept->next = target->bulk_statements;
+    target->bulk_statements = kept;
+    target->statement_count++;
+    return 0;
+}
+
+int pgc_pgsink_statement_again(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgc_pgsink_bulk_statement *statement,
+                               pgconvoy_error *err)
+{
+    pgc_pgsink_bulk_statement *known = target->bulk_statements;
+    while (known && !is_same(known, statement))
+        known = known->next;
+    if (!known)
+        return remember(target, statement, err);
+    if (!known->name[0]) {
+        char name[sizeof known->name];
+        snprintf(name, sizeof name, "pgconvoy_%u", ++writer->statement_number);
+        if (pgc_pgsink_fly_prepare(writer, name, known->sql, known->count, known->types, target, err) != 0)
+            return -1;
+        memcpy(known->name, name, sizeof name);
+        writer->statement_count++;
+    }
+    memcpy(statement->name, known->name, sizeof statement->name);
+    return 0;
+}
+
+int pgc_pgsink_statement_own(pgc_pgsink_writer *writer, pgc_pgsink_own which, const char *name, const char *sql,
+                             pgconvoy_error *err)
+{
+    if (!(writer->own_prepared & which) && pgc_pgsink_fly_prepare(writer, name, sql, 0, NULL, NULL, err) != 0)
+        return -1;
+    writer->statement_number += !(writer->own_prepared & which); /* they are to be forgotten with the others */
+    writer->own_prepared |= which;
+    return pgc_pgsink_fly_named(writer, PGSINK_FLIGHT_OTHER, name, 0, NULL, err);
+}
+
 /* ---- tables */
 
 static pgc_pgsink_target **slot_of(pgc_pgsink_writer *writer, uint32_t oid)
@@ -74,6 +128,16 @@ static pgc_pgsink_target **slot_of(pgc_pgsink_writer *writer, uint32_t oid)
     return slot;
 }
 
+static int deallocate(pgc_pgsink_writer *writer, const char *name, pgconvoy_error *err)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "DEALLOCATE %s", name);
+    if (pgc_pgsink_execute(writer->conn, sql, "forgetting a statement on the target", err) != 0)
+        return -1;
+    writer->statement_count--;
+    return 0;
+}
+
 int pgc_pgsink_target_forget(pgc_pgsink_writer *writer, uint32_t oid, pgconvoy_error *err)
 {
     if (pgc_pgsink_land(writer, err) != 0)
@@ -81,15 +145,12 @@ int pgc_pgsink_target_forget(pgc_pgsink_writer *writer, uint32_t oid, pgconvoy_e
     pgc_pgsink_target **slot = slot_of(writer, oid), *target = *slot;
     if (!target)
         return 0;
-    for (pgc_pgsink_statement *statement = target->statements; statement; statement = statement->next) {
-        char sql[64];
-        if (!statement->sql)
-            continue;
-        snprintf(sql, sizeof sql, "DEALLOCATE %s", statement->name);
-        if (pgc_pgsink_execute(writer->conn, sql, "forgetting a statement on the target", err) != 0)
+    for (pgc_pgsink_statement *statement = target->statements; statement; statement = statement->next)
+        if (statement->sql && deallocate(writer, statement->name, err) != 0)
             return -1;
-        writer->statement_count--;
-    }
+    for (pgc_pgsink_bulk_statement *statement = target->bulk_statements; statement; statement = statement->next)
+        if (statement->name[0] && deallocate(writer, statement->name, err) != 0)
+            return -1;
     *slot = target->next;
     pgc_arena_free(target->arena); /* the target itself lives there */
     writer->last_target = writer->truncate_target = NULL;
@@ -105,7 +166,7 @@ void pgc_pgsink_targets_clear(pgc_pgsink_writer *writer)
         }
     writer->last_target = writer->truncate_target = NULL;
     writer->statement_count = 0;
-    writer->own_prepared = false;
+    writer->own_prepared = 0;
 }
 
 static bool lacks_columns(const pgc_pgsink_relation *relation, const pgconvoy_table *table)
