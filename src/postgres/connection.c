@@ -137,6 +137,13 @@ static bool sqlstate_is_retriable(const char *sqlstate)
     return false;
 }
 
+/* An object went away between two looks of one statement at the catalog, which has no code of its own. */
+static bool lost_an_object(const char *sqlstate, const char *primary)
+{
+    return strcmp(sqlstate, "XX000") == 0 &&
+           (strncmp(primary, "cache lookup failed", 19) == 0 || strncmp(primary, "could not open relation with OID", 32) == 0);
+}
+
 void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doing, pgconvoy_error *err)
 {
     const char *sqlstate = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
@@ -163,7 +170,7 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
         pgc_error_sqlstate(err, sqlstate);
     if (hint)
         pgconvoy_error_hint(err, "%s", hint);
-    pgconvoy_error_retriable(err, lost || (sqlstate && sqlstate_is_retriable(sqlstate)));
+    pgconvoy_error_retriable(err, lost || (sqlstate && (sqlstate_is_retriable(sqlstate) || lost_an_object(sqlstate, primary))));
 }
 
 /* A refused start-up (wrong password, no such database) does not heal; a server that is not there yet may. */

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""A lock on a target table is waited for: meanwhile `status` says how far the target is behind, and other pipelines move on. A DuckDB file that another process has open is named, and nothing is begun."""
+"""A lock on a target table is waited for: meanwhile `status` says how far the target is behind, and other pipelines move on. A DuckDB file that another process has open is named, and nothing is begun.
+A deadlock at the source is no end either."""
 import json
 import os
 import subprocess
@@ -60,11 +61,29 @@ def name_the_lock(s, source, target):
     assert target.query("SELECT count(*) FROM mine") == "0"
 
 
+def lose_a_deadlock(s):
+    """At its very start, before both ends were looked at: who alters tables at the source wins, and it begins anew. A view of the catalog fails as it does for who has lost."""
+    source = s.server({"allow_system_table_mods": "on"})
+    source.sql("""CREATE TABLE t (id int PRIMARY KEY); INSERT INTO t VALUES (1); CREATE SEQUENCE asked START 3;
+        CREATE FUNCTION wins() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+            IF current_setting('application_name') ~ '^pgconvoy' AND current_setting('application_name') !~ 'check$' AND nextval('public.asked') < 3 THEN RAISE deadlock_detected USING MESSAGE = 'deadlock detected'; END IF;
+            RETURN true; END $$;
+        DO $$ BEGIN EXECUTE 'CREATE OR REPLACE VIEW pg_catalog.pg_replication_slots AS ' || rtrim(pg_get_viewdef('pg_replication_slots'::regclass), ';') || ' WHERE public.wins()'; END $$""")
+    target = s.target("postgres")
+    s.sync_until_caught_up(source.uri(), target, "--name", "locked", "--sequences", "off")
+    source.sql("SELECT setval('asked', 1, false)")
+    run = s.sync_until_caught_up(source.uri(), target, "--name", "locked", "--sequences", "off")
+    assert run.stderr.count("deadlock detected") == 2, run.stderr
+    s.equal(source, target, tables=[("public", "t")])
+
+
 def main(s):
+    if s.case == "source":
+        return lose_a_deadlock(s)
     source = s.server()
     source.sql("CREATE TABLE t (id int PRIMARY KEY, name text); INSERT INTO t SELECT i, 'x' FROM generate_series(1, 1000) AS i")
     target = s.target()
     (wait_for_locks if s.case == "postgres" else name_the_lock)(s, source, target)
 
 
-scenario.run(main, cases=["duckdb", "postgres"])
+scenario.run(main, cases=["duckdb", "postgres", "source"])
