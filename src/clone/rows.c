@@ -14,8 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PIECE_BYTES (256 << 10)
-#define LEAST_ROOM  (16 << 10)
+/* Small enough to be in a core's own cache, in all the places where it is on its way: an eighth sooner than with 256 kB. */
+#define PIECE_BYTES (32 << 10)
+#define LEAST_ROOM  (8 << 10)
 
 /* ------------------------------------------------------------------ the two commands */
 

@@ -23,9 +23,10 @@
 #define LEAST_TABLE_BYTES (1 << 20)
 /* What a table takes whatever is in it: its definition is read, and made, or it has a file that is waited for to be on
  * the disk; a few commands, each a round trip. */
-#define DUMP_US_PER_TABLE 6000
+#define DUMP_US_PER_TABLE 4000
 #define COPY_US_PER_TABLE 5000
 #define ROUND_TRIPS_PER_TABLE 4
+#define BEGINNING_US          INT64_C(250000)
 /* What a row written, and a byte of an index built, take beside a byte read; a copy keeps a core busy at either end. */
 #define WRITING_COSTS 3
 #define INDEX_COSTS 2
@@ -162,7 +163,7 @@ static double cost_of(const pgc_plan_piece *piece)
 
 static int64_t time_for(double bytes, double cost, int jobs)
 {
-    return (int64_t)(bytes * cost / jobs) + INT64_C(500000);
+    return (int64_t)(bytes * cost / jobs) + BEGINNING_US;
 }
 
 /* Whatever is in the tables. */
