@@ -4,6 +4,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 /* Microseconds between 1970-01-01 and 2000-01-01, PostgreSQL's epoch. */
 #define PGC_PG_EPOCH_US INT64_C(946684800000000)
@@ -11,6 +12,8 @@
 int64_t pgc_clock_unix_us(void);
 int64_t pgc_clock_monotonic_us(void);
 void pgc_clock_sleep_ms(int ms);
+/* The moment in ms milliseconds, for who waits on a condition of the monotonic clock. */
+struct timespec pgc_clock_deadline(int ms);
 
 #define PGC_TIME_TEXT_SIZE 40
 /* "2026-01-31T12:00:00.123456Z" into text (PGC_TIME_TEXT_SIZE bytes); returns its length. */

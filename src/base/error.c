@@ -88,6 +88,11 @@ void pgc_error_sqlstate(pgconvoy_error *err, const char *sqlstate)
     snprintf(err->sqlstate, sizeof err->sqlstate, "%s", sqlstate ? sqlstate : "");
 }
 
+bool pgc_error_was_rolled_back(const pgconvoy_error *err)
+{
+    return strncmp(err->sqlstate, "40", 2) == 0;
+}
+
 void pgc_error_copy(pgconvoy_error *to, const pgconvoy_error *from)
 {
     if (to != from)

@@ -16,7 +16,11 @@ struct pgconvoy_error {
 
 void pgc_error_clear(pgconvoy_error *err);
 void pgc_error_sqlstate(pgconvoy_error *err, const char *sqlstate);
+/* SQLSTATE class 40: the server gave way to others (a deadlock, say), and the same may go well the next time. */
+bool pgc_error_was_rolled_back(const pgconvoy_error *err);
 #define PGC_ERROR_UNDEFINED_OBJECT "42704"
+#define PGC_ERROR_DIVISION_BY_ZERO "22012"
+#define PGC_ERROR_NOT_NULL "23502"
 void pgc_error_copy(pgconvoy_error *to, const pgconvoy_error *from);
 
 /* Puts "prefix: " before the message. */

@@ -1,6 +1,8 @@
 /* Queue: a ring under one mutex. Batches are large, so the lock is taken some thousand times a second at most. */
 #include "base/queue.h"
 
+#include "base/clock.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -65,14 +67,16 @@ static const struct timespec *deadline_in(int timeout_ms, struct timespec *deadl
 {
     if (timeout_ms < 0)
         return NULL;
-    clock_gettime(CLOCK_MONOTONIC, deadline);
-    deadline->tv_sec += timeout_ms / 1000;
-    deadline->tv_nsec += (long)(timeout_ms % 1000) * 1000000L;
-    if (deadline->tv_nsec >= 1000000000L) {
-        deadline->tv_sec++;
-        deadline->tv_nsec -= 1000000000L;
-    }
+    *deadline = pgc_clock_deadline(timeout_ms);
     return deadline;
+}
+
+/* Unlocks, and wakes who waits for what has changed: after it, or it would have to wait for the lock at once. */
+static void tell(pgc_queue *queue, pgc_queue_result result)
+{
+    pthread_mutex_unlock(&queue->lock);
+    if (result == PGC_QUEUE_OK)
+        pthread_cond_broadcast(&queue->changed);
 }
 
 static bool has_room(const pgc_queue *queue, size_t bytes)
@@ -99,9 +103,8 @@ pgc_queue_result pgc_queue_push(pgc_queue *queue, void *item, size_t bytes, int 
         queue->ring[(queue->head + queue->count) % queue->max_items] = (entry){item, bytes};
         queue->count++;
         queue->bytes += bytes;
-        pthread_cond_broadcast(&queue->changed);
     }
-    pthread_mutex_unlock(&queue->lock);
+    tell(queue, result);
     return result;
 }
 
@@ -123,9 +126,8 @@ pgc_queue_result pgc_queue_pop(pgc_queue *queue, void **item, int timeout_ms)
         queue->bytes -= queue->ring[queue->head].bytes;
         queue->head = (queue->head + 1) % queue->max_items;
         queue->count--;
-        pthread_cond_broadcast(&queue->changed);
     }
-    pthread_mutex_unlock(&queue->lock);
+    tell(queue, result);
     return result;
 }
 

@@ -70,9 +70,10 @@ static int do_all(clone_session *session, const int *places, int count, pgconvoy
     return send_text(session, name_item(&clone->items[places[0]], name, sizeof name), err);
 }
 
-static bool is_deadlock(const pgconvoy_error *err)
+/* Sessions of the same copy are in each other's way: also a lock that was not had in time, and a catalog row that was updated concurrently (XX000). */
+static bool is_in_the_way(const pgconvoy_error *err)
 {
-    return strcmp(err->sqlstate, "40P01") == 0 || strcmp(err->sqlstate, "40001") == 0 || strcmp(err->sqlstate, "55P03") == 0 || strcmp(err->sqlstate, "XX000") == 0;
+    return pgc_error_was_rolled_back(err) || strcmp(err->sqlstate, "55P03") == 0 || strcmp(err->sqlstate, "XX000") == 0;
 }
 
 /* After a failure: out of the transaction, and the session's settings as the script believes them. */
@@ -89,7 +90,7 @@ static int do_alone(clone_session *session, int place, pgconvoy_error *err)
         if (do_all(session, &place, 1, err) == 0)
             return 0;
         pgconvoy_error ignored = {0};
-        if (stopped(session->clone, &ignored) || !is_deadlock(err) || try == TRIES || undo(session, &ignored))
+        if (stopped(session->clone, &ignored) || !is_in_the_way(err) || try == TRIES || undo(session, &ignored))
             return -1;
         pgc_clock_sleep_ms(20 * try);
         pgc_error_clear(err);

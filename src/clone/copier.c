@@ -5,7 +5,7 @@
  */
 #include "pipeline/copier.h"
 
-#include "base/clock.h"
+#include "base/bell.h"
 #include "clone/clone.h"
 #include "clone/follow.h"
 #include "postgres/connection.h"
@@ -27,7 +27,7 @@ typedef struct job {
     bool *left_out;                /* of each */
     int count;
     pgc_clone *clone;
-    atomic_bool over;
+    pgc_bell over;
 } job;
 
 /* ------------------------------------------------------------------ which tables */
@@ -158,10 +158,11 @@ static void on_rows_read(void *arg)
 static void *watch(void *arg)
 {
     job *job = arg;
-    while (!atomic_load(&job->over) && !atomic_load(job->work->stop))
-        pgc_clock_sleep_ms(STOP_POLL_MS);
-    if (!atomic_load(&job->over))
-        pgc_clone_stop(job->clone);
+    while (!pgc_bell_wait(&job->over, STOP_POLL_MS))
+        if (atomic_load(job->work->stop)) {
+            pgc_clone_stop(job->clone);
+            break;
+        }
     return NULL;
 }
 
@@ -172,13 +173,15 @@ static int run_clone(job *job, const pgc_clone_options *options, pgconvoy_error 
     if (!job->clone)
         return -1;
     int result = -1;
+    pgc_bell_init(&job->over);
     if (pthread_create(&watcher, NULL, watch, job) == 0) {
         result = pgc_clone_run(job->clone, err);
-        atomic_store(&job->over, true);
+        pgc_bell_ring(&job->over);
         pthread_join(watcher, NULL);
     } else {
         pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "could not start a thread");
     }
+    pgc_bell_free(&job->over);
     pgc_clone_free(job->clone);
     if (result != 0 && atomic_load(job->work->stop))
         pgconvoy_error_set(err, PGCONVOY_OK, "stopped");

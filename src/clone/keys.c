@@ -316,12 +316,14 @@ static int find_finished(pgc_clone *clone, const char *description, const pgc_ob
 /* An earlier run may have met the table in another size: what it began in steps ends in steps, and what it did by one command is not begun again. */
 static int choose_steps(pgc_clone *clone, const pgc_entry *entry, bool *steps, pgconvoy_error *err)
 {
-    bool whole = false, built = false;
-    *steps = is_large(clone, entry);
+    bool is_foreign = pgc_entry_is(entry, "FK CONSTRAINT"), whole = false, built = false;
+    *steps = is_large(clone, entry) || (is_foreign && clone_part_is_mixed(clone));
+    if (!clone->resumes)
+        return 0;
     if (find_finished(clone, entry->description, entry->object, entry, &whole, err))
         return -1;
-    if (pgc_entry_is(entry, "FK CONSTRAINT")) {
-        *steps |= whole || clone_part_is_mixed(clone); /* one that is valid already is not looked at again */
+    if (is_foreign) {
+        *steps |= whole; /* one that is valid already is not looked at again */
         return 0;
     }
     const pgc_index *index = index_of((const pgc_constraint *)entry->object);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Small enough to be in a core's own cache, in all the places where it is on its way: an eighth sooner than with 256 kB. */
+/* Small enough to be in a core's own cache, in all the places where it is on its way. */
 #define PIECE_BYTES (32 << 10)
 #define LEAST_ROOM  (8 << 10)
 

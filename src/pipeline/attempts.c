@@ -150,16 +150,10 @@ typedef struct retry {
     int64_t rows, durable;
 } retry;
 
-/* A deadlock, say, with who alters tables: it says nothing against what was asked for, at the beginning neither. */
-static bool was_rolled_back(const pgconvoy_error *err)
-{
-    return strncmp(err->sqlstate, "40", 2) == 0;
-}
-
-/* Whether to try again after err, after a pause. */
+/* Whether to try again after err, after a pause. A deadlock, with who alters tables, says nothing against what was asked for, at the beginning neither. */
 static bool retry_again(pgconvoy_pipeline *pipeline, retry *retry, const pgconvoy_error *err)
 {
-    if (!err->retriable || !(retry->established || was_rolled_back(err)) || atomic_load(&pipeline->stop))
+    if (!err->retriable || !(retry->established || pgc_error_was_rolled_back(err)) || atomic_load(&pipeline->stop))
         return false;
     int64_t now = pgc_clock_monotonic_us();
     int64_t rows = atomic_load(&pipeline->counters.rows_copied),

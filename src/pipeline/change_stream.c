@@ -489,6 +489,7 @@ static int stream_with_threads(stream *stream, pgconvoy_error *err)
     int result = write_changes(stream, err);
     atomic_store(&stream->end_reader, true);
     pgc_queue_close(stream->queue);
+    stream->run->source_ops->stream_wake(stream->run->source);
     pthread_join(reader, NULL);
     pgc_watcher_end(watcher);
     free(stream->recopied);

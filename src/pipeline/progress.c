@@ -1,11 +1,11 @@
 /* Progress: see progress.h. */
 #include "pipeline/progress.h"
 
+#include "base/bell.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct pgc_reporter {
     pgc_counters *counters;
@@ -16,11 +16,10 @@ struct pgc_reporter {
     int64_t stream_us; /* when the stream began */
     int64_t level_us;  /* when the target was last seen to have all; 0: not yet */
     pthread_t thread;
-    pthread_mutex_t lock; /* guards states, left and end */
-    pthread_cond_t changed;
+    pgc_bell ended;
+    pthread_mutex_t lock; /* guards what follows */
     const pgc_table_states *states;
     const pgc_left_tables *left; /* where states are */
-    bool end;
 };
 
 static void describe_table(const pgc_table_state *state, int64_t now, pgconvoy_table_progress *progress)
@@ -93,24 +92,25 @@ static void report(pgc_reporter *reporter)
     free(tables);
 }
 
+/* The last report is of how it ended. */
 static void *run(void *arg)
 {
     pgc_reporter *reporter = arg;
-    pthread_mutex_lock(&reporter->lock);
-    while (!reporter->end) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += reporter->interval_ms / 1000;
-        until.tv_nsec += (long)(reporter->interval_ms % 1000) * 1000000L;
-        if (until.tv_nsec >= 1000000000L) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000L;
-        }
-        pthread_cond_timedwait(&reporter->changed, &reporter->lock, &until);
+    bool ended;
+    do {
+        ended = pgc_bell_wait(&reporter->ended, reporter->interval_ms);
+        pthread_mutex_lock(&reporter->lock);
         report(reporter);
-    }
-    pthread_mutex_unlock(&reporter->lock);
+        pthread_mutex_unlock(&reporter->lock);
+    } while (!ended);
     return NULL;
+}
+
+static void free_reporter(pgc_reporter *reporter)
+{
+    pgc_bell_free(&reporter->ended);
+    pthread_mutex_destroy(&reporter->lock);
+    free(reporter);
 }
 
 pgc_reporter *pgc_reporter_start(pgc_counters *counters, int interval_ms, pgc_progress_function fn, void *arg)
@@ -126,12 +126,11 @@ pgc_reporter *pgc_reporter_start(pgc_counters *counters, int interval_ms, pgc_pr
     reporter->arg = arg;
     reporter->started_us = reporter->stream_us = pgc_clock_monotonic_us();
     pthread_mutex_init(&reporter->lock, NULL);
-    pthread_cond_init(&reporter->changed, NULL);
-    if (pthread_create(&reporter->thread, NULL, run, reporter) != 0) {
-        free(reporter);
-        return NULL;
-    }
-    return reporter;
+    pgc_bell_init(&reporter->ended);
+    if (pthread_create(&reporter->thread, NULL, run, reporter) == 0)
+        return reporter;
+    free_reporter(reporter);
+    return NULL;
 }
 
 void pgc_reporter_tables(pgc_reporter *reporter, const pgc_table_states *states, const pgc_left_tables *left)
@@ -148,12 +147,7 @@ void pgc_reporter_end(pgc_reporter *reporter)
 {
     if (!reporter)
         return;
-    pthread_mutex_lock(&reporter->lock);
-    reporter->end = true;
-    pthread_cond_signal(&reporter->changed);
-    pthread_mutex_unlock(&reporter->lock);
+    pgc_bell_ring(&reporter->ended);
     pthread_join(reporter->thread, NULL);
-    pthread_mutex_destroy(&reporter->lock);
-    pthread_cond_destroy(&reporter->changed);
-    free(reporter);
+    free_reporter(reporter);
 }

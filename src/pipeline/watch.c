@@ -5,6 +5,7 @@
  */
 #include "pipeline/run.h"
 
+#include "base/bell.h"
 #include "base/clock.h"
 
 #include <stdlib.h>
@@ -21,7 +22,7 @@ typedef enum task_kind { HEALTH, HEARTBEAT, SEQUENCES, TABLES, COMPLETION, TASK_
 struct pgc_watcher {
     pgc_run *run;
     pthread_t thread;
-    atomic_bool end;
+    pgc_bell ended; /* looked at between two tasks, too */
     int64_t due_us[TASK_COUNT];
     bool complained[TASK_COUNT];
     bool complete; /* nothing waits for the tables to be live */
@@ -137,13 +138,12 @@ static void do_task(pgc_watcher *watcher, task_kind kind)
 static void *watch(void *arg)
 {
     pgc_watcher *watcher = arg;
-    while (!atomic_load(&watcher->end)) {
+    do {
         int64_t now = pgc_clock_monotonic_us();
-        for (int kind = 0; kind < TASK_COUNT && !atomic_load(&watcher->end); kind++)
+        for (int kind = 0; kind < TASK_COUNT && !pgc_bell_wait(&watcher->ended, 0); kind++)
             if (now >= watcher->due_us[kind] && !(kind == COMPLETION && watcher->complete) && interval_us(watcher->run, (task_kind)kind) > 0)
                 do_task(watcher, (task_kind)kind);
-        pgc_clock_sleep_ms(TICK_MS);
-    }
+    } while (!pgc_bell_wait(&watcher->ended, TICK_MS));
     return NULL;
 }
 
@@ -153,7 +153,9 @@ pgc_watcher *pgc_watcher_start(pgc_run *run)
     if (!watcher)
         return NULL;
     watcher->run = run;
+    pgc_bell_init(&watcher->ended);
     if (pthread_create(&watcher->thread, NULL, watch, watcher) != 0) {
+        pgc_bell_free(&watcher->ended);
         free(watcher);
         return NULL;
     }
@@ -164,7 +166,8 @@ void pgc_watcher_end(pgc_watcher *watcher)
 {
     if (!watcher)
         return;
-    atomic_store(&watcher->end, true);
+    pgc_bell_ring(&watcher->ended);
     pthread_join(watcher->thread, NULL);
+    pgc_bell_free(&watcher->ended);
     free(watcher);
 }

@@ -13,10 +13,14 @@
     "-c standard_conforming_strings=on -c statement_timeout=0 -c lock_timeout=0 "                                      \
     "-c idle_in_transaction_session_timeout=0 -c search_path=pg_catalog"
 
-static const char session_settings[] =
-    "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; SET bytea_output = hex; "
-    "SET extra_float_digits = 3; SET standard_conforming_strings = on; SET statement_timeout = 0; SET lock_timeout = 0; "
-    "SET idle_in_transaction_session_timeout = 0; SET row_security = off; SET search_path = pg_catalog";
+/* Catalogs are read, and rows moved, by statements that are estimated as expensive: what is compiled for them costs more than it saves. */
+#define NO_JIT_SINCE 110000
+#define NO_JIT "; SET jit = off"
+
+#define SESSION_SETTINGS                                                                                               \
+    "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; SET bytea_output = hex; "                    \
+    "SET extra_float_digits = 3; SET standard_conforming_strings = on; SET statement_timeout = 0; SET lock_timeout = 0; " \
+    "SET idle_in_transaction_session_timeout = 0; SET row_security = off; SET search_path = pg_catalog"
 
 bool pgc_connection_is_uri(const char *text)
 {
@@ -260,7 +264,8 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
         return NULL;
     }
     pgc_notice_keep(conn);
-    if (kind == PGC_CONNECTION_SQL && pgc_execute(conn, session_settings, err) != 0) {
+    const char *settings = PQserverVersion(conn) >= NO_JIT_SINCE ? SESSION_SETTINGS NO_JIT : SESSION_SETTINGS;
+    if (kind == PGC_CONNECTION_SQL && pgc_execute(conn, settings, err) != 0) {
         PQfinish(conn);
         return NULL;
     }

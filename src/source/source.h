@@ -184,6 +184,8 @@ typedef struct pgc_source_ops {
      * position. 0: nothing came. -1: err. Sends feedback by itself, at least every 10 seconds and when asked.
      */
     int (*stream_next)(void *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err);
+    /* Has stream_next return soon, by a thread that wants the stream to end. */
+    void (*stream_wake)(void *source);
     /*
      * For the thread of stream_next while it cannot call it, because the sink is behind: sends feedback when it is due. Reads nothing. Call
      * it about once a second.

@@ -113,10 +113,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         file = os.memfd_create("rows")
         try:
             os.write(file, body) == len(body) or os._exit(3)
-            token = parameters.get("insert_deduplication_token")
+            settings = [f"{name} = '{parameters[name]}'" for name in ("insert_deduplication_token", "optimize_on_insert") if name in parameters]
             sql = f"{match.group(1)} FROM INFILE '/proc/self/fd/{file}'"
             sql += f" COMPRESSION '{encoding}'" if encoding else " COMPRESSION 'none'"
-            sql += f" SETTINGS insert_deduplication_token = '{token}'" if token else ""
+            sql += " SETTINGS " + ", ".join(settings) if settings else ""
             return self.server.engine.query(sql.encode() + b" FORMAT RowBinary")
         finally:
             os.close(file)

@@ -85,7 +85,7 @@ static int send_items(round_ *r, pgc_compact_action action, pgconvoy_error *err)
             return -1;
         if (r->not_nullable >= 0) {
             writer->body.length = start;
-            if (pgc_clickhouse_send_rows(writer, layout, &writer->body, err) != 0 ||
+            if (pgc_clickhouse_send_rows(writer->sink, &writer->session, layout, &writer->body, err) != 0 ||
                 pgc_clickhouse_make_nullable(writer->sink, &writer->session, layout, r->not_nullable, err) != 0)
                 return -1;
             r->not_nullable = -1;
@@ -93,7 +93,7 @@ static int send_items(round_ *r, pgc_compact_action action, pgconvoy_error *err)
             continue;
         }
         if (writer->body.length >= writer->sink->insert_bytes &&
-            pgc_clickhouse_send_rows(writer, layout, &writer->body, err) != 0)
+            pgc_clickhouse_send_rows(writer->sink, &writer->session, layout, &writer->body, err) != 0)
             return -1;
     }
     return 0;
@@ -124,13 +124,13 @@ static int apply_result(round_ *r, pgconvoy_error *err)
         if (send_items(r, order[i], err) != 0)
             return -1;
     }
-    return pgc_clickhouse_send_rows(writer, layout, &writer->body, err);
+    return pgc_clickhouse_send_rows(writer->sink, &writer->session, layout, &writer->body, err);
 }
 
 int pgc_clickhouse_apply_table(pgc_clickhouse_writer *writer, pgc_clickhouse_stream_table *table, pgconvoy_error *err)
 {
     if (table->layout->form == PGC_CLICKHOUSE_HISTORY)
-        return pgc_clickhouse_send_rows(writer, table->layout, &table->history, err);
+        return pgc_clickhouse_send_rows(writer->sink, &writer->session, table->layout, &table->history, err);
     if (pgc_compact_is_empty(table->compact)) {
         pgc_compact_keep_deletes(table->compact, false);
         return 0;

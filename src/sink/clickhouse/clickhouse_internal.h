@@ -14,7 +14,7 @@
  * of changes) has the position too, and what a crash left behind the checkpoint is removed before the stream goes on.
  *
  * Threads: the sink's own session (control) is used under its lock; a writer and all that hangs on it belong to one
- * thread.
+ * thread, and so does a load of a copy, whose rows another one sends (copy.c).
  */
 #ifndef PGC_CLICKHOUSE_INTERNAL_H
 #define PGC_CLICKHOUSE_INTERNAL_H
@@ -78,7 +78,7 @@ typedef struct pgc_clickhouse_type {
 /* What a server has, by its version. */
 typedef struct pgc_clickhouse_capabilities {
     int major, minor;
-    bool datetime64, date32, boolean, decimal256, is_deleted, deduplication_token, frames, mutations_sync, comments,
+    bool datetime64, date32, boolean, decimal256, is_deleted, deduplication_token, frames, optimize_on_insert, mutations_sync, comments,
         rename_column, replace_view, json, window, drop_sync;
 } pgc_clickhouse_capabilities;
 
@@ -215,6 +215,9 @@ typedef struct pgc_clickhouse_sink {
     pgc_arena *checkpoint_arena;
     pgc_clickhouse_seen *seen;
     size_t seen_count, seen_capacity;
+
+    pthread_mutex_t load_lock; /* guards the list, and which load is whose */
+    struct pgc_clickhouse_load *loads;
 } pgc_clickhouse_sink;
 
 /* ---- layout.c */
@@ -370,7 +373,7 @@ typedef struct pgc_clickhouse_writer {
     pgc_clickhouse_encoder encoder;
     pgc_buffer body; /* rows in RowBinary */
 
-    pgc_clickhouse_layout *copying; /* table copy: copy.c */
+    struct pgc_clickhouse_load *load; /* table copy: copy.c */
 
     /* stream: gather.c */
     pgc_clickhouse_stream_table **tables;
@@ -382,12 +385,22 @@ typedef struct pgc_clickhouse_writer {
 
 /* ---- copy.c */
 
+typedef struct pgc_clickhouse_load pgc_clickhouse_load;
+/* A range begins: writer->load has its rows. It is whole, or given up. */
 int pgc_clickhouse_copy_begin(pgc_clickhouse_writer *writer, const pgconvoy_table *table,
                               pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_clickhouse_write_rows(void *writer, const pgconvoy_rows *rows, pgconvoy_error *err);
-/* Sends the rows that writer->body holds, and empties it. */
-int pgc_clickhouse_send_rows(pgc_clickhouse_writer *writer, const pgc_clickhouse_layout *layout, pgc_buffer *body,
-                             pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_clickhouse_copy_park(pgc_clickhouse_writer *writer);
+void pgc_clickhouse_copy_abort(pgc_clickhouse_writer *writer);
+/* All ranges of the table are whole: after it their rows are in the target. From any thread. */
+int pgc_clickhouse_copy_finish(pgc_clickhouse_sink *sink, const pgconvoy_table *table,
+                               pgconvoy_error *err) PGC_MUST_CHECK;
+/* What an earlier attempt has left of a table is not sent any more. */
+void pgc_clickhouse_copy_forget(pgc_clickhouse_sink *sink, uint32_t oid);
+void pgc_clickhouse_loads_free(pgc_clickhouse_sink *sink);
+/* Sends the rows in body, which is empty afterwards. */
+int pgc_clickhouse_send_rows(const pgc_clickhouse_sink *sink, pgc_clickhouse_session *session,
+                             const pgc_clickhouse_layout *layout, pgc_buffer *body, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- gather.c, apply.c, partial.c */
 

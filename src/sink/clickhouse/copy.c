@@ -1,22 +1,38 @@
-/* Rows of a table copy: encoded into one body, which is sent when it is large enough. */
+/*
+ * Rows of a table copy. A load has the rows of one table that wait, and a session of its own: while one body is being
+ * sent, which takes as long as the server needs to store it, the next one is filled.
+ *
+ * A load lasts over the ranges of its table: a range that is committed parks it, whoever begins the next range takes it
+ * up again, and finish_table sends what is left. So nearly all bodies are as large as they may be, and the server has few
+ * parts to merge. Nothing is lost by it: a copy that is cut off repeats its tables anyway.
+ */
 #include "sink/clickhouse/clickhouse_internal.h"
 
-int pgc_clickhouse_copy_begin(pgc_clickhouse_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
-{
-    pgc_buffer_reset(&writer->body);
-    pgc_clickhouse_layout_free(writer->copying);
-    writer->copying = pgc_clickhouse_layout_new(writer->sink, table, err);
-    if (!writer->copying)
-        return -1;
-    return pgc_clickhouse_match_columns(writer->sink, &writer->session, writer->copying, false, false, err);
-}
+#include "base/background.h"
 
-int pgc_clickhouse_send_rows(pgc_clickhouse_writer *writer, const pgc_clickhouse_layout *layout, pgc_buffer *body,
-                             pgconvoy_error *err)
+#include <stdlib.h>
+
+#define KEPT_BYTES ((size_t)1 << 20)
+
+typedef enum load_state { IDLE, USED, PARKED } load_state;
+
+struct pgc_clickhouse_load {
+    struct pgc_clickhouse_load *next; /* of the sink's; under its load_lock, as is the state */
+    load_state state;
+    struct pgc_clickhouse_load *next_taken; /* while the table is finished */
+    pgc_clickhouse_sink *sink;
+    pgc_clickhouse_session session;
+    pgc_clickhouse_layout *layout; /* NULL: IDLE */
+    uint32_t oid;                  /* of its table, which may be gone when an attempt has failed; 0: IDLE */
+    pgc_buffer body, sending;      /* rows in RowBinary */
+    pgc_background *background;    /* sends; NULL until there is something to send */
+};
+
+int pgc_clickhouse_send_rows(const pgc_clickhouse_sink *sink, pgc_clickhouse_session *session,
+                             const pgc_clickhouse_layout *layout, pgc_buffer *body, pgconvoy_error *err)
 {
     if (body->length == 0)
         return 0;
-    const pgc_clickhouse_sink *sink = writer->sink;
     pgc_buffer sql;
     pgc_buffer_init(&sql, (size_t)4 << 20);
     pgc_buffer_text(&sql, "INSERT INTO ");
@@ -26,32 +42,198 @@ int pgc_clickhouse_send_rows(pgc_clickhouse_writer *writer, const pgc_clickhouse
     pgc_buffer_text(&sql, ") FORMAT RowBinary");
     /* without a key only the token keeps rows from coming twice */
     bool repeatable = layout->form == PGC_CLICKHOUSE_KEYED || sink->has.deduplication_token;
-    int result = pgc_clickhouse_insert(&writer->session, &sql, body, repeatable, layout->doing, err);
+    int result = pgc_clickhouse_insert(session, &sql, body, repeatable, layout->doing, err);
     pgc_buffer_free(&sql);
     pgc_buffer_reset(body);
     return result;
 }
 
+/* ---- the list of loads */
+
+/* One in this state, of the table of this oid, and of this very table unless that is NULL: the caller's now. NULL: there is none. */
+static pgc_clickhouse_load *take(pgc_clickhouse_sink *sink, load_state state, uint32_t oid, const pgconvoy_table *table)
+{
+    pthread_mutex_lock(&sink->load_lock);
+    pgc_clickhouse_load *load = sink->loads;
+    while (load && (load->state != state || load->oid != oid || (table && load->layout->table != table)))
+        load = load->next;
+    if (load)
+        load->state = USED;
+    pthread_mutex_unlock(&sink->load_lock);
+    return load;
+}
+
+static void set_state(pgc_clickhouse_load *load, load_state state)
+{
+    pthread_mutex_lock(&load->sink->load_lock);
+    load->state = state;
+    pthread_mutex_unlock(&load->sink->load_lock);
+}
+
+static void free_load(pgc_clickhouse_load *load)
+{
+    pgc_background_free(load->background); /* before what its thread uses */
+    pgc_clickhouse_layout_free(load->layout);
+    pgc_buffer_free(&load->body);
+    pgc_buffer_free(&load->sending);
+    pgc_clickhouse_session_close(&load->session);
+    free(load);
+}
+
+static pgc_clickhouse_load *add_load(pgc_clickhouse_sink *sink, pgconvoy_error *err)
+{
+    pgc_clickhouse_load *load = calloc(1, sizeof *load);
+    if (!load) {
+        (void)pgc_error_out_of_memory(err);
+        return NULL;
+    }
+    load->sink = sink;
+    load->state = USED;
+    pgc_buffer_init(&load->body, SIZE_MAX / 2);
+    pgc_buffer_init(&load->sending, SIZE_MAX / 2);
+    if (pgc_clickhouse_session_open(&load->session, &sink->target, &sink->has, sink->config->log, err) != 0) {
+        free_load(load);
+        return NULL;
+    }
+    pthread_mutex_lock(&sink->load_lock);
+    load->next = sink->loads;
+    sink->loads = load;
+    pthread_mutex_unlock(&sink->load_lock);
+    return load;
+}
+
+void pgc_clickhouse_loads_free(pgc_clickhouse_sink *sink)
+{
+    for (pgc_clickhouse_load *load; (load = sink->loads) != NULL;) {
+        sink->loads = load->next;
+        free_load(load);
+    }
+}
+
+/* ---- sending */
+
+static int wait_for_sending(pgc_clickhouse_load *load, pgconvoy_error *err)
+{
+    return load->background ? pgc_background_finish(load->background, err) : 0;
+}
+
+static int send_what_is_there(void *arg, pgconvoy_error *err)
+{
+    pgc_clickhouse_load *load = arg;
+    return pgc_clickhouse_send_rows(load->sink, &load->session, load->layout, &load->sending, err);
+}
+
+/* The body is empty afterwards. */
+static int send_body(pgc_clickhouse_load *load, pgconvoy_error *err)
+{
+    if (wait_for_sending(load, err) != 0)
+        return -1;
+    pgc_buffer full = load->body;
+    load->body = load->sending;
+    load->sending = full;
+    if (!load->background && !(load->background = pgc_background_new()))
+        return send_what_is_there(load, err); /* without a thread they take turns */
+    pgc_background_start(load->background, send_what_is_there, load);
+    return 0;
+}
+
+static void trim(pgc_buffer *buffer)
+{
+    pgc_buffer_reset(buffer);
+    if (buffer->capacity > KEPT_BYTES)
+        pgc_buffer_free(buffer);
+}
+
+/* It is for any table now; what it still had is lost. */
+static void release(pgc_clickhouse_load *load)
+{
+    pgconvoy_error ignored = {0};
+    if (wait_for_sending(load, &ignored) != 0)
+        pgc_log_debug(load->sink->config->log, "rows of a copy that is given up: %s", ignored.message);
+    pgc_clickhouse_layout_free(load->layout);
+    load->layout = NULL;
+    load->oid = 0;
+    trim(&load->body);
+    trim(&load->sending);
+    set_state(load, IDLE);
+}
+
+/* ---- what the sink's operations call */
+
+int pgc_clickhouse_copy_begin(pgc_clickhouse_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_clickhouse_sink *sink = writer->sink;
+    if ((writer->load = take(sink, PARKED, table->oid, table)) != NULL)
+        return 0;
+    pgc_clickhouse_load *load = take(sink, IDLE, 0, NULL);
+    if (!load && !(load = add_load(sink, err)))
+        return -1;
+    load->layout = pgc_clickhouse_layout_new(sink, table, err);
+    load->oid = table->oid;
+    if (!load->layout || pgc_clickhouse_match_columns(sink, &load->session, load->layout, false, false, err) != 0) {
+        release(load);
+        return -1;
+    }
+    writer->load = load;
+    return 0;
+}
+
+void pgc_clickhouse_copy_park(pgc_clickhouse_writer *writer)
+{
+    set_state(writer->load, PARKED);
+    writer->load = NULL;
+}
+
+void pgc_clickhouse_copy_abort(pgc_clickhouse_writer *writer)
+{
+    if (writer->load)
+        release(writer->load);
+    writer->load = NULL;
+}
+
+int pgc_clickhouse_copy_finish(pgc_clickhouse_sink *sink, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    pgc_clickhouse_load *taken = NULL;
+    int result = 0;
+    /* what is left of each goes at the same time */
+    for (pgc_clickhouse_load *load; result == 0 && (load = take(sink, PARKED, table->oid, table)) != NULL; taken = load) {
+        load->next_taken = taken;
+        result = send_body(load, err);
+    }
+    for (pgc_clickhouse_load *load = taken; load; load = load->next_taken) {
+        if (result == 0)
+            result = wait_for_sending(load, err);
+        release(load);
+    }
+    return result;
+}
+
+void pgc_clickhouse_copy_forget(pgc_clickhouse_sink *sink, uint32_t oid)
+{
+    for (pgc_clickhouse_load *load; (load = take(sink, PARKED, oid, NULL)) != NULL;)
+        release(load);
+}
+
 int pgc_clickhouse_write_rows(void *state, const pgconvoy_rows *rows, pgconvoy_error *err)
 {
     pgc_clickhouse_writer *writer = state;
+    pgc_clickhouse_load *load = writer->load;
     const pgc_clickhouse_mark mark = {.sign = 1, .operation = "copy", .change_lsn = rows->snapshot_lsn};
     size_t columns = (size_t)rows->table->column_count;
     int not_nullable = -1;
     for (size_t row = 0; row < rows->row_count; row++) {
-        if (pgc_clickhouse_put_row(writer->sink, writer->copying, &writer->encoder, rows->values + row * columns, &mark,
-                                   &writer->body, &not_nullable, err) != 0)
+        if (pgc_clickhouse_put_row(writer->sink, load->layout, &writer->encoder, rows->values + row * columns, &mark,
+                                   &load->body, &not_nullable, err) != 0)
             return -1;
         if (not_nullable >= 0) {
             pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
                                "column %s of table %s.%s is NULL in a row, but was NOT NULL when the copy began",
-                               writer->copying->names[not_nullable], rows->table->schema, rows->table->name);
+                               load->layout->names[not_nullable], rows->table->schema, rows->table->name);
             pgconvoy_error_retriable(err, true);
             return -1;
         }
-        if (writer->body.length >= writer->sink->insert_bytes &&
-            pgc_clickhouse_send_rows(writer, writer->copying, &writer->body, err) != 0)
+        if (load->body.length >= writer->sink->insert_bytes && send_body(load, err) != 0)
             return -1;
     }
-    return pgc_buffer_check(&writer->body, err);
+    return pgc_buffer_check(&load->body, err);
 }

@@ -211,7 +211,7 @@ static int add_history(pgc_clickhouse_writer *writer, pgc_clickhouse_stream_tabl
                                         &not_nullable, err);
     if (result == 0 && not_nullable >= 0) {
         table->history.length = start;
-        result = pgc_clickhouse_send_rows(writer, table->layout, &table->history, err); /* of the type before */
+        result = pgc_clickhouse_send_rows(writer->sink, &writer->session, table->layout, &table->history, err); /* of the type before */
         if (result == 0)
             result = pgc_clickhouse_make_nullable(writer->sink, &writer->session, table->layout, not_nullable, err);
         return result == 0 ? add_history(writer, table, change, err) : -1;

@@ -301,6 +301,7 @@ int pgc_clickhouse_prepare_table(void *state, const pgconvoy_table *table, pgcon
     pgc_clickhouse_layout *layout = pgc_clickhouse_layout_new(sink, table, err);
     if (!layout)
         return -1;
+    pgc_clickhouse_copy_forget(sink, table->oid);
     pthread_mutex_lock(&sink->lock);
     int result = prepare(sink, layout, if_exists, err);
     pthread_mutex_unlock(&sink->lock);
@@ -312,7 +313,8 @@ int pgc_clickhouse_finish_table(void *state, const pgconvoy_table *table, const 
                                 pgconvoy_error *err)
 {
     pgc_clickhouse_sink *sink = state;
-    (void)table;
+    if (pgc_clickhouse_copy_finish(sink, table, err) != 0)
+        return -1;
     pthread_mutex_lock(&sink->lock);
     int result = pgc_clickhouse_checkpoint_store(sink, 0, status, 1, NULL, err);
     pthread_mutex_unlock(&sink->lock);

@@ -8,6 +8,7 @@
 static void close_sink(void *state)
 {
     pgc_clickhouse_sink *sink = state;
+    pgc_clickhouse_loads_free(sink);
     pgc_clickhouse_session_close(&sink->control);
     pgc_clickhouse_checkpoint_forget(sink);
     for (size_t i = 0; i < sink->seen_count; i++) {
@@ -19,15 +20,16 @@ static void close_sink(void *state)
     pgc_arena_free(sink->checkpoint_arena);
     pgc_clickhouse_target_free(&sink->target);
     pthread_mutex_destroy(&sink->lock);
+    pthread_mutex_destroy(&sink->load_lock);
     free(sink);
 }
 
-/* Of the sink's share of memory a quarter is for changes that are gathered; a body and its compressed form are there
- * once for each writer. */
+/* Of the sink's share of memory a quarter is for changes that are gathered. Each load of a copy has a body that is filled, one that
+ * is sent, and its compressed form. */
 static void divide_memory(pgc_clickhouse_sink *sink)
 {
     size_t memory = sink->config->memory_bytes, writers = sink->config->writers > 0 ? (size_t)sink->config->writers : 1;
-    size_t body = memory / (4 * (writers + 1));
+    size_t body = memory / (3 * (writers + 1));
     sink->gather_bytes = memory / 4;
     sink->insert_bytes = body < ((size_t)1 << 20)    ? (size_t)1 << 20
                          : body > ((size_t)32 << 20) ? (size_t)32 << 20
@@ -60,6 +62,7 @@ static int open_sink(const pgconvoy_sink_config *config, void **state, pgconvoy_
         return pgc_error_out_of_memory(err);
     sink->config = config;
     pthread_mutex_init(&sink->lock, NULL);
+    pthread_mutex_init(&sink->load_lock, NULL);
     divide_memory(sink);
     sink->checkpoint_arena = pgc_arena_new(4096);
     int result = sink->checkpoint_arena ? pgc_clickhouse_target_parse(config->target, &sink->target, err)
@@ -92,7 +95,7 @@ static void close_writer(void *state)
     pgc_clickhouse_writer *writer = state;
     pgc_clickhouse_forget_all(writer);
     free(writer->tables);
-    pgc_clickhouse_layout_free(writer->copying);
+    pgc_clickhouse_copy_abort(writer);
     pgc_clickhouse_encoder_free(&writer->encoder);
     pgc_buffer_free(&writer->body);
     pgc_clickhouse_session_close(&writer->session);
@@ -137,12 +140,8 @@ static int commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *ta
 {
     pgc_clickhouse_writer *writer = state;
     pgc_clickhouse_sink *sink = writer->sink;
-    if (writer->copying) {
-        int result = pgc_clickhouse_send_rows(writer, writer->copying, &writer->body, err);
-        pgc_clickhouse_layout_free(writer->copying);
-        writer->copying = NULL;
-        if (result != 0)
-            return -1;
+    if (writer->load) {
+        pgc_clickhouse_copy_park(writer);
     } else {
         keep_interval(writer);
         if (pgc_clickhouse_apply_all(writer, err) != 0)
@@ -162,8 +161,7 @@ static void abort_writer(void *state)
 {
     pgc_clickhouse_writer *writer = state;
     pgc_buffer_reset(&writer->body);
-    pgc_clickhouse_layout_free(writer->copying);
-    writer->copying = NULL;
+    pgc_clickhouse_copy_abort(writer);
     pgc_clickhouse_forget_all(writer);
 }
 

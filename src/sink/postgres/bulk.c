@@ -153,16 +153,18 @@ static size_t chunk_of(const bulk *b, const pgc_compact_item *items, size_t coun
  * too. */
 static int choose_reading(bulk *b, bool by_range, pgconvoy_error *err)
 {
-    static const char range[] = "SELECT set_config('enable_nestloop', 'off', true), "
-                                "set_config('enable_hashjoin', 'on', true), set_config('enable_mergejoin', 'on', true)";
-    static const char lookup[] =
-        "SELECT set_config('enable_nestloop', 'on', true), "
-        "set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)";
+    static const pgc_pgsink_own range = {
+        PGSINK_OWN_RANGE, "pgconvoy_range", PGSINK_FLIGHT_OTHER, 0, NULL,
+        "SELECT set_config('enable_nestloop', 'off', true), set_config('enable_hashjoin', 'on', true), "
+        "set_config('enable_mergejoin', 'on', true)", NULL};
+    static const pgc_pgsink_own lookup = {
+        PGSINK_OWN_LOOKUP, "pgconvoy_lookup", PGSINK_FLIGHT_OTHER, 0, NULL,
+        "SELECT set_config('enable_nestloop', 'on', true), set_config('enable_hashjoin', 'off', true), "
+        "set_config('enable_mergejoin', 'off', true)", NULL};
     if (b->by_range == by_range)
         return 0;
     b->by_range = by_range;
-    return by_range ? pgc_pgsink_statement_own(b->writer, PGSINK_OWN_RANGE, "pgconvoy_range", range, err)
-                    : pgc_pgsink_statement_own(b->writer, PGSINK_OWN_LOOKUP, "pgconvoy_lookup", lookup, err);
+    return pgc_pgsink_statement_own(b->writer, by_range ? &range : &lookup, NULL, err);
 }
 
 static int choose_range(bulk *b, size_t count, pgconvoy_error *err)
@@ -253,9 +255,9 @@ static int send_singly(bulk *b, const pgc_compact_item *items, size_t count, uin
         for (int k = 0; old && k < b->table->key_count; k++)
             old[b->table->key[k]] = items[i].key[k];
         change.new_ = items[i].row;
-        b->writer->expecting = true;
+        b->writer->strict = true;
         int status = pgc_pgsink_apply_change(b->writer, &change, err);
-        b->writer->expecting = false;
+        b->writer->strict = false;
         if (status != 0)
             return -1;
     }

@@ -67,6 +67,16 @@ typedef struct pgc_pgsink_pile {
 
 /* ---- pile.c */
 
+#define PGSINK_BULK_CHANGES 100 /* fewer are not worth a savepoint */
+#define PGSINK_PAUSE_DOUBLINGS 10
+
+/* What has failed is left out for a while: each time for twice as many, and one. */
+static inline void pgc_pgsink_pause(unsigned *failures, unsigned *pause)
+{
+    *failures += *failures < PGSINK_PAUSE_DOUBLINGS;
+    *pause = (1u << *failures) - 1;
+}
+
 /* Of the change's values. */
 size_t pgc_pgsink_pile_bytes(const pgconvoy_change *change);
 /* Copies the change into the pile. */
@@ -80,7 +90,8 @@ int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgco
 void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile);
 /* Forgets what came after last (NULL: all); only the order of all, and the counts by table, are right after it. */
 void pgc_pgsink_pile_cut(pgc_pgsink_pile *pile, pgc_pgsink_waiting *last);
-/* Applies the changes of one table one by one. */
+/* Applies all one by one, or the changes of one table. */
+int pgc_pgsink_replay_pile(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- background.c: a thread that applies piles, one at a time */

@@ -226,19 +226,21 @@ int pgc_pgsink_checkpoint_lsn(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn *lsn,
     return 0;
 }
 
-/* $1 is the new position, $2 the one that is expected. */
+/* $1 is the new position, $2 the one that is expected. Where it is another one the statement fails, as the column may not be NULL: so a COMMIT
+ * can be sent behind it at once. */
 static void append_position(const pgc_pgsink *sink, pgc_buffer *out)
 {
     pgc_buffer_text(out, "INSERT INTO pgconvoy.pipeline AS p (name, source_id, lsn) VALUES (");
     pgc_quote_literal(out, sink->config->pipeline_name);
     pgc_buffer_text(out, ", ");
     pgc_quote_literal(out, sink->config->source_id ? sink->config->source_id : "");
-    pgc_buffer_text(out, ", $1) ON CONFLICT (name) DO UPDATE SET source_id = excluded.source_id, lsn = excluded.lsn, "
-                         "updated_at = now() WHERE p.lsn = $2");
-    if (!atomic_load(&sink->parts_table))
-        return;
-    pgc_buffer_text(out, " AND ");
-    pgc_pgsink_parts_known_sql(sink, out);
+    pgc_buffer_text(out, ", $1) ON CONFLICT (name) DO UPDATE SET source_id = excluded.source_id, updated_at = now(), "
+                         "lsn = CASE WHEN p.lsn = $2");
+    if (atomic_load(&sink->parts_table)) {
+        pgc_buffer_text(out, " AND ");
+        pgc_pgsink_parts_known_sql(sink, out);
+    }
+    pgc_buffer_text(out, " THEN excluded.lsn END /* NULL: another process has moved it */");
 }
 
 void pgc_pgsink_position_moved(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_error *err)
@@ -263,51 +265,34 @@ int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn 
                            ? pgc_pgsink_query(conn, sql.data, 2, values, "storing the position on the target", err)
                            : NULL;
     pgc_buffer_free(&sql);
-    if (!result)
-        return -1;
-    bool moved = strcmp(PQcmdTuples(result), "0") == 0;
     PQclear(result);
-    if (!moved)
-        return 0;
-    pgc_pgsink_position_moved(sink, expected, err);
-    return -1;
+    if (!result && strcmp(err->sqlstate, PGC_ERROR_NOT_NULL) == 0)
+        pgc_pgsink_position_moved(sink, expected, err);
+    return result ? 0 : -1;
 }
 
 /* ---- the same in flight, by statements that the server has planned once: with few changes they are most of the work */
 
-#define POSITION_STATEMENT "pgconvoy_position"
-
 int pgc_pgsink_checkpoint_fly_lock(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
-    pgc_buffer sql;
-    pgc_buffer_init(&sql, 65536);
-    pgc_pgsink_checkpoint_lock_sql(writer->sink, &sql);
-    int status = pgc_buffer_check(&sql, err) != 0
-                     ? -1
-                     : pgc_pgsink_statement_own(writer, PGSINK_OWN_LOCK, "pgconvoy_lock", sql.data, err);
-    pgc_buffer_free(&sql);
-    return status;
+    static const pgc_pgsink_own lock = {
+        PGSINK_OWN_LOCK, "pgconvoy_lock", PGSINK_FLIGHT_OTHER, 0, NULL, NULL, pgc_pgsink_checkpoint_lock_sql};
+    return pgc_pgsink_statement_own(writer, &lock, NULL, err);
 }
 
 int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
     static const uint32_t types[] = {PGC_PG_LSN, PGC_PG_LSN};
-    const pgc_pgsink *sink = writer->sink;
+    static const pgc_pgsink_own position = {
+        PGSINK_OWN_POSITION, "pgconvoy_position", PGSINK_FLIGHT_POSITION, 2, types, NULL, append_position};
     char texts[2][PGCONVOY_LSN_TEXT_SIZE];
     const char *values[] = {pgconvoy_lsn_to_text(lsn, texts[0]), pgconvoy_lsn_to_text(expected, texts[1])};
-    bool same = !atomic_load(&sink->parts_table); /* else it counts what other connections have */
+    if (!atomic_load(&writer->sink->parts_table)) /* else it counts what other connections have: each time another text */
+        return pgc_pgsink_statement_own(writer, &position, values, err);
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
-    append_position(sink, &sql);
-    int status = pgc_buffer_check(&sql, err);
-    if (status == 0 && same && !(writer->own_prepared & PGSINK_OWN_POSITION)) {
-        status = pgc_pgsink_fly_prepare(writer, POSITION_STATEMENT, sql.data, 2, types, NULL, err);
-        writer->statement_number++;
-        writer->own_prepared |= status == 0 ? PGSINK_OWN_POSITION : 0;
-    }
-    if (status == 0)
-        status = same ? pgc_pgsink_fly_named(writer, PGSINK_FLIGHT_POSITION, POSITION_STATEMENT, 2, values, err)
-                      : pgc_pgsink_fly_position(writer, sql.data, values, err);
+    append_position(writer->sink, &sql);
+    int status = pgc_buffer_check(&sql, err) != 0 ? -1 : pgc_pgsink_fly_position(writer, sql.data, values, err);
     pgc_buffer_free(&sql);
     return status;
 }

@@ -33,9 +33,50 @@ static const char *operation_name(uint8_t operation)
     }
 }
 
-static void keep_failure(pgc_pgsink_writer *writer, const PGresult *result, const pgc_pgsink_flight *flight)
+/* Rows are not where they should be. The server has nothing against it; we have. */
+static void keep_surprise(pgc_pgsink_writer *writer, const pgc_pgsink_flight *flight, const char *rows)
 {
     if (writer->failed)
+        return;
+    const pgconvoy_table *table = flight->target->table;
+    writer->failed = true;
+    writer->failed_oid = table->oid;
+    pgconvoy_error_set(&writer->error, PGCONVOY_ERROR_SINK, "%s %s.%s met %s rows on the target, not %u",
+                       operation_name(flight->operation), table->schema, table->name, rows, flight->expected);
+}
+
+static void keep_moved(pgc_pgsink_writer *writer)
+{
+    if (writer->failed)
+        return;
+    writer->failed = true;
+    writer->failed_oid = 0;
+    pgc_pgsink_position_moved(writer->sink, atomic_load(&writer->sink->lsn), &writer->error);
+}
+
+static void keep_no_commit(pgc_pgsink_writer *writer)
+{
+    if (writer->failed)
+        return;
+    writer->failed = true;
+    writer->failed_oid = 0;
+    pgconvoy_error_set(&writer->error, PGCONVOY_ERROR_SINK, "the target has rolled back what was to be committed");
+}
+
+/* What statements say by failing. */
+static bool keep_strict(pgc_pgsink_writer *writer, const PGresult *result, const pgc_pgsink_flight *flight)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (state && flight->kind == PGSINK_FLIGHT_STRICT && strcmp(state, PGC_ERROR_DIVISION_BY_ZERO) == 0)
+        keep_surprise(writer, flight, "0");
+    else if (state && flight->kind == PGSINK_FLIGHT_POSITION && strcmp(state, PGC_ERROR_NOT_NULL) == 0)
+        keep_moved(writer);
+    return writer->failed;
+}
+
+static void keep_failure(pgc_pgsink_writer *writer, const PGresult *result, const pgc_pgsink_flight *flight)
+{
+    if (writer->failed || (flight && keep_strict(writer, result, flight)))
         return;
     char doing[400] = "applying changes on the target";
     if (flight && flight->target)
@@ -65,36 +106,11 @@ static void keep_conflict(pgc_pgsink_writer *writer, const pgc_pgsink_flight *fl
     pgc_error_copy(&writer->error, &error);
 }
 
-/* Rows are not where they should be. The server has nothing against it; we have. */
-static void keep_surprise(pgc_pgsink_writer *writer, const pgc_pgsink_flight *flight, const char *rows)
-{
-    if (writer->failed)
-        return;
-    const pgconvoy_table *table = flight->target->table;
-    writer->failed = true;
-    writer->failed_oid = table->oid;
-    pgconvoy_error_set(&writer->error, PGCONVOY_ERROR_SINK, "%s %s.%s met %s rows on the target, not %u",
-                       operation_name(flight->operation), table->schema, table->name, rows, flight->expected);
-}
-
-static void keep_moved(pgc_pgsink_writer *writer)
-{
-    if (writer->failed)
-        return;
-    writer->failed = true;
-    writer->failed_oid = 0;
-    pgc_pgsink_position_moved(writer->sink, atomic_load(&writer->sink->lsn), &writer->error);
-}
-
 /* What a statement says that has looked at its row before writing it: which conflict there is, 0 none, and the key. */
 static void take_kind(pgc_pgsink_writer *writer, const PGresult *result, const pgc_pgsink_flight *flight)
 {
     int kind = PQntuples(result) == 1 && PQnfields(result) == 2 ? atoi(PQgetvalue(result, 0, 0)) : 0;
-    if (kind < 1 || kind > PGSINK_CONFLICT_KINDS)
-        return;
-    if (flight->kind == PGSINK_FLIGHT_EXPECTING)
-        keep_surprise(writer, flight, kind == PGSINK_INSERT_EXISTS ? "existing" : "0");
-    else
+    if (kind >= 1 && kind <= PGSINK_CONFLICT_KINDS)
         keep_conflict(writer, flight, kind, PQgetvalue(result, 0, 1));
 }
 
@@ -110,11 +126,11 @@ static void take(pgc_pgsink_writer *writer, const PGresult *result, pgc_pgsink_f
         if (flight->kind == PGSINK_FLIGHT_EXPECTING &&
             strtoull(PQcmdTuples((PGresult *)result), NULL, 10) != flight->expected)
             keep_surprise(writer, flight, PQcmdTuples((PGresult *)result));
-        if (flight->kind == PGSINK_FLIGHT_POSITION && strcmp(PQcmdTuples((PGresult *)result), "0") == 0)
-            keep_moved(writer);
+        if (flight->kind == PGSINK_FLIGHT_COMMIT && strcmp(PQcmdStatus((PGresult *)result), "COMMIT") != 0)
+            keep_no_commit(writer);
         break;
     case PGRES_TUPLES_OK:
-        if (flight->kind == PGSINK_FLIGHT_CHANGE || flight->kind == PGSINK_FLIGHT_EXPECTING)
+        if (flight->kind == PGSINK_FLIGHT_CHANGE)
             take_kind(writer, result, flight);
         break;
     case PGRES_PIPELINE_SYNC:
@@ -267,8 +283,7 @@ int pgc_pgsink_fly_statement(pgc_pgsink_writer *writer, const pgc_pgsink_stateme
         return -1;
     int ok = PQsendQueryPrepared(writer->conn, statement->name, statement->parameter_count, writer->values,
                                  writer->lengths, writer->formats, 0);
-    return sent(writer, ok, writer->expecting ? PGSINK_FLIGHT_EXPECTING : PGSINK_FLIGHT_CHANGE, target, operation,
-                bytes, err);
+    return sent(writer, ok, statement->strict ? PGSINK_FLIGHT_STRICT : PGSINK_FLIGHT_CHANGE, target, operation, bytes, err);
 }
 
 int pgc_pgsink_fly_bulk(pgc_pgsink_writer *writer, const pgc_pgsink_bulk_statement *statement, pgc_pgsink_target *target,

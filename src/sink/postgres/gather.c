@@ -4,6 +4,8 @@
  * so that the target works while more is read; or when they outgrow their share of memory. So what is applied at a time
  * grows with the backlog, and a large transaction is written in pieces.
  *
+ * Few changes that wait alone go together with the commit, strictly: see pgc_pgsink_gather_send.
+ *
  * What may not wait is applied at once: tables whose triggers fire here are written in commit order with all that came
  * before, and so is a TRUNCATE. An update or delete of a table without a key waits for the inserts of its table only.
  *
@@ -89,6 +91,7 @@ void pgc_pgsink_gather_free(pgc_pgsink_gather *gather)
 static int hand_over(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink_gather *gather = writer->gather;
+    gather->touched = true;
     pgc_pgsink_hands_choose(writer, 0, err);
     if (gather->hands == TOGETHER) {
         if (pgc_pgsink_hands_finish(writer, err) != 0 || pgc_pgsink_hands_deal(writer, err) != 0)
@@ -123,6 +126,36 @@ static int hand_over_when_due(pgc_pgsink_writer *writer, pgconvoy_error *err)
     bool busy = gather->hands == TOGETHER ? pgc_pgsink_team_is_busy(gather->team)
                                           : gather->background && pgc_pgsink_background_is_busy(gather->background);
     return gather->pile->count >= piece && !busy ? hand_over(writer, err) : 0;
+}
+
+/* ---- with the commit */
+
+bool pgc_pgsink_gather_is_small(pgc_pgsink_gather *gather)
+{
+    if (gather->touched || gather->pile->count >= PGSINK_BULK_CHANGES)
+        return false;
+    if (gather->pause == 0)
+        return true;
+    gather->pause--;
+    return false;
+}
+
+int pgc_pgsink_gather_send(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    writer->strict = true;
+    int status = pgc_pgsink_replay_pile(writer, writer->gather->pile, err);
+    writer->strict = false;
+    return status;
+}
+
+void pgc_pgsink_gather_sent(pgc_pgsink_gather *gather, bool well)
+{
+    if (!well) {
+        pgc_pgsink_pause(&gather->failures, &gather->pause);
+        return;
+    }
+    gather->failures = 0;
+    pgc_pgsink_pile_clear(gather->pile);
 }
 
 /* ---- tables */
@@ -230,6 +263,7 @@ static int take(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconv
     if ((!waits || pgc_pgsink_hands_leaves_slice(writer, table, change)) && pgc_pgsink_hands_alone(writer, err) != 0)
         return -1;
     if (!waits) {
+        gather->touched = true;
         bool alone = table->way != PGSINK_IN_ORDER && !table->parts[gather->pile->number];
         if ((alone ? pgc_pgsink_hands_finish(writer, err) : pgc_pgsink_gather_flush(writer, err)) != 0)
             return -1;

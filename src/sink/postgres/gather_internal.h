@@ -23,6 +23,8 @@ struct pgc_pgsink_gather {
     pgconvoy_lsn commit_lsn;    /* 0: there was none */
     pgc_pgsink_waiting *before; /* the last change in the pile that came before it */
     bool handed;                /* some of it was given to the team */
+    bool touched;               /* the target's open transaction has some of it, or something else */
+    unsigned failures, pause;   /* of small transactions that go with their commit: how many do not, after one that failed */
     pgc_pgsink_gathered *recent;
     pgc_pgsink_gathered *tables[TABLE_SLOTS];
 };

@@ -138,7 +138,7 @@ void pgc_pgsink_gather_over(pgc_pgsink_writer *writer)
 {
     pgc_pgsink_gather *gather = writer->gather;
     gather->hands = NOT_CHOSEN;
-    gather->handed = false;
+    gather->handed = gather->touched = false;
     gather->commit_lsn = 0;
     gather->before = NULL;
 }
@@ -194,7 +194,10 @@ int pgc_pgsink_hands_alone(pgc_pgsink_writer *writer, pgconvoy_error *err)
 
 int pgc_pgsink_gather_flush(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
-    return pgc_pgsink_hands_alone(writer, err) != 0 ? -1 : apply_all(writer, err);
+    if (pgc_pgsink_hands_alone(writer, err) != 0)
+        return -1;
+    writer->gather->touched = true;
+    return apply_all(writer, err);
 }
 
 /* For several connections: whether rows with different keys can be written by different ones. */

@@ -4,9 +4,6 @@
  */
 #include "sink/postgres/bulk.h"
 
-#define BULK_CHANGES 100 /* fewer are not worth a savepoint */
-#define PAUSE_DOUBLINGS 10
-
 /* ---- keeping a change */
 
 /* Lays out the values at *to, their bytes at *bytes; both move on. */
@@ -131,7 +128,7 @@ static int replay(pgc_pgsink_writer *writer, const pgc_pgsink_waiting *waiting, 
     return pgc_pgsink_apply_change(writer, &change, err);
 }
 
-static int replay_all(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgconvoy_error *err)
+int pgc_pgsink_replay_pile(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgconvoy_error *err)
 {
     for (const pgc_pgsink_waiting *waiting = pile->first; waiting; waiting = waiting->next)
         if (replay(writer, waiting, err) != 0)
@@ -181,8 +178,7 @@ static void count_outcome(const pgc_pgsink_pile *pile, const pgc_pgsink_gathered
     for (const pgc_pgsink_part *part = pile->parts; part; part = part->next) {
         pgc_pgsink_gathered *table = part->gathered;
         if (table == failed) {
-            table->failures += table->failures < PAUSE_DOUBLINGS;
-            table->pause = (1u << table->failures) - 1;
+            pgc_pgsink_pause(&table->failures, &table->pause);
         } else if (table->pause > 0) {
             table->pause--;
         } else if (!any_failed) {
@@ -224,7 +220,7 @@ static int undo_and_replay(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pil
     if (table)
         table->told = true;
     pgc_error_clear(err);
-    return replay_all(writer, pile, err);
+    return pgc_pgsink_replay_pile(writer, pile, err);
 }
 
 int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvoy_error *err)
@@ -233,8 +229,8 @@ int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgco
     int status;
     if (pile->count == 0)
         return 0;
-    if (pile->count < BULK_CHANGES) {
-        status = replay_all(writer, pile, err);
+    if (pile->count < PGSINK_BULK_CHANGES) {
+        status = pgc_pgsink_replay_pile(writer, pile, err);
     } else if (pgc_pgsink_land(writer, err) != 0) { /* what was sent before, and is not behind the savepoint */
         return -1;
     } else if ((status = apply_in_bulk(writer, pile, &at, err)) == 0) {

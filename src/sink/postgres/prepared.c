@@ -83,6 +83,25 @@ static PGresult *read_names(PGconn *conn, pgconvoy_error *err)
     return pgc_pgsink_query(conn, sql, 0, NULL, "reading the prepared transactions of the target", err);
 }
 
+typedef struct own_name {
+    const char *prefix, *gid;
+    uint32_t xid;
+    pgconvoy_lsn lsn;
+} own_name;
+
+/* The next one of this pipeline from *row on, which moves behind it. */
+static bool next_own(const pgc_pgsink *sink, const PGresult *names, int *row, own_name *own)
+{
+    while (names && *row < PQntuples(names)) {
+        int i = (*row)++;
+        own->prefix = PQgetvalue(names, i, 0);
+        own->gid = PQgetvalue(names, i, 1);
+        if (!PQgetisnull(names, i, 1) && take_apart(sink, own->prefix, own->gid, &own->xid, &own->lsn))
+            return true;
+    }
+    return false;
+}
+
 /* ---- the table, and the server's commands */
 
 static int table_exists(PGconn *conn, bool *exists, pgconvoy_error *err)
@@ -177,25 +196,23 @@ static int read_rows(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
 static int read_without_rows(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn position, pgconvoy_error *err)
 {
     PGresult *result = read_names(conn, err);
-    int status = result ? 0 : -1;
-    for (int i = 0; result && i < PQntuples(result) && status == 0; i++) {
-        const char *gid = PQgetvalue(result, i, 1);
-        uint32_t xid;
-        pgconvoy_lsn lsn;
-        snprintf(sink->prepared->prefix, sizeof sink->prepared->prefix, "%s", PQgetvalue(result, i, 0));
-        if (PQgetisnull(result, i, 1) || !take_apart(sink, sink->prepared->prefix, gid, &xid, &lsn) ||
-            has(sink->prepared, gid))
+    int status = result ? 0 : -1, row = 0;
+    own_name own;
+    if (result && PQntuples(result) > 0)
+        snprintf(sink->prepared->prefix, sizeof sink->prepared->prefix, "%s", PQgetvalue(result, 0, 0));
+    while (status == 0 && next_own(sink, result, &row, &own)) {
+        if (has(sink->prepared, own.gid))
             continue;
-        const char *theirs = strchr(gid, '/');
-        if (lsn >= position)
-            status = pgc_pgsink_prepared_store(sink, conn, gid, xid, lsn, theirs ? theirs + 1 : "", err) != 0
+        const char *theirs = strchr(own.gid, '/');
+        if (own.lsn >= position)
+            status = pgc_pgsink_prepared_store(sink, conn, own.gid, own.xid, own.lsn, theirs ? theirs + 1 : "", err) != 0
                          ? -1
-                         : pgc_pgsink_prepared_add(sink->prepared, xid, lsn, gid, err);
+                         : pgc_pgsink_prepared_add(sink->prepared, own.xid, own.lsn, own.gid, err);
         else
             pgc_log_warning(sink->config->log,
                             "the target has a prepared transaction of an earlier pipeline of this name, which keeps "
                             "its locks: ROLLBACK PREPARED '%s'",
-                            gid);
+                            own.gid);
     }
     PQclear(result);
     return status;
@@ -245,18 +262,13 @@ int pgc_pgsink_read_prepared(void *state, const pgconvoy_prepared **prepared, si
 int pgc_pgsink_prepared_roll_back(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
 {
     PGresult *result = read_names(conn, err);
-    int status = result ? 0 : -1;
-    for (int i = 0; result && i < PQntuples(result) && status == 0; i++) {
-        const char *gid = PQgetvalue(result, i, 1);
-        uint32_t xid;
-        pgconvoy_lsn lsn;
-        if (PQgetisnull(result, i, 1) || !take_apart(sink, PQgetvalue(result, i, 0), gid, &xid, &lsn))
-            continue;
-        if ((status = pgc_pgsink_prepared_command(conn, "ROLLBACK PREPARED", gid, err)) == 0)
+    int status = result ? 0 : -1, row = 0;
+    own_name own;
+    while (status == 0 && next_own(sink, result, &row, &own))
+        if ((status = pgc_pgsink_prepared_command(conn, "ROLLBACK PREPARED", own.gid, err)) == 0)
             pgc_log_warning(sink->config->log,
                             "a transaction that was prepared on the target and had not ended is rolled back there: %s",
-                            gid);
-    }
+                            own.gid);
     PQclear(result);
     return status;
 }

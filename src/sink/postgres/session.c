@@ -97,7 +97,6 @@ PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error
     /* settings that a server is too old for are passed over by set_config's absence from pg_settings */
     static const char settings[] =
         "SET lock_timeout = '10s';"
-        "SET jit = off;" /* statements that write many rows are estimated as expensive, and are not */
         "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off';"
         "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', "
         "'transaction_timeout')";

@@ -192,7 +192,9 @@ static void writer_close(void *state)
 static PGconn *writer_connect(pgc_pgsink *sink, int number, pgconvoy_error *err)
 {
     char purpose[32] = "writer";
-    static const char settings[] = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off";
+    static const char settings[] = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;"
+                                   /* so that BEGIN alone says it, which is said often */
+                                   "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off";
     if (number > 0)
         snprintf(purpose, sizeof purpose, "writer %d", number + 1);
     PGconn *conn = pgc_pgsink_connect(sink, purpose, err);
@@ -260,6 +262,10 @@ static int begin_trial(pgc_pgsink_writer *writer, pgconvoy_error *err)
                : pgc_pgsink_execute(writer->conn, "SET LOCAL lock_timeout = '10s'", "starting a trial on the target", err);
 }
 
+/* The session has the rest by default (writer_connect). */
+static const pgc_pgsink_own begin_statement = {PGSINK_OWN_BEGIN, "pgconvoy_begin", PGSINK_FLIGHT_OTHER, 0, NULL, "BEGIN", NULL};
+static const pgc_pgsink_own commit_statement = {PGSINK_OWN_COMMIT, "pgconvoy_commit", PGSINK_FLIGHT_COMMIT, 0, NULL, "COMMIT", NULL};
+
 int pgc_pgsink_stream_ready(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
@@ -285,7 +291,7 @@ int pgc_pgsink_stream_begin(pgc_pgsink_writer *writer, pgconvoy_error *err)
     int status = pgc_buffer_check(&pass, err);
     writer->in_transaction = true;
     if (status == 0)
-        status = pgc_pgsink_fly_sql(writer, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE", NULL, 0, err);
+        status = pgc_pgsink_statement_own(writer, &begin_statement, NULL, err);
     if (status == 0)
         status = pgc_pgsink_checkpoint_fly_lock(writer, err);
     if (status == 0 && atomic_load(&sink->parts_table))
@@ -353,6 +359,16 @@ static int end_transaction(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool par
     return status;
 }
 
+static void committed(pgc_pgsink_writer *writer, pgconvoy_lsn lsn)
+{
+    writer->in_transaction = false;
+    writer->copy_table = NULL;
+    pgc_pgsink_conflicts_committed(writer);
+    if (lsn != 0)
+        atomic_store(&writer->sink->lsn, lsn);
+    pgc_pgsink_gather_over(writer);
+}
+
 /* All that waited is applied. Other connections commit once the position is stored, and before it is committed: nobody
  * else can have moved it by then, nor can until the end. */
 static int commit_applied(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
@@ -363,21 +379,52 @@ static int commit_applied(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgc
         pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, stored, tables, table_count, err) != 0 ||
         pgc_pgsink_gather_commit(writer, err) != 0 || end_transaction(writer, lsn, parted, err) != 0)
         return -1;
-    writer->in_transaction = false;
-    writer->copy_table = NULL;
-    pgc_pgsink_conflicts_committed(writer);
-    if (lsn != 0)
-        atomic_store(&writer->sink->lsn, lsn);
     if (lsn != 0 || table_count > 0)
         atomic_store(&writer->sink->state_exists, true);
-    pgc_pgsink_gather_over(writer);
+    committed(writer, lsn);
     return 0;
+}
+
+/* A small transaction of which nothing was sent goes with its position and its commit: a single round trip. */
+static bool goes_at_once(const pgc_pgsink_writer *writer, pgconvoy_lsn lsn, size_t table_count)
+{
+    const pgc_pgsink *sink = writer->sink;
+    /* the writer itself is looked at last: another thread may be at it unless nothing was handed over */
+    return lsn != 0 && table_count == 0 && !sink->config->tell && atomic_load(&sink->state_exists) &&
+           pgc_pgsink_gather_is_small(writer->gather) && !writer->copy_table && pgc_pgsink_parts_count(sink->parts) == 0;
+}
+
+static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    if (pgc_pgsink_gather_send(writer, err) != 0 ||
+        pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&writer->sink->lsn), lsn, err) != 0 ||
+        pgc_pgsink_statement_own(writer, &commit_statement, NULL, err) != 0 || pgc_pgsink_land(writer, err) != 0)
+        return -1;
+    pgc_pgsink_gather_sent(writer->gather, true);
+    committed(writer, lsn);
+    return 0;
+}
+
+/* All of the transaction comes again from what is gathered. */
+static int begin_again(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    pgc_log_debug(writer->sink->config->log, "a transaction is applied with care: %s", err->message);
+    pgc_error_clear(err);
+    pgc_pgsink_gather_sent(writer->gather, false);
+    pgc_pgsink_writer_give_up(writer);
+    return pgc_pgsink_stream_begin(writer, err);
 }
 
 static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
                          pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
+    if (goes_at_once(writer, lsn, table_count)) {
+        if (commit_at_once(writer, lsn, err) == 0)
+            return 0;
+        if (pgconvoy_error_is_retriable(err) || begin_again(writer, err) != 0)
+            return -1;
+    }
     /* first what another thread may be at; it may be in a COPY of its own */
     if (pgc_pgsink_gather_end(writer, err) != 0 || pgc_pgsink_copy_end(writer, err) != 0 ||
         pgc_pgsink_apply_flush(writer, err) != 0)

@@ -281,14 +281,6 @@ typedef enum pgc_pgsink_action {
     PGSINK_DELETE_FULL
 } pgc_pgsink_action;
 
-/* Those of no table, by their bits in own_prepared. */
-typedef enum pgc_pgsink_own {
-    PGSINK_OWN_LOCK = 1,
-    PGSINK_OWN_POSITION = 2,
-    PGSINK_OWN_RANGE = 4,
-    PGSINK_OWN_LOOKUP = 8
-} pgc_pgsink_own;
-
 /* One for many rows, which the server has planned once when the same comes again. */
 typedef struct pgc_pgsink_bulk_statement {
     struct pgc_pgsink_bulk_statement *next;
@@ -303,6 +295,7 @@ typedef struct pgc_pgsink_statement {
     pgc_pgsink_action action;
     uint64_t *sent; /* bit set of the columns whose values take part: of the new row, else of the old one */
     bool compares;  /* the row as it is with the old row that the source sent */
+    bool strict;    /* fails where it does not meet its row */
     char name[24];  /* of the prepared statement */
     char *sql;      /* NULL: there is nothing to do */
     int parameter_count;
@@ -341,8 +334,10 @@ typedef enum pgc_pgsink_flight_kind {
     PGSINK_FLIGHT_OTHER,
     PGSINK_FLIGHT_PREPARE,
     PGSINK_FLIGHT_CHANGE,
+    PGSINK_FLIGHT_STRICT,    /* a change that divides by zero where it does not meet its row */
     PGSINK_FLIGHT_EXPECTING, /* of changes in bulk: another number of rows than expected is a failure */
-    PGSINK_FLIGHT_POSITION,  /* stores the position: no row means that somebody else moved it */
+    PGSINK_FLIGHT_POSITION,  /* stores the position: NULL, which is refused, where somebody else has moved it */
+    PGSINK_FLIGHT_COMMIT,
     PGSINK_FLIGHT_SYNC
 } pgc_pgsink_flight_kind;
 typedef struct pgc_pgsink_flight {
@@ -352,6 +347,18 @@ typedef struct pgc_pgsink_flight {
     uint32_t expected; /* rows */
     pgc_pgsink_target *target;
 } pgc_pgsink_flight;
+
+/* A statement of no table. */
+typedef struct pgc_pgsink_own {
+    unsigned bit; /* in own_prepared */
+    const char *name;
+    pgc_pgsink_flight_kind kind;
+    int count; /* parameters */
+    const uint32_t *types;
+    const char *sql; /* NULL: what append_sql makes of the sink */
+    void (*append_sql)(const pgc_pgsink *sink, pgc_buffer *out);
+} pgc_pgsink_own;
+enum { PGSINK_OWN_LOCK = 1, PGSINK_OWN_POSITION = 2, PGSINK_OWN_RANGE = 4, PGSINK_OWN_LOOKUP = 8, PGSINK_OWN_BEGIN = 16, PGSINK_OWN_COMMIT = 32 };
 
 #define PGSINK_FLIGHT_SLOTS 2048 /* a power of two */
 #define PGSINK_TARGET_SLOTS 1024
@@ -376,7 +383,7 @@ struct pgc_pgsink_writer {
     bool flying; /* in pipeline mode */
     bool failed;
     uint32_t failed_oid; /* the table that it failed on, of the source; 0 unknown */
-    bool expecting;      /* each change must meet its row */
+    bool strict;         /* each change must meet its row: its statement fails otherwise */
     pgconvoy_error error;
     pgc_pgsink_flight flights[PGSINK_FLIGHT_SLOTS];
     unsigned first_flight, flight_count, since_flush_request;
@@ -427,6 +434,16 @@ int pgc_pgsink_gather_end(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MU
  * after it. *parted: there were such. */
 int pgc_pgsink_gather_store(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *parted, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_gather_commit(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/*
+ * Few changes may go together with what follows them up to the commit, in one round trip: each is sent by a statement that
+ * fails where it does not meet its row, and nobody looks before the end. Where one fails the transaction is to be rolled
+ * back, begun again, and applied with care.
+ *
+ * Whether all of the open transaction is there and may go so (asked once for each); sends it; how it ended.
+ */
+bool pgc_pgsink_gather_is_small(pgc_pgsink_gather *gather);
+int pgc_pgsink_gather_send(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_pgsink_gather_sent(pgc_pgsink_gather *gather, bool well);
 /* The stream's transaction is over. */
 void pgc_pgsink_gather_over(pgc_pgsink_writer *writer);
 /* Waits until nothing is being applied, before what waits is given up. */
@@ -481,8 +498,8 @@ pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pg
 /* Gives *statement its name where it came before for this target, in which case it is prepared by now. */
 int pgc_pgsink_statement_again(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgc_pgsink_bulk_statement *statement,
                                pgconvoy_error *err) PGC_MUST_CHECK;
-/* Sends the statement of no table, by the name under which it is prepared when it is first needed. */
-int pgc_pgsink_statement_own(pgc_pgsink_writer *writer, pgc_pgsink_own which, const char *name, const char *sql,
+/* Sends the statement of no table, which is prepared when it is first needed. */
+int pgc_pgsink_statement_own(pgc_pgsink_writer *writer, const pgc_pgsink_own *own, const char *const *values,
                              pgconvoy_error *err) PGC_MUST_CHECK;
 /* Forgets a table and deallocates its statements; waits for what is in flight first. */
 int pgc_pgsink_target_forget(pgc_pgsink_writer *writer, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -20,6 +20,7 @@ static pgc_pgsink_statement *make(pgc_pgsink_writer *writer, pgc_pgsink_target *
     if (statement) {
         statement->action = action;
         statement->compares = compares;
+        statement->strict = writer->strict;
         statement->sent = pgc_arena_zalloc(target->arena, sent_bytes);
         statement->parameters = pgc_arena_zalloc(target->arena, most * sizeof *statement->parameters);
         statement->types = pgc_arena_zalloc(target->arena, most * sizeof *statement->types);
@@ -46,7 +47,7 @@ pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pg
 {
     size_t sent_bytes = sizeof *writer->sent * (size_t)(target->table->column_count / 64 + 1);
     for (pgc_pgsink_statement *statement = target->statements; statement; statement = statement->next)
-        if (statement->action == action && statement->compares == compares &&
+        if (statement->action == action && statement->compares == compares && statement->strict == writer->strict &&
             memcmp(statement->sent, writer->sent, sent_bytes) == 0)
             return statement;
     pgc_pgsink_statement *statement = make(writer, target, action, compares, sent_bytes, err);
@@ -108,14 +109,29 @@ int pgc_pgsink_statement_again(pgc_pgsink_writer *writer, pgc_pgsink_target *tar
     return 0;
 }
 
-int pgc_pgsink_statement_own(pgc_pgsink_writer *writer, pgc_pgsink_own which, const char *name, const char *sql,
+static int prepare_own(pgc_pgsink_writer *writer, const pgc_pgsink_own *own, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, PGSINK_SQL_LIMIT);
+    if (own->sql)
+        pgc_buffer_text(&sql, own->sql);
+    else
+        own->append_sql(writer->sink, &sql);
+    int status = pgc_buffer_check(&sql, err) != 0
+                     ? -1
+                     : pgc_pgsink_fly_prepare(writer, own->name, sql.data, own->count, own->types, NULL, err);
+    pgc_buffer_free(&sql);
+    writer->statement_number++; /* it is to be forgotten with the others */
+    writer->own_prepared |= status == 0 ? own->bit : 0;
+    return status;
+}
+
+int pgc_pgsink_statement_own(pgc_pgsink_writer *writer, const pgc_pgsink_own *own, const char *const *values,
                              pgconvoy_error *err)
 {
-    if (!(writer->own_prepared & which) && pgc_pgsink_fly_prepare(writer, name, sql, 0, NULL, NULL, err) != 0)
+    if (!(writer->own_prepared & own->bit) && prepare_own(writer, own, err) != 0)
         return -1;
-    writer->statement_number += !(writer->own_prepared & which); /* they are to be forgotten with the others */
-    writer->own_prepared |= which;
-    return pgc_pgsink_fly_named(writer, PGSINK_FLIGHT_OTHER, name, 0, NULL, err);
+    return pgc_pgsink_fly_named(writer, own->kind, own->name, own->count, values, err);
 }
 
 /* ---- tables */

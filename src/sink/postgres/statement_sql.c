@@ -9,6 +9,8 @@
  *          k AS (which conflict, 0 none), n AS (INSERT into --conflict-table)
  *     SELECT kind, key FROM k
  *
+ * A strict one fails where it does not meet its row, instead: an INSERT by the unique key, others by a division by zero.
+ *
  * A row without a key is found by its whole old image, byte for byte (operator *=), and exactly one of several equal
  * rows is meant: types without an equality, and values that are equal but not alike (1.0 and 1.00), are then no special
  * case.
@@ -478,9 +480,26 @@ static bool can_look(const builder *build)
     return action != PGSINK_INSERT || target->upsert;
 }
 
+/* A change that fails by itself, on the server, where it does not meet its row: nobody has to look at its answer before
+ * the next statement is sent. */
+static bool append_strict(builder *build)
+{
+    if (build->statement->action == PGSINK_INSERT) {
+        append_insert(build, NULL);
+        return true;
+    }
+    pgc_buffer_text(build->sql, "WITH c AS (");
+    if (!append_change(build))
+        return false;
+    pgc_buffer_text(build->sql, " RETURNING 1) SELECT 1 / count(*) FROM c /* no row: pgconvoy undoes this and goes on with care */");
+    return true;
+}
+
 bool pgc_pgsink_statement_sql(const pgc_pgsink *sink, const pgc_pgsink_target *target, pgc_pgsink_statement *statement,
                               pgc_buffer *sql)
 {
     builder build = {.sink = sink, .target = target, .statement = statement, .sql = sql};
+    if (statement->strict)
+        return append_strict(&build);
     return can_look(&build) ? append_looking(&build) : append_change(&build);
 }

@@ -194,6 +194,7 @@ int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool bi
     source->stream = calloc(1, sizeof *source->stream);
     if (!source->stream)
         return pgc_error_out_of_memory(err);
+    atomic_store(&source->stream_ends, false);
     source->stream->tables.source = source;
     source->stream->received = source->stream->from_lsn = from_lsn;
     pgc_stream_confirm(source, from_lsn);

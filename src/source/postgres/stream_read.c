@@ -170,16 +170,34 @@ static int drain(pgc_postgres_source *source, pgc_change_batch **batch, pgconvoy
     }
 }
 
+void pgc_stream_wake(pgc_postgres_source *source)
+{
+    static const uint64_t one = 1;
+    atomic_store(&source->stream_ends, true);
+    if (source->wake_fd >= 0 && write(source->wake_fd, &one, sizeof one) < 0)
+        pgc_log_debug(source->config.log, "the stream's thread is not woken: %s", strerror(errno));
+}
+
+/* What an earlier stream's end has left there would wake this one again and again. */
+static void take_wake(const pgc_postgres_source *source)
+{
+    uint64_t count;
+    if (read(source->wake_fd, &count, sizeof count) < 0)
+        pgc_log_debug(source->config.log, "an eventfd cannot be read: %s", strerror(errno));
+}
+
 int pgc_stream_await(pgc_postgres_source *source, int timeout_ms, pgconvoy_error *err)
 {
-    struct pollfd fd = {.fd = PQsocket(source->stream->conn), .events = POLLIN};
-    int got = poll(&fd, 1, timeout_ms < 0 ? 0 : timeout_ms);
+    struct pollfd fds[] = {{.fd = PQsocket(source->stream->conn), .events = POLLIN}, {.fd = source->wake_fd, .events = POLLIN}};
+    int got = poll(fds, 2, timeout_ms < 0 ? 0 : timeout_ms);
     if (got < 0 && errno != EINTR) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "waiting for the source: %s", strerror(errno));
         pgconvoy_error_retriable(err, true);
         return -1;
     }
-    if (got <= 0)
+    if (got > 0 && fds[1].revents)
+        take_wake(source);
+    if (got <= 0 || !fds[0].revents)
         return 0;
     if (!PQconsumeInput(source->stream->conn))
         return pgc_stream_error(source, NULL, err);
@@ -251,7 +269,7 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
         if ((*batch = take(stream)) != NULL)
             return 1;
         int64_t left_us = deadline - pgc_clock_monotonic_us();
-        if (left_us <= 0)
+        if (left_us <= 0 || atomic_load(&source->stream_ends))
             return 0;
         int64_t asked_ago = pgc_clock_monotonic_us() - stream->asked_us;
         if (asked_ago >= PGC_STREAM_ASK_EVERY_US && pgc_stream_send_feedback(source, true, err) != 0)

@@ -9,6 +9,8 @@ int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool bi
                      pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batch **batch,
                     pgconvoy_error *err) PGC_MUST_CHECK;
+/* stream_next, which another thread is in, returns; from any thread. Until the next stream begins. */
+void pgc_stream_wake(pgc_postgres_source *source);
 int pgc_stream_heartbeat(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_stream_confirm(pgc_postgres_source *source, pgconvoy_lsn lsn);
 void pgc_stream_end(pgc_postgres_source *source);

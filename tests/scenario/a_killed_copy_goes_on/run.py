@@ -48,6 +48,11 @@ def finished(server, target):
     return server.sql("SELECT to_regclass('pgconvoy.copy') IS NULL AND to_regclass('public.second') IS NOT NULL", target) == "t"
 
 
+def has_begun(server, target):
+    """Has the copy's state something that need not be done again?"""
+    return server.sql("SELECT to_regclass('pgconvoy.copy_item') IS NOT NULL", target) == "t" and server.sql("SELECT count(*) FROM pgconvoy.copy_item", target) != "0"
+
+
 def killed(s):
     source, server = s.server({"autovacuum": "off"}), s.server({"autovacuum": "off"})
     source.create_database("source", TABLES)
@@ -58,12 +63,16 @@ def killed(s):
     went_on = 0
     for number in range(KILLS):
         fresh(server, "target")
-        for _ in range(3):
+        for attempt in range(3):
             run = start(s, source, server, "target")
-            time.sleep(s.random.uniform(0.05, whole.seconds * 0.7))
+            if number == attempt == 0:  # by chance all of them may come too late
+                scenario.wait_for(lambda: has_begun(server, "target") or not run.running(), 60, "something is done")
+            else:
+                time.sleep(s.random.uniform(0.05, whole.seconds * 0.7))
             done = not run.running()
             run.send(signal.SIGKILL)
             run.wait()
+            went_on += "going on" in run.stderr
             if done or finished(server, "target"):
                 break
         if not finished(server, "target"):

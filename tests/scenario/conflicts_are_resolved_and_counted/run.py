@@ -3,6 +3,7 @@
 source's row; each conflict is counted by kind and table, and kept with both rows where --conflict-table asks for it."""
 import json
 import os
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
@@ -112,5 +113,47 @@ def an_error_ends_it(s):
     s.pgconvoy("sync", source.uri(), "-", "--on-conflict", "target").fails(2, "--on-conflict")
 
 
-CASES = {"source": the_source_wins, "target": the_target_wins, "error": an_error_ends_it}
+def a_small_one_is_undone_whole(s):
+    """A small transaction goes with its commit in one piece; one that does not meet its rows is undone, all of it, and comes once."""
+    source = s.server()
+    source.sql(TABLES + "CREATE TABLE log (at text); CREATE TABLE children (id int PRIMARY KEY, item int)")
+    target = s.target("postgres")
+    s.sync_until_caught_up(source.uri(), target, "--name", "it")
+    target.query("DELETE FROM items WHERE id IN (1, 2); INSERT INTO children VALUES (7, -1); DELETE FROM parted WHERE id = 3")
+    for change, why in {"UPDATE items SET n = 50 WHERE id = 1": "an update of public.items met 0 rows", "DELETE FROM items WHERE id = 2": "a delete from public.items met 0 rows",
+                        "INSERT INTO children VALUES (7, 1)": "applying an insert into public.children: duplicate key", "UPDATE parted SET n = 50 WHERE id = 3": "an update of public.parted met 0 rows",
+                        "UPDATE parted SET n = 51 WHERE id = 4": None}.items():
+        run = s.sync(source.uri(), target, "--name", "it", "--log-level", "debug")
+        scenario.wait_for(lambda: "streaming changes from" in run.stderr, 60, "it streams")
+        source.sql(f"BEGIN; INSERT INTO log VALUES ('before'); {change}; INSERT INTO log VALUES ('behind {change}'); COMMIT")
+        scenario.wait_for(lambda: target.query(f"SELECT count(*) FROM log WHERE at = 'behind {change}'") == "1", 60, "it has come")
+        assert run.stop() == 0, run.error_tail()
+        assert f"applied with care: {why}" in run.stderr if why else "with care" not in run.stderr, run.stderr
+    s.equal(source, target, tables=[("public", "log"), ("public", "children")])
+    counts = target.query(COUNTS)
+    assert counts == "children|insert_exists|1\nitems|delete_missing|1\nitems|update_missing|1\nparted|update_missing|1", counts
+    assert target.query("SELECT n FROM parted WHERE id = 4") == "51"
+
+
+def a_moved_position_stands(s):
+    """Another process has applied what comes, and has said so on the target: it is not applied a second time."""
+    source = s.server()
+    source.sql("CREATE TABLE log (at text)")
+    target = s.target("postgres")
+    run = s.sync(source.uri(), target, "--name", "it")
+    scenario.wait_for(lambda: "streaming changes from" in run.stderr, 60, "it streams")
+    source.sql("INSERT INTO log VALUES ('ours')")
+    scenario.wait_for(lambda: target.query("SELECT at FROM log") == "ours", 60, "it has come")
+    run.send(signal.SIGSTOP)
+    source.sql("INSERT INTO log VALUES ('theirs')")
+    target.query(f"UPDATE pgconvoy.pipeline SET lsn = '{source.current_lsn()}' WHERE name = 'it'")
+    run.send(signal.SIGCONT)
+    scenario.wait_for(lambda: "was moved from" in run.stderr, 60, "it has seen that the position was moved")
+    source.sql("INSERT INTO log VALUES ('ours again')")
+    scenario.wait_for(lambda: target.query("SELECT string_agg(at, ', ') FROM log") == "ours, ours again", 60, "it goes on from there")
+    run.stop()
+
+
+CASES = {"source": the_source_wins, "target": the_target_wins, "error": an_error_ends_it, "small": a_small_one_is_undone_whole,
+         "moved": a_moved_position_stands}
 scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))

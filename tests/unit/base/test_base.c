@@ -6,6 +6,8 @@
 #include <cmocka.h>
 
 #include "base/arena.h"
+#include "base/background.h"
+#include "base/bell.h"
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/grow.h"
@@ -114,6 +116,71 @@ static void an_error_is_built_from_its_own_message(void **state)
     assert_string_equal(err.message, "again: copying a.b: table a.b is locked");
     assert_string_equal(err.hint, "");
     assert_false(err.retriable);
+}
+
+static void *ring(void *arg)
+{
+    pgc_bell_ring(arg);
+    return NULL;
+}
+
+static void a_bell_wakes_who_waits_for_it(void **state)
+{
+    (void)state;
+    pgc_bell bell;
+    pthread_t thread;
+    pgc_bell_init(&bell);
+    assert_false(pgc_bell_wait(&bell, 0));
+    assert_false(pgc_bell_wait(&bell, 20));
+    assert_int_equal(pthread_create(&thread, NULL, ring, &bell), 0);
+    assert_true(pgc_bell_wait(&bell, 60000));
+    assert_true(pgc_bell_wait(&bell, 0)); /* it stays rung */
+    pthread_join(thread, NULL);
+    pgc_bell_free(&bell);
+}
+
+typedef struct job {
+    pgc_queue *gate; /* it goes on when there is something in it */
+    int times, status;
+} job;
+
+static int do_job(void *arg, pgconvoy_error *err)
+{
+    job *job = arg;
+    void *item;
+    pgc_queue_pop(job->gate, &item, -1);
+    job->times++;
+    if (job->status != 0)
+        pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "the job failed for the %d. time", job->times);
+    return job->status;
+}
+
+static void the_background_tells_each_outcome_once(void **state)
+{
+    (void)state;
+    pgconvoy_error err = {0};
+    job job = {.gate = pgc_queue_new(8, 100), .status = -1};
+    pgc_background *background = pgc_background_new();
+    assert_non_null(background);
+    assert_int_equal(pgc_background_finish(background, &err), 0); /* nothing was started */
+    pgc_background_start(background, do_job, &job);
+    assert_true(pgc_background_is_busy(background));
+    pgc_queue_push(job.gate, &job, 1, 0);
+    assert_int_equal(pgc_background_finish(background, &err), -1);
+    assert_string_equal(pgconvoy_error_message(&err), "the job failed for the 1. time");
+    assert_false(pgc_background_is_busy(background));
+    assert_int_equal(pgc_background_finish(background, &err), 0);
+    job.status = 0;
+    pgc_background_start(background, do_job, &job);
+    pgc_queue_push(job.gate, &job, 1, 0);
+    assert_int_equal(pgc_background_finish(background, &err), 0);
+    /* what is under way is waited for */
+    pgc_background_start(background, do_job, &job);
+    pgc_queue_push(job.gate, &job, 1, 0);
+    pgc_background_free(background);
+    assert_int_equal(job.times, 3);
+    pgc_queue_free(job.gate);
+    pgc_background_free(NULL);
 }
 
 static void time_is_written_as_rfc_3339(void **state)
@@ -225,6 +292,8 @@ int main(void)
         cmocka_unit_test(an_array_that_grows_keeps_what_it_has),
         cmocka_unit_test(an_array_that_cannot_grow_is_as_it_was),
         cmocka_unit_test(a_queue_hands_everything_over_between_threads),
+        cmocka_unit_test(the_background_tells_each_outcome_once),
+        cmocka_unit_test(a_bell_wakes_who_waits_for_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,6 +125,11 @@ static int script_begin(void *source, pgconvoy_lsn from, bool binary, pgconvoy_e
     return 0;
 }
 
+static void script_wake(void *source)
+{
+    (void)source;
+}
+
 static void script_end(void *source)
 {
     (void)source;
@@ -162,6 +167,7 @@ static const pgc_source_ops script_ops = {
     .name = "script",
     .stream_begin = script_begin,
     .stream_next = script_next,
+    .stream_wake = script_wake,
     .stream_heartbeat = script_heartbeat,
     .stream_confirm = script_confirm,
     .stream_end = script_end,
