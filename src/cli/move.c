@@ -44,7 +44,7 @@ static void write_status(move *move, const char *name, const pgconvoy_progress *
                        .changes_per_s = cli_meter_update(&move->changes, now, progress->changes)};
     if (progress->source_lsn)
         rates.source_bytes_per_s = cli_meter_update(&move->source_bytes, now, (int64_t)progress->source_lsn);
-    if (progress->phase == PGCONVOY_PHASE_STARTING || (progress->phase == PGCONVOY_PHASE_DONE && move->status_us == 0))
+    if (progress->phase == PGCONVOY_PHASE_STARTING)
         return;
     if (progress->phase == move->status_phase && now - move->status_us < STATUS_INTERVAL_US)
         return;

@@ -241,7 +241,7 @@ int pgconvoy_pipeline_run(pgconvoy_pipeline *pipeline, pgconvoy_action action, p
     pgc_reporter *reporter = pgc_reporter_start(&pipeline->counters, pipeline->progress_interval_ms,
                                                 pipeline->progress_fn, pipeline->progress_arg);
     int result = run_attempts(pipeline, &attempt, &state_dir, action, copier, reporter, err);
-    if (result == 0)
+    if (result == 0 && attempt.established) /* not of a dry run, nor of what was stopped before it began */
         atomic_store(&pipeline->counters.phase, PGCONVOY_PHASE_DONE);
     pgc_reporter_end(reporter);
     pgc_pipeline_close_run(&attempt.run);

@@ -70,6 +70,12 @@ def main(s):
 
     # the source is away: the target is cleaned; the same command does the rest later
     s.sync_until_caught_up(source.uri(), target, "--name", "shop", "--if-exists", "truncate")
+    # a run that is over before the first look at its progress leaves its status too; one that only says what it would do leaves none
+    os.remove(os.path.join(s.state, "shop/status.json"))
+    s.sync(source.uri(), target, "--name", "shop", "--dry-run").ok()
+    assert look(s)["status"] is None, look(s)
+    s.sync_until_caught_up(source.uri(), target, "--name", "shop")
+    assert look(s)["status"]["phase"] == "done", look(s)
     source.stop()
     assert look(s)["slot"] is None and look(s)["slot_error"], "no word of the source that is away"
     failed = s.pgconvoy("drop", "shop").fails(1, ["not dropped at its source"])
