@@ -1,6 +1,6 @@
 /*
- * Three kinds of snapshots: that of the pipeline's slot, made once; that of a temporary slot, for copying on a resume;
- * and for a copy without a stream that of a plain transaction. Each lives in a connection that does nothing else until
+ * Three kinds of snapshots: that of the pipeline's slot, made once; that of a temporary slot, for copying on a resume
+ * (and at once where the slot was made among running transactions); and for a copy without a stream that of a plain transaction. Each lives in a connection that does nothing else until
  * the copy is done.
  */
 #include "source/postgres/snapshot.h"
@@ -35,6 +35,71 @@ static int begin_with_slot(pgc_postgres_source *source, const char *slot, bool t
     return 0;
 }
 
+static int begin_with_temporary_slot(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    char slot[64];
+    snprintf(slot, sizeof slot, "%.40s_copy_%d", source->slot_name, (int)getpid());
+    return begin_with_slot(source, slot, true, err);
+}
+
+/* Made while a transaction was running: the server had to look more than once at those that were (a look is a record of some 56 bytes). */
+static int was_made_in_steps(pgc_postgres_source *source, bool *steps, pgconvoy_error *err)
+{
+    PGconn *conn = pgc_source_conn(source, err);
+    const char *values[] = {source->slot_name};
+    PGresult *result = !conn ? NULL : pgc_query_params(conn, "SELECT confirmed_flush_lsn - restart_lsn > 104 FROM pg_catalog.pg_replication_slots WHERE slot_name = $1", 1, values, err);
+    if (!result)
+        return -1;
+    *steps = PQntuples(result) != 1 || pgc_result_bool(result, 0, 0);
+    PQclear(result);
+    return 0;
+}
+
+static int advance(pgc_postgres_source *source, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    char text[PGCONVOY_LSN_TEXT_SIZE];
+    PGconn *conn = pgc_source_conn(source, err);
+    const char *values[] = {source->slot_name, pgconvoy_lsn_to_text(lsn, text)};
+    PGresult *result = !conn ? NULL : pgc_query_params(conn, "SELECT pg_catalog.pg_replication_slot_advance($1, $2::pg_catalog.pg_lsn)", 2, values, err);
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
+/*
+ * Servers (14 to 18) have a defect: what a transaction did to the catalog (TRUNCATE, ALTER TABLE) while the slot was being made may be unknown to
+ * transactions that began before it was there. When they are decoded, they fail ("could not map filenode"), now and ever after, or have the columns
+ * of before. So the slot begins where another one that is made after it does: nothing that is still running then had begun by the time the first was there.
+ */
+static int begin_later(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    bool steps = false;
+    PGconn *conn = source->snapshot_conn;
+    char *name = source->snapshot_name;
+    pgconvoy_lsn lsn = source->snapshot_lsn;
+    pgconvoy_error why = {0};
+    int failed = was_made_in_steps(source, &steps, &why);
+    if (!failed && !steps)
+        return 0;
+    source->snapshot_conn = NULL;
+    source->snapshot_name = NULL;
+    if (!failed && begin_with_temporary_slot(source, &why) == 0 && advance(source, source->snapshot_lsn, &why) == 0) {
+        pgc_log_debug(source->config.log, "slot %s begins where all that ran while it was made has ended", source->slot_name);
+        PQfinish(conn);
+        free(name);
+        return 0;
+    }
+    pgc_snapshot_end(source);
+    source->snapshot_conn = conn;
+    source->snapshot_name = name;
+    source->snapshot_lsn = lsn;
+    if (pgc_source_interrupted(source)) {
+        pgc_error_copy(err, &why);
+        return -1;
+    }
+    pgc_log_warning(source->config.log, "the source may be unable to decode changes of tables that were truncated or altered while slot %s was made: %s", source->slot_name, why.message);
+    return 0;
+}
+
 int pgc_position_create(pgc_postgres_source *source, pgconvoy_lsn *consistent_lsn, pgconvoy_error *err)
 {
     bool made_publication = false;
@@ -45,7 +110,7 @@ int pgc_position_create(pgc_postgres_source *source, pgconvoy_lsn *consistent_ls
             return -1;
         made_publication = true;
     }
-    if (pgc_ddl_install(source, err) != 0 || begin_with_slot(source, source->slot_name, false, err) != 0) {
+    if (pgc_ddl_install(source, err) != 0 || begin_with_slot(source, source->slot_name, false, err) != 0 || begin_later(source, err) != 0) {
         pgconvoy_error unused = {0};
         /* the slot may be there though its answer was lost; one that was there before us is somebody else's */
         if (strcmp(err->sqlstate, "42710") != 0 && pgc_slot_drop(source, &unused) != 0)
@@ -99,13 +164,7 @@ int pgc_snapshot_begin(pgc_postgres_source *source, pgconvoy_lsn *lsn, pgconvoy_
     }
     pgc_snapshot_end(source);
     int failed;
-    if (source->config.streaming) {
-        char slot[64];
-        snprintf(slot, sizeof slot, "%.40s_copy_%d", source->slot_name, (int)getpid());
-        failed = begin_with_slot(source, slot, true, err);
-    } else {
-        failed = begin_plain(source, err);
-    }
+    failed = source->config.streaming ? begin_with_temporary_slot(source, err) : begin_plain(source, err);
     if (failed) {
         pgc_snapshot_end(source);
         return -1;

@@ -45,6 +45,9 @@ int pgc_stream_error(pgc_postgres_source *source, const PGresult *result, pgconv
         pgconvoy_error_hint(
             err, "pgconvoy drop %s, then sync again: the publication must have been there since the slot was made",
             source->config.pipeline_name);
+    } else if (strstr(err->message, "could not map file")) {
+        pgconvoy_error_hint(err, "pgconvoy drop %s, then sync again: the server has lost track of a table that was truncated or rewritten while the slot was "
+                                 "made, which is a defect of PostgreSQL's and does not heal", source->config.pipeline_name);
     } else if (strcmp(err->sqlstate, "55006") == 0) {
         pgconvoy_error_hint(err, "another process reads from the slot; it is tried again");
         pgconvoy_error_retriable(err, true);

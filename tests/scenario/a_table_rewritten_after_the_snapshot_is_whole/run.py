@@ -2,9 +2,12 @@
 """TRUNCATE and what rewrites a table (ALTER TABLE … TYPE, VACUUM FULL, CLUSTER) are not held back by a snapshot: a table that was rewritten after the snapshot and before its rows are read looks
 empty in it. `copy` and `sync` see that, say the table's name, and end equal.
 
+A transaction that rewrites a table may be under way while the slot is made, too: the server then does not know of it when it decodes what comes right after.
+
 Without arguments all of it happens at once; REWRITES=each does one after the other.
 """
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
@@ -91,6 +94,51 @@ def of_lost_lock(s, source, kind):
     assert f"public.{kind} {SAYS}" in run.stderr and "trying again" in run.stderr, run.stderr
 
 
+# the transaction that the slot being made waits for is the one that holds a lock on this table
+WAITS_FOR = """SELECT count(*) FROM pg_locks AS wait JOIN pg_locks AS holds ON holds.transactionid = wait.transactionid AND holds.granted
+JOIN pg_locks AS locks ON locks.pid = holds.pid AND locks.relation = '{}'::regclass WHERE wait.locktype = 'transactionid' AND NOT wait.granted"""
+
+
+def of_made_slot(s, source):
+    """The server looks at which transactions are running as it begins to make a slot, looks again when these have ended, and a third time when those of the second look have. What a transaction
+    does to the catalog that began between the first two looks and ended before the third is unknown to transactions that began before the third, for who reads the slot: "could not map filenode"."""
+    name = s.case
+    source.create_database(name, SCHEMA)
+    target = s.target("postgres", name=name + "_target")
+    options = ["--name", name]
+    session = lambda text: s.session(source, "BEGIN; " + text, name)
+
+    def commit(session, text=""):
+        session.stdin.write(text + "COMMIT;\n")
+        s.end_session(session)
+
+    before = session("INSERT INTO clustered VALUES (200);")
+    if name == "slot_by_hand":
+        source.sql("CREATE PUBLICATION p FOR ALL TABLES", name)
+        options += ["--slot", "by_hand", "--publication", "p"]
+        run = subprocess.Popen([*source.psql_command(name), "-c", "SELECT pg_create_logical_replication_slot('by_hand', 'pgoutput')"], stdout=subprocess.DEVNULL)
+    else:
+        run = s.sync(source.uri(name), target, *options)
+    scenario.wait_for(lambda: source.sql(WAITS_FOR.format("clustered"), name) != "0", 60, "the slot waits for the first transaction")
+    rewrites = session("TRUNCATE truncated;")
+    commit(before)
+    scenario.wait_for(lambda: source.sql(WAITS_FOR.format("truncated"), name) != "0", 60, "the slot waits for the second")
+    during = session("INSERT INTO first VALUES (2);")
+    commit(rewrites)
+    scenario.wait_for(lambda: source.sql("SELECT count(*) FROM pg_replication_slots WHERE slot_type = 'logical' AND confirmed_flush_lsn IS NOT NULL AND NOT temporary") == "1", 60, "the slot is there")
+    commit(during, "INSERT INTO truncated VALUES (1, 'after');")
+    if name == "slot_by_hand":
+        assert run.wait() == 0
+        return s.sync(source.uri(name), target, *options, "--until", "caught-up").fails(1, ["could not map", "pgconvoy drop slot_by_hand, then sync again"])
+    scenario.wait_for(lambda: not run.running() or "streaming changes" in run.stderr, 60, "the stream begins")
+    source.sql("INSERT INTO truncated VALUES (2, 'streamed')", name)
+    end = source.current_lsn()
+    scenario.wait_for(lambda: not run.running() or source.sql(f"SELECT confirmed_flush_lsn >= '{end}' FROM pg_replication_slots WHERE slot_name = 'pgconvoy_{name}'") == "t", 30, "it caught up")
+    assert run.running(), f"it ended by itself: {run.error_tail()}"
+    assert run.stop() == 0, run.error_tail()
+    s.equal(source, target, name, TABLES)
+
+
 def main(s):
     source = s.server()
     each = os.environ.get("REWRITES") == "each"
@@ -98,6 +146,8 @@ def main(s):
         for kind in MISSING if each else ["truncated"]:
             of_lost_lock(s, source, kind)
         return
+    if s.case in ("made_slot", "slot_by_hand"):
+        return of_made_slot(s, source)
     do = of_copy if s.case == "copy" else of_sync
     if not each:
         return do(s, source, "all", list(REWRITES))
@@ -105,4 +155,4 @@ def main(s):
         do(s, source, "only_" + kind, [kind])
 
 
-scenario.run(main, cases=("copy", "sync", "lost_lock"))
+scenario.run(main, cases=("copy", "sync", "lost_lock", "made_slot", "slot_by_hand"))
