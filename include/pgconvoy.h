@@ -224,7 +224,9 @@ typedef enum pgconvoy_operation {
     /* With two_phase, and never given to write_changes: the end of a transaction that has a gid, and later what became of it. */
     PGCONVOY_PREPARE,
     PGCONVOY_COMMIT_PREPARED,
-    PGCONVOY_ROLLBACK_PREPARED
+    PGCONVOY_ROLLBACK_PREPARED,
+    /* Never given to write_changes either: a transaction that came while it was in progress did not commit, or does so later. */
+    PGCONVOY_ROLLBACK
 } pgconvoy_operation;
 
 /* The transaction that a change belongs to. */
@@ -233,6 +235,7 @@ typedef struct pgconvoy_transaction {
     pgconvoy_lsn commit_lsn;  /* where its commit record starts */
     pgconvoy_lsn end_lsn;     /* where its commit record ends; known in the COMMIT, 0 before */
     int64_t commit_time;      /* microseconds since 1970-01-01 00:00 UTC */
+    bool in_progress;         /* not known to commit: commit_lsn is less than where it will, commit_time 0. Only with PGCONVOY_SINK_TENTATIVE */
     const char *origin;       /* replication origin, or NULL */
     /* Of PREPARE TRANSACTION, where the changes come when they are prepared: commit_lsn, end_lsn and commit_time are then the prepare's. Else NULL. */
     const char *gid;
@@ -400,6 +403,8 @@ typedef struct pgconvoy_sink_config {
 #define PGCONVOY_SINK_DDL_TEXT       256u /* … and does what a command's text says: an ALTER with USING gives its rows the source's values */
 #define PGCONVOY_SINK_APPLY_JOBS    1024u /* the changes of one batch can be applied by several connections: apply_jobs */
 #define PGCONVOY_SINK_TWO_PHASE     2048u /* has read_prepared and what comes with it */
+/* May be given changes of a transaction that is still in progress at the source, alone between begin and commit; abort takes them back, and the writer goes on. */
+#define PGCONVOY_SINK_TENTATIVE     4096u
 
 /*
  * A sink: one struct of functions. Call order:
@@ -415,6 +420,7 @@ typedef struct pgconvoy_sink_config {
  *     for the stream, in one writer:
  *        open_writer
  *           begin, (write_changes | apply_ddl | change_schema) *, commit     again and again
+ *           begin, write_changes *, abort                                    only with PGCONVOY_SINK_TENTATIVE, between those
  *           begin_prepared, (write_changes | change_schema) *, prepare       with two_phase, between those
  *           end_prepared                                                     … for each of these, later
  *        close_writer

@@ -31,6 +31,7 @@ typedef struct stream {
     bool open;              /* a sink transaction is open */
     int64_t opened_us;
     bool at_boundary;
+    bool in_progress;       /* what is open is a transaction that may not commit */
     pgconvoy_lsn position;  /* of the last boundary that was handed over */
     pgconvoy_lsn until;     /* 0: none */
     bool exact;             /* ends before the first transaction that commits at until or later: it is not to be handed over yet */
@@ -279,6 +280,23 @@ static int commit_schema(stream *stream, const pgconvoy_change *change, pgconvoy
     return commit(stream, err) != 0 ? -1 : begin_if_needed(stream, err);
 }
 
+/* ---- a transaction that is in progress: alone in the sink's, so that it can be taken back */
+
+static bool opens_in_progress(const pgconvoy_change *change)
+{
+    return change->operation == PGCONVOY_BEGIN && change->transaction && change->transaction->in_progress;
+}
+
+static int take_back(stream *stream, const pgconvoy_change *rollback)
+{
+    pgc_log_debug(stream->run->log, "transaction %u is taken back: it may not commit", rollback->transaction->xid);
+    stream->run->sink_ops->abort(stream->writer);
+    stream->open = stream->in_progress = false;
+    stream->gathered_bytes = 0;
+    stream->pending_changes -= rollback->sequence;
+    return 0;
+}
+
 /* ---- prepared transactions: each step is by itself, and makes its own position durable */
 
 static bool is_two_phase(const pgconvoy_change *change)
@@ -336,7 +354,20 @@ static int write_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *
             stream->cut = true;
             break;
         }
+        if (opens_in_progress(change)) {
+            if (write_run(stream, items + start, kept - start, err) != 0 || settle(stream, err) != 0 || begin_if_needed(stream, err) != 0)
+                return -1;
+            stream->in_progress = true;
+            start = kept;
+            continue;
+        }
+        if (change->operation == PGCONVOY_ROLLBACK) {
+            take_back(stream, change);
+            start = kept;
+            continue;
+        }
         if (change->operation == PGCONVOY_COMMIT) {
+            stream->in_progress = false;
             stream->pending_transactions++;
             stream->last_commit_us = change->transaction->commit_time;
             stream->passed = change->transaction->end_lsn;
@@ -378,7 +409,7 @@ static int take_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *e
     if (batch->changes.count > 0 && !stream->cut) {
         stream->gathered_bytes += batch->bytes;
         stream->pending_changes += batch->row_changes;
-        if (!is_two_phase(&batch->changes.items[0]))
+        if (!is_two_phase(&batch->changes.items[0]) && !opens_in_progress(&batch->changes.items[0]))
             result = begin_if_needed(stream, err);
         if (result == 0)
             result = write_batch(stream, batch, err);
@@ -440,8 +471,10 @@ static int write_changes(stream *stream, pgconvoy_error *err)
     for (;;) {
         void *item = NULL;
         pgc_queue_result got = pgc_queue_pop(stream->queue, &item, wait_ms(stream));
-        if (got == PGC_QUEUE_OK && take_batch(stream, item, err) != 0)
+        if (got == PGC_QUEUE_OK && take_batch(stream, item, err) != 0) {
+            run->failed_in_progress = stream->in_progress;
             return -1;
+        }
         if (commit_is_due(stream, got == PGC_QUEUE_OK) && commit(stream, err) != 0)
             return -1;
         if (atomic_load(&run->counters->durable_lsn) >= atomic_load(&run->counters->source_lsn))
@@ -468,6 +501,19 @@ static bool wants_binary(const pgc_run *run)
                 return false;
     }
     return true;
+}
+
+/*
+ * Where the sink can take a transaction back, large ones are applied while they are read. Not with rules for conflicts, which look at the commit's time or
+ * end the pipeline, nor by several connections, whose parts are told apart by where a transaction commits.
+ */
+static pgconvoy_lsn tentative_from(const stream *stream)
+{
+    const pgc_run *run = stream->run;
+    const pgc_options *options = run->options;
+    bool wanted = (run->sink_ops->capabilities & PGCONVOY_SINK_TENTATIVE) && !run->waits_for_commits && !stream->exact && !options->two_phase &&
+                  options->apply_jobs <= 1 && (!options->on_conflict || strcmp(options->on_conflict, "source") == 0);
+    return !wanted ? 0 : run->ahead_lsn > run->lsn ? run->ahead_lsn : run->lsn;
 }
 
 static void drain(pgc_queue *queue)
@@ -557,11 +603,11 @@ static int run_stream(stream *stream, pgconvoy_error *err)
         return pgc_error_out_of_memory(err);
     int result = run->sink_ops->open_writer(run->sink, &stream->writer, err);
     if (result == 0) {
-        bool binary = wants_binary(run);
-        result = tell_prepared(run, err) != 0 ? -1 : run->source_ops->stream_begin(run->source, run->lsn, binary, err);
+        pgc_stream_wishes wishes = {.binary = wants_binary(run), .tentative_from = tentative_from(stream)};
+        result = tell_prepared(run, err) != 0 ? -1 : run->source_ops->stream_begin(run->source, run->lsn, &wishes, err);
         if (result == 0) {
             pgc_log_info(run->log, "streaming changes from %s (%s values)", pgconvoy_lsn_to_text(run->lsn, text),
-                         binary ? "binary" : "text");
+                         wishes.binary ? "binary" : "text");
             result = stream_with_threads(stream, err);
             run->source_ops->stream_end(run->source);
         }

@@ -111,6 +111,16 @@ static inline void pgc_change_batch_free(pgc_change_batch *batch)
         pgc_arena_free(batch->arena); /* the batch itself lives in its arena */
 }
 
+/* How changes are to come. */
+typedef struct pgc_stream_wishes {
+    bool binary; /* values, where the server can */
+    /*
+     * Changes of a transaction that is in progress may come (PGCONVOY_SINK_TENTATIVE), alone between its BEGIN and its COMMIT or ROLLBACK; of those
+     * that begin here or later. 0: of none.
+     */
+    pgconvoy_lsn tentative_from;
+} pgc_stream_wishes;
+
 typedef struct pgc_source_ops {
     const char *name;
 
@@ -177,8 +187,8 @@ typedef struct pgc_source_ops {
     int (*stream_set_prepared)(void *source, const pgconvoy_prepared *prepared, size_t count, pgconvoy_lsn from_lsn,
                                pgconvoy_error *err);
 
-    /* Starts streaming after from_lsn: transactions whose commit record ends at or before it are in the sink and are left out (0: the slot's own position). binary: ask for binary values where the server can. */
-    int (*stream_begin)(void *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err);
+    /* Starts streaming after from_lsn: transactions whose commit record ends at or before it are in the sink and are left out (0: the slot's own position). */
+    int (*stream_begin)(void *source, pgconvoy_lsn from_lsn, const pgc_stream_wishes *wishes, pgconvoy_error *err);
     /*
      * Waits at most timeout_ms for changes. 1: *batch is filled, to be freed by pgc_change_batch_free; it may hold no change and only a new
      * position. 0: nothing came. -1: err. Sends feedback by itself, at least every 10 seconds and when asked.

@@ -2,9 +2,10 @@
 """A load made by chance (workload.py), streamed into PostgreSQL while pgconvoy is killed and both servers are restarted; equal at the end:
 
     tests/load/load_test.py [--seconds 600] [--seed N] [--round 20] [--sessions 4] [--calm] [--stream-only] [--keep]
-                            [--apply-jobs N]
+                            [--apply-jobs N] [--backlog]
 
 Every --round seconds the load pauses, the stream catches up, and every row of every table is compared; then there are other tables.
+With --backlog nobody reads while the load runs: again and again some 25 MB of WAL are made, and then read at once, with a kill in between.
 The seed decides on tables, statements and moments, and is printed; each round prints its own, to be run alone with --seconds 0.
 KEEP=1 keeps the scratch folder of a failure.
 """
@@ -68,7 +69,7 @@ class Round:
             server = self.source if "source" in what else self.target_server
             server.restart("immediate" if "crash" in what else "fast")
 
-    def play(self, seconds):
+    def _prepare(self):
         workload = Workload(self.seed)
         schema = workload.schema()
         self.source.create_database(self.name, schema + workload.fill())
@@ -78,6 +79,44 @@ class Round:
         if constrained:  # the source's constraints on the target as well
             self.target_server.sql(schema, self.target.database)
             self.options += ["--if-exists", "append"]
+        return workload, constrained
+
+    def _catch_up(self):
+        self.s.sync_until_caught_up(self.source.uri(self.name), self.target, "--name", self.name, *self.options, seconds=300)
+
+    def play_backlog(self, seconds):
+        workload, constrained = self._prepare()
+        self._catch_up()
+        self.options += ["--log-level", "debug"]
+        before = len(self.s.runs)
+        end = time.monotonic() + seconds
+        sessions = self.rng.randint(1, self.sessions)
+        workload.start(self.source, sessions, self.name)
+        try:
+            while True:
+                begun = self.source.current_lsn()
+                grown = lambda: self.source.sql(f"SELECT pg_current_wal_lsn() - '{begun}' > 25000000") == "t"
+                scenario.wait_for(lambda: grown() or time.monotonic() > end + 30, 120, "there is a backlog")
+                workload.pause()
+                for _ in range(0 if self.calm else self.rng.choice([0, 1, 2])):
+                    self._start()
+                    time.sleep(self.rng.uniform(0.1, 0.6))
+                    self.run.kill()
+                self._catch_up()
+                self.s.equal(self.source, self.target, database=self.name)
+                if time.monotonic() > end:
+                    break
+                workload.resume()
+        finally:
+            workload.stop()
+        for what in ("before its commit was read", "is taken back"):
+            self.tally[what] = sum(run.stderr.count(what) for run in self.s.runs[before:])
+        self._clean_up()
+        print(f"seed {self.seed}: equal after {workload.sent} transactions of {sessions} sessions on {len(workload.tables)} tables"
+              f"{' with constraints on the target' if constrained else ''}, {dict(self.tally)}", flush=True)
+
+    def play(self, seconds):
+        workload, constrained = self._prepare()
         self._start()
         if self.rng.random() < 0.5 or self.stream_only:  # the load begins with the copy, or when that is done
             scenario.wait_for(lambda: not self.run.running() or "streaming changes" in self.run.stderr, 60, "the stream begins")
@@ -95,7 +134,7 @@ class Round:
                 self.run.kill()
             else:
                 self._stop()
-            self.s.sync_until_caught_up(self.source.uri(self.name), self.target, "--name", self.name, *self.options, seconds=300)
+            self._catch_up()
             self.s.equal(self.source, self.target, database=self.name)
         finally:
             workload.stop()
@@ -110,12 +149,13 @@ class Round:
         self.target_server.sql(f"DROP DATABASE {self.target.database} (FORCE)")
 
 
-def play(s, seed, seconds, round_seconds, sessions=4, calm=False, stream_only=False, apply_jobs=1):
+def play(s, seed, seconds, round_seconds, sessions=4, calm=False, stream_only=False, apply_jobs=1, backlog=False):
     source = s.server(SOURCE)
     target_server = s.server()
     end = time.monotonic() + seconds
     while True:
-        Round(s, source, target_server, seed, sessions, calm, stream_only, apply_jobs).play(min(round_seconds, max(2, end - time.monotonic())))
+        round = Round(s, source, target_server, seed, sessions, calm, stream_only, apply_jobs)
+        (round.play_backlog if backlog else round.play)(min(round_seconds, max(2, end - time.monotonic())))
         seed += 1
         if time.monotonic() >= end:
             return
@@ -131,13 +171,14 @@ def main():
     options.add_argument("--stream-only", action="store_true", help="load and faults begin when the copy is done")
     options.add_argument("--keep", action="store_true")
     options.add_argument("--apply-jobs", type=int, default=1, help="so many connections apply changes")
+    options.add_argument("--backlog", action="store_true", help="the load is over before it is read")
     options = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     print(f"seed {options.seed}, {options.seconds} s", flush=True)
     s = scenario.Scenario("postgres")
     ok = False
     try:
-        play(s, options.seed, options.seconds, options.round, options.sessions, options.calm, options.stream_only, options.apply_jobs)
+        play(s, options.seed, options.seconds, options.round, options.sessions, options.calm, options.stream_only, options.apply_jobs, options.backlog)
         ok = True
     except (AssertionError, RuntimeError) as problem:
         print(f"FAILED: {problem}")

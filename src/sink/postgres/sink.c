@@ -483,7 +483,8 @@ const pgconvoy_sink pgc_sink_postgres = {
     .target_help = "postgres://USER@HOST/DATABASE or \"host=… dbname=…\"",
     .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS |
                     PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TEXT |
-                    PGCONVOY_SINK_DDL_TRIAL | PGCONVOY_SINK_APPLY_JOBS | PGCONVOY_SINK_TWO_PHASE,
+                    PGCONVOY_SINK_DDL_TRIAL | PGCONVOY_SINK_APPLY_JOBS | PGCONVOY_SINK_TWO_PHASE |
+                    PGCONVOY_SINK_TENTATIVE,
     .open = sink_open,
     .read_checkpoint = sink_read_checkpoint,
     .column_format = sink_column_format,

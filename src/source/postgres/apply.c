@@ -130,7 +130,18 @@ int pgc_assembler_commit(pgc_assembler *a, pgconvoy_lsn end_lsn, pgconvoy_error 
         open->begun = false;
     }
     open->shared = NULL;
+    a->passed = end_lsn;
     pgc_assembler_move_position(a, end_lsn);
+    return 0;
+}
+
+int pgc_assembler_roll_back(pgc_assembler *a, pgconvoy_error *err)
+{
+    open_transaction *open = &a->open;
+    if (open->begun && !add_change(a, PGCONVOY_ROLLBACK, open->facts.commit_lsn, err))
+        return -1;
+    open->begun = false;
+    open->shared = NULL;
     return 0;
 }
 
@@ -182,6 +193,13 @@ static int apply_ddl_log(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader
 
 /* ---- rows */
 
+/* While the transaction is in progress the sink is not to see a new version of a table; and of a copied one it must be certain that the commit comes after the copy. */
+static bool is_fit(const pgc_assembler *a, const pgc_relation_entry *entry)
+{
+    return !a->open.facts.in_progress ||
+           (entry->told == entry->table && (entry->copy_lsn == UINT64_MAX || a->open.facts.commit_lsn >= entry->copy_lsn));
+}
+
 /* The relation of a row change; *entry NULL when the change is not wanted. */
 static int wanted_relation(pgc_assembler *a, uint8_t type, uint32_t oid, pgc_relation_entry **entry, pgconvoy_error *err)
 {
@@ -192,7 +210,8 @@ static int wanted_relation(pgc_assembler *a, uint8_t type, uint32_t oid, pgc_rel
         pgconvoy_error_hint(err, "this is a defect of pgconvoy or of the server: please report it with both versions");
         return -1;
     }
-    if (!(*entry)->table || a->open.facts.commit_lsn < (*entry)->copy_lsn)
+    a->open.unfit |= !is_fit(a, *entry);
+    if (a->open.unfit || !(*entry)->table || a->open.facts.commit_lsn < (*entry)->copy_lsn)
         *entry = NULL;
     return 0;
 }
@@ -279,6 +298,9 @@ static int apply_row(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *re
         fill_unchanged(old, new_, entry->table->column_count);
     if (entry->labels && learn_labels(a, entry, old, new_, err))
         return -1;
+    a->open.unfit |= !is_fit(a, entry);
+    if (a->open.unfit)
+        return 0;
 
     pgconvoy_operation operation = type == 'I' ? PGCONVOY_INSERT : type == 'U' ? PGCONVOY_UPDATE : PGCONVOY_DELETE;
     pgconvoy_change *change = add_table_change(a, entry, operation, lsn, err);

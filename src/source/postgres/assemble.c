@@ -3,7 +3,8 @@
  * (Stream Start … Stream Stop), whose messages are only put aside. At Stream Commit these are read back through the very functions that
  * plain messages go through (apply.c), with the commit LSN now known, a batch at a time (pgc_assembler_next).
  *
- * A prepared transaction (Begin Prepare … Prepare, of a slot with two_phase) is put aside too: see prepared.c.
+ * A prepared transaction (Begin Prepare … Prepare, of a slot with two_phase) is put aside too: see prepared.c. A streamed one may be handed over
+ * while it is put aside: see tentative.c.
  */
 #include "source/postgres/assemble_internal.h"
 
@@ -108,7 +109,7 @@ static int apply_commit(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy_
 
 /* ---- streamed transactions */
 
-static int start_stream(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy_error *err)
+static int start_stream(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
 {
     uint32_t xid = pgc_pgoutput_int32(reader);
     bool first = pgc_pgoutput_int8(reader) & 1;
@@ -124,7 +125,7 @@ static int start_stream(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy_
     if (!a->stream)
         return -1;
     a->place = PGC_PGOUTPUT_IN_STREAM;
-    return 0;
+    return pgc_tentative_block(a, lsn, first, err);
 }
 
 static int put_aside(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
@@ -148,6 +149,8 @@ static int abort_stream(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy_
     pgc_spilled *spilled = pgc_spill_find(a->spill, abort_.xid);
     if (!spilled)
         return 0; /* nothing of it was kept */
+    if (spilled == a->tentative && pgc_tentative_end(a, err))
+        return -1;
     if (abort_.subxid != abort_.xid)
         return pgc_spill_abort(spilled, abort_.subxid, err);
     pgc_spill_drop(a->spill, spilled);
@@ -162,6 +165,10 @@ static int commit_stream(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy
     pgc_spilled *spilled = pgc_spill_find(a->spill, commit.xid);
     if (!spilled)
         return pgc_assembler_unexpected(err, 'c', "no block of its transaction came before");
+    if (spilled == a->tentative)
+        return pgc_tentative_commit(a, &commit, err);
+    if (pgc_tentative_end(a, err))
+        return -1;
     pgc_assembler_begin(a, commit.xid, commit.commit_lsn, commit.commit_time);
     a->open.end_lsn = commit.end_lsn;
     a->replay = spilled;
@@ -222,14 +229,14 @@ int pgc_assembler_feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, si
         return -1;
     pgc_pgoutput_reader reader = pgc_pgoutput_reader_of(type, (const char *)bytes + 1, length - 1);
     if (pgc_pgoutput_kind_of(type)->two_phase)
-        return pgc_assembler_apply_prepared(a, &reader, err);
+        return pgc_tentative_end(a, err) ? -1 : pgc_assembler_apply_prepared(a, &reader, err);
     switch (type) {
     case 'B':
-        return apply_begin(a, lsn, &reader, err);
+        return pgc_tentative_end(a, err) ? -1 : apply_begin(a, lsn, &reader, err);
     case 'C':
         return apply_commit(a, &reader, err);
     case 'S':
-        return start_stream(a, &reader, err);
+        return start_stream(a, lsn, &reader, err);
     case 'E':
         a->place = PGC_PGOUTPUT_OUTSIDE;
         a->stream = NULL;
@@ -241,9 +248,9 @@ int pgc_assembler_feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, si
     default:
         /* outside of streamed blocks the server sends a Relation message once for all transactions that follow */
         if (a->stream && !(type == 'R' && a->place == PGC_PGOUTPUT_IN_TRANSACTION))
-            return put_aside(a, lsn, &reader, err);
-        if (a->place == PGC_PGOUTPUT_OUTSIDE)
-            return pgc_assembler_apply_message(a, lsn, &reader, err); /* the only kind left that may stand here */
+            return put_aside(a, lsn, &reader, err) ? -1 : pgc_tentative_message(a, lsn, &reader, err);
+        if (a->place == PGC_PGOUTPUT_OUTSIDE) /* the only kind left that may stand here */
+            return pgc_tentative_end(a, err) ? -1 : pgc_assembler_apply_message(a, lsn, &reader, err);
         return pgc_assembler_apply(a, lsn, &reader, err);
     }
 }
@@ -258,7 +265,7 @@ int pgc_assembler_next(pgc_assembler *a, pgc_change_batch **batch, pgconvoy_erro
                 return 1;
         }
         if (!a->replay)
-            return 0;
+            return pgc_tentative_is_over(a) ? pgc_tentative_end(a, err) : 0;
         if (replay_one(a, err))
             return -1;
     }
@@ -284,11 +291,12 @@ size_t pgc_assembler_pending_bytes(const pgc_assembler *a)
 
 void pgc_assembler_position(pgc_assembler *a, pgconvoy_lsn lsn)
 {
+    a->heard = lsn;
     if (!pgc_assembler_in_transaction(a))
         pgc_assembler_move_position(a, lsn);
 }
 
 bool pgc_assembler_in_transaction(const pgc_assembler *a)
 {
-    return a->place != PGC_PGOUTPUT_OUTSIDE || a->replay != NULL;
+    return a->place != PGC_PGOUTPUT_OUTSIDE || a->replay != NULL || a->tentative != NULL;
 }

@@ -28,6 +28,8 @@
  *    become DDL, and a SCHEMA for each table that has another definition from there on.
  *  - A prepared transaction (two-phase) comes when it is committed, as any other; or with as_prepared as BEGIN, the changes and PREPARE, with
  *    its gid, and COMMIT_PREPARED or ROLLBACK_PREPARED alone, later. See prepared.c for those that then come at their commit all the same.
+ *  - A transaction that is streamed comes at its commit; where pgc_assembler_allow_tentative has allowed it, at once, with in_progress set, and
+ *    COMMIT or ROLLBACK at its end. After ROLLBACK it may come again, with its commit (tentative.c).
  *
  * Formats: PostgreSQL manual, "Logical Replication Message Formats", protocol versions 1 to 4.
  */
@@ -141,6 +143,12 @@ int pgc_assembler_feed(pgc_assembler *assembler, pgconvoy_lsn lsn, const void *b
  */
 int pgc_assembler_next(pgc_assembler *assembler, pgc_change_batch **batch, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/*
+ * Changes of streamed transactions may be handed over before their commit: of those that begin at from or later, as long as what comes is from
+ * before until (where the WAL ended when the stream began). The receiver must be able to take all of one back.
+ */
+void pgc_assembler_allow_tentative(pgc_assembler *assembler, pgconvoy_lsn from, pgconvoy_lsn until);
+
 /* Hands over what there is, also in the middle of a transaction, or only a new position. NULL when there is nothing new. */
 pgc_change_batch *pgc_assembler_take(pgc_assembler *assembler);
 
@@ -153,7 +161,7 @@ size_t pgc_assembler_pending_bytes(const pgc_assembler *assembler);
  */
 void pgc_assembler_position(pgc_assembler *assembler, pgconvoy_lsn lsn);
 
-/* True between Begin and Commit, inside a streamed block and while a streamed transaction is read back. */
+/* True between Begin and Commit, inside a streamed block, while a streamed transaction is read back, and while one is handed over before its commit. */
 bool pgc_assembler_in_transaction(const pgc_assembler *assembler);
 
 /*

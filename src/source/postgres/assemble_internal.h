@@ -15,6 +15,7 @@ typedef struct open_transaction {
     uint32_t sequence;
     bool begun;                   /* its BEGIN was emitted */
     bool skipped;                 /* the sink has it */
+    bool unfit;                   /* it has something that cannot be handed over before its commit */
     pgconvoy_transaction *shared; /* what the changes of the current batch point to; NULL: none yet */
 } open_transaction;
 
@@ -35,6 +36,10 @@ struct pgc_assembler {
     open_transaction open;
     pgc_spilled *stream; /* of the block we are in, or of the transaction that is about to be prepared */
     pgc_spilled *replay; /* the one that is read back */
+    pgc_spilled *tentative; /* the one that is handed over while it is in progress: it is the open transaction, too */
+    pgconvoy_lsn tentative_from, tentative_until;
+    pgconvoy_lsn heard;  /* the last that the server told in between */
+    pgconvoy_lsn passed; /* where the last transaction ended */
     prepared *prepared;
     size_t prepared_count, prepared_capacity;
     pgconvoy_lsn position, position_told;
@@ -44,6 +49,8 @@ struct pgc_assembler {
 void pgc_assembler_begin(pgc_assembler *assembler, uint32_t xid, pgconvoy_lsn commit_lsn, int64_t commit_time);
 /* Ends it: COMMIT or PREPARE, if it emitted anything, and the position. */
 int pgc_assembler_commit(pgc_assembler *assembler, pgconvoy_lsn end_lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Ends it the other way: ROLLBACK, if it emitted anything. The position stays. */
+int pgc_assembler_roll_back(pgc_assembler *assembler, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_assembler_move_position(pgc_assembler *assembler, pgconvoy_lsn lsn);
 
 /* Applies a message that stands inside a transaction: R, Y, O, I, U, D, T, M; the cursor is behind type byte and xid. */
@@ -55,6 +62,18 @@ int pgc_assembler_apply_message(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_
 /* COMMIT_PREPARED or ROLLBACK_PREPARED, alone; and the position. */
 int pgc_assembler_add_outcome(pgc_assembler *assembler, pgconvoy_operation operation, const pgconvoy_transaction *transaction,
                               pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- tentative.c */
+/* A block of the streamed transaction a->stream begins; lsn is that of its first change, 0 unknown. */
+int pgc_tentative_block(pgc_assembler *assembler, pgconvoy_lsn lsn, bool first, pgconvoy_error *err) PGC_MUST_CHECK;
+/* A message of a->stream, which was put aside as well. */
+int pgc_tentative_message(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Its commit: nothing is to be read back. */
+int pgc_tentative_commit(pgc_assembler *assembler, const pgc_pgoutput_commit *commit, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Takes back what was handed over; it stays put aside. Nothing happens where there is none. */
+int pgc_tentative_end(pgc_assembler *assembler, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether the server has come to where such transactions are no longer wanted. */
+bool pgc_tentative_is_over(const pgc_assembler *assembler);
 
 /* ---- prepared.c */
 /* A message of two-phase kind. */

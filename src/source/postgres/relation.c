@@ -208,6 +208,17 @@ int pgc_relation_redefine(pgc_relation_entry *entry, const pgconvoy_table *table
     return entry->table && same_names(entry->table, table) ? pgc_relation_set_table(entry, table, err) : 0;
 }
 
+/* The server repeats the message after every invalidation, mostly with nothing new in it. */
+static bool is_same(const pgc_relation_entry *entry, const uint8_t *bytes, size_t length)
+{
+    return entry->described && entry->fingerprint && entry->fingerprint_length == length && memcmp(entry->fingerprint, bytes, length) == 0;
+}
+
+bool pgc_relation_is_as_described(const pgc_relation_entry *entry, const pgc_pgoutput_reader *reader)
+{
+    return is_same(entry, reader->at, (size_t)(reader->end - reader->at));
+}
+
 int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader, pgconvoy_error *err)
 {
     const uint8_t *start = reader->at;
@@ -218,8 +229,7 @@ int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader
     pgc_relation_entry *entry = pgc_relation_entry_get(cache, relation.oid, err);
     if (!entry)
         return -1;
-    /* the server repeats the message after every invalidation, mostly with nothing new in it */
-    if (entry->described && entry->fingerprint && entry->fingerprint_length == length && memcmp(entry->fingerprint, start, length) == 0)
+    if (is_same(entry, start, length))
         return 0;
 
     char *fingerprint = malloc(length + 1);

@@ -45,5 +45,7 @@ int pgc_relation_set_table(pgc_relation_entry *entry, const pgconvoy_table *tabl
 
 /* Takes a Relation message (from after the type byte and xid): asks resolve when it says something new. */
 int pgc_relation_describe(pgc_relation_cache *cache, pgc_pgoutput_reader *reader, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether the message at the cursor is the one that described entry. */
+bool pgc_relation_is_as_described(const pgc_relation_entry *entry, const pgc_pgoutput_reader *reader);
 
 #endif

@@ -256,9 +256,9 @@ static void close_reader(void *reader)
     pgc_reader_close(reader);
 }
 
-static int stream_begin(void *arg, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
+static int stream_begin(void *arg, pgconvoy_lsn from_lsn, const pgc_stream_wishes *wishes, pgconvoy_error *err)
 {
-    return pgc_stream_begin(arg, from_lsn, binary, err);
+    return pgc_stream_begin(arg, from_lsn, wishes, err);
 }
 
 static int stream_next(void *arg, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err)

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define END_WAIT_MS 1000
-/* So far behind, transactions are not asked for before they end. */
+/* So far behind, transactions are not asked for before they end, or handed over before it. */
 #define BACKLOG_BYTES (UINT64_C(16) << 20)
 
 /* What the server's version can: binary values and in-progress transactions from 14, their parallel form (with an
@@ -19,21 +19,27 @@ static int protocol_version(int server_version)
     return server_version >= 160000 ? 4 : server_version >= 150000 ? 3 : server_version >= 140000 ? 2 : 1;
 }
 
-/*
- * A transaction in progress is put aside here until its end. While a backlog is read that only delays it: all its
- * changes are in the WAL already, and sent after its commit they are applied while the server decodes on.
- */
-static bool is_far_behind(pgc_stream *stream, pgconvoy_lsn from_lsn)
+/* Where the source's WAL ends; 0 where that is not far from from_lsn, or not known. */
+static pgconvoy_lsn end_of_backlog(pgc_stream *stream, pgconvoy_lsn from_lsn)
 {
     pgconvoy_lsn end = 0;
     PGresult *result = PQexec(stream->conn, "IDENTIFY_SYSTEM");
     bool known = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1 && PQnfields(result) > 2 &&
                  pgconvoy_lsn_from_text(PQgetvalue(result, 0, 2), &end) == 0;
     PQclear(result);
-    return known && end > from_lsn && end - from_lsn > BACKLOG_BYTES;
+    return known && end > from_lsn && end - from_lsn > BACKLOG_BYTES ? end : 0;
 }
 
-static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgc_buffer *sql,
+/*
+ * A transaction in progress is put aside here until its end. While a backlog is read that only delays it, unless it may be handed over meanwhile:
+ * all its changes are in the WAL already, and sent after its commit they are applied while the server decodes on.
+ */
+static bool wants_those_in_progress(const pgc_stream *stream, pgconvoy_lsn backlog_end)
+{
+    return !backlog_end || stream->wishes.tentative_from;
+}
+
+static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, pgconvoy_lsn backlog_end, pgc_buffer *sql,
                      pgconvoy_error *err)
 {
     char lsn[PGCONVOY_LSN_TEXT_SIZE];
@@ -51,10 +57,10 @@ static int start_sql(const pgc_postgres_source *source, pgconvoy_lsn from_lsn, b
     if (source->config.origin_none && source->server_version >= 160000)
         pgc_buffer_text(sql, ", origin 'none'"); /* before 16 the assembler leaves them out */
     if (protocol >= 2)
-        pgc_buffer_format(sql, "%s, messages 'true'", binary ? ", binary 'true'" : "");
+        pgc_buffer_format(sql, "%s, messages 'true'", source->stream->wishes.binary ? ", binary 'true'" : "");
     if (source->config.two_phase)
         pgc_buffer_text(sql, ", two_phase 'true'"); /* a slot that was made without has it from here on */
-    if (protocol >= 2 && !is_far_behind(source->stream, from_lsn))
+    if (protocol >= 2 && wants_those_in_progress(source->stream, backlog_end))
         pgc_buffer_format(sql, ", streaming '%s'", protocol >= 4 ? "parallel" : "on");
     pgc_buffer_byte(sql, ')');
     pgc_buffer_free(&names);
@@ -78,7 +84,7 @@ static bool is_two_phase(const pgc_postgres_source *source)
     return two_phase;
 }
 
-int pgc_stream_start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
+int pgc_stream_start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pgconvoy_error *err)
 {
     pgc_stream *stream = source->stream;
     stream->conn = pgc_source_connect(source, PGC_CONNECTION_REPLICATION, "stream", err);
@@ -93,12 +99,15 @@ int pgc_stream_start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool bi
     }
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
-    int failed = start_sql(source, from_lsn, binary, &sql, err);
+    pgconvoy_lsn backlog_end = end_of_backlog(stream, from_lsn);
+    int failed = start_sql(source, from_lsn, backlog_end, &sql, err);
     PGresult *result = failed ? NULL : PQexec(stream->conn, sql.data);
     pgc_buffer_free(&sql);
     if (!failed && PQresultStatus(result) != PGRES_COPY_BOTH)
         failed = pgc_stream_error(source, result, err);
     PQclear(result);
+    if (!failed && stream->assembler && stream->wishes.tentative_from)
+        pgc_assembler_allow_tentative(stream->assembler, stream->wishes.tentative_from, backlog_end);
     return failed;
 }
 
@@ -188,7 +197,7 @@ static int open_ddl(pgc_postgres_source *source, pgconvoy_error *err)
     return source->stream->ddl ? 0 : pgc_error_out_of_memory(err);
 }
 
-int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary, pgconvoy_error *err)
+int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, const pgc_stream_wishes *wishes, pgconvoy_error *err)
 {
     pgc_stream_end(source);
     source->stream = calloc(1, sizeof *source->stream);
@@ -198,11 +207,11 @@ int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool bi
     source->stream->tables.source = source;
     source->stream->received = source->stream->from_lsn = from_lsn;
     pgc_stream_confirm(source, from_lsn);
-    source->stream->binary = binary;
+    source->stream->wishes = *wishes;
     source->stream->from = from_lsn;
     int failed = open_ddl(source, err) || open_replay(source, err) || pgc_stream_make_assembler(source, from_lsn, err);
     if (!failed && !source->stream->replay)
-        failed = pgc_stream_start(source, from_lsn, binary, err);
+        failed = pgc_stream_start(source, from_lsn, err);
     if (failed) {
         free_stream(source);
         return -1;

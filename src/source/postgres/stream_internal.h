@@ -27,7 +27,7 @@ struct pgc_stream {
     pgconvoy_lsn from_lsn; /* what the sink had when the stream began */
     bool reply_requested;
     bool ended; /* the server has closed the stream */
-    bool binary;
+    pgc_stream_wishes wishes;
     pgc_spool *replay;     /* read from instead of the server, until its end */
     pgconvoy_lsn replayed; /* the last mark in it: what a connection of then had come to */
     pgconvoy_lsn from,
@@ -51,8 +51,7 @@ static inline void pgc_stream_saw(pgc_stream *stream, pgconvoy_lsn lsn)
 /* ---- stream_begin.c */
 
 /* Connects, and has the server send from from_lsn on. */
-int pgc_stream_start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary,
-                     pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_stream_start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 /* One that begins behind from_lsn, as the stream's. */
 int pgc_stream_make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -120,7 +120,7 @@ static int replay(pgc_postgres_source *source, pgc_change_batch **batch, pgconvo
             pgc_spool_close(stream->replay);
             stream->replay = NULL;
             if (renew_assembler(source, stream->spool_end, batch, err) != 0 ||
-                pgc_stream_start(source, stream->spool_end, stream->binary, err) != 0)
+                pgc_stream_start(source, stream->spool_end, err) != 0)
                 return -1;
             stream->feedback_us = stream->asked_us = pgc_clock_monotonic_us();
             return *batch ? 1 : 0;

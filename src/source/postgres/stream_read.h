@@ -5,7 +5,7 @@
 #include "source/postgres/postgres_internal.h"
 
 /* The interface's stream_… functions. Begin and end are for the pipeline's thread while no other uses the stream. */
-int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, bool binary,
+int pgc_stream_begin(pgc_postgres_source *source, pgconvoy_lsn from_lsn, const pgc_stream_wishes *wishes,
                      pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batch **batch,
                     pgconvoy_error *err) PGC_MUST_CHECK;

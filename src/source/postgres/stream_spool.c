@@ -135,7 +135,7 @@ int pgc_stream_spool(pgc_postgres_source *source, bool (*done)(void *arg), void 
     int failed = at.spool ? pgc_ddl_read_access(source, &access, err) : -1;
     if (!failed) {
         source->stream->ddl_log = access.log;
-        failed = pgc_stream_start(source, from, false, err);
+        failed = pgc_stream_start(source, from, err);
     }
     if (!failed) {
         pgc_log_info(source->config.log, "spooling changes from %s on", pgconvoy_lsn_to_text(from, text));

@@ -31,6 +31,7 @@ typedef struct script {
     atomic_int heartbeats;
     pgconvoy_lsn mark;
     pgconvoy_lsn copy_lsn_told;
+    pgc_stream_wishes wishes;
     const char *letters; /* instead of steps: one batch, see make_prepared_batch */
 } script;
 
@@ -61,22 +62,23 @@ static pgc_change_batch *make_batch(const step *step)
 }
 
 /*
- * A letter for each change: b begins a transaction that is prepared by P, B one that is committed by C; i is an insert; K and R end what was prepared.
+ * A letter for each change: b begins a transaction that is prepared by P, B one that is committed by C, t one that is in progress, and is committed by C
+ * or taken back by X; i is an insert; K and R end what was prepared.
  * Those that end something are at 110, 120 …
  */
 static pgc_change_batch *make_lettered_batch(const char *letters)
 {
-    static const char known[] = "BbiPCKR";
-    static const pgconvoy_operation operations[] = {PGCONVOY_BEGIN,  PGCONVOY_BEGIN,           PGCONVOY_INSERT,           PGCONVOY_PREPARE,
-                                                    PGCONVOY_COMMIT, PGCONVOY_COMMIT_PREPARED, PGCONVOY_ROLLBACK_PREPARED};
+    static const char known[] = "BbtiPCKRX";
+    static const pgconvoy_operation operations[] = {PGCONVOY_BEGIN,  PGCONVOY_BEGIN,           PGCONVOY_BEGIN,             PGCONVOY_INSERT,  PGCONVOY_PREPARE,
+                                                    PGCONVOY_COMMIT, PGCONVOY_COMMIT_PREPARED, PGCONVOY_ROLLBACK_PREPARED, PGCONVOY_ROLLBACK};
     step step = {.at_boundary = true, .inserts = (int)strlen(letters), .position = 100};
     pgc_change_batch *batch = make_batch(&step);
     pgconvoy_change *items = (pgconvoy_change *)batch->changes.items;
     pgconvoy_transaction *transaction = NULL;
     for (size_t i = 0; letters[i]; i++) {
-        if (strchr("BbKR", letters[i])) {
+        if (strchr("BbtKR", letters[i])) {
             transaction = pgc_arena_zalloc(batch->arena, sizeof *transaction);
-            *transaction = (pgconvoy_transaction){.xid = 7, .commit_time = 1000000, .gid = letters[i] == 'B' ? NULL : "it"};
+            *transaction = (pgconvoy_transaction){.xid = 7, .commit_time = 1000000, .gid = strchr("Bt", letters[i]) ? NULL : "it", .in_progress = letters[i] == 't'};
         }
         items[i].operation = (uint8_t)operations[strchr(known, letters[i]) - known];
         items[i].transaction = transaction;
@@ -119,9 +121,10 @@ static int script_heartbeat(void *source, pgconvoy_error *err)
     return 0;
 }
 
-static int script_begin(void *source, pgconvoy_lsn from, bool binary, pgconvoy_error *err)
+static int script_begin(void *source, pgconvoy_lsn from, const pgc_stream_wishes *wishes, pgconvoy_error *err)
 {
-    (void)source, (void)from, (void)binary, (void)err;
+    (void)from, (void)err;
+    ((script *)source)->wishes = *wishes;
     return 0;
 }
 
@@ -190,6 +193,7 @@ typedef struct record {
     int slow_ms;
     bool confirmed_too_early;
     bool fail_write;
+    int good_writes; /* before that */
 } record;
 
 static void note(record *record, char call)
@@ -227,7 +231,7 @@ static int record_changes(void *writer, const pgconvoy_changes *changes, pgconvo
         note(record, 'i');
     }
     pgc_clock_sleep_ms(record->slow_ms);
-    if (record->fail_write) {
+    if (record->fail_write && record->good_writes-- <= 0) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "the record is full");
         return -1;
     }
@@ -299,6 +303,20 @@ static void record_close(void *writer)
 static const pgconvoy_sink record_ops = {
     .version = PGCONVOY_SINK_VERSION,
     .name = "record",
+    .column_format = record_format,
+    .open_writer = record_open_writer,
+    .begin = record_begin,
+    .write_changes = record_changes,
+    .change_schema = record_schema,
+    .commit = record_commit,
+    .abort = record_abort,
+    .close_writer = record_close,
+};
+
+static const pgconvoy_sink tentative_ops = {
+    .version = PGCONVOY_SINK_VERSION,
+    .name = "record that takes back",
+    .capabilities = PGCONVOY_SINK_TENTATIVE,
     .column_format = record_format,
     .open_writer = record_open_writer,
     .begin = record_begin,
@@ -512,6 +530,78 @@ static void a_stream_without_two_phase_does_not_go_on_where_something_is_prepare
     free(f);
 }
 
+static fixture *prepare_tentative(const char *letters, pgconvoy_lsn until)
+{
+    fixture *f = prepare(NULL, 0, until);
+    f->run.sink_ops = &tentative_ops;
+    f->script.letters = letters;
+    return f;
+}
+
+/* What came before it is committed first, so that only its own changes are taken back; what is still in the batch then is not even written. */
+static void a_transaction_in_progress_is_alone_and_may_be_taken_back(void **state)
+{
+    (void)state;
+    fixture *f = prepare_tentative("BiCtiXtXBiCtiCBiC", 140);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_string_equal(f->record.calls, "bicbababicbic");
+    static const pgconvoy_lsn expected[] = {110, 120, 140}; /* what comes after its commit may go with it */
+    assert_int_equal(f->record.commits, 3);
+    assert_memory_equal(f->record.committed, expected, sizeof expected);
+    assert_false(f->record.confirmed_too_early);
+    assert_int_equal(atomic_load(&f->counters.transactions), 4);
+    assert_true(f->script.wishes.tentative_from == 100);
+    free(f);
+}
+
+static void a_failure_of_one_in_progress_is_told_apart(void **state)
+{
+    (void)state;
+    static const char *const letters[] = {"BiC", "BiCti", "BiCtiXBi", "tiCBi"};
+    static const bool expected[] = {false, true, false, false};
+    static const int good[] = {0, 1, 1, 0}; /* writes before the one that fails */
+    for (int i = 0; i < 4; i++) {
+        fixture *f = prepare_tentative(letters[i], 0);
+        f->record.fail_write = true;
+        f->record.good_writes = good[i];
+        assert_int_equal(pgc_change_stream_run(&f->run, &f->err), -1);
+        assert_true(f->run.failed_in_progress == expected[i]);
+        free(f);
+    }
+}
+
+static pgconvoy_lsn wished(fixture *f)
+{
+    f->script.letters = "BiC";
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    pgconvoy_lsn from = f->script.wishes.tentative_from;
+    free(f);
+    return from;
+}
+
+static void transactions_in_progress_are_asked_for_where_they_can_be_taken_back(void **state)
+{
+    (void)state;
+    fixture *f = prepare_tentative(NULL, 110);
+    f->run.ahead_lsn = 105; /* other connections may have more than the position tells */
+    assert_int_equal(wished(f), 105);
+    f = prepare_tentative(NULL, 110);
+    f->run.sink_ops = &record_ops;
+    assert_int_equal(wished(f), 0);
+    f = prepare_tentative(NULL, 110);
+    f->run.waits_for_commits = true;
+    assert_int_equal(wished(f), 0);
+    f = prepare_tentative(NULL, 110);
+    f->options.apply_jobs = 2;
+    assert_int_equal(wished(f), 0);
+    f = prepare_tentative(NULL, 110);
+    f->options.on_conflict = "error";
+    assert_int_equal(wished(f), 0);
+    f = prepare_tentative(NULL, 110);
+    f->options.on_conflict = "source";
+    assert_int_equal(wished(f), 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -525,6 +615,9 @@ int main(void)
         cmocka_unit_test(stop_leaves_a_half_transaction_for_the_next_run),
         cmocka_unit_test(each_step_of_a_prepared_transaction_is_by_itself),
         cmocka_unit_test(a_stream_without_two_phase_does_not_go_on_where_something_is_prepared),
+        cmocka_unit_test(a_transaction_in_progress_is_alone_and_may_be_taken_back),
+        cmocka_unit_test(a_failure_of_one_in_progress_is_told_apart),
+        cmocka_unit_test(transactions_in_progress_are_asked_for_where_they_can_be_taken_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,11 +127,12 @@ static inline void write_row(pgc_buffer *out, const char *label, const pgconvoy_
 static inline void write_change(pgc_buffer *out, const pgconvoy_change *change)
 {
     static const char *const names[] = {"", "begin", "insert", "update", "delete", "truncate", "message", "schema", "commit",
-                                        "ddl", "prepare", "commit prepared", "rollback prepared"};
+                                        "ddl", "prepare", "commit prepared", "rollback prepared", "rollback"};
     const pgconvoy_transaction *transaction = change->transaction;
     pgc_buffer_format(out, "%s", names[change->operation]);
     if (change->operation == PGCONVOY_BEGIN)
-        pgc_buffer_format(out, " %u at %llu%s%s%s%s", transaction->xid, (unsigned long long)transaction->commit_lsn,
+        pgc_buffer_format(out, " %u %s %llu%s%s%s%s", transaction->xid, transaction->in_progress ? "in progress, after" : "at",
+                          (unsigned long long)transaction->commit_lsn,
                           transaction->origin ? " from " : "", transaction->origin ? transaction->origin : "",
                           transaction->gid ? " as " : "", transaction->gid ? transaction->gid : "");
     else if (change->operation == PGCONVOY_COMMIT || change->operation > PGCONVOY_DDL)

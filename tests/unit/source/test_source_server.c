@@ -149,7 +149,7 @@ static void stream(fixture *f, pgconvoy_lsn from, void (*see)(void *arg, const p
 {
     pgconvoy_lsn mark = 0, position = 0;
     int64_t deadline = pgc_clock_monotonic_us() + 30000000;
-    OK(f, OPS->stream_begin(f->source, from, false, &f->err));
+    OK(f, OPS->stream_begin(f->source, from, &(pgc_stream_wishes){0}, &f->err));
     OK(f, OPS->mark_position(f->source, &mark, &f->err));
     while (position < mark) {
         pgc_change_batch *batch;
@@ -435,7 +435,7 @@ static void a_slot_that_is_gone_is_named(void **state)
     OK(f, OPS->create_position(f->source, &lsn, &f->err));
     OPS->end_snapshot(f->source);
     sql(f, "SELECT pg_drop_replication_slot('pgconvoy_" NAME "')");
-    assert_int_equal(OPS->stream_begin(f->source, lsn, false, &f->err), -1);
+    assert_int_equal(OPS->stream_begin(f->source, lsn, &(pgc_stream_wishes){0}, &f->err), -1);
     assert_int_equal(f->err.code, PGCONVOY_ERROR_STATE);
     assert_false(f->err.retriable);
     assert_non_null(strstr(f->err.message, "pgconvoy_" NAME));
