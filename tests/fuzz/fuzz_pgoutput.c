@@ -3,7 +3,7 @@
  *
  *     bits 0-1 protocol version - 1; bit 2 streaming 'parallel'; bit 3 small batches and everything streamed spilled to disk;
  *     bit 4 leave out early transactions; bit 5 tables with fewer columns than the messages; bit 6 prepared transactions as prepared, two
- *     of which the sink has
+ *     of which the sink has; bit 7 streamed transactions that begin before 0x200 come before their commit
  *
  * Whatever comes in, what comes out must keep the interface's promises, which are checked here, and every byte of it must be readable.
  */
@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 typedef struct checker {
     pgc_arena *arena;
     bool narrow;
-    bool in_transaction, prepares;
+    bool in_transaction, prepares, in_progress;
     uint32_t next_sequence;
     pgconvoy_lsn position;
     volatile unsigned sum; /* so that every byte is really read */
@@ -151,6 +151,8 @@ static void check_change(checker *c, const pgconvoy_change *change)
         MUST(!c->in_transaction && change->sequence == 0);
         c->in_transaction = true;
         c->prepares = change->transaction->gid;
+        c->in_progress = change->transaction->in_progress;
+        MUST(!c->in_progress || (!c->prepares && change->transaction->commit_lsn < 0x200));
         c->next_sequence = 0;
         return;
     case PGCONVOY_COMMIT_PREPARED:
@@ -160,12 +162,17 @@ static void check_change(checker *c, const pgconvoy_change *change)
         return;
     case PGCONVOY_PREPARE:
     case PGCONVOY_COMMIT:
-        MUST(c->prepares == (change->operation == PGCONVOY_PREPARE));
+        MUST(c->prepares == (change->operation == PGCONVOY_PREPARE) && !change->transaction->in_progress);
         MUST(c->in_transaction && change->sequence == c->next_sequence && c->next_sequence > 0);
         MUST(change->transaction->end_lsn >= change->transaction->commit_lsn);
         c->in_transaction = false;
         return;
+    case PGCONVOY_ROLLBACK:
+        MUST(c->in_transaction && c->in_progress && change->sequence == c->next_sequence && c->next_sequence > 0);
+        c->in_transaction = false;
+        return;
     case PGCONVOY_SCHEMA:
+        MUST(!change->transaction->in_progress);
         MUST(c->in_transaction && change->table && change->sequence == c->next_sequence);
         return;
     case PGCONVOY_MESSAGE:
@@ -247,6 +254,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pgconvoy_error err = {0};
     pgc_assembler *assembler = pgc_assembler_new(&config, &err);
     MUST(c.arena && assembler);
+    if (options & 128)
+        pgc_assembler_allow_tentative(assembler, 1, 0x200);
     pgconvoy_lsn lsn = 8;
     for (size_t at = 1; at + 2 <= size; lsn += 8) {
         size_t length = (size_t)data[at] << 8 | data[at + 1];
