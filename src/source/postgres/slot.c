@@ -13,7 +13,6 @@
 
 #define EXPLAIN_AFTER_MS 2000
 #define EXPLAIN_EVERY_MS 30000
-#define GIVE_UP_AFTER_MS (5 * 60 * 1000)
 #define DROP_TRIES 20
 #define DROP_PAUSE_MS 500
 
@@ -138,7 +137,7 @@ static void cancel(PGconn *conn)
 }
 
 /* Waits for the answer of a command that was sent. NULL and err when it was given up or the connection is gone. */
-static PGresult *await(pgc_postgres_source *source, PGconn *conn, const char *name, pgconvoy_error *err)
+static PGresult *await(pgc_postgres_source *source, PGconn *conn, const char *name, int64_t patience_ms, pgconvoy_error *err)
 {
     int64_t start = pgc_clock_monotonic_us() / 1000, explained = 0;
     bool given_up = false, interrupted = false;
@@ -151,7 +150,7 @@ static PGresult *await(pgc_postgres_source *source, PGconn *conn, const char *na
             explain_wait(source, waited, PQbackendPID(conn));
         }
         interrupted = pgc_source_interrupted(source);
-        if (!given_up && (interrupted || waited > GIVE_UP_AFTER_MS)) {
+        if (!given_up && (interrupted || waited > patience_ms)) {
             given_up = true;
             cancel(conn);
         }
@@ -183,7 +182,7 @@ static void create_hint(const char *name, pgconvoy_error *err)
     }
 }
 
-int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name, bool temporary, char **snapshot,
+int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name, bool temporary, int64_t patience_ms, char **snapshot,
                     pgconvoy_lsn *consistent_lsn, pgconvoy_error *err)
 {
     char doing[128], sql[256];
@@ -197,7 +196,7 @@ int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name,
         pgc_connection_error(conn, NULL, doing, err);
         return -1;
     }
-    result = await(source, conn, name, err);
+    result = await(source, conn, name, patience_ms, err);
     if (!result && err->code)
         return -1;
     if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) != 1) {

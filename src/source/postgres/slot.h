@@ -11,9 +11,9 @@ int pgc_slot_status(pgc_postgres_source *source, pgc_position_status *status, pg
 /*
  * Makes a logical slot for pgoutput on conn (a replication connection), and exports the snapshot of its consistent
  * point, which lasts until the next command on conn or its end. *snapshot is malloc'ed. Waits for transactions that are
- * running, up to some minutes. A temporary slot goes with conn.
+ * running, up to patience_ms. A temporary slot goes with conn.
  */
-int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name, bool temporary, char **snapshot,
+int pgc_slot_create(pgc_postgres_source *source, PGconn *conn, const char *name, bool temporary, int64_t patience_ms, char **snapshot,
                     pgconvoy_lsn *consistent_lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* Removes the slot; waits a few seconds for whoever still reads from it. Not to be there is no error. */

@@ -12,6 +12,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* For running transactions to end: with a slot that is needed, and with one that guards against a rare defect. */
+#define PATIENCE_MS       INT64_C(300000)
+#define LATER_PATIENCE_MS INT64_C(10000)
+
 void pgc_snapshot_end(pgc_postgres_source *source)
 {
     PQfinish(source->snapshot_conn);
@@ -21,13 +25,13 @@ void pgc_snapshot_end(pgc_postgres_source *source)
 }
 
 /* A slot in a connection of its own, which then holds the snapshot. */
-static int begin_with_slot(pgc_postgres_source *source, const char *slot, bool temporary, pgconvoy_error *err)
+static int begin_with_slot(pgc_postgres_source *source, const char *slot, bool temporary, int64_t patience_ms, pgconvoy_error *err)
 {
     pgc_snapshot_end(source);
     source->snapshot_conn = pgc_source_connect(source, PGC_CONNECTION_REPLICATION, "snapshot", err);
     if (!source->snapshot_conn)
         return -1;
-    if (pgc_slot_create(source, source->snapshot_conn, slot, temporary, &source->snapshot_name, &source->snapshot_lsn,
+    if (pgc_slot_create(source, source->snapshot_conn, slot, temporary, patience_ms, &source->snapshot_name, &source->snapshot_lsn,
                         err) != 0) {
         pgc_snapshot_end(source);
         return -1;
@@ -35,11 +39,11 @@ static int begin_with_slot(pgc_postgres_source *source, const char *slot, bool t
     return 0;
 }
 
-static int begin_with_temporary_slot(pgc_postgres_source *source, pgconvoy_error *err)
+static int begin_with_temporary_slot(pgc_postgres_source *source, int64_t patience_ms, pgconvoy_error *err)
 {
     char slot[64];
     snprintf(slot, sizeof slot, "%.40s_copy_%d", source->slot_name, (int)getpid());
-    return begin_with_slot(source, slot, true, err);
+    return begin_with_slot(source, slot, true, patience_ms, err);
 }
 
 /* Made while a transaction was running: the server had to look more than once at those that were (a look is a record of some 56 bytes). */
@@ -68,7 +72,8 @@ static int advance(pgc_postgres_source *source, pgconvoy_lsn lsn, pgconvoy_error
 /*
  * Servers (14 to 18) have a defect: what a transaction did to the catalog (TRUNCATE, ALTER TABLE) while the slot was being made may be unknown to
  * transactions that began before it was there. When they are decoded, they fail ("could not map filenode"), now and ever after, or have the columns
- * of before. So the slot begins where another one that is made after it does: nothing that is still running then had begun by the time the first was there.
+ * of before. So the slot begins where another one that is made after it does: nothing that is still running then had begun by the time the first was there. Where some of
+ * it stays open, that is not waited for long: mostly no table was altered.
  */
 static int begin_later(pgc_postgres_source *source, pgconvoy_error *err)
 {
@@ -82,7 +87,7 @@ static int begin_later(pgc_postgres_source *source, pgconvoy_error *err)
         return 0;
     source->snapshot_conn = NULL;
     source->snapshot_name = NULL;
-    if (!failed && begin_with_temporary_slot(source, &why) == 0 && advance(source, source->snapshot_lsn, &why) == 0) {
+    if (!failed && begin_with_temporary_slot(source, LATER_PATIENCE_MS, &why) == 0 && advance(source, source->snapshot_lsn, &why) == 0) {
         pgc_log_debug(source->config.log, "slot %s begins where all that ran while it was made has ended", source->slot_name);
         PQfinish(conn);
         free(name);
@@ -96,7 +101,8 @@ static int begin_later(pgc_postgres_source *source, pgconvoy_error *err)
         pgc_error_copy(err, &why);
         return -1;
     }
-    pgc_log_warning(source->config.log, "the source may be unable to decode changes of tables that were truncated or altered while slot %s was made: %s", source->slot_name, why.message);
+    pgc_log_warning(source->config.log, "where transactions that were open while slot %s was made write to a table that was truncated or altered in that moment, the source may be unable to "
+                                        "decode them: %s", source->slot_name, why.message);
     return 0;
 }
 
@@ -110,7 +116,7 @@ int pgc_position_create(pgc_postgres_source *source, pgconvoy_lsn *consistent_ls
             return -1;
         made_publication = true;
     }
-    if (pgc_ddl_install(source, err) != 0 || begin_with_slot(source, source->slot_name, false, err) != 0 || begin_later(source, err) != 0) {
+    if (pgc_ddl_install(source, err) != 0 || begin_with_slot(source, source->slot_name, false, PATIENCE_MS, err) != 0 || begin_later(source, err) != 0) {
         pgconvoy_error unused = {0};
         /* the slot may be there though its answer was lost; one that was there before us is somebody else's */
         if (strcmp(err->sqlstate, "42710") != 0 && pgc_slot_drop(source, &unused) != 0)
@@ -164,7 +170,7 @@ int pgc_snapshot_begin(pgc_postgres_source *source, pgconvoy_lsn *lsn, pgconvoy_
     }
     pgc_snapshot_end(source);
     int failed;
-    failed = source->config.streaming ? begin_with_temporary_slot(source, err) : begin_plain(source, err);
+    failed = source->config.streaming ? begin_with_temporary_slot(source, PATIENCE_MS, err) : begin_plain(source, err);
     if (failed) {
         pgc_snapshot_end(source);
         return -1;
