@@ -73,6 +73,11 @@ void pgc_compact_keep_deletes(pgc_compact *compact, bool keep)
     compact->keep_deletes = keep;
 }
 
+void pgc_compact_rows_stay(pgc_compact *compact, bool stay)
+{
+    compact->rows_stay = stay;
+}
+
 void pgc_compact_reset(pgc_compact *compact)
 {
     /* a table that was large once must not cost every small batch after it */
@@ -262,6 +267,25 @@ static int key_of(pgc_compact *compact, const pgconvoy_value *values, const pgco
     return 0;
 }
 
+/* A row that is updated again and again keeps its place, unless the new version leans on the old one's bytes. */
+static int keep_row(pgc_compact *compact, entry *e, const pgconvoy_value *row, bool leans, pgconvoy_error *err)
+{
+    int count = compact->table->column_count;
+    if (compact->rows_stay && row != compact->scratch_row) {
+        e->row = row;
+        e->capacity = 0;
+        return 0;
+    }
+    size_t size = laid_out_size(row, count);
+    if (!leans && e->row && size <= e->capacity) {
+        lay_out((pgconvoy_value *)e->row, row, count); /* our own, as it has a capacity */
+        return 0;
+    }
+    e->row = copy_values(compact, row, count, &size);
+    e->capacity = size;
+    return e->row ? 0 : pgc_error_out_of_memory(err);
+}
+
 /* Puts row as the entry's row; values that it leaves unchanged come from known (the row as it was known so far), if there is one. */
 static int set_row(pgc_compact *compact, entry *e, const pgconvoy_value *row, const pgconvoy_value *known,
                    const entry *origin, pgconvoy_error *err)
@@ -284,17 +308,8 @@ static int set_row(pgc_compact *compact, entry *e, const pgconvoy_value *row, co
     if (!complete && !origin)
         return misplaced(compact, "an UPDATE came without unchanged values for a row that was not there before", err);
 
-    /* a row that is updated again and again keeps its place, unless the new version leans on the old one's bytes */
-    size_t size = laid_out_size(row, count);
-    if (merged || !e->row || size > e->capacity) {
-        pgconvoy_value *copy = copy_values(compact, row, count, &size);
-        if (!copy)
-            return pgc_error_out_of_memory(err);
-        e->row = copy;
-        e->capacity = size;
-    } else {
-        lay_out(e->row, row, count);
-    }
+    if (keep_row(compact, e, row, merged, err) != 0)
+        return -1;
     e->live = true;
     e->complete = complete;
     e->origin = complete ? NULL : origin;

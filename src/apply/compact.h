@@ -52,7 +52,7 @@ const pgconvoy_table *pgc_compact_table(const pgc_compact *compact);
 
 /*
  * Adds an INSERT, UPDATE, DELETE or TRUNCATE of the table. Fails with PGCONVOY_ERROR_DATA on a change that cannot be placed (an UPDATE of a table whose rows
- * cannot be identified, a key that was not sent). The change may be forgotten afterwards.
+ * cannot be identified, a key that was not sent). The change may be forgotten afterwards, unless pgc_compact_rows_stay was said.
  */
 int pgc_compact_add(pgc_compact *compact, const pgconvoy_change *change, pgconvoy_error *err) PGC_MUST_CHECK;
 
@@ -61,6 +61,9 @@ int pgc_compact_add(pgc_compact *compact, const pgconvoy_change *change, pgconvo
  * applied. False to begin with; tables with a key only.
  */
 void pgc_compact_keep_deletes(pgc_compact *compact, bool keep);
+
+/* The rows of changes that are added stay where they are until the next reset: they are pointed to, and not copied. False to begin with. */
+void pgc_compact_rows_stay(pgc_compact *compact, bool stay);
 
 /* Memory in use, for the caller's budget. */
 size_t pgc_compact_bytes(const pgc_compact *compact);

@@ -6,7 +6,7 @@
 
 typedef struct entry {
     const pgconvoy_value *key;    /* key_count values; a multiset: NULL, row is the key */
-    pgconvoy_value *row;          /* with its bytes behind it, room for capacity bytes in all */
+    const pgconvoy_value *row;    /* in memory of our own, its bytes behind it, there is room for capacity bytes in all; of the caller's: 0 */
     size_t capacity;
     const struct entry *origin;   /* whose target row has the values that row leaves unchanged; NULL: none are left */
     int64_t delta;                /* multiset: copies that come (or go) */
@@ -29,7 +29,7 @@ struct pgc_compact {
     entry **entries; /* in the order they were first met */
     size_t entry_count, entry_capacity;
     pgconvoy_value *scratch_key, *scratch_row; /* key_count and column_count values */
-    bool truncated, keep_deletes;
+    bool truncated, keep_deletes, rows_stay;
 };
 
 #endif

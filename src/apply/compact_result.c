@@ -86,7 +86,7 @@ int pgc_compact_take(pgc_compact *compact, pgc_compact_result *result, pgconvoy_
             pgc_compact_action action = actions[n - 1];
             pgc_compact_item *item = &items[action][used[action]++];
             fill_item(item, compact->entries[i], action, i);
-            sort[action] = sort[action] || (item->row && !item->complete);
+            sort[action] = sort[action] || (item->row && !pgc_compact_same_columns(compact, item, items[action])); /* else they are in order */
         }
     }
     for (int a = 0; a < PGC_COMPACT_ACTIONS; a++) {

@@ -287,14 +287,13 @@ static bool opens_in_progress(const pgconvoy_change *change)
     return change->operation == PGCONVOY_BEGIN && change->transaction && change->transaction->in_progress;
 }
 
-static int take_back(stream *stream, const pgconvoy_change *rollback)
+static void take_back(stream *stream, const pgconvoy_change *rollback)
 {
     pgc_log_debug(stream->run->log, "transaction %u is taken back: it may not commit", rollback->transaction->xid);
     stream->run->sink_ops->abort(stream->writer);
     stream->open = stream->in_progress = false;
     stream->gathered_bytes = 0;
     stream->pending_changes -= rollback->sequence;
-    return 0;
 }
 
 /* ---- prepared transactions: each step is by itself, and makes its own position durable */

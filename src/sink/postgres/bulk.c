@@ -402,6 +402,7 @@ static int apply_keyed(bulk *b, pgconvoy_error *err)
     pgc_compact *compact = b->part->gathered->compact;
     pgc_compact_result result;
     int status = 0;
+    pgc_compact_rows_stay(compact, true); /* in the pile */
     for (const pgc_pgsink_waiting *waiting = b->part->first; waiting && status == 0; waiting = waiting->next_of_table) {
         pgconvoy_change change = {.operation = waiting->operation,
                                   .old_kind = waiting->old_kind,

@@ -30,8 +30,8 @@ pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes)
     pgc_pgsink_gather *gather = calloc(1, sizeof *gather);
     if (!gather)
         return NULL;
-    /* what it comes to by key, and what is being sent, take as much again */
-    gather->limit_bytes = memory_bytes / 8 < WAITING_BYTES_MAX ? memory_bytes / 8 : WAITING_BYTES_MAX;
+    /* there are two piles; what they come to by key points into them */
+    gather->limit_bytes = memory_bytes / 4 < WAITING_BYTES_MAX ? memory_bytes / 4 : WAITING_BYTES_MAX;
     gather->pile = gather->piles;
     for (int i = 0; i < PGSINK_PILES; i++) {
         gather->piles[i].number = i;

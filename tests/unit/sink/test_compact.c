@@ -305,6 +305,31 @@ static void what_a_change_pointed_to_may_go_away(void **state)
     assert_result(*state, "insert 1,value,b;");
 }
 
+static void a_row_that_stays_is_pointed_to(void **state)
+{
+    pgc_compact *c = *state;
+    pgconvoy_value first[3], second[3], third[3];
+    pgc_compact_result result;
+    pgc_compact_rows_stay(c, true);
+    fill(first, "1", "a", "b");
+    fill(second, "1", "x", "y");
+    fill(third, "1", U, "z");
+    assert_int_equal(try_add(c, PGCONVOY_INSERT, 0, NULL, first), 0);
+    assert_int_equal(try_add(c, PGCONVOY_UPDATE, 0, NULL, second), 0);
+    assert_int_equal(pgc_compact_take(c, &result, &err), 0);
+    assert_ptr_equal(result.items[PGC_COMPACT_INSERT]->row, second);
+    /* one that is made of two is not either of them, and leaves both as they were */
+    assert_int_equal(try_add(c, PGCONVOY_UPDATE, 0, NULL, third), 0);
+    assert_int_equal(pgc_compact_take(c, &result, &err), 0);
+    const pgconvoy_value *row = result.items[PGC_COMPACT_INSERT]->row;
+    assert_true(row != second && row != third && row[1].data[0] == 'x' && row[2].data[0] == 'z');
+    assert_true(second[2].data[0] == 'y' && third[1].length == PGCONVOY_UNCHANGED);
+    /* the next change of it goes where the caller has it again */
+    assert_int_equal(try_add(c, PGCONVOY_UPDATE, 0, NULL, first), 0);
+    assert_int_equal(pgc_compact_take(c, &result, &err), 0);
+    assert_ptr_equal(result.items[PGC_COMPACT_INSERT]->row, first);
+}
+
 static void thousands_of_keys_are_told_apart(void **state)
 {
     enum { COUNT = 20000 };
@@ -383,6 +408,7 @@ int main(void)
         TEST(a_key_that_was_not_sent_comes_from_the_old_one),
         TEST(an_empty_text_and_null_are_two_keys),
         TEST(what_a_change_pointed_to_may_go_away),
+        TEST(a_row_that_stays_is_pointed_to),
         TEST(thousands_of_keys_are_told_apart),
         cmocka_unit_test_setup_teardown(without_a_key_rows_are_counted, setup_full, teardown),
         cmocka_unit_test_setup_teardown(a_table_whose_rows_cannot_be_identified_takes_inserts_only, setup_nothing, teardown),
