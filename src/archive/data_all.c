@@ -187,11 +187,7 @@ static void wait_for_readers(run *run)
 {
     pthread_mutex_lock(&run->lock);
     while (run->running > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_nsec += PROGRESS_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
+        const struct timespec until = pgc_clock_deadline(PROGRESS_MS);
         (void)pthread_cond_timedwait(&run->ended, &run->lock, &until);
         pthread_mutex_unlock(&run->lock);
         report(run);
@@ -245,7 +241,7 @@ int pgc_data_write_all(pgc_catalog *catalog, pgc_entries *entries, bool (*wanted
 {
     run run = {.catalog = catalog, .writer = writer, .progress = progress, .progress_arg = arg, .progress_at_ms = pgc_clock_monotonic_us() / 1000};
     pthread_mutex_init(&run.lock, NULL);
-    pthread_cond_init(&run.ended, NULL);
+    pgc_clock_condition_init(&run.ended);
     int sessions = catalog->options->jobs;
     int result = pgc_data_plan_make(&run.plan, catalog, entries, wanted, arg, sessions, format == PGC_ARCHIVE_DIRECTORY, err);
     if (result == 0 && sessions > run.plan.count)

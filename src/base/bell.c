@@ -7,12 +7,8 @@
 
 void pgc_bell_init(pgc_bell *bell)
 {
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_mutex_init(&bell->lock, NULL);
-    pthread_cond_init(&bell->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pgc_clock_condition_init(&bell->changed);
     bell->rung = false;
 }
 

@@ -2,6 +2,7 @@
 #ifndef PGC_BASE_CLOCK_H
 #define PGC_BASE_CLOCK_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <time.h>
@@ -12,7 +13,8 @@
 int64_t pgc_clock_unix_us(void);
 int64_t pgc_clock_monotonic_us(void);
 void pgc_clock_sleep_ms(int ms);
-/* The moment in ms milliseconds, for who waits on a condition of the monotonic clock. */
+/* A condition that can be waited for until a moment, whatever becomes of the wall clock; and the moment in ms milliseconds, for pthread_cond_timedwait. */
+void pgc_clock_condition_init(pthread_cond_t *condition);
 struct timespec pgc_clock_deadline(int ms);
 
 #define PGC_TIME_TEXT_SIZE 40

@@ -35,11 +35,7 @@ pgc_queue *pgc_queue_new(size_t max_items, size_t max_bytes)
     queue->max_items = max_items;
     queue->max_bytes = max_bytes;
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->changed, &attributes);
-    pthread_condattr_destroy(&attributes);
+    pgc_clock_condition_init(&queue->changed);
     return queue;
 }
 

@@ -21,7 +21,7 @@ pgc_clone *pgc_clone_new(const pgc_clone_options *options, pgconvoy_error *err)
     }
     clone->options = options;
     pthread_mutex_init(&clone->lock, NULL);
-    pthread_cond_init(&clone->changed, NULL);
+    pgc_clock_condition_init(&clone->changed);
     return clone;
 }
 

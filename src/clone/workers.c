@@ -216,18 +216,9 @@ static void wait_for_sessions(pgc_clone *clone)
     int interval_ms = clone->options->progress_interval_ms > 0 ? clone->options->progress_interval_ms : 1000;
     pthread_mutex_lock(&clone->lock);
     while (clone->running > 0) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += interval_ms / 1000;
-        until.tv_nsec += (long)(interval_ms % 1000) * 1000000;
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
+        const struct timespec until = pgc_clock_deadline(interval_ms);
+        while (clone->running > 0 && pthread_cond_timedwait(&clone->changed, &clone->lock, &until) != ETIMEDOUT) {
         }
-        int64_t told_us = pgc_clock_monotonic_us();
-        while (clone->running > 0 && pthread_cond_timedwait(&clone->changed, &clone->lock, &until) != ETIMEDOUT)
-            if (pgc_clock_monotonic_us() - told_us > (int64_t)interval_ms * 1000)
-                break;
         pthread_mutex_unlock(&clone->lock);
         clone_report(clone, false);
         pthread_mutex_lock(&clone->lock);

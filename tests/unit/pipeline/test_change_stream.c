@@ -300,45 +300,26 @@ static void record_close(void *writer)
     (void)writer;
 }
 
+#define RECORD                                                                                                         \
+    .version = PGCONVOY_SINK_VERSION, .column_format = record_format, .open_writer = record_open_writer,              \
+    .begin = record_begin, .write_changes = record_changes, .change_schema = record_schema, .commit = record_commit,   \
+    .abort = record_abort, .close_writer = record_close
+
 static const pgconvoy_sink record_ops = {
-    .version = PGCONVOY_SINK_VERSION,
     .name = "record",
-    .column_format = record_format,
-    .open_writer = record_open_writer,
-    .begin = record_begin,
-    .write_changes = record_changes,
-    .change_schema = record_schema,
-    .commit = record_commit,
-    .abort = record_abort,
-    .close_writer = record_close,
+    RECORD,
 };
 
 static const pgconvoy_sink tentative_ops = {
-    .version = PGCONVOY_SINK_VERSION,
     .name = "record that takes back",
     .capabilities = PGCONVOY_SINK_TENTATIVE,
-    .column_format = record_format,
-    .open_writer = record_open_writer,
-    .begin = record_begin,
-    .write_changes = record_changes,
-    .change_schema = record_schema,
-    .commit = record_commit,
-    .abort = record_abort,
-    .close_writer = record_close,
+    RECORD,
 };
 
 static const pgconvoy_sink preparing_ops = {
-    .version = PGCONVOY_SINK_VERSION,
     .name = "preparing record",
     .capabilities = PGCONVOY_SINK_TWO_PHASE,
-    .column_format = record_format,
-    .open_writer = record_open_writer,
-    .begin = record_begin,
-    .write_changes = record_changes,
-    .change_schema = record_schema,
-    .commit = record_commit,
-    .abort = record_abort,
-    .close_writer = record_close,
+    RECORD,
     .read_prepared = record_read_prepared,
     .begin_prepared = record_begin_prepared,
     .prepare = record_prepare,
