@@ -31,6 +31,7 @@ typedef struct stream {
     bool open;              /* a sink transaction is open */
     int64_t opened_us;
     bool at_boundary;
+    bool tentative;         /* such transactions are asked for in a backlog: */
     bool in_progress;       /* what is open is a transaction that may not commit */
     pgconvoy_lsn position;  /* of the last boundary that was handed over */
     pgconvoy_lsn until;     /* 0: none */
@@ -486,6 +487,7 @@ static int write_changes(stream *stream, pgconvoy_error *err)
             if (!stream->reader_failed)
                 return 0;
             pgc_error_copy(err, &stream->reader_err);
+            run->failed_in_progress = stream->tentative && err->code == PGCONVOY_ERROR_RESOURCE;
             return -1;
         }
     }
@@ -603,6 +605,7 @@ static int run_stream(stream *stream, pgconvoy_error *err)
     int result = run->sink_ops->open_writer(run->sink, &stream->writer, err);
     if (result == 0) {
         pgc_stream_wishes wishes = {.binary = wants_binary(run), .tentative_from = tentative_from(stream)};
+        stream->tentative = wishes.tentative_from != 0;
         result = tell_prepared(run, err) != 0 ? -1 : run->source_ops->stream_begin(run->source, run->lsn, &wishes, err);
         if (result == 0) {
             pgc_log_info(run->log, "streaming changes from %s (%s values)", pgconvoy_lsn_to_text(run->lsn, text),
