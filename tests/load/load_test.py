@@ -5,7 +5,7 @@
                             [--apply-jobs N] [--backlog]
 
 Every --round seconds the load pauses, the stream catches up, and every row of every table is compared; then there are other tables.
-With --backlog nobody reads while the load runs: again and again some 25 MB of WAL are made, and then read at once, with a kill in between.
+With --backlog nobody reads while the load runs: again and again some 19 MB of WAL are made, and then read at once, with a kill in between.
 The seed decides on tables, statements and moments, and is printed; each round prints its own, to be run alone with --seconds 0.
 KEEP=1 keeps the scratch folder of a failure.
 """
@@ -95,7 +95,7 @@ class Round:
         try:
             while True:
                 begun = self.source.current_lsn()
-                grown = lambda: self.source.sql(f"SELECT pg_current_wal_lsn() - '{begun}' > 25000000") == "t"
+                grown = lambda: self.source.sql(f"SELECT pg_current_wal_lsn() - '{begun}' > 19000000") == "t"
                 scenario.wait_for(lambda: grown() or time.monotonic() > end + 30, 120, "there is a backlog")
                 workload.pause()
                 for _ in range(0 if self.calm else self.rng.choice([0, 1, 2])):

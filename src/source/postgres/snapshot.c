@@ -14,7 +14,7 @@
 
 /* For running transactions to end: with a slot that is needed, and with one that guards against a rare defect. */
 #define PATIENCE_MS       INT64_C(300000)
-#define LATER_PATIENCE_MS INT64_C(10000)
+#define LATER_PATIENCE_MS INT64_C(5000)
 
 void pgc_snapshot_end(pgc_postgres_source *source)
 {
