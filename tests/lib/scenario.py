@@ -7,6 +7,7 @@ A scenario is a folder tests/scenario/WHAT_HOLDS/ with a run.py that ends in `sc
 
 Set KEEP=1 to keep the scratch folder. SCENARIO_SINKS="bigquery snowflake" runs what holds for several sinks for these instead, against their stand-ins.
 """
+import contextlib
 import glob
 import os
 import random
@@ -26,6 +27,17 @@ from targets import DuckdbTarget, PostgresTarget, StdoutTarget, sorted_rows
 
 SCALE = int(os.environ.get("SCENARIO_SCALE", "1"))
 SINKS = os.environ.get("SCENARIO_SINKS", "stdout duckdb postgres").split()
+
+
+@contextlib.contextmanager
+def mounted(folder, options, lazy=False):
+    """A file system of its own (tmpfs) on the folder, which is made where it is missing. Needs root. lazy: something may still be open there at the end."""
+    os.makedirs(folder, exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", *(["-l"] if lazy else []), folder], check=True)
 
 
 class Scenario:

@@ -1,7 +1,7 @@
 /*
  * The command's old keyword form is used, which 12 to 18 all take, but for slots that standbys are to keep in step (17). A slot begins at a point where no transaction runs
  * whose start it did not see, so making one waits for those that run: the wait is watched, explained in the log, and
- * given up after some minutes.
+ * given up when the caller's patience is over.
  */
 #include "source/postgres/slot.h"
 #include "base/clock.h"

@@ -46,7 +46,8 @@ static int begin_with_temporary_slot(pgc_postgres_source *source, int64_t patien
     return begin_with_slot(source, slot, true, patience_ms, err);
 }
 
-/* Made while a transaction was running: the server had to look more than once at those that were (a look is a record of some 56 bytes). */
+/* Made while a transaction was running: the server had to look more than once at those that were. Where none was, one look is all that lies between the slot's two positions: a record of 56
+ * bytes, with a page's header of at most 40 before it. Two looks and the end of what they waited for are more than 104. */
 static int was_made_in_steps(pgc_postgres_source *source, bool *steps, pgconvoy_error *err)
 {
     PGconn *conn = pgc_source_conn(source, err);

@@ -99,7 +99,8 @@ int pgc_stream_start(pgc_postgres_source *source, pgconvoy_lsn from_lsn, pgconvo
     }
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 16);
-    pgconvoy_lsn backlog_end = end_of_backlog(stream, from_lsn);
+    /* older servers send transactions after their commit alone */
+    pgconvoy_lsn backlog_end = protocol_version(source->server_version) >= 2 ? end_of_backlog(stream, from_lsn) : 0;
     int failed = start_sql(source, from_lsn, backlog_end, &sql, err);
     PGresult *result = failed ? NULL : PQexec(stream->conn, sql.data);
     pgc_buffer_free(&sql);

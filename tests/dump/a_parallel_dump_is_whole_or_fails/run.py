@@ -138,10 +138,7 @@ def a_full_disk(s, server):
     if os.geteuid() != 0:
         print("SKIPPED: mounting a small disk needs root")
         return
-    disk = os.path.join(s.folder, "disk")
-    os.mkdir(disk)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=5m", "tmpfs", disk], check=True)
-    try:
+    with scenario.mounted(os.path.join(s.folder, "disk"), "size=5m", lazy=True) as disk:
         for options in (["-Fd", "-j2", "-Z1"], ["-Fd", "-j1", "-Z0"], ["-Fc"], ["-Ft"], ["-Fp"]):
             path = os.path.join(disk, "dump")
             run = s.pgconvoy("dump", *options, "-f", path, "-d", server.socket_conninfo(), bare=True)
@@ -153,8 +150,6 @@ def a_full_disk(s, server):
         dump(s, server, "-f", whole, "-Z1").ok()
         s.pgconvoy("restore", "-f", text, whole, bare=True).fails(1, "space", seconds=60)
         assert not os.path.exists(text), "the script looks whole"
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def main(s):

@@ -4,7 +4,6 @@
 LOAD_SECONDS=600 makes the load by chance as long.
 """
 import os
-import subprocess
 import sys
 import time
 
@@ -130,16 +129,12 @@ def no_room(s):
     if os.geteuid() != 0:
         print("SKIPPED: mounting a small disk needs root")
         return
-    os.makedirs(s.state, exist_ok=True)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=6m,mode=0777", "tmpfs", s.state], check=True)
-    try:
+    with scenario.mounted(s.state, "size=6m,mode=0777", lazy=True):
         backlog = Backlog(s)
         backlog.source.sql(f"BEGIN; {LARGE}; COMMIT")
         said = backlog.catch_up()
         s.equal(backlog.source, backlog.target)
         assert "cannot write a spill file" in said and "trying again" in said and EARLY not in said, said
-    finally:
-        subprocess.run(["umount", "--lazy", s.state], check=True)
 
 
 def by_chance(s):

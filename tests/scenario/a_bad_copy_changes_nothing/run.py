@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """What stands in the way of a copy into PostgreSQL is found before the first change, and named with its mend."""
 import os
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
@@ -25,10 +24,7 @@ def without_room(s, source):
     """A small disk needs root."""
     if os.geteuid() != 0:
         return
-    disk = os.path.join(s.folder, "disk")
-    os.mkdir(disk)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=90m,mode=0777", "tmpfs", disk], check=True)
-    try:
+    with scenario.mounted(os.path.join(s.folder, "disk"), "size=90m,mode=0777", lazy=True) as disk:
         target = Server(os.path.join(disk, "server"), {"max_wal_size": "32MB", "min_wal_size": "32MB"})
         s.servers.append(target)
         target.create_database("target")
@@ -36,8 +32,6 @@ def without_room(s, source):
         refuse(s, source.uri("much"), target, 1, ["has room for", "--skip-check disk_space"])
         s.pgconvoy("copy", source.uri("much"), target.uri("target"), "--where", "public.much=i < 100").ok()
         target.stop()
-    finally:
-        subprocess.run(["umount", "-l", disk], check=True)
 
 
 def main(s):

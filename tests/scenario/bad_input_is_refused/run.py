@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Each wrong thing ends at once, with status 1 (2 for the command line), says what and on what, and creates nothing at either end."""
+import contextlib
 import os
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
@@ -121,16 +121,11 @@ def no_room(s):
         return
     source = s.server()
     source.sql(TABLE)
-    folder = os.path.join(s.folder, "full")
-    os.mkdir(folder)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=True)
-    try:
+    with scenario.mounted(os.path.join(s.folder, "full"), "size=64k") as folder:
         with open(os.path.join(folder, "filler"), "wb") as file:
             file.write(bytes(60 * 1024))
         refuse(s, source, targets.DuckdbTarget(os.path.join(folder, "x.duckdb")), 1, ["space", "room"])
         assert os.listdir(folder) == ["filler"], os.listdir(folder)
-    finally:
-        subprocess.run(["umount", folder], check=True)
 
 
 def no_identity(s):
@@ -179,17 +174,11 @@ def read_only_folder(s):
     source = s.server()
     source.sql(TABLE)
     folder = os.path.join(s.folder, "read-only")
-    os.mkdir(folder)
-    if os.geteuid() == 0:  # who may write anywhere, but for a file system that is read-only
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", folder], check=True)
-    else:
-        os.chmod(folder, 0o555)
-    try:
+    os.mkdir(folder, 0o555)
+    # root may write anywhere, but for a file system that is read-only
+    with scenario.mounted(folder, "ro,size=1m") if os.geteuid() == 0 else contextlib.nullcontext():
         refuse(s, source, targets.DuckdbTarget(os.path.join(folder, "x.duckdb")), 1, folder)
         refuse(s, source, s.target("stdout"), 1, folder, "--state-dir", os.path.join(folder, "state"))
-    finally:
-        if os.geteuid() == 0:
-            subprocess.run(["umount", folder], check=True)
 
 
 def closed_output(s):

@@ -170,14 +170,9 @@ def small_disk(s, source):
     """A disk that is too small, and a larger one."""
     if os.geteuid() != 0:
         return print("a small disk can be mounted by root alone")
-    small = os.path.join(s.folder, "small")
-    os.mkdir(small)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=True)
-    try:
+    with scenario.mounted(os.path.join(s.folder, "small"), "size=1m") as small:
         source.create_database("large", "CREATE TABLE t (id int PRIMARY KEY, x text); INSERT INTO t SELECT i, repeat('x', 500) FROM generate_series(1, 20000) i")
         Checked(s, source.uri("large"), "duckdb:" + os.path.join(small, "x.duckdb"), status=3).names("disk_space", "failed", "are free in", "on a larger disk")
-    finally:
-        subprocess.run(["umount", small], check=True)
     Checked(s, source.uri("large"), "duckdb:" + os.path.join(s.folder, "x.duckdb"), status=0).passes("disk_space")
 
 
