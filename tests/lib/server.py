@@ -12,6 +12,7 @@ import socket
 import subprocess
 import time
 
+import cluster
 import values
 
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -108,8 +109,7 @@ class Server:
             self.user_prefix = ["runuser", "-u", "postgres", "--"]
             os.chown(folder, pwd.getpwnam("postgres").pw_uid, -1)
             self._make_reachable()
-        self._run("initdb", "-D", self.data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8",
-                  "--no-sync", *initdb_options)
+        self._make_data(initdb_options)
         with open(os.path.join(self.data, "postgresql.conf"), "a") as conf:
             conf.write(f"listen_addresses = '127.0.0.1'\nport = {self.port}\n")
             conf.write(f"unix_socket_directories = '{folder}'\n")
@@ -117,6 +117,10 @@ class Server:
                 conf.write(f"{name} = {value}\n")
         # initdb -A trust leaves replication to trust as well.
         self.start()
+
+    def _make_data(self, initdb_options):
+        options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", *initdb_options)
+        cluster.make(self.data, self.binaries, options, self._run, os.path.join(TOP, "third_party/clusters"))
 
     def _make_reachable(self):
         """The server's user may not be allowed into the folder the tree was cloned to: then copy the programs."""

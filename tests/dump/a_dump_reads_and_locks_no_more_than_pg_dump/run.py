@@ -190,11 +190,9 @@ class Standby(Server):
         self.source = source
         super().__init__(folder, {"hot_standby": "on", "primary_conninfo": quote_literal(source.socket_conninfo())})
 
-    def _run(self, program, *arguments, check=True):
-        if program != "initdb":
-            return super()._run(program, *arguments, check=check)
+    def _make_data(self, initdb_options):
         subprocess.run(self.user_prefix + ["pg_basebackup", "-D", self.data, "-c", "fast", "-d", self.source.socket_conninfo()], check=True)
-        return subprocess.run(self.user_prefix + ["touch", os.path.join(self.data, "standby.signal")], check=True)
+        subprocess.run(self.user_prefix + ["touch", os.path.join(self.data, "standby.signal")], check=True)
 
 
 def standby(s, server):

@@ -72,10 +72,8 @@ class Regression(Server):
         self.prepared = prepared
         super().__init__(folder, {"autovacuum": "off"})
 
-    def _run(self, program, *arguments, check=True):
-        if program != "initdb":
-            return super()._run(program, *arguments, check=check)
-        return subprocess.run(self.user_prefix + ["cp", "-a", "--reflink=auto", self.prepared, self.data], check=True)
+    def _make_data(self, initdb_options):
+        subprocess.run(self.user_prefix + ["cp", "-a", "--reflink=auto", self.prepared, self.data], check=True)
 
 
 def regression(s):
