@@ -1,12 +1,10 @@
 /*
- * The change stream: a reading thread takes batches from the source into a bounded queue, this thread writes them to the sink. The reader goes on
- * reading and reporting while the sink works. A sink transaction is committed at a transaction boundary as soon as nothing more is waiting; under backlog it gathers more first, up to
+ * The change stream: batches from the source (change_reader.h) are written to the sink. A sink transaction is committed at a transaction boundary as soon as nothing more is waiting; under backlog it gathers more first, up to
  * a share of the memory budget. Only positions that the sink has made durable, by a commit that carries them, are confirmed.
  */
-#include "pipeline/run.h"
+#include "pipeline/change_reader.h"
 
 #include "base/clock.h"
-#include "base/queue.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,18 +13,10 @@
 #define IDLE_COMMIT_US    INT64_C(1000000)
 /* Under backlog a sink transaction is committed at the latest after this. */
 #define BACKLOG_COMMIT_US INT64_C(3000000)
-/* The source is further ahead than this: work is waiting there, even if the queue happens to be empty. */
-#define BACKLOG_BYTES     UINT64_C(1048576)
-/* How long the reader may be before it sees that it should end. */
-#define READ_MS           50
 
 typedef struct stream {
     pgc_run *run;
-    pgc_queue *queue;
-    atomic_bool end_reader;
-    pgconvoy_error reader_err; /* the reader's, until it is joined */
-    bool reader_failed;
-
+    pgc_change_reader *reader;
     void *writer;
     bool open;              /* a sink transaction is open */
     int64_t opened_us;
@@ -46,48 +36,6 @@ typedef struct stream {
     pgc_table_state **recopied; /* to be copied anew, told to the sink with the next commit */
     size_t recopied_count;
 } stream;
-
-/* ---- the reading thread */
-
-static int push(stream *stream, pgc_change_batch *batch, pgconvoy_error *err)
-{
-    pgc_run *run = stream->run;
-    for (;;) {
-        switch (pgc_queue_push(stream->queue, batch, batch->bytes, 1000)) {
-        case PGC_QUEUE_OK:
-            return 0;
-        case PGC_QUEUE_CLOSED:
-            pgc_change_batch_free(batch);
-            return 0;
-        case PGC_QUEUE_TIMEOUT:
-            if (run->source_ops->stream_heartbeat(run->source, err) != 0) {
-                pgc_change_batch_free(batch);
-                return -1;
-            }
-        }
-    }
-}
-
-static void *read_changes(void *arg)
-{
-    stream *stream = arg;
-    pgc_run *run = stream->run;
-    while (!atomic_load(&stream->end_reader)) {
-        pgc_change_batch *batch = NULL;
-        int got = run->source_ops->stream_next(run->source, READ_MS, &batch, &stream->reader_err);
-        if (got > 0) {
-            if (batch->position > atomic_load(&run->counters->received_lsn))
-                atomic_store(&run->counters->received_lsn, batch->position);
-            got = push(stream, batch, &stream->reader_err);
-        }
-        if (got < 0) {
-            stream->reader_failed = true;
-            break;
-        }
-    }
-    pgc_queue_close(stream->queue);
-    return NULL;
-}
 
 /* ---- the writing side */
 
@@ -424,12 +372,6 @@ static int take_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *e
     return result;
 }
 
-static bool backlog_at_source(const pgc_run *run)
-{
-    pgconvoy_lsn end = atomic_load(&run->counters->source_lsn), received = atomic_load(&run->counters->received_lsn);
-    return end > received && end - received > BACKLOG_BYTES;
-}
-
 static bool reached_until(const stream *stream)
 {
     return stream->until && stream->at_boundary && stream->position >= stream->until;
@@ -452,7 +394,7 @@ static bool commit_is_due(const stream *stream, bool flowing)
         if (is_over(stream) || stream->gathered_bytes >= run->options->memory_bytes / 4 ||
             now - stream->opened_us >= BACKLOG_COMMIT_US)
             return true;
-        return pgc_queue_is_empty(stream->queue) && !(flowing && backlog_at_source(run));
+        return pgc_change_reader_is_empty(stream->reader) && !(flowing && pgc_run_is_behind(run));
     }
     if (stream->position <= run->lsn)
         return false;
@@ -469,9 +411,9 @@ static int write_changes(stream *stream, pgconvoy_error *err)
 {
     pgc_run *run = stream->run;
     for (;;) {
-        void *item = NULL;
-        pgc_queue_result got = pgc_queue_pop(stream->queue, &item, wait_ms(stream));
-        if (got == PGC_QUEUE_OK && take_batch(stream, item, err) != 0) {
+        pgc_change_batch *batch = NULL;
+        pgc_queue_result got = pgc_change_reader_next(stream->reader, wait_ms(stream), &batch);
+        if (got == PGC_QUEUE_OK && take_batch(stream, batch, err) != 0) {
             run->failed_in_progress = stream->in_progress;
             return -1;
         }
@@ -484,9 +426,10 @@ static int write_changes(stream *stream, pgconvoy_error *err)
         if (pgc_run_stopped(run) || (atomic_load(&run->tables_changed) && stream->at_boundary && !stream->open))
             return 0;
         if (got == PGC_QUEUE_CLOSED) {
-            if (!stream->reader_failed)
+            const pgconvoy_error *failure = pgc_change_reader_failure(stream->reader);
+            if (!failure)
                 return 0;
-            pgc_error_copy(err, &stream->reader_err);
+            pgc_error_copy(err, failure);
             run->failed_in_progress = stream->tentative && err->code == PGCONVOY_ERROR_RESOURCE;
             return -1;
         }
@@ -517,27 +460,14 @@ static pgconvoy_lsn tentative_from(const stream *stream)
     return !wanted ? 0 : run->ahead_lsn > run->lsn ? run->ahead_lsn : run->lsn;
 }
 
-static void drain(pgc_queue *queue)
-{
-    void *item;
-    while (pgc_queue_pop(queue, &item, 0) == PGC_QUEUE_OK)
-        pgc_change_batch_free(item);
-}
-
 static int stream_with_threads(stream *stream, pgconvoy_error *err)
 {
-    pthread_t reader;
-    if (pthread_create(&reader, NULL, read_changes, stream) != 0) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "cannot start a thread for the change stream");
-        pgconvoy_error_hint(err, "raise the limit of processes for this user");
+    stream->reader = pgc_change_reader_start(stream->run, err);
+    if (!stream->reader)
         return -1;
-    }
     pgc_watcher *watcher = pgc_watcher_start(stream->run);
     int result = write_changes(stream, err);
-    atomic_store(&stream->end_reader, true);
-    pgc_queue_close(stream->queue);
-    stream->run->source_ops->stream_wake(stream->run->source);
-    pthread_join(reader, NULL);
+    pgc_change_reader_end(stream->reader);
     pgc_watcher_end(watcher);
     free(stream->recopied);
     stream->recopied = NULL;
@@ -545,7 +475,6 @@ static int stream_with_threads(stream *stream, pgconvoy_error *err)
     /* what was not committed comes again */
     if (stream->open)
         stream->run->sink_ops->abort(stream->writer);
-    drain(stream->queue);
     return result;
 }
 
@@ -599,9 +528,6 @@ static int run_stream(stream *stream, pgconvoy_error *err)
     atomic_store(&run->counters->phase, PGCONVOY_PHASE_CATCHING_UP);
     atomic_store(&run->counters->durable_lsn, run->lsn);
     set_copy_lsns(run);
-    stream->queue = pgc_queue_new(256, run->options->memory_bytes / 8);
-    if (!stream->queue)
-        return pgc_error_out_of_memory(err);
     int result = run->sink_ops->open_writer(run->sink, &stream->writer, err);
     if (result == 0) {
         pgc_stream_wishes wishes = {.binary = wants_binary(run), .tentative_from = tentative_from(stream)};
@@ -615,7 +541,6 @@ static int run_stream(stream *stream, pgconvoy_error *err)
         }
         run->sink_ops->close_writer(stream->writer);
     }
-    pgc_queue_free(stream->queue);
     return result;
 }
 

@@ -56,6 +56,15 @@ static inline bool pgc_run_stopped(const pgc_run *run)
     return atomic_load_explicit(run->stop, memory_order_relaxed);
 }
 
+/* The source has more to give than this: work is waiting there, even if nothing has been read ahead. */
+#define PGC_RUN_BEHIND_BYTES UINT64_C(1048576)
+
+static inline bool pgc_run_is_behind(const pgc_run *run)
+{
+    pgconvoy_lsn end = atomic_load(&run->counters->source_lsn), received = atomic_load(&run->counters->received_lsn);
+    return end > received && end - received > PGC_RUN_BEHIND_BYTES;
+}
+
 /*
  * Copies every table whose copy has not finished, in one snapshot, with options->jobs readers. With rows false the tables are only prepared
  * (for a stream without a copy) as of lsn. Tables are durably CATCHING_UP when they are done.

@@ -12,7 +12,7 @@
  *        split, open_reader, reader_begin, reader_next *, close_reader     in several threads
  *     end_snapshot
  *     stream_begin
- *        stream_next *                    one thread
+ *        stream_next *                    one thread at a time
  *        stream_confirm                   any thread
  *     stream_end
  *   close
@@ -197,7 +197,7 @@ typedef struct pgc_source_ops {
     /* Has stream_next return soon, by a thread that wants the stream to end. */
     void (*stream_wake)(void *source);
     /*
-     * For the thread of stream_next while it cannot call it, because the sink is behind: sends feedback when it is due. Reads nothing. Call
+     * For who reads from the stream, while it cannot call stream_next, because the sink is behind: sends feedback when it is due. Reads nothing. Call
      * it about once a second.
      */
     int (*stream_heartbeat)(void *source, pgconvoy_error *err);

@@ -87,11 +87,20 @@ void pgc_pgsink_gather_free(pgc_pgsink_gather *gather)
 
 /* ---- applying */
 
+int pgc_pgsink_gather_touch(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    if (writer->gather->touched)
+        return 0;
+    writer->gather->touched = true;
+    return pgc_pgsink_stream_lock(writer, err);
+}
+
 /* The pile goes to the thread, and the other one is filled. */
 static int hand_over(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink_gather *gather = writer->gather;
-    gather->touched = true;
+    if (pgc_pgsink_gather_touch(writer, err) != 0)
+        return -1;
     pgc_pgsink_hands_choose(writer, 0, err);
     if (gather->hands == TOGETHER) {
         if (pgc_pgsink_hands_finish(writer, err) != 0 || pgc_pgsink_hands_deal(writer, err) != 0)
@@ -263,7 +272,8 @@ static int take(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconv
     if ((!waits || pgc_pgsink_hands_leaves_slice(writer, table, change)) && pgc_pgsink_hands_alone(writer, err) != 0)
         return -1;
     if (!waits) {
-        gather->touched = true;
+        if (pgc_pgsink_gather_touch(writer, err) != 0)
+            return -1;
         bool alone = table->way != PGSINK_IN_ORDER && !table->parts[gather->pile->number];
         if ((alone ? pgc_pgsink_hands_finish(writer, err) : pgc_pgsink_gather_flush(writer, err)) != 0)
             return -1;

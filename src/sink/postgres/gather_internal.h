@@ -34,6 +34,8 @@ static inline pgc_pgsink_pile *pgc_pgsink_other_pile(pgc_pgsink_gather *gather)
     return &gather->piles[(gather->pile->number + 1) % PGSINK_PILES];
 }
 
+/* Before anything of the stream is applied but with its commit: the target's open transaction has something. */
+int pgc_pgsink_gather_touch(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Chooses, unless that is done, for a pile of at least so many changes. */
 void pgc_pgsink_hands_choose(pgc_pgsink_writer *writer, size_t least, pgconvoy_error *err);
 /* Waits until nothing is being applied: from here on the connection is the caller's. */

@@ -194,9 +194,8 @@ int pgc_pgsink_hands_alone(pgc_pgsink_writer *writer, pgconvoy_error *err)
 
 int pgc_pgsink_gather_flush(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
-    if (pgc_pgsink_hands_alone(writer, err) != 0)
+    if (pgc_pgsink_hands_alone(writer, err) != 0 || pgc_pgsink_gather_touch(writer, err) != 0)
         return -1;
-    writer->gather->touched = true;
     return apply_all(writer, err);
 }
 

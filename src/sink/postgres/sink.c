@@ -280,30 +280,43 @@ int pgc_pgsink_stream_ready(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return pgc_pgsink_conflicts_setup(writer, err) != 0 ? -1 : pgc_pgsink_origin_setup(writer, err);
 }
 
-int pgc_pgsink_stream_begin(pgc_pgsink_writer *writer, pgconvoy_error *err)
+static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
-    pgc_pgsink *sink = writer->sink;
     if (pgc_pgsink_stream_ready(writer, err) != 0)
         return -1;
+    writer->in_transaction = true;
+    writer->locked = false;
+    return pgc_pgsink_statement_own(writer, &begin_statement, NULL, err);
+}
+
+int pgc_pgsink_stream_lock(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    pgc_pgsink *sink = writer->sink;
+    if (writer->locked)
+        return 0;
+    writer->locked = true;
+    if (pgc_pgsink_checkpoint_fly_lock(writer, err) != 0)
+        return -1;
+    if (!atomic_load(&sink->parts_table))
+        return 0;
     pgc_buffer pass;
     pgc_buffer_init(&pass, 65536);
     pgc_pgsink_parts_lock_sql(sink, PGSINK_PARTS_PASSES, &pass);
-    int status = pgc_buffer_check(&pass, err);
-    writer->in_transaction = true;
-    if (status == 0)
-        status = pgc_pgsink_statement_own(writer, &begin_statement, NULL, err);
-    if (status == 0)
-        status = pgc_pgsink_checkpoint_fly_lock(writer, err);
-    if (status == 0 && atomic_load(&sink->parts_table))
-        status = pgc_pgsink_fly_sql(writer, pass.data, NULL, 0, err);
+    int status = pgc_buffer_check(&pass, err) != 0 ? -1 : pgc_pgsink_fly_sql(writer, pass.data, NULL, 0, err);
     pgc_buffer_free(&pass);
     return status;
+}
+
+int pgc_pgsink_stream_begin(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    return begin_stream(writer, err) != 0 ? -1 : pgc_pgsink_stream_lock(writer, err);
 }
 
 static int writer_begin(void *state, const pgconvoy_table *table, pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
     writer->copy_table = NULL;
+    writer->locked = true; /* but for a stream: its lock comes with what needs it */
     if (writer->flying || PQstatus(writer->conn) != CONNECTION_OK) { /* given up by abort */
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "the connection to the target was lost");
         pgconvoy_error_retriable(err, true);
@@ -311,7 +324,7 @@ static int writer_begin(void *state, const pgconvoy_table *table, pgconvoy_error
     }
     if (writer->sink->config->tell)
         return begin_trial(writer, err);
-    return table ? begin_copy(writer, table, err) : pgc_pgsink_stream_begin(writer, err);
+    return table ? begin_copy(writer, table, err) : begin_stream(writer, err);
 }
 
 /* With the changes, so that it costs no round trip of its own. *stored: there was nothing that hinders it. */
@@ -385,7 +398,7 @@ static int commit_applied(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgc
     return 0;
 }
 
-/* A small transaction of which nothing was sent goes with its position and its commit: a single round trip. */
+/* A small transaction of which nothing was sent goes with its position and its commit: a single round trip. The position comes first, which locks its row. */
 static bool goes_at_once(const pgc_pgsink_writer *writer, pgconvoy_lsn lsn, size_t table_count)
 {
     const pgc_pgsink *sink = writer->sink;
@@ -396,8 +409,9 @@ static bool goes_at_once(const pgc_pgsink_writer *writer, pgconvoy_lsn lsn, size
 
 static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
-    if (pgc_pgsink_gather_send(writer, err) != 0 ||
+    if ((atomic_load(&writer->sink->parts_table) && pgc_pgsink_stream_lock(writer, err) != 0) ||
         pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&writer->sink->lsn), lsn, err) != 0 ||
+        pgc_pgsink_gather_send(writer, err) != 0 ||
         pgc_pgsink_statement_own(writer, &commit_statement, NULL, err) != 0 || pgc_pgsink_land(writer, err) != 0)
         return -1;
     pgc_pgsink_gather_sent(writer->gather, true);
@@ -426,7 +440,7 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
             return -1;
     }
     /* first what another thread may be at; it may be in a COPY of its own */
-    if (pgc_pgsink_gather_end(writer, err) != 0 || pgc_pgsink_copy_end(writer, err) != 0 ||
+    if (pgc_pgsink_stream_lock(writer, err) != 0 || pgc_pgsink_gather_end(writer, err) != 0 || pgc_pgsink_copy_end(writer, err) != 0 ||
         pgc_pgsink_apply_flush(writer, err) != 0)
         return -1;
     return commit_applied(writer, lsn, tables, table_count, err);

@@ -174,6 +174,8 @@ int pgc_pgsink_stream_step(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy
  * of one of which all is applied. */
 int pgc_pgsink_stream_ready(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_stream_begin(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Where its begin has not done so: has the position locked before what is sent next, so that another process of this pipeline is waited for, not met. */
+int pgc_pgsink_stream_lock(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_stream_commit(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- two_phase.c */
@@ -368,6 +370,7 @@ struct pgc_pgsink_writer {
     int number; /* 0, or of a further connection that applies changes together with the stream's */
     PGconn *conn;
     bool in_transaction;
+    bool locked; /* the stream's position, in this transaction; or it is not to be */
     bool preparing; /* what is open will be prepared */
     /* table copy */
     const pgconvoy_table *copy_table;

@@ -69,7 +69,7 @@ int pgc_pgsink_begin_prepared(void *state, const pgconvoy_transaction *transacti
     pgc_buffer_init(&pass, 65536);
     pgc_pgsink_parts_lock_sql(sink, PGSINK_PARTS_PASSES, &pass);
     int status = pgc_buffer_check(&pass, err) != 0 || session_lock(writer, "pg_advisory_lock", err) != 0 ? -1 : 0;
-    writer->in_transaction = writer->preparing = true;
+    writer->in_transaction = writer->preparing = writer->locked = true;
     if (status == 0)
         status = pgc_pgsink_begin(writer->conn, err);
     if (status == 0 && atomic_load(&sink->parts_table))
