@@ -170,8 +170,8 @@ static pgc_queue_result pop(pgc_change_reader *reader, int timeout_ms, pgc_chang
 
 pgc_queue_result pgc_change_reader_next(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
 {
-    bool mine = pgc_queue_is_empty(reader->queue) && take(reader, 0);
-    if (mine && !pgc_queue_is_empty(reader->queue)) { /* read ahead between the two looks: it comes first */
+    bool mine = take(reader, 0);
+    if (mine && !pgc_queue_is_empty(reader->queue)) { /* what was read ahead comes first */
         pass_on(reader, NOBODY);
         mine = false;
     }
