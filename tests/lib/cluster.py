@@ -72,8 +72,9 @@ def _name(binaries, options):
     return hashlib.sha256(repr((program.st_size, program.st_mtime_ns, os.geteuid(), options)).encode()).hexdigest()[:24]
 
 
-def make(data, binaries, options, run, kept):
-    """The data directory `data`: run("initdb", …) makes the first with these programs and options, which is kept in the folder `kept`; the others are copies."""
+def make(data, binaries, options, run, kept, owner=None):
+    """The data directory `data`: run("initdb", …) makes the first with these programs and options, which is kept in the folder `kept`; the others are copies,
+    of the user `owner` where this process may give them away (who has what is kept depends on who copied that)."""
     known = os.path.join(kept, _name(binaries, options))
     if not os.path.exists(known):
         run("initdb", "-D", data, *options)
@@ -86,4 +87,6 @@ def make(data, binaries, options, run, kept):
             shutil.rmtree(copy)
         return
     subprocess.run(["cp", "-a", "--reflink=auto", known, data], check=True)
+    if owner:
+        subprocess.run(["chown", "-R", owner, data], check=True)
     give_identifier(data)

@@ -120,7 +120,7 @@ class Server:
 
     def _make_data(self, initdb_options):
         options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "--no-sync", *initdb_options)
-        cluster.make(self.data, self.binaries, options, self._run, os.path.join(TOP, "third_party/clusters"))
+        cluster.make(self.data, self.binaries, options, self._run, os.path.join(TOP, "third_party/clusters"), "postgres" if self.user_prefix else None)
 
     def _make_reachable(self):
         """The server's user may not be allowed into the folder the tree was cloned to: then copy the programs."""
