@@ -13,9 +13,9 @@ static const struct {
     bool partial; /* ClickHouse's type lacks values that PostgreSQL's has */
 } kinds[] = {
     [PGC_CLICKHOUSE_AS_TEXT] = {"String", false, false},
-    [PGC_CLICKHOUSE_CHARACTERS] = {"String", false, false},
+    [PGC_CLICKHOUSE_CHARACTERS] = {"String", true, false},
     [PGC_CLICKHOUSE_BYTES] = {"String", true, false},
-    [PGC_CLICKHOUSE_JSON] = {"JSON", false, true}, /* objects only */
+    [PGC_CLICKHOUSE_JSON] = {"JSON", true, true}, /* objects only */
     [PGC_CLICKHOUSE_BOOL] = {"Bool", true, false},
     [PGC_CLICKHOUSE_UINT8] = {"UInt8", true, false},
     [PGC_CLICKHOUSE_INT16] = {"Int16", true, false},
@@ -29,7 +29,7 @@ static const struct {
     [PGC_CLICKHOUSE_DATE32] = {"Date32", true, true}, /* 1900 to 2299 */
     [PGC_CLICKHOUSE_DATETIME64] = {"DateTime64(6, 'UTC')", true, true},
     [PGC_CLICKHOUSE_UUID] = {"UUID", true, false},
-    [PGC_CLICKHOUSE_ENUM] = {NULL, false, false},
+    [PGC_CLICKHOUSE_ENUM] = {NULL, true, false},
     [PGC_CLICKHOUSE_ARRAY] = {NULL, true, true}, /* one dimension, from 1 */
     [PGC_CLICKHOUSE_VECTOR] = {"Array(Float32)", true, false},
 };
