@@ -42,21 +42,28 @@ def find_pgcopydb():
 
 
 class Table:
-    """Results as they come; the first is the floor that the others are compared with. The median of the runs counts; each of several is in brackets."""
+    """Results as they come; the first are the floors that the others are compared with, one for each name of a ratio. The median of the runs counts; each of several is
+    in brackets."""
 
-    def __init__(self, title):
-        print(f"\n{title}\n  {'what':<44}{'seconds':>9}{'ratio':>8}{'CPU s':>8}{'peak MB':>9}", flush=True)
-        self.floor = None
+    def __init__(self, title, ratios=("ratio",)):
+        self.ratios, self.floors = ratios, []
+        print(f"\n{title}\n  {'what':<44}{'seconds':>9}{''.join(f'{name:>{self.width(name)}}' for name in ratios)}{'CPU s':>8}{'peak MB':>9}", flush=True)
+
+    @staticmethod
+    def width(name):
+        return max(8, len(name) + 2)
 
     def add(self, what, measurements):
         seconds = statistics.median(measured.seconds for measured in measurements)
         cpu = statistics.median(measured.cpu for measured in measurements)
         peaks = [measured.peak_bytes for measured in measurements if measured.peak_bytes]
-        self.floor = self.floor or seconds
-        print(f"  {what:<44}{seconds:>9.2f}{seconds / self.floor:>8.2f}{cpu:>8.2f}"
+        if len(self.floors) < len(self.ratios):
+            self.floors.append(seconds)
+        ratios = [f"{seconds / floor:.2f}" for floor in self.floors] + [""] * (len(self.ratios) - len(self.floors))
+        print(f"  {what:<44}{seconds:>9.2f}{''.join(f'{ratio:>{self.width(name)}}' for ratio, name in zip(ratios, self.ratios))}{cpu:>8.2f}"
               f"{max(peaks) / 1048576 if peaks else 0:>9.0f}"
               + (f"   ({', '.join(f'{measured.seconds:.1f}' for measured in measurements)})" if len(measurements) > 1 else ""), flush=True)
-        return seconds / self.floor
+        return seconds / self.floors[0]
 
 
 class Processes:
