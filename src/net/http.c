@@ -362,7 +362,8 @@ int pgc_http_send(pgc_http *http, const pgc_http_request *request, pgc_http_resp
     pgc_buffer_init(&response->headers, MAX_HEADER_BYTES);
     pgc_buffer body;
     pgc_buffer_init(&body, SIZE_MAX / 2);
-    if (request->encoding != PGC_HTTP_IDENTITY &&
+    bool encode = request->encoding != PGC_HTTP_IDENTITY && !request->encoded;
+    if (encode &&
         pgc_http_encode(request->encoding, request->body, request->body_length, &body, err)) {
         pgc_buffer_free(&body);
         return -1;
@@ -371,7 +372,7 @@ int pgc_http_send(pgc_http *http, const pgc_http_request *request, pgc_http_resp
     bool stalled = false;
     while (!atomic_load(&http->cancelled)) {
         response->attempts++;
-        code = attempt(http, request, request->encoding == PGC_HTTP_IDENTITY ? NULL : &body, response, &stalled);
+        code = attempt(http, request, encode ? &body : NULL, response, &stalled);
         if (response->attempts >= http->settings.attempts || !try_again(request, code, response))
             break;
         int pause = pause_before(http, response->attempts, response);

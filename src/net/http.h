@@ -55,6 +55,7 @@ typedef struct pgc_http_request {
     const void *body;
     size_t body_length;
     pgc_http_encoding encoding; /* of the body on its way: it is compressed here, with Content-Encoding */
+    bool encoded;               /* the body is in that encoding already; see pgc_http_encoder */
     /*
      * May be sent again though it is not known whether the server has acted on it (a cut connection, a time limit, 500,
      * 502, 504). Where nothing was sent yet, and after 429 and 503, a request is repeated in any case.
@@ -93,6 +94,18 @@ bool pgc_http_header(const pgc_http_response *response, const char *name, char *
  */
 void pgc_http_status_error(const pgc_http_request *request, const pgc_http_response *response, const char *detail,
                            pgconvoy_error *err);
+
+/* Bodies that are made in parts, and in their encoding from the start, so that what they are before it takes no memory. */
+typedef struct pgc_http_encoder pgc_http_encoder;
+pgc_http_encoder *pgc_http_encoder_new(pgc_http_encoding encoding, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_http_encoder_free(pgc_http_encoder *encoder); /* NULL is allowed */
+/* Appends data to the body in out, which begins with the first part after new and after end. */
+int pgc_http_encoder_add(pgc_http_encoder *encoder, const void *data, size_t length, pgc_buffer *out,
+                         pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends what ends the body, which is whole then. */
+int pgc_http_encoder_end(pgc_http_encoder *encoder, pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Instead of the end, when the body is given up. */
+void pgc_http_encoder_reset(pgc_http_encoder *encoder);
 
 /* Ends the request that is under way, and all later ones, with an error that is not retriable. From any thread, also a
  * signal handler. */
