@@ -110,7 +110,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def insert(self, parameters, body):
         """Data go by a file: what stands inline in a statement is cut at newline bytes."""
-        match = re.fullmatch(r"(INSERT INTO .*) FORMAT RowBinary", parameters["query"], re.S)
+        match = re.fullmatch(r"(INSERT INTO .*) FORMAT (RowBinary|Native)", parameters["query"], re.S)
         encoding = self.headers.get("Content-Encoding")
         file = os.memfd_create("rows")
         try:
@@ -119,7 +119,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             sql = f"{match.group(1)} FROM INFILE '/proc/self/fd/{file}'"
             sql += f" COMPRESSION '{encoding}'" if encoding else " COMPRESSION 'none'"
             sql += " SETTINGS " + ", ".join(settings) if settings else ""
-            return self.server.engine.query(sql.encode() + b" FORMAT RowBinary")
+            return self.server.engine.query(f"{sql} FORMAT {match.group(2)}".encode())
         finally:
             os.close(file)
 

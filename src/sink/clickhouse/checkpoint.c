@@ -231,7 +231,7 @@ static int insert_rows(pgc_clickhouse_sink *sink, pgc_buffer *rows, pgconvoy_err
     pgc_buffer_text(&sql, "INSERT INTO ");
     pgc_clickhouse_table_name(sink, PGC_CLICKHOUSE_CHECKPOINT, false, &sql);
     pgc_buffer_text(&sql, " (pipeline, schema, name, source_id, lsn, state, how, changed) FORMAT RowBinary");
-    int result = pgc_clickhouse_insert(&sink->control, &sql, rows, true, "storing the checkpoint", err);
+    int result = pgc_clickhouse_insert(&sink->control, &sql, rows, false, true, "storing the checkpoint", err);
     pgc_buffer_free(&sql);
     return result;
 }

@@ -5,7 +5,7 @@
  *   server.c      statements over HTTP, versions     schema.c    tables made, checked, finished
  *   text.c        quoting, answers as text           alter.c     tables changed
  *   types.c       the type map                       checkpoint.c  position and table states
- *   encode.c      values as RowBinary                copy.c      rows of a table copy
+ *   encode.c      values as RowBinary                copy.c, block.c  rows of a table copy
  *   gather.c, apply.c, partial.c  changes            compare.c   what verify asks
  *
  * ClickHouse has no transactions, so all that is written must do no harm when it is written again after a crash. A
@@ -113,8 +113,14 @@ void pgc_clickhouse_encoder_free(pgc_clickhouse_encoder *encoder);
  * PGC_CLICKHOUSE_CANNOT_HOLD: err says what the type cannot hold. */
 int pgc_clickhouse_encode(pgc_clickhouse_encoder *encoder, const pgc_clickhouse_type *type, const pgconvoy_value *value,
                           pgc_buffer *out, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same of an array or vector in the format Native: its elements' values go to out, whether they are NULL to nulls. */
+int pgc_clickhouse_encode_elements(pgc_clickhouse_encoder *encoder, const pgc_clickhouse_type *type,
+                                   const pgconvoy_value *value, uint64_t *count, pgc_buffer *nulls, pgc_buffer *out,
+                                   pgconvoy_error *err) PGC_MUST_CHECK;
 /* Appends what stands for no value: NULL where that can be, else zero or empty. */
 void pgc_clickhouse_encode_default(const pgc_clickhouse_type *type, pgc_buffer *out);
+/* Zero or empty. */
+void pgc_clickhouse_encode_zero(const pgc_clickhouse_type *type, pgc_buffer *out);
 void pgc_clickhouse_encode_text(const char *text, size_t length, pgc_buffer *out);
 void pgc_clickhouse_encode_count(uint64_t count, pgc_buffer *out);
 
@@ -178,8 +184,9 @@ int pgc_clickhouse_run(pgc_clickhouse_session *session, const pgc_buffer *sql, c
 /* Runs a query; the answer is the caller's to free when 0 is returned. */
 int pgc_clickhouse_select(pgc_clickhouse_session *session, const pgc_buffer *sql, const char *doing,
                           pgc_http_response *response, pgconvoy_error *err) PGC_MUST_CHECK;
-/* INSERT INTO … FORMAT RowBinary with its data. repeatable: rows that come twice do no harm. */
-int pgc_clickhouse_insert(pgc_clickhouse_session *session, const pgc_buffer *sql, const pgc_buffer *data,
+/* INSERT INTO … FORMAT … with its data, which is compressed on its way or is so already. repeatable: rows that come
+ * twice do no harm. */
+int pgc_clickhouse_insert(pgc_clickhouse_session *session, const pgc_buffer *sql, const pgc_buffer *data, bool encoded,
                           bool repeatable, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- the sink */
@@ -202,7 +209,7 @@ typedef struct pgc_clickhouse_sink {
     pgc_clickhouse_target target;
     pgc_clickhouse_capabilities has;
     size_t gather_bytes; /* changes that may be gathered before they are applied */
-    size_t insert_bytes; /* of one INSERT, about */
+    size_t insert_bytes; /* of one INSERT, about; of a copy in its encoding */
 
     pthread_mutex_t lock; /* guards what follows */
     pgc_clickhouse_session control;
@@ -236,6 +243,7 @@ typedef struct pgc_clickhouse_layout {
     const char *name, *view;     /* in the target, not quoted */
     pgc_clickhouse_type **types; /* of the table's columns */
     const char **names;          /* of the columns in the target */
+    const char **types_there;    /* the target's own words for their types, once its columns were matched */
     bool *absent;                /* columns that the target does not have any more; see gather.c */
     bool *warned;                /* columns of which it was said that a value became NULL */
     const char *doing;           /* "inserting into table public.users" */
@@ -246,8 +254,14 @@ pgc_clickhouse_layout *pgc_clickhouse_layout_new(const pgc_clickhouse_sink *sink
 void pgc_clickhouse_layout_free(pgc_clickhouse_layout *layout);
 /* Appends `database`.`table`, and with on_cluster the clause that a definition needs. */
 void pgc_clickhouse_table_name(const pgc_clickhouse_sink *sink, const char *name, bool on_cluster, pgc_buffer *out);
+/* The columns that the sink adds, ends with one without a name. */
+typedef struct pgc_clickhouse_own_column {
+    const char *name, *type;
+} pgc_clickhouse_own_column;
+const pgc_clickhouse_own_column *pgc_clickhouse_own_columns(const pgc_clickhouse_sink *sink, pgc_clickhouse_form form);
 /* Appends the names of all columns, those of the sink's own at the end, with commas. */
-void pgc_clickhouse_column_names(const pgc_clickhouse_layout *layout, bool with_own, pgc_buffer *out);
+void pgc_clickhouse_column_names(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, bool with_own,
+                                 pgc_buffer *out);
 /* The name of a table in the target; appends it. */
 void pgc_clickhouse_target_name(const pgconvoy_table *table, pgc_buffer *out);
 
@@ -279,6 +293,28 @@ int pgc_clickhouse_put_key(const pgc_clickhouse_sink *sink, const pgc_clickhouse
 int pgc_clickhouse_put_value(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout,
                              pgc_clickhouse_encoder *encoder, int column, const pgconvoy_value *values,
                              const pgconvoy_value *value, pgc_buffer *out, int *not_nullable,
+                             pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* A value that the target's type cannot hold, as err says: 0 when NULL is to be in its place, else the error. */
+int pgc_clickhouse_without_place(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, int column,
+                                 const pgconvoy_value *values, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- block.c */
+
+typedef struct pgc_clickhouse_block pgc_clickhouse_block;
+
+/* Whether the table's rows can be sent so. */
+bool pgc_clickhouse_block_can_hold(const pgc_clickhouse_layout *layout);
+pgc_clickhouse_block *pgc_clickhouse_block_new(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout,
+                                               pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_clickhouse_block_free(pgc_clickhouse_block *block);
+/* Adds rows of a copy. *not_nullable as in put_row; the block is worth nothing then, and after an error. */
+int pgc_clickhouse_block_add(pgc_clickhouse_block *block, pgc_clickhouse_encoder *encoder, const pgconvoy_rows *rows,
+                             int *not_nullable, pgconvoy_error *err) PGC_MUST_CHECK;
+size_t pgc_clickhouse_block_bytes(const pgc_clickhouse_block *block);
+size_t pgc_clickhouse_block_rows(const pgc_clickhouse_block *block);
+/* Appends the block to a body, in Native; it is empty afterwards. */
+int pgc_clickhouse_block_put(pgc_clickhouse_block *block, pgc_http_encoder *encoder, pgc_buffer *body,
                              pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- schema.c */

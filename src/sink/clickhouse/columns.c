@@ -185,6 +185,7 @@ int pgc_clickhouse_match_columns(pgc_clickhouse_sink *sink, pgc_clickhouse_sessi
         const char *has = there >= 0 ? columns.types[there] : NULL;
         if (has) /* it may have been renamed since, when changes come again after a crash */
             layout->names[i] = columns.names[there];
+        layout->types_there[i] = has;
         bool alter = false;
         layout->absent[i] = !has;
         if (has)

@@ -351,17 +351,26 @@ static int encode_label(const pgc_clickhouse_type *type, const pgconvoy_value *v
 
 /* ---- arrays */
 
+static int read_array(pgc_clickhouse_encoder *encoder, const pgc_clickhouse_type *type, const pgconvoy_value *value,
+                      pgc_array *array, pgconvoy_error *err)
+{
+    pgc_arena_reset(encoder->arena);
+    if (pgc_value_array(type->source, value, encoder->arena, array, err) != 0)
+        return -1;
+    if (array->dimensions > 1)
+        return cannot_hold(type, "of several dimensions", err);
+    if (array->dimensions == 1 && array->lower_bound[0] != 1)
+        return cannot_hold(type, "of another lower bound than 1", err);
+    return 0;
+}
+
 static int encode_array(pgc_clickhouse_encoder *encoder, const pgc_clickhouse_type *type, const pgconvoy_value *value,
                         pgc_buffer *out, pgconvoy_error *err)
 {
     pgc_array array;
-    pgc_arena_reset(encoder->arena);
-    if (pgc_value_array(type->source, value, encoder->arena, &array, err) != 0)
-        return -1;
-    if (array.dimensions > 1)
-        return cannot_hold(type, "of several dimensions", err);
-    if (array.dimensions == 1 && array.lower_bound[0] != 1)
-        return cannot_hold(type, "of another lower bound than 1", err);
+    int failed = read_array(encoder, type, value, &array, err);
+    if (failed)
+        return failed;
     pgc_clickhouse_encode_count((uint64_t)array.count, out);
     for (int64_t i = 0; i < array.count; i++) {
         const pgconvoy_value *element = &array.elements[i];
@@ -384,6 +393,36 @@ static int encode_vector(pgc_clickhouse_encoder *encoder, const pgconvoy_value *
     pgc_clickhouse_encode_count((uint64_t)count, out);
     put(out, floats, (size_t)count * sizeof *floats);
     return 0;
+}
+
+int pgc_clickhouse_encode_elements(pgc_clickhouse_encoder *encoder, const pgc_clickhouse_type *type,
+                                   const pgconvoy_value *value, uint64_t *count, pgc_buffer *nulls, pgc_buffer *out,
+                                   pgconvoy_error *err)
+{
+    pgc_array array;
+    int result;
+    if (type->kind == PGC_CLICKHOUSE_VECTOR) {
+        float *floats;
+        int dimensions;
+        pgc_arena_reset(encoder->arena);
+        if (pgc_value_vector(value, encoder->arena, &floats, &dimensions, err) != 0)
+            return -1;
+        *count = (uint64_t)dimensions;
+        put(out, floats, (size_t)dimensions * sizeof *floats);
+        return 0;
+    }
+    if ((result = read_array(encoder, type, value, &array, err)) != 0)
+        return result;
+    *count = (uint64_t)array.count;
+    for (int64_t i = 0; result == 0 && i < array.count; i++) {
+        const pgconvoy_value *element = &array.elements[i];
+        pgc_buffer_byte(nulls, element->length < 0);
+        if (element->length < 0)
+            pgc_clickhouse_encode_zero(type->element, out);
+        else
+            result = pgc_clickhouse_encode(encoder, type->element, element, out, err);
+    }
+    return result;
 }
 
 int pgc_clickhouse_encode(pgc_clickhouse_encoder *encoder, const pgc_clickhouse_type *type, const pgconvoy_value *value,
@@ -428,7 +467,7 @@ int pgc_clickhouse_encode(pgc_clickhouse_encoder *encoder, const pgc_clickhouse_
     }
 }
 
-void pgc_clickhouse_encode_default(const pgc_clickhouse_type *type, pgc_buffer *out)
+void pgc_clickhouse_encode_zero(const pgc_clickhouse_type *type, pgc_buffer *out)
 {
     static const char zeros[32];
     size_t width = 1; /* an empty text or array is a count of 0; so are the numbers of one byte */
@@ -457,9 +496,7 @@ void pgc_clickhouse_encode_default(const pgc_clickhouse_type *type, pgc_buffer *
     default:
         break;
     }
-    if (type->nullable) {
-        pgc_buffer_byte(out, 1);
-    } else if (type->kind == PGC_CLICKHOUSE_JSON) {
+    if (type->kind == PGC_CLICKHOUSE_JSON) {
         pgc_clickhouse_encode_text("{}", 2, out);
     } else if (type->kind == PGC_CLICKHOUSE_ENUM) { /* there is no label of number 0 */
         int16_t number = (int16_t)type->labels[0].number;
@@ -467,4 +504,12 @@ void pgc_clickhouse_encode_default(const pgc_clickhouse_type *type, pgc_buffer *
     } else {
         put(out, zeros, width);
     }
+}
+
+void pgc_clickhouse_encode_default(const pgc_clickhouse_type *type, pgc_buffer *out)
+{
+    if (type->nullable)
+        pgc_buffer_byte(out, 1);
+    else
+        pgc_clickhouse_encode_zero(type, out);
 }

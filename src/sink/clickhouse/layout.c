@@ -34,9 +34,11 @@ static bool fill(pgc_clickhouse_layout *layout, const pgc_clickhouse_sink *sink)
     size_t count = (size_t)table->column_count + 1;
     layout->types = pgc_arena_zalloc(arena, count * sizeof *layout->types);
     layout->names = pgc_arena_zalloc(arena, count * sizeof *layout->names);
+    layout->types_there = pgc_arena_zalloc(arena, count * sizeof *layout->types_there);
     layout->absent = pgc_arena_zalloc(arena, count * sizeof *layout->absent);
     layout->warned = pgc_arena_zalloc(arena, count * sizeof *layout->warned);
-    if (!layout->view || !layout->doing || !layout->types || !layout->names || !layout->absent || !layout->warned)
+    if (!layout->view || !layout->doing || !layout->types || !layout->names || !layout->types_there ||
+        !layout->absent || !layout->warned)
         return false;
     layout->form = sink->target.history   ? PGC_CLICKHOUSE_HISTORY
                    : table->key_count > 0 ? PGC_CLICKHOUSE_KEYED
@@ -89,13 +91,32 @@ void pgc_clickhouse_table_name(const pgc_clickhouse_sink *sink, const char *name
     }
 }
 
-static const char *const own_columns[] = {
-    [PGC_CLICKHOUSE_KEYED] = "`_version`, `_deleted`",
-    [PGC_CLICKHOUSE_MULTISET] = "`_sign`, `_lsn`",
-    [PGC_CLICKHOUSE_HISTORY] = "`_operation`, `_commit_lsn`, `_sequence`, `_commit_time`, `_lsn`, `_unchanged`",
-};
+const pgc_clickhouse_own_column *pgc_clickhouse_own_columns(const pgc_clickhouse_sink *sink, pgc_clickhouse_form form)
+{
+    static const pgc_clickhouse_own_column keyed[] = {{"_version", "UInt64"}, {"_deleted", "UInt8"}, {NULL, NULL}};
+    static const pgc_clickhouse_own_column multiset[] = {{"_sign", "Int64"}, {"_lsn", "UInt64"}, {NULL, NULL}};
+    static const pgc_clickhouse_own_column history[] = {{"_operation", "String"},
+                                                        {"_commit_lsn", "UInt64"},
+                                                        {"_sequence", "UInt32"},
+                                                        {"_commit_time", "DateTime64(6, 'UTC')"},
+                                                        {"_lsn", "UInt64"},
+                                                        {"_unchanged", "Array(String)"},
+                                                        {NULL, NULL}};
+    static const pgc_clickhouse_own_column history_of_old[] = {{"_operation", "String"},
+                                                               {"_commit_lsn", "UInt64"},
+                                                               {"_sequence", "UInt32"},
+                                                               {"_commit_time", "Int64"},
+                                                               {"_lsn", "UInt64"},
+                                                               {"_unchanged", "Array(String)"},
+                                                               {NULL, NULL}};
+    return form == PGC_CLICKHOUSE_KEYED      ? keyed
+           : form == PGC_CLICKHOUSE_MULTISET ? multiset
+           : sink->has.datetime64            ? history
+                                             : history_of_old;
+}
 
-void pgc_clickhouse_column_names(const pgc_clickhouse_layout *layout, bool with_own, pgc_buffer *out)
+void pgc_clickhouse_column_names(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, bool with_own,
+                                 pgc_buffer *out)
 {
     const char *separator = "";
     for (int i = 0; i < layout->table->column_count; i++) {
@@ -105,21 +126,21 @@ void pgc_clickhouse_column_names(const pgc_clickhouse_layout *layout, bool with_
         pgc_clickhouse_identifier(out, layout->names[i]);
         separator = ", ";
     }
-    if (with_own)
-        pgc_buffer_format(out, "%s%s", separator, own_columns[layout->form]);
+    for (const pgc_clickhouse_own_column *own = pgc_clickhouse_own_columns(sink, layout->form); with_own && own->name;
+         own++) {
+        pgc_buffer_text(out, separator);
+        pgc_clickhouse_identifier(out, own->name);
+        separator = ", ";
+    }
 }
 
 /* ---- rows */
 
-/* A value that the target's type cannot hold: NULL in its place if that was asked for, else the error. */
-static int without_place(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, int column,
-                         const pgconvoy_value *values, size_t start, pgc_buffer *out, pgconvoy_error *err)
+int pgc_clickhouse_without_place(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, int column,
+                                 const pgconvoy_value *values, pgconvoy_error *err)
 {
-    const pgc_clickhouse_type *type = layout->types[column];
     pgc_unmappable_say_where(layout->table, layout->table->columns[column].name, values, NULL, err);
-    if (sink->target.types.unmappable == PGC_UNMAPPABLE_NULL && type->nullable) {
-        out->length = start;
-        pgc_buffer_byte(out, 1);
+    if (sink->target.types.unmappable == PGC_UNMAPPABLE_NULL && layout->types[column]->nullable) {
         pgc_unmappable_leave_out(sink->config->log, &layout->warned[column], err);
         return 0;
     }
@@ -144,9 +165,11 @@ int pgc_clickhouse_put_value(const pgc_clickhouse_sink *sink, const pgc_clickhou
     if (type->nullable)
         pgc_buffer_byte(out, 0);
     int result = pgc_clickhouse_encode(encoder, type, value, out, err);
-    if (result == PGC_CLICKHOUSE_CANNOT_HOLD)
-        return without_place(sink, layout, column, values, start, out, err);
-    if (result != 0)
+    if (result == PGC_CLICKHOUSE_CANNOT_HOLD) {
+        result = pgc_clickhouse_without_place(sink, layout, column, values, err);
+        out->length = start;
+        pgc_buffer_byte(out, 1);
+    } else if (result != 0)
         pgc_unmappable_say_where(layout->table, layout->table->columns[column].name, values, NULL, err);
     return result;
 }

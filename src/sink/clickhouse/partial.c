@@ -131,7 +131,7 @@ static int send_body(staging *s, pgconvoy_error *err)
         return 0;
     pgc_buffer_format(&s->sql, "INSERT INTO %s FORMAT RowBinary", s->names[0].data);
     /* a row that is staged twice comes to the same */
-    int result = pgc_clickhouse_insert(&s->writer->session, &s->sql, body, true, s->table->layout->doing, err);
+    int result = pgc_clickhouse_insert(&s->writer->session, &s->sql, body, false, true, s->table->layout->doing, err);
     pgc_buffer_reset(&s->sql);
     pgc_buffer_reset(body);
     return result;
@@ -210,7 +210,7 @@ static int move_to_target(staging *s, pgconvoy_error *err)
     pgc_buffer_text(sql, "INSERT INTO ");
     pgc_clickhouse_table_name(s->writer->sink, layout->name, false, sql);
     pgc_buffer_text(sql, " (");
-    pgc_clickhouse_column_names(layout, true, sql);
+    pgc_clickhouse_column_names(s->writer->sink, layout, true, sql);
     pgc_buffer_text(sql, ") SELECT ");
     for (int i = 0; i < layout->table->column_count; i++) {
         if (!layout->absent[i])

@@ -44,24 +44,19 @@ int pgc_clickhouse_truncate(pgc_clickhouse_sink *sink, pgc_clickhouse_session *s
 
 /* ---- before anything is changed */
 
-static bool is_own_column(const pgc_clickhouse_layout *layout, const char *name)
+static bool is_own_column(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, const char *name)
 {
-    static const char *const own[][8] = {
-        [PGC_CLICKHOUSE_KEYED] = {"_version", "_deleted"},
-        [PGC_CLICKHOUSE_MULTISET] = {"_sign", "_lsn"},
-        [PGC_CLICKHOUSE_HISTORY] = {"_operation", "_commit_lsn", "_sequence", "_commit_time", "_lsn", "_unchanged"},
-    };
-    for (size_t i = 0; own[layout->form][i]; i++) {
-        if (strcmp(own[layout->form][i], name) == 0)
+    for (const pgc_clickhouse_own_column *own = pgc_clickhouse_own_columns(sink, layout->form); own->name; own++) {
+        if (strcmp(own->name, name) == 0)
             return true;
     }
     return false;
 }
 
-static int check_names(const pgc_clickhouse_layout *layout, pgconvoy_error *err)
+static int check_names(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, pgconvoy_error *err)
 {
     for (int i = 0; i < layout->table->column_count; i++) {
-        if (!is_own_column(layout, layout->names[i]))
+        if (!is_own_column(sink, layout, layout->names[i]))
             continue;
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
                            "column %s of table %s.%s has a name that this sink needs for itself", layout->names[i],
@@ -115,7 +110,7 @@ int pgc_clickhouse_check_table(void *state, const pgconvoy_table *table, pgconvo
     pthread_mutex_lock(&sink->lock);
     const char *how = "";
     bool exists = false;
-    int result = check_names(layout, err);
+    int result = check_names(sink, layout, err);
     if (result == 0)
         result = note_name(sink, layout, err);
     if (result == 0)
@@ -135,16 +130,11 @@ int pgc_clickhouse_check_table(void *state, const pgconvoy_table *table, pgconvo
 
 static void own_definitions(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, pgc_buffer *out)
 {
-    const char *time = sink->has.datetime64 ? "DateTime64(6, 'UTC')" : "Int64";
-    if (layout->form == PGC_CLICKHOUSE_KEYED)
-        pgc_buffer_text(out, "`_version` UInt64, `_deleted` UInt8");
-    else if (layout->form == PGC_CLICKHOUSE_MULTISET)
-        pgc_buffer_text(out, "`_sign` Int64, `_lsn` UInt64");
-    else
-        pgc_buffer_format(out,
-                          "`_operation` String, `_commit_lsn` UInt64, `_sequence` UInt32, `_commit_time` %s, "
-                          "`_lsn` UInt64, `_unchanged` Array(String)",
-                          time);
+    const char *separator = "";
+    for (const pgc_clickhouse_own_column *own = pgc_clickhouse_own_columns(sink, layout->form); own->name; own++) {
+        pgc_buffer_format(out, "%s`%s` %s", separator, own->name, own->type);
+        separator = ", ";
+    }
 }
 
 static void define_table(const pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, pgc_buffer *sql)
@@ -187,7 +177,7 @@ static void select_current(const pgc_clickhouse_sink *sink, const pgc_clickhouse
     bool no_columns = layout->table->column_count == 0;
     if (layout->form == PGC_CLICKHOUSE_KEYED) {
         pgc_buffer_text(sql, "SELECT ");
-        pgc_clickhouse_column_names(layout, false, sql);
+        pgc_clickhouse_column_names(sink, layout, false, sql);
         pgc_buffer_text(sql, " FROM ");
         pgc_clickhouse_table_name(sink, layout->name, false, sql);
         pgc_buffer_text(sql, " FINAL WHERE _deleted = 0");
@@ -197,14 +187,14 @@ static void select_current(const pgc_clickhouse_sink *sink, const pgc_clickhouse
     pgc_buffer_text(sql, "SELECT ");
     if (no_columns)
         pgc_buffer_text(sql, "_copy");
-    pgc_clickhouse_column_names(layout, false, sql);
+    pgc_clickhouse_column_names(sink, layout, false, sql);
     pgc_buffer_text(sql, " FROM (SELECT ");
-    pgc_clickhouse_column_names(layout, false, sql);
+    pgc_clickhouse_column_names(sink, layout, false, sql);
     pgc_buffer_format(sql, "%ssum(_sign) AS _copies FROM ", no_columns ? "" : ", ");
     pgc_clickhouse_table_name(sink, layout->name, false, sql);
     if (!no_columns) {
         pgc_buffer_text(sql, " GROUP BY ");
-        pgc_clickhouse_column_names(layout, false, sql);
+        pgc_clickhouse_column_names(sink, layout, false, sql);
     }
     pgc_buffer_text(sql, " HAVING _copies > 0) ARRAY JOIN range(toUInt64(_copies)) AS _copy");
 }

@@ -177,7 +177,7 @@ static void make_url(pgc_clickhouse_session *session, const pgc_buffer *sql, con
     }
 }
 
-static int send_statement(pgc_clickhouse_session *session, const pgc_buffer *sql, const pgc_buffer *data,
+static int send_statement(pgc_clickhouse_session *session, const pgc_buffer *sql, const pgc_buffer *data, bool encoded,
                           bool repeatable, const char *doing, pgc_http_response *response, pgconvoy_error *err)
 {
     if (pgc_buffer_check(sql, err) != 0 || (data && pgc_buffer_check(data, err) != 0))
@@ -193,6 +193,7 @@ static int send_statement(pgc_clickhouse_session *session, const pgc_buffer *sql
                                       .body = body->data,
                                       .body_length = body->length,
                                       .encoding = data ? session->target->compression : PGC_HTTP_IDENTITY,
+                                      .encoded = encoded,
                                       .repeatable = repeatable,
                                       .is_final = is_final,
                                       .doing = doing};
@@ -209,7 +210,7 @@ static int send_statement(pgc_clickhouse_session *session, const pgc_buffer *sql
 int pgc_clickhouse_run(pgc_clickhouse_session *session, const pgc_buffer *sql, const char *doing, pgconvoy_error *err)
 {
     pgc_http_response response;
-    if (send_statement(session, sql, NULL, true, doing, &response, err) != 0)
+    if (send_statement(session, sql, NULL, false, true, doing, &response, err) != 0)
         return -1;
     pgc_http_response_free(&response);
     return 0;
@@ -218,14 +219,14 @@ int pgc_clickhouse_run(pgc_clickhouse_session *session, const pgc_buffer *sql, c
 int pgc_clickhouse_select(pgc_clickhouse_session *session, const pgc_buffer *sql, const char *doing,
                           pgc_http_response *response, pgconvoy_error *err)
 {
-    return send_statement(session, sql, NULL, true, doing, response, err);
+    return send_statement(session, sql, NULL, false, true, doing, response, err);
 }
 
-int pgc_clickhouse_insert(pgc_clickhouse_session *session, const pgc_buffer *sql, const pgc_buffer *data,
+int pgc_clickhouse_insert(pgc_clickhouse_session *session, const pgc_buffer *sql, const pgc_buffer *data, bool encoded,
                           bool repeatable, const char *doing, pgconvoy_error *err)
 {
     pgc_http_response response;
-    if (send_statement(session, sql, data, repeatable, doing, &response, err) != 0)
+    if (send_statement(session, sql, data, encoded, repeatable, doing, &response, err) != 0)
         return -1;
     pgc_http_response_free(&response);
     return 0;

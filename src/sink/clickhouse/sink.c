@@ -25,7 +25,7 @@ static void close_sink(void *state)
 }
 
 /* Of the sink's share of memory a quarter is for changes that are gathered. Each load of a copy has a body that is filled, one that
- * is sent, and its compressed form. */
+ * is sent, and a block; a body of changes has a compressed form besides. */
 static void divide_memory(pgc_clickhouse_sink *sink)
 {
     size_t memory = sink->config->memory_bytes, writers = sink->config->writers > 0 ? (size_t)sink->config->writers : 1;
