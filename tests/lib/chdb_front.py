@@ -115,7 +115,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         file = os.memfd_create("rows")
         try:
             os.write(file, body) == len(body) or os._exit(3)
-            settings = [f"{name} = '{parameters[name]}'" for name in ("insert_deduplication_token", "optimize_on_insert") if name in parameters]
+            settings = [f"{name} = '{parameters[name]}'" for name in parameters
+                        if name in ("insert_deduplication_token", "optimize_on_insert", "input_format_binary_read_json_as_string")]
             sql = f"{match.group(1)} FROM INFILE '/proc/self/fd/{file}'"
             sql += f" COMPRESSION '{encoding}'" if encoding else " COMPRESSION 'none'"
             sql += " SETTINGS " + ", ".join(settings) if settings else ""

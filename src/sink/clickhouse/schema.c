@@ -250,7 +250,7 @@ static int create_table(pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *
  * The checkpoint says COPYING, and that the table is ours, before the table is made or touched: if it ends in between,
  * the next run finds a table that is its own and not complete, or none.
  */
-static int prepare(pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layout, pgconvoy_if_exists if_exists,
+static int prepare(pgc_clickhouse_sink *sink, pgc_clickhouse_layout *layout, pgconvoy_if_exists if_exists,
                    pgconvoy_error *err)
 {
     const pgconvoy_table *table = layout->table;
@@ -280,6 +280,9 @@ static int prepare(pgc_clickhouse_sink *sink, const pgc_clickhouse_layout *layou
     const pgconvoy_table_status status = {table->schema, table->name, PGCONVOY_TABLE_COPYING, 0};
     if (pgc_clickhouse_checkpoint_store(sink, 0, &status, 1, now, err) != 0 ||
         (made && exists && drop_table(sink, layout->name, err) != 0) || create_table(sink, layout, err) != 0)
+        return -1;
+    /* what stays may lack what rows need by now: NULL, a label */
+    if (exists && !made && pgc_clickhouse_match_columns(sink, &sink->control, layout, false, true, err) != 0)
         return -1;
     return pgc_clickhouse_make_view(sink, &sink->control, layout, err);
 }

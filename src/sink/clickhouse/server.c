@@ -169,6 +169,9 @@ static void make_url(pgc_clickhouse_session *session, const pgc_buffer *sql, con
     /* a key comes once in a body: there is nothing that the server could leave out of it, and looking costs half as much again */
     if (data && session->has->optimize_on_insert)
         pgc_buffer_text(url, "&optimize_on_insert=0");
+    /* RowBinary has a form of its own for it otherwise */
+    if (data && session->has->json && target->types.json_native)
+        pgc_buffer_text(url, "&input_format_binary_read_json_as_string=1");
     if (target->settings.length > 0)
         pgc_buffer_text(url, target->settings.data);
     if (data) {
