@@ -405,6 +405,7 @@ typedef struct pgconvoy_sink_config {
 #define PGCONVOY_SINK_TWO_PHASE     2048u /* has read_prepared and what comes with it */
 /* May be given changes of a transaction that is still in progress at the source, alone between begin and commit; abort takes them back, and the writer goes on. */
 #define PGCONVOY_SINK_TENTATIVE     4096u
+#define PGCONVOY_SINK_PRIVILEGES    8192u /* has check_privileges */
 
 /*
  * A sink: one struct of functions. Call order:
@@ -546,6 +547,12 @@ typedef struct pgconvoy_sink {
      * durable. After a failure between the two it comes again, and must find that done.
      */
     int (*end_prepared)(void *writer, const pgconvoy_transaction *transaction, bool commit, pgconvoy_error *err);
+
+    /*
+     * With PGCONVOY_SINK_PRIVILEGES, for `check`: fails with code CONFIG when the target's user lacks a right that open did not need but a pipeline
+     * does; err names rights and place, its hint how they are granted. *is_known is false where the target cannot tell. Changes nothing.
+     */
+    int (*check_privileges)(void *sink, bool *is_known, pgconvoy_error *err);
 } pgconvoy_sink;
 
 /* Defaults for sinks that have nothing to do there. Each is documented by its name. */

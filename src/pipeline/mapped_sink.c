@@ -328,6 +328,12 @@ static int end_prepared(void *state, const pgconvoy_transaction *transaction, bo
     return writer->stage->inner_ops->end_prepared(writer->inner, transaction, commit_it, err);
 }
 
+static int check_privileges(void *state, bool *is_known, pgconvoy_error *err)
+{
+    stage *stage = state;
+    return stage->inner_ops->check_privileges(stage->inner, is_known, err);
+}
+
 /* ------------------------------------------------------------------ putting it there */
 
 /* A command's text speaks of the source's names: what it does comes by the tables' definitions alone. */
@@ -355,6 +361,7 @@ static void set_ops(stage *stage)
     stage->ops.begin_prepared = begin_prepared;
     stage->ops.prepare = prepare;
     stage->ops.end_prepared = end_prepared;
+    stage->ops.check_privileges = check_privileges;
 }
 
 int pgc_mapped_sink_open(const pgc_mapping *mapping, const pgconvoy_sink **ops, void **sink, pgconvoy_error *err)

@@ -3,6 +3,8 @@
 
     chdb_front.py LIBRARY FOLDER PORT_FILE [PASSWORD]
 
+CHDB_USERS in the environment names a file as the real server's users.xml, with what the user `default` may do.
+
 It listens on a free port of 127.0.0.1, which it writes into PORT_FILE, and keeps its data in FOLDER. With a PASSWORD it wants that of the user `default`.
 Bodies that are cut short are refused, and so is a statement whose query_id is under way, as the real server does both.
 
@@ -30,6 +32,8 @@ class Engine:
             function.restype, function.argtypes = kind, [ctypes.c_void_p]
         lib.chdb_destroy_query_result.argtypes = [ctypes.c_void_p]
         arguments = [b"clickhouse", b"--path=" + folder.encode()]
+        if "CHDB_USERS" in os.environ:
+            arguments += [option + os.environ["CHDB_USERS"].encode() for option in (b"--config-file=", b"--users_config=")]
         self.lib = lib
         self.connection = lib.chdb_connect(len(arguments), (ctypes.c_char_p * len(arguments))(*arguments))
         if not self.connection:

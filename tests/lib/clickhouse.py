@@ -27,10 +27,10 @@ class ClickhouseError(RuntimeError):
 
 
 class ClickhouseServer:
-    """part: chdb or server."""
+    """part: chdb or server. grants: of chdb's user, whole statements less what follows TO; None: all that it may do."""
 
-    def __init__(self, folder, part="chdb"):
-        self.folder, self.part, self.process = folder, part, None
+    def __init__(self, folder, part="chdb", grants=None):
+        self.folder, self.part, self.process, self.grants = folder, part, None, grants
         os.makedirs(folder, exist_ok=True)
         if part == "server":
             self.configure()
@@ -52,7 +52,7 @@ class ClickhouseServer:
         if self.part == "chdb":
             port_file = os.path.join(self.folder, "port")
             self.process = subprocess.Popen([sys.executable, os.path.join(TOP, "tests/lib/chdb_front.py"), os.path.join(HOME, "chdb/libchdb.so"),
-                                             os.path.join(self.folder, "data"), port_file], stdout=log, stderr=log, start_new_session=True)
+                                             os.path.join(self.folder, "data"), port_file], stdout=log, stderr=log, start_new_session=True, env={**os.environ, **self.users()})
             wait_for(lambda: os.path.exists(port_file) or self.process.poll() is not None, 120, "chDB listens")
             self.port = int(open(port_file).read())
         else:
@@ -62,6 +62,15 @@ class ClickhouseServer:
                                             env={**os.environ, "LD_LIBRARY_PATH": ":".join(libraries)})
             wait_for(lambda: self.answers() or self.process.poll() is not None, 120, "clickhouse-server answers")
         assert self.process.poll() is None, open(log.name).read()
+
+    def users(self):
+        if self.grants is None:
+            return {}
+        file = os.path.join(self.folder, "users.xml")
+        with open(file, "w") as out:
+            out.write(f"""<clickhouse><profiles><default/></profiles><quotas><default/></quotas><users><default><password></password><networks><ip>::/0</ip></networks><profile>default</profile>
+<quota>default</quota><grants>{"".join(f"<query>{grant}</query>" for grant in self.grants)}</grants></default></users></clickhouse>""")
+        return {"CHDB_USERS": file}
 
     def answers(self):
         try:

@@ -85,9 +85,9 @@ class Scenario:
         server.sql(f"CREATE DATABASE {name}")
         return PostgresTarget(server, name)
 
-    def clickhouse(self, part="chdb"):
+    def clickhouse(self, part="chdb", grants=None):
         """A ClickHouse server of this scenario's."""
-        server = ClickhouseServer(os.path.join(self.folder, f"clickhouse{len(self.clickhouses)}"), part)
+        server = ClickhouseServer(os.path.join(self.folder, f"clickhouse{len(self.clickhouses)}"), part, grants)
         self.clickhouses.append(server)
         return server
 

@@ -203,6 +203,9 @@ static int open_ends(check *check, pgconvoy_error *err)
         check->target_is_postgres = true;
         connect_end(check, TARGET_END, options->target);
     }
+    pgconvoy_error unused = {0};
+    const pgconvoy_sink *sink = options->target ? pgc_sink_for_target(options->target, &unused) : NULL;
+    check->sink_has = sink ? sink->capabilities : 0;
     return check->ends[SOURCE_END].conn ? choose_tables(check, err) : 0;
 }
 
@@ -210,7 +213,8 @@ static int open_ends(check *check, pgconvoy_error *err)
 
 static bool has_end(const check *check, const check_item *item)
 {
-    return item->end == SOURCE_END || (check->options->target && (item->run || check->target_is_postgres));
+    return item->end == SOURCE_END || (check->options->target && (item->run || check->target_is_postgres) &&
+                                       (check->sink_has & item->needs) == item->needs);
 }
 
 static bool counts(const check *check, const check_item *item)

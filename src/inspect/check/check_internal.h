@@ -20,7 +20,8 @@ typedef struct check_item check_item;
  * what the query's parameters are, a letter for each: t  the chosen tables, an array of oids     s  the slot     p  the
  * publication     m  the mapping, as JSON     j  the number of jobs     i  --if-exists     w  whether
  * --two-phase was given     f  facts: what `facts_sql` (with facts_params) gave at the
- * other end, one text An item without sql has `run`. Items of a target with sql are for PostgreSQL ones.
+ * other end, one text An item without sql has `run`. Items of a target with sql are for PostgreSQL ones, those with
+ * `needs` for targets whose sink has these capabilities.
  */
 struct check_item {
     const char *name;
@@ -31,6 +32,7 @@ struct check_item {
     const char *passed;
     const char *params, *sql;
     const char *facts_params, *facts_sql;
+    unsigned needs; /* PGCONVOY_SINK_… */
     int (*run)(check *check, pgc_check_result *result, pgconvoy_error *err);
 };
 
@@ -50,6 +52,7 @@ struct check {
     pgc_check_report *report;
     check_server ends[2];
     bool target_is_postgres, sink_is_closed; /* the latter: it could not be opened */
+    unsigned sink_has;                       /* PGCONVOY_SINK_…; 0 without a target */
     const char *publication, *slot;
     char *tables;              /* "{1,2,3}" */
     const char *mapping;       /* [{"s": schema, "n": table or null, "ts": …, "tn": …, "less": fewer columns or rows}, …] */

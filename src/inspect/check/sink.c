@@ -166,6 +166,25 @@ static int check_opens(check *check, pgc_check_result *result, pgconvoy_error *e
     return failed;
 }
 
+static int check_privileges(check *check, pgc_check_result *result, pgconvoy_error *err)
+{
+    ends ends = {0};
+    pgconvoy_error why = {0};
+    bool is_known = true;
+    int failed;
+    if (check->sink_is_closed)
+        failed = check_add_finding(check, result, PGC_CHECK_UNCHECKED, "the target could not be opened", NULL, err);
+    else if (open_sink(check, &ends, &why) != 0)
+        failed = check_add_error(check, result, PGC_CHECK_UNCHECKED, &why, err);
+    else if (ends.ops->check_privileges(ends.sink, &is_known, &why) != 0)
+        failed = check_add_error(
+            check, result, why.code == PGCONVOY_ERROR_CONFIG ? PGC_CHECK_FAILED : PGC_CHECK_UNCHECKED, &why, err);
+    else
+        failed = is_known ? 0 : check_say(check, result, "the target's server is too old to be asked what its user may do", err);
+    close_ends(&ends);
+    return failed;
+}
+
 /* The folder of a target that is a file of this machine. */
 static bool local_folder(const char *target, char *folder, size_t size)
 {
@@ -250,6 +269,12 @@ const check_item pgc_check_sink_items[] = {
      .jobs = MOVES,
      .passed = "the target can be opened and written",
      .run = check_opens},
+    {.name = "target_privileges",
+     .end = TARGET_END,
+     .jobs = MOVES,
+     .passed = "the target's user has the rights that a pipeline needs there",
+     .needs = PGCONVOY_SINK_PRIVILEGES,
+     .run = check_privileges},
     {.name = "types",
      .end = TARGET_END,
      .jobs = MOVES,

@@ -7,6 +7,7 @@
  *   types.c       the type map                       checkpoint.c  position and table states
  *   encode.c      values as RowBinary                copy.c, block.c  rows of a table copy
  *   gather.c, apply.c, partial.c  changes            compare.c   what verify asks
+ *   rights.c      what the user may do
  *
  * ClickHouse has no transactions, so all that is written must do no harm when it is written again after a crash. A
  * table with a key is a ReplacingMergeTree: each row has the position of the commit that it comes from as _version, the
@@ -79,7 +80,7 @@ typedef struct pgc_clickhouse_type {
 typedef struct pgc_clickhouse_capabilities {
     int major, minor;
     bool datetime64, date32, boolean, decimal256, is_deleted, deduplication_token, frames, optimize_on_insert, mutations_sync, comments,
-        rename_column, replace_view, json, window, drop_sync;
+        rename_column, replace_view, json, window, drop_sync, check_grant;
 } pgc_clickhouse_capabilities;
 
 /* The ClickHouse type of a column. in_key: a column of the table's key, which is never NULL. NULL when out of memory.
@@ -453,6 +454,10 @@ int pgc_clickhouse_apply_table(pgc_clickhouse_writer *writer, pgc_clickhouse_str
 /* Rows that lack values which only the target's rows have: MOVE items, and UPDATE items that are not complete. */
 int pgc_clickhouse_apply_partial(pgc_clickhouse_writer *writer, pgc_clickhouse_stream_table *table,
                                  const pgc_compact_result *result, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- rights.c */
+
+int pgc_clickhouse_check_privileges(void *sink, bool *is_known, pgconvoy_error *err);
 
 /* ---- alter.c */
 

@@ -28,7 +28,7 @@ static const struct {
     HAS(mutations_sync, 20, 1), HAS(rename_column, 20, 4), HAS(frames, 21, 1), /* Content-Encoding: lz4, zstd */
     HAS(replace_view, 21, 1),   HAS(decimal256, 21, 6),    HAS(boolean, 21, 12), HAS(deduplication_token, 22, 2),
     HAS(datetime64, 22, 8), /* with its range from 1900 to 2299 */
-    HAS(date32, 22, 8),         HAS(is_deleted, 23, 5),    HAS(json, 25, 3),
+    HAS(date32, 22, 8),         HAS(is_deleted, 23, 5),    HAS(json, 25, 3),    HAS(check_grant, 25, 1),
 #undef HAS
 };
 

@@ -173,7 +173,7 @@ const pgconvoy_sink pgc_sink_clickhouse = {
     .description = "a ClickHouse database, over HTTP or (clickhouses://) HTTPS",
     .schemes = schemes,
     .target_help = "clickhouse://USER:PASSWORD@HOST:PORT/DATABASE",
-    .capabilities = PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL,
+    .capabilities = PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL | PGCONVOY_SINK_PRIVILEGES,
     .open = open_sink,
     .read_checkpoint = pgc_clickhouse_read_checkpoint,
     .column_format = column_format,
@@ -190,5 +190,6 @@ const pgconvoy_sink pgc_sink_clickhouse = {
     .close_writer = close_writer,
     .drop = pgc_clickhouse_drop,
     .close = close_sink,
+    .check_privileges = pgc_clickhouse_check_privileges,
     .drop_by_hand = "ALTER TABLE " PGC_CLICKHOUSE_CHECKPOINT " DELETE WHERE pipeline = %s",
 };

@@ -109,6 +109,42 @@ def of_clickhouse(s, checks):
     checks.passes(target.uri)
     server.query("CREATE TABLE target.t (id Int32, day Nullable(String), v Nullable(String), _version UInt64, _deleted UInt8) ENGINE = ReplacingMergeTree(_version) ORDER BY id")
     checks.tables(target, "id", "bigint")
+    of_clickhouse_rights(s)
+
+
+def of_clickhouse_rights(s):
+    """The rights that a user lacks, of a current engine; the old one cannot be asked, and nothing is said of it."""
+    if not clickhouse.fetch("chdb"):
+        return
+    source = s.server({"wal_level": "logical"})
+    source.sql("CREATE TABLE t (id int PRIMARY KEY)")
+
+    def rights(target, *options):
+        run = s.pgconvoy("check", source.uri(), target.uri, "--name", "rights", "--json", *options)
+        run.wait(120)
+        found = {item["item"]: item for item in json.loads(run.stdout)["items"]}
+        assert found["target_opens"]["status"] == "passed", found["target_opens"]
+        item = found["target_privileges"]
+        return item["status"], " ".join(f"{finding['says']} {finding['mend']}" for finding in item["findings"]) or item["says"]
+
+    all_of_them = "SELECT, INSERT, ALTER, CREATE TABLE, CREATE VIEW, DROP TABLE, DROP VIEW, TRUNCATE"
+    anywhere = ["GRANT SHOW, CREATE DATABASE, FILE ON *.*", "GRANT TABLE ENGINE ON *", "GRANT SELECT ON system.*"]
+    some = s.clickhouse(grants=[*anywhere, "GRANT SELECT, INSERT, ALTER, DROP TABLE, DROP VIEW ON `my shop`.*", f"GRANT {all_of_them} ON good.*", "GRANT CREATE TABLE ON good.*",
+                                "GRANT SELECT, INSERT, ALTER, CREATE TABLE, DROP TABLE, TRUNCATE ON past.*"])
+    shop = clickhouse.ClickhouseTarget(some, "my shop")
+    shop.uri = some.uri("my%20shop")
+    status, said = rights(shop)
+    assert (status, said) == ("failed", "user default has not the right to CREATE TABLE, CREATE VIEW, TRUNCATE in database my shop "
+                                        "GRANT CREATE TABLE, CREATE VIEW, TRUNCATE ON `my shop`.* TO `default`"), (status, said)
+    assert rights(shop, "--map-table", "public.t=u") == (status, said)
+    s.sync(source.uri(), shop, "--name", "rights", "--until", "caught-up").fails(1, "CREATE TABLE")
+    s.pgconvoy("drop", "rights").wait(60)
+    good = clickhouse.ClickhouseTarget(some, "good")
+    assert rights(good)[0] == "passed", rights(good)
+    s.sync_until_caught_up(source.uri(), good, "--name", "rights")
+    past = clickhouse.ClickhouseTarget(some, "past", "?mode=history")
+    assert rights(past)[0] == "passed", rights(past)
+    assert rights(s.target("clickhouse-server", name="other")) == ("passed", "the target's server is too old to be asked what its user may do")
 
 
 CASES = {"bigquery": bigquery, "snowflake": snowflake, "clickhouse": of_clickhouse}
