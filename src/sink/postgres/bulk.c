@@ -70,15 +70,29 @@ static void append_rows(bulk *b)
     pgc_buffer_text(&b->sql, ") AS s");
 }
 
-/* The key's columns are the first places. */
+/* A type that can be an array's element, with an operator that a plain = finds. */
+static bool is_plain(const pgc_pgsink_column *column)
+{
+    return strcmp(column->type_schema, "pg_catalog") == 0 && !column->element_name[0] && column->array_oid &&
+           strcmp(column->equals, " = ") == 0;
+}
+
+/*
+ * The key's columns are the first places. Written as = ANY a row of the table can be met in no other way than by its
+ * key, for each of ours: of a table that was empty when it was looked at, = lets the server read all of its index
+ * instead, and all of our rows anew for each entry, by a plan that it may keep.
+ */
 static void append_where_key(bulk *b)
 {
     for (int i = 0; i < b->table->key_count; i++) {
+        const pgc_pgsink_column *column = b->target->columns[b->table->key[i]];
+        bool any = !b->in_range && is_plain(column);
         pgc_buffer_text(&b->sql, i ? " AND t." : " WHERE t.");
         append_name(b, b->table->key[i]);
-        pgc_buffer_text(&b->sql, b->target->columns[b->table->key[i]]->equals);
-        pgc_buffer_format(&b->sql, "s.c%d", i);
+        pgc_buffer_text(&b->sql, column->equals);
+        pgc_buffer_format(&b->sql, any ? "ANY (ARRAY[s.c%d" : "s.c%d", i);
         append_cast(b, i);
+        pgc_buffer_text(&b->sql, any ? "])" : "");
     }
     if (b->in_range) {
         pgc_buffer_text(&b->sql, " AND t.");
