@@ -47,6 +47,7 @@ static void connect_error(PGconn *conn, pgconvoy_error *err)
     while (length && message[length - 1] == '\n')
         length--;
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "%.*s", (int)length, message);
+    pgconvoy_error_retriable(err, pgc_connection_may_heal(message));
 }
 
 PGconn *pgc_session_connect(const pgc_server_address *address, char **password, pgconvoy_error *err)

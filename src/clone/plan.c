@@ -109,7 +109,8 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
 {
     clone->catalog = pgc_catalog_open(&clone->dump, err);
     if (!clone->catalog) {
-        pgconvoy_error_retriable(err, source_heals(clone));
+        bool was_there = clone->begun || clone->options->part; /* the source, in this run: what is refused now may be had again */
+        pgconvoy_error_retriable(err, (was_there && err->retriable) || source_heals(clone));
         if (clone->options->part) /* whose snapshot a connection of the pipeline's holds */
             pgc_connection_snapshot_error(err);
         pgc_error_prefix(err, "cannot connect to the source");

@@ -177,8 +177,7 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
     pgconvoy_error_retriable(err, lost || (sqlstate && (sqlstate_is_retriable(sqlstate) || lost_an_object(sqlstate, primary))));
 }
 
-/* A refused start-up (wrong password, no such database) does not heal; a server that is not there yet may. */
-static bool connect_may_heal(const char *message)
+bool pgc_connection_may_heal(const char *message)
 {
     static const char *const final[] = {"password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
                                         "authentication failed", "certificate", "SSL", "role \"", "must be superuser", "permission denied",
@@ -197,7 +196,7 @@ static void connect_error(PGconn *conn, const char *uri, pgconvoy_error *err)
     char *question = strstr(message, "\n\tIs the server running"); /* the hint asks it in our words */
     if (question)
         *question = '\0';
-    bool heals = connect_may_heal(message);
+    bool heals = pgc_connection_may_heal(message);
     pgc_buffer where;
     pgc_buffer_init(&where, 4096);
     pgc_connection_describe(uri, &where);

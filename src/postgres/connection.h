@@ -11,6 +11,9 @@
 
 typedef enum pgc_connection_kind { PGC_CONNECTION_SQL, PGC_CONNECTION_REPLICATION } pgc_connection_kind;
 
+/* What libpq says of a connection that is not had: a refused start-up (wrong password, no such database) does not heal; a server that is not there yet may. */
+bool pgc_connection_may_heal(const char *message);
+
 /*
  * Connects as libpq does (URI or key=value, PG* variables, .pgpass, service files, TLS settings). Sets application_name to "pgconvoy NAME purpose", UTF8, ISO dates, UTC,
  * hex bytea, extra_float_digits 3, IntervalStyle postgres, standard_conforming_strings on, search_path pg_catalog, no JIT (PGC_CONNECTION_SQL: by a query after connecting, since poolers drop options),

@@ -23,9 +23,27 @@ def the_snapshot_is_lost(s):
     s.equal(source, target)
 
 
+def the_catalog_is_refused(s):
+    """The connection that is to read the catalog is cut once, and the next one is not: as when the source starts again just then."""
+    source = s.server()
+    source.pgbench_init(1)
+    near = s.proxy(source)
+    target = s.target("postgres")
+    refused = []
+
+    def refuse():
+        refused.append(True)
+        raise ConnectionResetError
+
+    near.before("pgconvoy copy\0", refuse)
+    run = s.sync(source.uri(port=near.port), target, "--name", "cut", "--until", "caught-up").ok()
+    assert refused and "trying again" in run.stderr, run.error_tail()
+    s.equal(source, target)
+
+
 def main(s):
-    if s.case == "snapshot":
-        return the_snapshot_is_lost(s)
+    if s.case in SINGLE:
+        return SINGLE[s.case](s)
     source = s.server()
     source.pgbench_init(1 if s.case == "stdout" else 2)
     near = s.proxy(source)
@@ -58,4 +76,5 @@ def main(s):
     s.equal(source, target)
 
 
-scenario.run(main, cases=[*scenario.SINKS, "snapshot"])
+SINGLE = {"snapshot": the_snapshot_is_lost, "catalog": the_catalog_is_refused}
+scenario.run(main, cases=[*scenario.SINKS, *SINGLE])
