@@ -93,7 +93,8 @@ static int add_lz4(pgc_http_encoder *encoder, const void *data, size_t length, p
 static int add_zstd(pgc_http_encoder *encoder, const void *data, size_t length, pgc_buffer *out, pgconvoy_error *err)
 {
     ZSTD_inBuffer in = {data, length, 0};
-    for (size_t left = 1; left > 0 || in.pos < in.size;) {
+    size_t left;
+    do {
         if (!pgc_buffer_reserve(out, ZSTD_CStreamOutSize()))
             return pgc_buffer_check(out, err);
         ZSTD_outBuffer to = {out->data + out->length, ZSTD_CStreamOutSize(), 0};
@@ -101,9 +102,7 @@ static int add_zstd(pgc_http_encoder *encoder, const void *data, size_t length, 
         if (ZSTD_isError(left))
             return failed(ZSTD_getErrorName(left), err);
         out->length += to.pos;
-        if (data) /* what it keeps of a part comes later */
-            left = 0;
-    }
+    } while (data ? in.pos < in.size : left > 0); /* what it keeps of a part comes later */
     return 0;
 }
 

@@ -32,16 +32,6 @@ struct pgc_change_reader {
     pgconvoy_error err; /* of the holder that met it, who keeps the stream */
 };
 
-static bool take(pgc_change_reader *reader, int64_t free_for_us)
-{
-    pthread_mutex_lock(&reader->lock);
-    bool taken = reader->holder == NOBODY && !reader->end && pgc_clock_monotonic_us() - reader->left_us >= free_for_us;
-    if (taken)
-        reader->holder = free_for_us > 0 ? READER : WRITER;
-    pthread_mutex_unlock(&reader->lock);
-    return taken;
-}
-
 static void pass_on(pgc_change_reader *reader, holder to)
 {
     pthread_mutex_lock(&reader->lock);
@@ -101,17 +91,18 @@ static int push(pgc_change_reader *reader, pgc_change_batch *batch)
 /* Waits until the stream is this thread's. False: it is to end. */
 static bool wait_for_stream(pgc_change_reader *reader)
 {
-    for (;;) {
-        (void)take(reader, ELSEWHERE_US);
+    pthread_mutex_lock(&reader->lock);
+    while (reader->holder != READER && !reader->end) {
+        if (reader->holder == NOBODY && pgc_clock_monotonic_us() - reader->left_us >= ELSEWHERE_US) {
+            reader->holder = READER;
+            break;
+        }
         const struct timespec until = pgc_clock_deadline(LOOK_MS);
-        pthread_mutex_lock(&reader->lock);
-        if (reader->holder != READER && !reader->end)
-            pthread_cond_timedwait(&reader->given, &reader->lock, &until);
-        bool end = reader->end, mine = reader->holder == READER;
-        pthread_mutex_unlock(&reader->lock);
-        if (end || mine)
-            return !end;
+        pthread_cond_timedwait(&reader->given, &reader->lock, &until);
     }
+    bool end = reader->end;
+    pthread_mutex_unlock(&reader->lock);
+    return !end;
 }
 
 static void *read_ahead(void *arg)
@@ -160,6 +151,17 @@ pgc_change_reader *pgc_change_reader_start(pgc_run *run, pgconvoy_error *err)
     return NULL;
 }
 
+/* Where nobody has the stream it is the writing thread's. */
+static bool take(pgc_change_reader *reader)
+{
+    pthread_mutex_lock(&reader->lock);
+    bool taken = reader->holder == NOBODY;
+    if (taken)
+        reader->holder = WRITER;
+    pthread_mutex_unlock(&reader->lock);
+    return taken;
+}
+
 static pgc_queue_result pop(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
 {
     void *item = NULL;
@@ -170,7 +172,7 @@ static pgc_queue_result pop(pgc_change_reader *reader, int timeout_ms, pgc_chang
 
 pgc_queue_result pgc_change_reader_next(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
 {
-    bool mine = take(reader, 0);
+    bool mine = take(reader);
     if (mine && !pgc_queue_is_empty(reader->queue)) { /* what was read ahead comes first */
         pass_on(reader, NOBODY);
         mine = false;

@@ -24,21 +24,19 @@ def _crc32c_table():
 CRC32C = _crc32c_table()
 
 
-def _checksum_place(control):
-    """Where pg_control has the checksum of all that comes before it."""
-    crc = 0xFFFFFFFF
-    for at, byte in enumerate(control):
-        if at >= CRC_FROM and at % 4 == 0 and control[at:at + 4] == struct.pack("=I", crc ^ 0xFFFFFFFF):
-            return at
-        crc = crc >> 8 ^ CRC32C[(crc ^ byte) & 0xFF]
-    raise RuntimeError("pg_control has no checksum where one is known")
-
-
 def _checksum(data):
     crc = 0xFFFFFFFF
     for byte in data:
         crc = crc >> 8 ^ CRC32C[(crc ^ byte) & 0xFF]
     return struct.pack("=I", crc ^ 0xFFFFFFFF)
+
+
+def _checksum_place(control):
+    """Where pg_control has the checksum of all that comes before it."""
+    for at in range(CRC_FROM, 512, 4):  # it is one sector of a disk
+        if control[at:at + 4] == _checksum(control[:at]):
+            return at
+    raise RuntimeError("pg_control has no checksum where one is known")
 
 
 def _overwrite(path, at, data):

@@ -95,20 +95,14 @@ const pgc_clickhouse_own_column *pgc_clickhouse_own_columns(const pgc_clickhouse
 {
     static const pgc_clickhouse_own_column keyed[] = {{"_version", "UInt64"}, {"_deleted", "UInt8"}, {NULL, NULL}};
     static const pgc_clickhouse_own_column multiset[] = {{"_sign", "Int64"}, {"_lsn", "UInt64"}, {NULL, NULL}};
-    static const pgc_clickhouse_own_column history[] = {{"_operation", "String"},
-                                                        {"_commit_lsn", "UInt64"},
-                                                        {"_sequence", "UInt32"},
-                                                        {"_commit_time", "DateTime64(6, 'UTC')"},
-                                                        {"_lsn", "UInt64"},
-                                                        {"_unchanged", "Array(String)"},
-                                                        {NULL, NULL}};
-    static const pgc_clickhouse_own_column history_of_old[] = {{"_operation", "String"},
-                                                               {"_commit_lsn", "UInt64"},
-                                                               {"_sequence", "UInt32"},
-                                                               {"_commit_time", "Int64"},
-                                                               {"_lsn", "UInt64"},
-                                                               {"_unchanged", "Array(String)"},
-                                                               {NULL, NULL}};
+#define HISTORY(time)                                                                                                  \
+    {                                                                                                                  \
+        {"_operation", "String"}, {"_commit_lsn", "UInt64"}, {"_sequence", "UInt32"}, {"_commit_time", time},          \
+            {"_lsn", "UInt64"}, {"_unchanged", "Array(String)"}, {NULL, NULL}                                          \
+    }
+    static const pgc_clickhouse_own_column history[] = HISTORY("DateTime64(6, 'UTC')");
+    static const pgc_clickhouse_own_column history_of_old[] = HISTORY("Int64");
+#undef HISTORY
     return form == PGC_CLICKHOUSE_KEYED      ? keyed
            : form == PGC_CLICKHOUSE_MULTISET ? multiset
            : sink->has.datetime64            ? history

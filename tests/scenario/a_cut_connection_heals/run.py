@@ -8,12 +8,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../
 import scenario
 
 
-def the_snapshot_is_lost(s):
-    """The connection that holds it goes just before another takes it: the copy begins again with a new one."""
+def begin(s):
     source = s.server()
     source.pgbench_init(1)
-    near = s.proxy(source)
-    target = s.target("postgres")
+    return source, s.proxy(source), s.target("postgres")
+
+
+def the_snapshot_is_lost(s):
+    """The connection that holds it goes just before another takes it: the copy begins again with a new one."""
+    source, near, target = begin(s)
     ended = []
     near.before("SET TRANSACTION SNAPSHOT", lambda: ended.append(source.sql(
         "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity WHERE state = 'idle in transaction' AND application_name LIKE 'pgconvoy%' AND backend_xmin IS NOT NULL")))
@@ -25,10 +28,7 @@ def the_snapshot_is_lost(s):
 
 def the_catalog_is_refused(s):
     """The connection that is to read the catalog is cut once, and the next one is not: as when the source starts again just then."""
-    source = s.server()
-    source.pgbench_init(1)
-    near = s.proxy(source)
-    target = s.target("postgres")
+    source, near, target = begin(s)
     refused = []
 
     def refuse():
