@@ -63,6 +63,11 @@ size_t pgc_compact_bytes(const pgc_compact *compact)
            compact->entry_capacity * sizeof(entry *);
 }
 
+size_t pgc_compact_keys(const pgc_compact *compact)
+{
+    return compact->entry_count;
+}
+
 bool pgc_compact_is_empty(const pgc_compact *compact)
 {
     return compact->entry_count == 0 && !compact->truncated;

@@ -65,6 +65,8 @@ void pgc_compact_keep_deletes(pgc_compact *compact, bool keep);
 /* The rows of changes that are added stay where they are until the next reset: they are pointed to, and not copied. False to begin with. */
 void pgc_compact_rows_stay(pgc_compact *compact, bool stay);
 
+/* So many keys were met. */
+size_t pgc_compact_keys(const pgc_compact *compact);
 /* Memory in use, for the caller's budget. */
 size_t pgc_compact_bytes(const pgc_compact *compact);
 /* True when there is nothing to apply. */

@@ -383,6 +383,13 @@ static bool is_over(const stream *stream)
     return reached_until(stream) || pgc_run_stopped(stream->run) || atomic_load(&stream->run->tables_changed);
 }
 
+static bool fills_memory(const stream *stream)
+{
+    const pgc_run *run = stream->run;
+    bool hands_on = (run->sink_ops->capabilities & PGCONVOY_SINK_HANDS_ON) && run->options->apply_jobs <= 1;
+    return !hands_on && stream->gathered_bytes >= run->options->memory_bytes / 4;
+}
+
 /* Whether the open sink transaction should be committed now; flowing: a batch came just before. */
 static bool commit_is_due(const stream *stream, bool flowing)
 {
@@ -391,8 +398,7 @@ static bool commit_is_due(const stream *stream, bool flowing)
         return false;
     int64_t now = pgc_clock_monotonic_us();
     if (stream->open) {
-        if (is_over(stream) || stream->gathered_bytes >= run->options->memory_bytes / 4 ||
-            now - stream->opened_us >= BACKLOG_COMMIT_US)
+        if (is_over(stream) || fills_memory(stream) || now - stream->opened_us >= BACKLOG_COMMIT_US)
             return true;
         return pgc_change_reader_is_empty(stream->reader) && !(flowing && pgc_run_is_behind(run));
     }

@@ -10,6 +10,7 @@ struct pgc_pgsink_background {
     pgc_pgsink_writer *writer; /* its connection and all that hangs on it are the thread's while that is busy */
     pgc_pgsink_pile *pile;
     bool lands;
+    pgconvoy_lsn lsn;
 };
 
 static int apply_pile(void *arg, pgconvoy_error *err)
@@ -17,6 +18,8 @@ static int apply_pile(void *arg, pgconvoy_error *err)
     const pgc_pgsink_background *background = arg;
     if (pgc_pgsink_pile_apply(background->writer, background->pile, err) != 0)
         return -1;
+    if (background->lsn != 0)
+        return pgc_pgsink_stream_go_on(background->writer, background->lsn, err);
     return background->lands ? pgc_pgsink_land(background->writer, err) : 0;
 }
 
@@ -45,10 +48,12 @@ bool pgc_pgsink_background_is_busy(const pgc_pgsink_background *background)
     return pgc_background_is_busy(background->thread);
 }
 
-void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile, bool lands)
+void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile, bool lands,
+                                 pgconvoy_lsn lsn)
 {
     background->pile = pile;
     background->lands = lands;
+    background->lsn = lsn;
     pgc_background_start(background->thread, apply_pile, background);
 }
 

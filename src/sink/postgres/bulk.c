@@ -25,7 +25,8 @@ typedef struct bulk {
     const pgc_pgsink_part *part;
     pgc_pgsink_target *target;
     const pgconvoy_table *table;
-    pgc_arena *arena;
+    pgc_pgsink_pile *pile;
+    pgc_arena *arena; /* the pile's */
     pgc_pgsink_place *places; /* of the statement's arrays */
     pgc_pgsink_array_form *forms;
     uint32_t *types;
@@ -415,6 +416,7 @@ static int apply_keyed(bulk *b, pgconvoy_error *err)
 {
     pgc_compact *compact = b->part->gathered->compact;
     pgc_compact_result result;
+    size_t added = 0, early = 0;
     int status = 0;
     pgc_compact_rows_stay(compact, true); /* in the pile */
     for (const pgc_pgsink_waiting *waiting = b->part->first; waiting && status == 0; waiting = waiting->next_of_table) {
@@ -424,7 +426,11 @@ static int apply_keyed(bulk *b, pgconvoy_error *err)
                                   .old = waiting->old,
                                   .new_ = waiting->new_};
         status = pgc_compact_add(compact, &change, err);
+        if (++added == b->part->count / 2)
+            early = pgc_compact_keys(compact);
     }
+    b->pile->early_keys += early;
+    b->pile->late_keys += pgc_compact_keys(compact) - early;
     if (status == 0)
         status = pgc_compact_take(compact, &result, err);
     /* a row that moves with values which only the target knows: its own order is the simplest */
@@ -447,17 +453,17 @@ static int apply_inserts(bulk *b, pgconvoy_error *err)
     return send_inserts(b, items, count, err);
 }
 
-int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_arena *arena, pgconvoy_error *err)
+int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_pgsink_pile *pile, pgconvoy_error *err)
 {
     const pgconvoy_table *table = part->gathered->table;
     size_t most = 2 * (size_t)table->column_count + 1;
-    bulk b = {.writer = writer, .part = part, .table = table, .arena = arena};
+    bulk b = {.writer = writer, .part = part, .table = table, .pile = pile, .arena = pile->arena};
     b.target = pgc_pgsink_target_get(writer, table, err);
     if (!b.target || pgc_pgsink_apply_room(writer, table, err) != 0)
         return -1;
-    b.places = pgc_arena_alloc(arena, most * sizeof *b.places);
-    b.forms = pgc_arena_alloc(arena, most * sizeof *b.forms);
-    b.types = pgc_arena_alloc(arena, most * sizeof *b.types);
+    b.places = pgc_arena_alloc(b.arena, most * sizeof *b.places);
+    b.forms = pgc_arena_alloc(b.arena, most * sizeof *b.forms);
+    b.types = pgc_arena_alloc(b.arena, most * sizeof *b.types);
     if (!b.places || !b.forms || !b.types)
         return pgc_error_out_of_memory(err);
     pgc_buffer_init(&b.sql, PGSINK_SQL_LIMIT);

@@ -55,6 +55,11 @@ typedef struct pgc_pgsink_part {
     pgc_pgsink_waiting *first, *last;
     size_t count;
     bool inserts_only; /* all of them are new rows */
+    /* the same before the transaction of the last change */
+    unsigned transaction;
+    pgc_pgsink_waiting *whole_last;
+    size_t whole_count;
+    bool whole_inserts_only;
 } pgc_pgsink_part;
 
 typedef struct pgc_pgsink_pile {
@@ -62,7 +67,12 @@ typedef struct pgc_pgsink_pile {
     pgc_arena *arena;
     pgc_pgsink_waiting *first, *last; /* in commit order */
     size_t count;
+    unsigned transaction;      /* the number of the last one */
+    pgc_pgsink_waiting *whole; /* the last change before it; NULL: there is none */
+    size_t whole_count;
     pgc_pgsink_part *parts;
+    size_t part_count;
+    size_t early_keys, late_keys; /* that were met first in the first half of a table's changes, and in the second, when it was last applied in bulk */
 } pgc_pgsink_pile;
 
 /* ---- pile.c */
@@ -88,8 +98,10 @@ int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pg
 /* Applies what is in the pile, and empties it. After a failure it is as it was. */
 int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile);
-/* Forgets what came after last (NULL: all); only the order of all, and the counts by table, are right after it. */
-void pgc_pgsink_pile_cut(pgc_pgsink_pile *pile, pgc_pgsink_waiting *last);
+/* What comes next is of another transaction. */
+void pgc_pgsink_pile_mark(pgc_pgsink_pile *pile);
+/* Copies the changes of the last transaction to other, which is empty, and forgets them here. */
+int pgc_pgsink_pile_split(pgc_pgsink_pile *pile, pgc_pgsink_pile *other, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Applies all one by one, or the changes of one table. */
 int pgc_pgsink_replay_pile(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -103,8 +115,8 @@ pgc_pgsink_background *pgc_pgsink_background_new(pgc_pgsink_writer *writer);
 void pgc_pgsink_background_free(pgc_pgsink_background *background);
 bool pgc_pgsink_background_is_busy(const pgc_pgsink_background *background);
 /* Gives it a pile, which is its own until finish. It is not busy, and did not fail. lands: it is done when the server has
- * answered to all of it. */
-void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile, bool lands);
+ * answered to all of it. lsn: where its changes end, which are committed then; 0: they are not. */
+void pgc_pgsink_background_start(pgc_pgsink_background *background, pgc_pgsink_pile *pile, bool lands, pgconvoy_lsn lsn);
 /* Waits until the last pile is applied; fails when that failed, once. */
 int pgc_pgsink_background_finish(pgc_pgsink_background *background, pgconvoy_error *err) PGC_MUST_CHECK;
 
@@ -132,7 +144,7 @@ void pgc_pgsink_team_forget(pgc_pgsink_team *team);
 /* ---- bulk.c */
 
 /* Applies what the changes of one table come to. Failures may come to light only when the statements have landed. */
-int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_arena *arena,
+int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_pgsink_pile *pile,
                           pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- array.c: the values of one column in many rows as one parameter */

@@ -4,29 +4,30 @@
  * text.
  */
 #include "sink/postgres/sink_internal.h"
+#include "postgres/text_arrays.h"
 #include "postgres/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static const char relation_sql[] =
-    "SELECT c.oid, c.relkind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE n.nspname = $1 AND c.relname = $2";
+static const char relations_sql[] =
+    "SELECT g.place, c.oid, c.relkind FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (schema_name, name, place) "
+    "JOIN pg_namespace n ON n.nspname = g.schema_name JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = g.name";
 
 /* The operator is looked for by exact type, since search_path holds no schema of an extension. */
 static const char columns_sql[] =
     "SELECT a.attname, a.atttypid, a.atttypmod, tn.nspname, t.typname, coalesce(en.nspname, ''), coalesce(e.typname, "
     "''),"
     " format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef, a.attgenerated <> '', a.attidentity, eq.nspname,"
-    " t.typarray, t.typdelim, format_type(a.atttypid, -1) "
+    " t.typarray, t.typdelim, format_type(a.atttypid, -1), a.attrelid "
     "FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid JOIN pg_namespace tn ON tn.oid = t.typnamespace "
     "LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typlen = -1 AND t.typcategory = 'A' "
     "LEFT JOIN pg_namespace en ON en.oid = e.typnamespace "
     "LEFT JOIN LATERAL (SELECT n.nspname FROM pg_operator o JOIN pg_namespace n ON n.oid = o.oprnamespace "
     " WHERE o.oprname = '=' AND o.oprleft = coalesce(nullif(t.typbasetype, 0), t.oid) AND o.oprright = o.oprleft"
     " AND n.nspname <> 'pg_catalog' LIMIT 1) eq ON true "
-    "WHERE a.attrelid = $1::oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum";
+    "WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
 
 static const char *equals_operator(pgc_arena *arena, const PGresult *result, int row)
 {
@@ -64,36 +65,85 @@ static bool fill_column(pgc_arena *arena, const PGresult *result, int row, pgc_p
            column->type_sql && column->plain_type_sql && column->equals;
 }
 
+static int find_relations(PGconn *conn, const pgc_pgsink_lookup *lookups, size_t count, const char *doing, pgconvoy_error *err)
+{
+    pgc_text_arrays names;
+    const char *values[2];
+    pgc_text_arrays_init(&names, 2);
+    for (size_t i = 0; i < count; i++) {
+        const char *texts[] = {lookups[i].schema, lookups[i].name};
+        memset(lookups[i].relation, 0, sizeof *lookups[i].relation);
+        pgc_text_arrays_add(&names, texts);
+    }
+    PGresult *result =
+        pgc_text_arrays_end(&names, values, err) == 0 ? pgc_pgsink_query(conn, relations_sql, 2, values, doing, err) : NULL;
+    pgc_text_arrays_free(&names);
+    for (int row = 0; result && row < PQntuples(result); row++) {
+        pgc_pgsink_relation *relation = lookups[strtoul(PQgetvalue(result, row, 0), NULL, 10) - 1].relation;
+        relation->oid = (uint32_t)strtoul(PQgetvalue(result, row, 1), NULL, 10);
+        relation->kind = PQgetvalue(result, row, 2)[0];
+    }
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
+static int fill_columns(const pgc_pgsink_lookup *lookup, const PGresult *result, int first, int count, pgconvoy_error *err)
+{
+    pgc_pgsink_relation *relation = lookup->relation;
+    relation->columns = pgc_arena_zalloc(lookup->arena, sizeof *relation->columns * ((size_t)count + 1));
+    relation->column_count = relation->columns ? count : 0;
+    for (int i = 0; i < relation->column_count; i++)
+        if (!fill_column(lookup->arena, result, first + i, &relation->columns[i]))
+            return pgc_error_out_of_memory(err);
+    return relation->columns ? 0 : pgc_error_out_of_memory(err);
+}
+
+/* The rows of one table's columns are together. */
+static int take_columns(const pgc_pgsink_lookup *lookups, size_t count, const PGresult *result, pgconvoy_error *err)
+{
+    for (size_t i = 0; i < count; i++) {
+        char oid[16];
+        int first = 0, end;
+        snprintf(oid, sizeof oid, "%u", lookups[i].relation->oid);
+        while (first < PQntuples(result) && strcmp(PQgetvalue(result, first, 16), oid) != 0)
+            first++;
+        for (end = first; end < PQntuples(result) && strcmp(PQgetvalue(result, end, 16), oid) == 0; end++)
+            ;
+        if (lookups[i].relation->oid != 0 && fill_columns(&lookups[i], result, first, end - first, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+int pgc_pgsink_relations_load(PGconn *conn, const pgc_pgsink_lookup *lookups, size_t count, pgconvoy_error *err)
+{
+    char doing[300] = "looking at tables on the target";
+    if (count == 1)
+        snprintf(doing, sizeof doing, "looking at table %s.%s on the target", lookups->schema, lookups->name);
+    if (find_relations(conn, lookups, count, doing, err) != 0)
+        return -1;
+    pgc_buffer oids;
+    pgc_buffer_init(&oids, PGSINK_SQL_LIMIT);
+    for (size_t i = 0; i < count; i++)
+        if (lookups[i].relation->oid != 0)
+            pgc_buffer_format(&oids, "%c%u", oids.length ? ',' : '{', lookups[i].relation->oid);
+    int status = 0;
+    if (oids.length > 0) {
+        pgc_buffer_byte(&oids, '}');
+        const char *values[] = {oids.data};
+        PGresult *result = pgc_buffer_check(&oids, err) == 0 ? pgc_pgsink_query(conn, columns_sql, 1, values, doing, err) : NULL;
+        status = result ? take_columns(lookups, count, result, err) : -1;
+        PQclear(result);
+    }
+    pgc_buffer_free(&oids);
+    return status;
+}
+
 int pgc_pgsink_relation_load(PGconn *conn, const char *schema, const char *name, pgc_arena *arena,
                              pgc_pgsink_relation *relation, pgconvoy_error *err)
 {
-    char doing[300], oid[16];
-    snprintf(doing, sizeof doing, "looking at table %s.%s on the target", schema, name);
-    memset(relation, 0, sizeof *relation);
-    const char *values[] = {schema, name};
-    PGresult *result = pgc_pgsink_query(conn, relation_sql, 2, values, doing, err);
-    if (!result)
-        return -1;
-    if (PQntuples(result) == 1) {
-        relation->oid = (uint32_t)strtoul(PQgetvalue(result, 0, 0), NULL, 10);
-        relation->kind = PQgetvalue(result, 0, 1)[0];
-    }
-    PQclear(result);
-    if (relation->oid == 0)
-        return 0;
-    snprintf(oid, sizeof oid, "%u", relation->oid);
-    values[0] = oid;
-    result = pgc_pgsink_query(conn, columns_sql, 1, values, doing, err);
-    if (!result)
-        return -1;
-    relation->column_count = PQntuples(result);
-    relation->columns = pgc_arena_zalloc(arena, sizeof *relation->columns * ((size_t)relation->column_count + 1));
-    int status = relation->columns ? 0 : pgc_error_out_of_memory(err);
-    for (int i = 0; i < relation->column_count && status == 0; i++)
-        if (!fill_column(arena, result, i, &relation->columns[i]))
-            status = pgc_error_out_of_memory(err);
-    PQclear(result);
-    return status;
+    const pgc_pgsink_lookup lookup = {schema, name, arena, relation};
+    return pgc_pgsink_relations_load(conn, &lookup, 1, err);
 }
 
 pgc_pgsink_column *pgc_pgsink_relation_find(const pgc_pgsink_relation *relation, const char *name)

@@ -18,20 +18,24 @@
 #include <stdlib.h>
 
 #define ARENA_BLOCK ((size_t)1 << 20)
-#define WAITING_BYTES_MAX ((size_t)32 << 20) /* of one pile */
+#define WAITING_BYTES_MAX ((size_t)48 << 20) /* of one pile */
 #define LONG_CHANGE_BYTES ((size_t)4 << 20)  /* is not copied about */
-/* So much is worth a piece of its own while the target is idle; more after some pieces, as each is a subtransaction. */
+/* So much is worth a piece of its own while the target is idle: more of many tables, each of which costs a statement or three; more
+ * after some pieces, as each is a subtransaction. */
 #define PIECE_CHANGES ((size_t)8192)
+#define PIECE_TABLE_CHANGES ((size_t)128)
 #define PIECES_BEFORE_DOUBLING 16
 #define PIECE_DOUBLINGS 6
+#define GROWTH_MAX 3
+#define GROWING_LATE_KEYS 93 /* of 100 early ones */
 
 pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes)
 {
     pgc_pgsink_gather *gather = calloc(1, sizeof *gather);
     if (!gather)
         return NULL;
-    /* there are two piles; what they come to by key points into them */
-    gather->limit_bytes = memory_bytes / 4 < WAITING_BYTES_MAX ? memory_bytes / 4 : WAITING_BYTES_MAX;
+    /* there are two piles; what they come to by key points into them, and goes in small chunks */
+    gather->limit_bytes = memory_bytes / 8 * 3 < WAITING_BYTES_MAX ? memory_bytes / 8 * 3 : WAITING_BYTES_MAX;
     gather->pile = gather->piles;
     for (int i = 0; i < PGSINK_PILES; i++) {
         gather->piles[i].number = i;
@@ -65,7 +69,6 @@ void pgc_pgsink_gather_clear(pgc_pgsink_gather *gather)
             free_table(table);
         }
     gather->recent = NULL;
-    gather->before = NULL;
     gather->pieces = 0;
     if (gather->team)
         pgc_pgsink_team_forget(gather->team);
@@ -95,6 +98,26 @@ int pgc_pgsink_gather_touch(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return pgc_pgsink_stream_lock(writer, err);
 }
 
+/* Where the second half of a pile met fewer new rows than the first, twice as many changes come to less than twice the work. */
+static void follow_growth(pgc_pgsink_gather *gather, const pgc_pgsink_pile *applied)
+{
+    if (applied->late_keys * 100 < applied->early_keys * GROWING_LATE_KEYS)
+        gather->growth += gather->growth < GROWTH_MAX;
+    else
+        gather->growth -= gather->growth > 0;
+}
+
+/* Whether the pile's whole transactions can be committed as soon as they are applied, while those that follow are gathered; few
+ * changes of the last one, of which more may come, are to be taken to the next pile for it. */
+static bool can_commit(const pgc_pgsink_writer *writer)
+{
+    const pgc_pgsink *sink = writer->sink;
+    const pgc_pgsink_gather *gather = writer->gather;
+    return gather->pile->whole && gather->pile->count - gather->pile->whole_count <= PIECE_CHANGES && gather->commit_lsn != 0 &&
+           !writer->preparing && !sink->config->tell && sink->config->apply_jobs <= 1 && atomic_load(&sink->state_exists) &&
+           pgc_pgsink_parts_count(sink->parts) == 0;
+}
+
 /* The pile goes to the thread, and the other one is filled. */
 static int hand_over(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
@@ -108,7 +131,6 @@ static int hand_over(pgc_pgsink_writer *writer, pgconvoy_error *err)
         gather->pieces++;
         gather->pile = pgc_pgsink_other_pile(gather);
         pgc_pgsink_pile_clear(gather->pile); /* which the team has finished */
-        gather->before = NULL;
         return 0;
     }
     if (!gather->background_tried)
@@ -118,10 +140,14 @@ static int hand_over(pgc_pgsink_writer *writer, pgconvoy_error *err)
         return pgc_pgsink_gather_flush(writer, err);
     if (pgc_pgsink_hands_finish(writer, err) != 0)
         return -1;
-    gather->pieces++;
-    pgc_pgsink_background_start(gather->background, gather->pile, false);
-    gather->pile = pgc_pgsink_other_pile(gather);
-    gather->before = NULL;
+    pgc_pgsink_pile *other = pgc_pgsink_other_pile(gather);
+    follow_growth(gather, other);
+    pgconvoy_lsn lsn = can_commit(writer) ? gather->commit_lsn : 0;
+    if (lsn != 0 && pgc_pgsink_pile_split(gather->pile, other, err) != 0)
+        return -1;
+    gather->pieces = lsn != 0 ? 0 : gather->pieces + 1;
+    pgc_pgsink_background_start(gather->background, gather->pile, false, lsn);
+    gather->pile = other;
     return 0;
 }
 
@@ -131,7 +157,10 @@ static int hand_over_when_due(pgc_pgsink_writer *writer, pgconvoy_error *err)
     if (pgc_arena_used(gather->pile->arena) > gather->limit_bytes)
         return hand_over(writer, err);
     unsigned doublings = gather->pieces / PIECES_BEFORE_DOUBLING;
-    size_t piece = PIECE_CHANGES << (doublings < PIECE_DOUBLINGS ? doublings : PIECE_DOUBLINGS);
+    if (doublings < gather->growth)
+        doublings = gather->growth;
+    size_t piece = PIECE_TABLE_CHANGES * gather->pile->part_count;
+    piece = (piece > PIECE_CHANGES ? piece : PIECE_CHANGES) << (doublings < PIECE_DOUBLINGS ? doublings : PIECE_DOUBLINGS);
     bool busy = gather->hands == TOGETHER ? pgc_pgsink_team_is_busy(gather->team)
                                           : gather->background && pgc_pgsink_background_is_busy(gather->background);
     return gather->pile->count >= piece && !busy ? hand_over(writer, err) : 0;
@@ -187,10 +216,31 @@ void pgc_pgsink_gather_forget(pgc_pgsink_gather *gather, uint32_t oid)
     free_table(table);
 }
 
+/* Of many tables those that are new are met one soon after the other: they are looked at together. */
+static int look_ahead(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    pgc_pgsink_gather *gather = writer->gather;
+    const pgconvoy_table *tables[PGSINK_LOOK_TABLES];
+    size_t count = 0;
+    for (size_t i = 0; i < gather->ahead_count && count < PGSINK_LOOK_TABLES; i++) {
+        const pgconvoy_table *table = gather->ahead[i].table;
+        size_t known = 0;
+        if (!table || (i > 0 && table == gather->ahead[i - 1].table) || pgc_pgsink_target_is_known(writer, table))
+            continue;
+        while (known < count && tables[known]->oid != table->oid)
+            known++;
+        tables[known] = table;
+        count += known == count;
+    }
+    return count > 1 ? pgc_pgsink_targets_look(writer, tables, count, err) : 0;
+}
+
 static pgc_pgsink_gathered *add_table(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
 {
     bool sliceable = false;
-    pgc_pgsink_target *target = pgc_pgsink_hands_finish(writer, err) == 0 ? pgc_pgsink_target_get(writer, table, err) : NULL;
+    if (pgc_pgsink_hands_finish(writer, err) != 0 || look_ahead(writer, err) != 0)
+        return NULL;
+    pgc_pgsink_target *target = pgc_pgsink_target_get(writer, table, err);
     if (!target || pgc_pgsink_hands_look(writer, target, &sliceable, err) != 0)
         return NULL;
     pgc_pgsink_gathered *made = calloc(1, sizeof *made);
@@ -244,7 +294,7 @@ static void note_transaction(pgc_pgsink_gather *gather, const pgconvoy_change *c
     if (!change->transaction || change->transaction->commit_lsn == gather->commit_lsn)
         return;
     gather->commit_lsn = change->transaction->commit_lsn;
-    gather->before = gather->pile->last;
+    pgc_pgsink_pile_mark(gather->pile);
     gather->handed = false;
 }
 
@@ -288,10 +338,14 @@ static int take(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconv
 int pgc_pgsink_write_changes(void *state, const pgconvoy_changes *changes, pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = state;
-    for (size_t i = 0; i < changes->count; i++)
-        if (take(writer, &changes->items[i], err) != 0)
-            return -1;
-    return 0;
+    int status = 0;
+    for (size_t i = 0; i < changes->count && status == 0; i++) {
+        writer->gather->ahead = &changes->items[i];
+        writer->gather->ahead_count = changes->count - i;
+        status = take(writer, &changes->items[i], err);
+    }
+    writer->gather->ahead_count = 0;
+    return status;
 }
 
 int pgc_pgsink_change_schema(void *state, const pgconvoy_table *old_table, const pgconvoy_table *new_table,

@@ -14,6 +14,7 @@ struct pgc_pgsink_gather {
     pgc_pgsink_pile *pile; /* that is filled */
     size_t limit_bytes;    /* of a pile */
     unsigned pieces;       /* of the open transaction */
+    unsigned growth;       /* doublings of a piece, as rows are changed again and again */
     pgc_pgsink_background *background;
     bool background_tried;
     pgc_pgsink_team *team;
@@ -21,10 +22,11 @@ struct pgc_pgsink_gather {
     hands hands;
     /* the source's transaction that the last change was of */
     pgconvoy_lsn commit_lsn;    /* 0: there was none */
-    pgc_pgsink_waiting *before; /* the last change in the pile that came before it */
     bool handed;                /* some of it was given to the team */
     bool touched;               /* the target's open transaction has some of it, or something else */
     unsigned failures, pause;   /* of small transactions that go with their commit: how many do not, after one that failed */
+    const pgconvoy_change *ahead; /* this change and those after it, while they are written */
+    size_t ahead_count;
     pgc_pgsink_gathered *recent;
     pgc_pgsink_gathered *tables[TABLE_SLOTS];
 };

@@ -40,7 +40,7 @@ int pgc_pgsink_hands_deal(pgc_pgsink_writer *writer, pgconvoy_error *err)
     pgc_pgsink_gather *gather = writer->gather;
     if (gather->pile->count == 0)
         return 0;
-    gather->handed = gather->handed || gather->pile->last != gather->before;
+    gather->handed = gather->handed || gather->pile->last != gather->pile->whole;
     return pgc_pgsink_team_start(gather->team, gather->pile, err) != 0 ? try_alone(writer, err) : 0;
 }
 
@@ -56,7 +56,6 @@ static int apply_all(pgc_pgsink_writer *writer, pgconvoy_error *err)
     if (gather->hands != TOGETHER && pgc_pgsink_pile_apply(writer, gather->pile, err) != 0)
         return -1;
     pgc_pgsink_pile_clear(gather->pile);
-    gather->before = NULL;
     return 0;
 }
 
@@ -140,28 +139,6 @@ void pgc_pgsink_gather_over(pgc_pgsink_writer *writer)
     gather->hands = NOT_CHOSEN;
     gather->handed = gather->touched = false;
     gather->commit_lsn = 0;
-    gather->before = NULL;
-}
-
-/* Keeps the changes of the last transaction, and what comes, for later: in the other pile. */
-static int set_aside(pgc_pgsink_gather *gather, pgconvoy_error *err)
-{
-    pgc_pgsink_pile *pile = gather->pile, *other = pgc_pgsink_other_pile(gather);
-    pgc_pgsink_waiting *first = gather->before ? gather->before->next : pile->first;
-    pgc_pgsink_pile_clear(other);
-    for (pgc_pgsink_waiting *waiting = first, *next; waiting; waiting = next) {
-        next = waiting->next;
-        pgconvoy_change change = {.operation = waiting->operation,
-                                  .old_kind = waiting->old_kind,
-                                  .table = waiting->table,
-                                  .old = waiting->old,
-                                  .new_ = waiting->new_};
-        size_t bytes = pgc_pgsink_pile_bytes(&change);
-        if (pgc_pgsink_pile_keep(other, waiting->gathered, &change, bytes, err) != 0)
-            return -1;
-    }
-    pgc_pgsink_pile_cut(pile, gather->before);
-    return 0;
 }
 
 /* One connection takes all until the transaction ends: what comes next cannot be split. */
@@ -180,8 +157,10 @@ int pgc_pgsink_hands_alone(pgc_pgsink_writer *writer, pgconvoy_error *err)
         return try_alone(writer, err);
     }
     pgconvoy_lsn lsn = gather->commit_lsn;
+    /* the changes of the last transaction, and what comes, are for later */
     pgc_pgsink_pile *later = pgc_pgsink_other_pile(gather);
-    if (set_aside(gather, err) != 0)
+    pgc_pgsink_pile_clear(later);
+    if (pgc_pgsink_pile_split(gather->pile, later, err) != 0)
         return -1;
     gather->commit_lsn = lsn - 1; /* that of what comes before is less */
     if (apply_all(writer, err) != 0 || pgc_pgsink_stream_step(writer, lsn, err) != 0)

@@ -51,35 +51,60 @@ static void append_columns(pgc_buffer *out, const pgconvoy_table *table, const i
     pgc_buffer_byte(out, ')');
 }
 
+static bool is_among(const PGresult *result, int first, int end, const char *name)
+{
+    while (first < end && strcmp(PQgetvalue(result, first, 2), name) != 0)
+        first++;
+    return first < end;
+}
+
+/* The rows of one index's columns are together. */
+static bool is_met(const pgc_pgsink_key_question *question, const PGresult *result)
+{
+    char oid[16];
+    snprintf(oid, sizeof oid, "%u", question->relation);
+    for (int row = 0, end; row < PQntuples(result); row = end) {
+        for (end = row; end < PQntuples(result) && strcmp(PQgetvalue(result, end, 1), PQgetvalue(result, row, 1)) == 0;)
+            end++;
+        bool met = strcmp(PQgetvalue(result, row, 0), oid) == 0 && end - row == question->count;
+        for (int i = 0; i < question->count && met; i++)
+            met = is_among(result, row, end, question->table->columns[question->columns[i]].name);
+        if (met)
+            return true;
+    }
+    return false;
+}
+
+int pgc_pgsink_ask_unique(PGconn *conn, const pgc_pgsink_key_question *questions, size_t count, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "SELECT i.indrelid, i.indexrelid, a.attname FROM pg_index i"
+        " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)"
+        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
+        " WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate"
+        " AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts ORDER BY 1, 2";
+    pgc_buffer oids;
+    pgc_buffer_init(&oids, PGSINK_SQL_LIMIT);
+    for (size_t i = 0; i < count; i++)
+        pgc_buffer_format(&oids, "%c%u", i ? ',' : '{', questions[i].relation);
+    pgc_buffer_byte(&oids, '}');
+    const char *values[] = {oids.data};
+    PGresult *result = pgc_buffer_check(&oids, err) == 0
+                           ? pgc_pgsink_query(conn, sql, 1, values, "looking at the keys of a table on the target", err)
+                           : NULL;
+    pgc_buffer_free(&oids);
+    for (size_t i = 0; i < count; i++)
+        *questions[i].found = result && questions[i].count > 0 && is_met(&questions[i], result);
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const int *columns, int count,
                           bool *found, pgconvoy_error *err)
 {
-    static const char sql[] =
-        "SELECT 1 FROM pg_index i WHERE i.indrelid = $1::oid AND i.indisunique AND i.indisvalid AND i.indimmediate"
-        " AND i.indpred IS NULL AND i.indexprs IS NULL AND ARRAY(SELECT a.attname::text FROM unnest(i.indkey) WITH "
-        "ORDINALITY k(attnum, place)"
-        " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum WHERE k.place <= i.indnkeyatts ORDER "
-        "BY 1)"
-        " = ARRAY(SELECT unnest($2::text[]) ORDER BY 1)";
+    const pgc_pgsink_key_question question = {relation, table, columns, count, found};
     *found = false;
-    if (count == 0)
-        return 0;
-    char oid[16];
-    pgc_buffer names;
-    snprintf(oid, sizeof oid, "%u", relation);
-    pgc_buffer_init(&names, PGSINK_SQL_LIMIT);
-    append_name_array(&names, table, columns, count);
-    PGresult *result = NULL;
-    if (pgc_buffer_check(&names, err) == 0) {
-        const char *values[] = {oid, names.data};
-        result = pgc_pgsink_query(conn, sql, 2, values, "looking at the keys of a table on the target", err);
-    }
-    pgc_buffer_free(&names);
-    if (!result)
-        return -1;
-    *found = PQntuples(result) > 0;
-    PQclear(result);
-    return 0;
+    return count == 0 ? 0 : pgc_pgsink_ask_unique(conn, &question, 1, err);
 }
 
 int pgc_pgsink_only_key_is_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, bool *only,

@@ -37,6 +37,15 @@ size_t pgc_pgsink_pile_bytes(const pgconvoy_change *change)
     return bytes_of(change->old, change->table->column_count) + bytes_of(change->new_, change->table->column_count);
 }
 
+static pgconvoy_change change_of(const pgc_pgsink_waiting *waiting)
+{
+    return (pgconvoy_change){.operation = waiting->operation,
+                             .old_kind = waiting->old_kind,
+                             .table = waiting->table,
+                             .old = waiting->old,
+                             .new_ = waiting->new_};
+}
+
 static pgc_pgsink_part *part_of(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table)
 {
     if (table->parts[pile->number])
@@ -46,7 +55,9 @@ static pgc_pgsink_part *part_of(pgc_pgsink_pile *pile, pgc_pgsink_gathered *tabl
         return NULL;
     part->gathered = table;
     part->inserts_only = true;
+    part->transaction = pile->transaction - 1;
     part->next = pile->parts;
+    pile->part_count++;
     return pile->parts = table->parts[pile->number] = part;
 }
 
@@ -76,6 +87,12 @@ int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pg
     pgc_pgsink_part *part = part_of(pile, table);
     if (!part)
         return pgc_error_out_of_memory(err);
+    if (part->transaction != pile->transaction) {
+        part->transaction = pile->transaction;
+        part->whole_last = part->last;
+        part->whole_count = part->count;
+        part->whole_inserts_only = part->inserts_only;
+    }
     waiting->next = waiting->next_of_table = NULL;
     if (pile->last)
         pile->last->next = waiting;
@@ -98,33 +115,54 @@ void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile)
     for (pgc_pgsink_part *part = pile->parts; part; part = part->next)
         part->gathered->parts[pile->number] = NULL;
     pile->parts = NULL;
-    pile->first = pile->last = NULL;
-    pile->count = 0;
+    pile->first = pile->last = pile->whole = NULL;
+    pile->count = pile->part_count = pile->whole_count = 0;
     pgc_arena_reset(pile->arena);
 }
 
-void pgc_pgsink_pile_cut(pgc_pgsink_pile *pile, pgc_pgsink_waiting *last)
+void pgc_pgsink_pile_mark(pgc_pgsink_pile *pile)
 {
-    for (pgc_pgsink_waiting *waiting = last ? last->next : pile->first; waiting; waiting = waiting->next) {
-        waiting->gathered->parts[pile->number]->count--;
-        pile->count--;
-    }
-    if (last)
-        last->next = NULL;
+    pile->transaction++;
+    pile->whole = pile->last;
+    pile->whole_count = pile->count;
+}
+
+static void forget_last_transaction(pgc_pgsink_pile *pile)
+{
+    for (pgc_pgsink_part *part = pile->parts; part; part = part->next)
+        if (part->transaction == pile->transaction) {
+            part->last = part->whole_last;
+            part->count = part->whole_count;
+            part->inserts_only = part->whole_inserts_only;
+            if (part->last)
+                part->last->next_of_table = NULL;
+            else
+                part->first = NULL;
+        }
+    if (pile->whole)
+        pile->whole->next = NULL;
     else
         pile->first = NULL;
-    pile->last = last;
+    pile->last = pile->whole;
+    pile->count = pile->whole_count;
+}
+
+int pgc_pgsink_pile_split(pgc_pgsink_pile *pile, pgc_pgsink_pile *other, pgconvoy_error *err)
+{
+    for (pgc_pgsink_waiting *waiting = pile->whole ? pile->whole->next : pile->first; waiting; waiting = waiting->next) {
+        pgconvoy_change change = change_of(waiting);
+        if (pgc_pgsink_pile_keep(other, waiting->gathered, &change, pgc_pgsink_pile_bytes(&change), err) != 0)
+            return -1;
+    }
+    forget_last_transaction(pile);
+    return 0;
 }
 
 /* ---- applying */
 
 static int replay(pgc_pgsink_writer *writer, const pgc_pgsink_waiting *waiting, pgconvoy_error *err)
 {
-    pgconvoy_change change = {.operation = waiting->operation,
-                              .old_kind = waiting->old_kind,
-                              .table = waiting->table,
-                              .old = waiting->old,
-                              .new_ = waiting->new_};
+    pgconvoy_change change = change_of(waiting);
     return pgc_pgsink_apply_change(writer, &change, err);
 }
 
@@ -151,18 +189,21 @@ static bool goes_one_by_one(const pgc_pgsink_part *part)
     return table->pause > 0 || table->way != PGSINK_IN_BULK || (!table->compact && !part->inserts_only);
 }
 
-static int apply_in_bulk(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, const pgc_pgsink_part **at,
+static int apply_in_bulk(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, const pgc_pgsink_part **at,
                          pgconvoy_error *err)
 {
     *at = NULL;
+    pile->early_keys = pile->late_keys = 0;
     writer->failed_oid = 0;
     pgc_pgsink_conflicts_keep(writer);
     if (pgc_pgsink_fly_sql(writer, "SAVEPOINT pgconvoy_bulk", NULL, 0, err) != 0)
         return -1;
     for (const pgc_pgsink_part *part = pile->parts; part; part = part->next) {
+        if (part->count == 0) /* split off */
+            continue;
         *at = part;
         int status = goes_one_by_one(part) ? pgc_pgsink_replay_part(writer, part, err)
-                                           : pgc_pgsink_bulk_table(writer, part, pile->arena, err);
+                                           : pgc_pgsink_bulk_table(writer, part, pile, err);
         if (status != 0)
             return -1;
     }

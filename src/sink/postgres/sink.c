@@ -193,6 +193,8 @@ static PGconn *writer_connect(pgc_pgsink *sink, int number, pgconvoy_error *err)
 {
     char purpose[32] = "writer";
     static const char settings[] = "SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_seqscan = off;"
+                                   /* … so that there is one plan */
+                                   "SET plan_cache_mode = force_generic_plan;"
                                    /* so that BEGIN alone says it, which is said often */
                                    "SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off";
     if (number > 0)
@@ -379,7 +381,6 @@ static void committed(pgc_pgsink_writer *writer, pgconvoy_lsn lsn)
     pgc_pgsink_conflicts_committed(writer);
     if (lsn != 0)
         atomic_store(&writer->sink->lsn, lsn);
-    pgc_pgsink_gather_over(writer);
 }
 
 /* All that waited is applied. Other connections commit once the position is stored, and before it is committed: nobody
@@ -395,7 +396,18 @@ static int commit_applied(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgc
     if (lsn != 0 || table_count > 0)
         atomic_store(&writer->sink->state_exists, true);
     committed(writer, lsn);
+    pgc_pgsink_gather_over(writer);
     return 0;
+}
+
+int pgc_pgsink_stream_go_on(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
+{
+    bool stored;
+    if (send_position(writer, lsn, &stored, err) != 0 || pgc_pgsink_land(writer, err) != 0 ||
+        store_progress(writer, lsn, stored, NULL, 0, err) != 0 || end_transaction(writer, lsn, false, err) != 0)
+        return -1;
+    committed(writer, lsn);
+    return pgc_pgsink_stream_begin(writer, err);
 }
 
 /* A small transaction of which nothing was sent goes with its position and its commit: a single round trip. The position comes first, which locks its row. */
@@ -416,6 +428,7 @@ static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_
         return -1;
     pgc_pgsink_gather_sent(writer->gather, true);
     committed(writer, lsn);
+    pgc_pgsink_gather_over(writer);
     return 0;
 }
 
@@ -498,7 +511,7 @@ const pgconvoy_sink pgc_sink_postgres = {
     .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_RAW_ROWS |
                     PGCONVOY_SINK_SEQUENCES | PGCONVOY_SINK_CONFLICTS | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TEXT |
                     PGCONVOY_SINK_DDL_TRIAL | PGCONVOY_SINK_APPLY_JOBS | PGCONVOY_SINK_TWO_PHASE |
-                    PGCONVOY_SINK_TENTATIVE,
+                    PGCONVOY_SINK_TENTATIVE | PGCONVOY_SINK_HANDS_ON,
     .open = sink_open,
     .read_checkpoint = sink_read_checkpoint,
     .column_format = sink_column_format,

@@ -25,7 +25,8 @@
  *   key_order.c   … in the order of their keys
  *   array.c       values of many rows as one parameter
  *   apply.c       … one by one: changes to parameters of statements
- *   statement.c   the statements' cache, and the tables of the target
+ *   statement.c   the statements' cache
+ *   targets.c     the tables of the target, and what is known of them
  *   statement_sql.c  SQL of the statements
  *   conflict.c    changes that do not meet what they should: counted, and kept where that is asked for
  *   flight.c      many statements in flight at once (libpq's pipeline mode)
@@ -124,7 +125,16 @@ typedef struct pgc_pgsink_relation {
     pgc_pgsink_column *columns;
 } pgc_pgsink_relation;
 
-/* Reads the table schema.name as it is on the target, into arena; what is not there has oid 0. */
+/* What is to be looked up, and where the answer goes. */
+typedef struct pgc_pgsink_lookup {
+    const char *schema, *name;
+    pgc_arena *arena; /* of the answer */
+    pgc_pgsink_relation *relation;
+} pgc_pgsink_lookup;
+
+/* Reads the tables as they are on the target; what is not there has oid 0. */
+int pgc_pgsink_relations_load(PGconn *conn, const pgc_pgsink_lookup *lookups, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same for one. */
 int pgc_pgsink_relation_load(PGconn *conn, const char *schema, const char *name, pgc_arena *arena,
                              pgc_pgsink_relation *relation, pgconvoy_error *err) PGC_MUST_CHECK;
 /* NULL when there is none of that name. */
@@ -167,7 +177,7 @@ pgc_pgsink_writer *pgc_pgsink_writer_open(pgc_pgsink *sink, int number, pgconvoy
 void pgc_pgsink_writer_close(pgc_pgsink_writer *writer);
 /* Rolls back what is open and forgets it; cannot fail. */
 void pgc_pgsink_writer_give_up(pgc_pgsink_writer *writer);
-/* Ends the stream's transaction at lsn, and begins another one. */
+/* Ends the stream's transaction at lsn, and begins another one; all that was gathered is applied. */
 int pgc_pgsink_stream_step(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* The parts of begin and commit: all that a stream's transaction needs before it begins; its begin, of which nothing has landed yet; the commit
@@ -177,6 +187,8 @@ int pgc_pgsink_stream_begin(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_
 /* Where its begin has not done so: has the position locked before what is sent next, so that another process of this pipeline is waited for, not met. */
 int pgc_pgsink_stream_lock(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_stream_commit(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+/* stream_step for the thread that applies piles, while the next one is gathered. */
+int pgc_pgsink_stream_go_on(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- two_phase.c */
 /* What --two-phase needs of the target's server. */
@@ -241,7 +253,17 @@ int pgc_pgsink_has_rows(PGconn *conn, const pgconvoy_table *table, bool *rows, p
 /* Makes schema unless it is there. */
 int pgc_pgsink_create_schema(PGconn *conn, const char *schema, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* True in *found when a unique index that ON CONFLICT can use is on exactly these columns. */
+/* Whether a unique index that ON CONFLICT can use is on exactly these columns of table. */
+typedef struct pgc_pgsink_key_question {
+    uint32_t relation; /* of the target */
+    const pgconvoy_table *table;
+    const int *columns;
+    int count; /* 0: there is none */
+    bool *found;
+} pgc_pgsink_key_question;
+
+int pgc_pgsink_ask_unique(PGconn *conn, const pgc_pgsink_key_question *questions, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same of one table. */
 int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const int *columns, int count,
                           bool *found, pgconvoy_error *err) PGC_MUST_CHECK;
 /* True in *only when no unique index and no exclusion constraint forbids anything to two rows whose keys differ. */
@@ -382,6 +404,7 @@ struct pgc_pgsink_writer {
     int statement_count; /* prepared on this connection */
     unsigned own_prepared; /* … and which of those that are of no table */
     unsigned statement_number;
+    bool plans_anew; /* the server may plan a statement for its values */
     /* flight.c */
     bool flying; /* in pipeline mode */
     bool failed;
@@ -489,11 +512,23 @@ int pgc_pgsink_origin_setup(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_
 /* Removes the pipeline's origin, outside of any transaction. Cannot fail. */
 void pgc_pgsink_origin_drop(pgc_pgsink *sink, PGconn *conn);
 
-/* statement.c */
+/* targets.c */
+#define PGSINK_LOOK_TABLES 256
 /* The target of table, loaded when it is new. NULL and err on failure. Leaves pipeline mode when it has to ask the
  * server. */
 pgc_pgsink_target *pgc_pgsink_target_get(pgc_pgsink_writer *writer, const pgconvoy_table *table,
                                          pgconvoy_error *err) PGC_MUST_CHECK;
+bool pgc_pgsink_target_is_known(pgc_pgsink_writer *writer, const pgconvoy_table *table);
+/* Loads tables that are not known, up to PGSINK_LOOK_TABLES, together, for target_get to find them. What stands against a table is left
+ * for it to say. Leaves pipeline mode. */
+int pgc_pgsink_targets_look(pgc_pgsink_writer *writer, const pgconvoy_table *const *tables, size_t table_count,
+                            pgconvoy_error *err) PGC_MUST_CHECK;
+/* Forgets a table and deallocates its statements; waits for what is in flight first. */
+int pgc_pgsink_target_forget(pgc_pgsink_writer *writer, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Forgets all tables, and with them all statements. */
+void pgc_pgsink_targets_clear(pgc_pgsink_writer *writer);
+
+/* statement.c */
 /* The statement for the action with writer->sent, made and prepared when it is new. compares: see the struct. */
 pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pgsink_target *target,
                                                pgc_pgsink_action action, bool compares,
@@ -504,10 +539,6 @@ int pgc_pgsink_statement_again(pgc_pgsink_writer *writer, pgc_pgsink_target *tar
 /* Sends the statement of no table, which is prepared when it is first needed. */
 int pgc_pgsink_statement_own(pgc_pgsink_writer *writer, const pgc_pgsink_own *own, const char *const *values,
                              pgconvoy_error *err) PGC_MUST_CHECK;
-/* Forgets a table and deallocates its statements; waits for what is in flight first. */
-int pgc_pgsink_target_forget(pgc_pgsink_writer *writer, uint32_t oid, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Forgets all tables, and with them all statements. */
-void pgc_pgsink_targets_clear(pgc_pgsink_writer *writer);
 
 /* statement_sql.c */
 /* The statement's SQL, and its parameters. False: there is nothing to do. */

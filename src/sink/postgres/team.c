@@ -274,7 +274,7 @@ int pgc_pgsink_team_start(pgc_pgsink_team *team, pgc_pgsink_pile *pile, pgconvoy
         member *m = &team->members[i];
         m->given = m->pile.count > 0;
         if (m->given)
-            pgc_pgsink_background_start(m->background, &m->pile, true);
+            pgc_pgsink_background_start(m->background, &m->pile, true, 0);
     }
     return 0;
 }

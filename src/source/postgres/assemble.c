@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DEFAULT_BATCH_BYTES             ((size_t)8 * 1024 * 1024)
+/* It goes from one thread to another: small enough to be in the caches still, and to come often. */
+#define DEFAULT_BATCH_BYTES             ((size_t)512 * 1024)
 #define DEFAULT_SPILL_TRANSACTION_BYTES ((size_t)1024 * 1024)
 #define DEFAULT_SPILL_TOTAL_BYTES       ((size_t)16 * 1024 * 1024)
 

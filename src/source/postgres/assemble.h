@@ -99,7 +99,7 @@ typedef struct pgc_assembler_config {
     pgconvoy_lsn prepared_from; /* … from here on; those from before come at their commit */
     const pgconvoy_prepared *prepared; /* those that the sink has prepared. Copied */
     size_t prepared_count;
-    size_t batch_bytes;             /* hand over at about this size; 0: 8 MB. One change may be larger */
+    size_t batch_bytes;             /* hand over at about this size; 0: 512 kB. One change may be larger */
     const char *spill_dir;          /* made when it is needed */
     size_t spill_transaction_bytes; /* of a streamed transaction, kept in memory; 0: 1 MB */
     size_t spill_total_bytes;       /* of all streamed transactions together; 0: 16 MB */

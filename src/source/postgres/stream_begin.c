@@ -127,7 +127,7 @@ int pgc_stream_make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn
         .prepared = source->prepared,
         .prepared_count = source->prepared_count,
         /* a batch is filled while others are on their way: a small part of our share each */
-        .batch_bytes = memory && memory / 8 < (8 << 20) ? memory / 8 : 0,
+        .batch_bytes = memory && memory / 8 < (512 << 10) ? memory / 8 : 0,
         .spill_dir = source->config.state_dir,
         .spill_total_bytes = memory ? memory / 4 : 0,
         .resolve = pgc_stream_tables_resolve,
