@@ -1,4 +1,5 @@
-/* Arena: a list of blocks, the newest first; a reset keeps the largest so that a steady stream of batches does not go back to malloc. */
+/* Arena: a list of blocks, the newest first; a reset keeps some, so that a steady stream of batches does not go back to malloc, which would give much of it
+ * to the system and have every page cleared anew. */
 #include "base/arena.h"
 
 #include <stdlib.h>
@@ -13,7 +14,9 @@ typedef struct block {
 
 struct pgc_arena {
     block *head;
+    block *spare; /* kept by the last reset, of block_bytes each */
     size_t block_bytes;
+    size_t keep_bytes;
     size_t used;
 };
 
@@ -25,16 +28,41 @@ pgc_arena *pgc_arena_new(size_t block_bytes)
     return arena;
 }
 
-void pgc_arena_free(pgc_arena *arena)
+static void free_blocks(block *b)
 {
-    if (!arena)
-        return;
-    for (block *b = arena->head; b;) {
+    while (b) {
         block *next = b->next;
         free(b);
         b = next;
     }
+}
+
+void pgc_arena_free(pgc_arena *arena)
+{
+    if (!arena)
+        return;
+    free_blocks(arena->head);
+    free_blocks(arena->spare);
     free(arena);
+}
+
+void pgc_arena_keep(pgc_arena *arena, size_t bytes)
+{
+    arena->keep_bytes = bytes;
+}
+
+static block *new_block(pgc_arena *arena, size_t size)
+{
+    block *fresh = size == arena->block_bytes ? arena->spare : NULL;
+    if (fresh)
+        arena->spare = fresh->next;
+    else
+        fresh = malloc(sizeof(block) + size);
+    if (!fresh)
+        return NULL;
+    fresh->size = size;
+    fresh->used = 0;
+    return fresh;
 }
 
 static void *take(pgc_arena *arena, size_t size, size_t alignment)
@@ -45,11 +73,9 @@ static void *take(pgc_arena *arena, size_t size, size_t alignment)
         size_t wanted = size > arena->block_bytes ? size : arena->block_bytes;
         if (wanted > SIZE_MAX - sizeof(block))
             return NULL;
-        block *fresh = malloc(sizeof(block) + wanted);
+        block *fresh = new_block(arena, wanted);
         if (!fresh)
             return NULL;
-        fresh->size = wanted;
-        fresh->used = 0;
         /* an outsized block goes behind the current one, which still has room for small things */
         if (b && size > arena->block_bytes / 2 && b->size - b->used > 64) {
             fresh->next = b->next;
@@ -107,13 +133,21 @@ char *pgc_arena_strdup(pgc_arena *arena, const char *text)
 void pgc_arena_reset(pgc_arena *arena)
 {
     block *keep = NULL;
+    size_t kept = 0;
+    free_blocks(arena->spare); /* not needed this time */
+    arena->spare = NULL;
     for (block *b = arena->head; b;) {
         block *next = b->next;
         /* outsized blocks go back, so that one huge value does not pin its memory for good */
-        if (!keep && b->size <= arena->block_bytes)
+        if (!keep && b->size <= arena->block_bytes) {
             keep = b;
-        else
+        } else if (b->size == arena->block_bytes && kept + b->size <= arena->keep_bytes) {
+            kept += b->size;
+            b->next = arena->spare;
+            arena->spare = b;
+        } else {
             free(b);
+        }
         b = next;
     }
     if (keep) {

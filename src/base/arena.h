@@ -22,6 +22,8 @@ char *pgc_arena_bytes(pgc_arena *arena, const void *data, size_t size);
 char *pgc_arena_strdup(pgc_arena *arena, const char *text);
 char *pgc_arena_strndup(pgc_arena *arena, const char *text, size_t length);
 
+/* From now on a reset keeps about so many bytes more, of what was used since the reset before. */
+void pgc_arena_keep(pgc_arena *arena, size_t bytes);
 /* Forgets all allocations; keeps one block for reuse. */
 void pgc_arena_reset(pgc_arena *arena);
 

@@ -42,13 +42,13 @@ static void pass_on(pgc_change_reader *reader, holder to)
         pthread_cond_signal(&reader->given);
 }
 
-/* By the holder. 1: *batch; 0: nothing came; -1: the stream has failed. */
+/* By the holder. 1: *batch; 2: one is on its way; 0: nothing came; -1: the stream has failed. */
 static int read_batch(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
 {
     pgc_run *run = reader->run;
     *batch = NULL;
     int got = run->source_ops->stream_next(run->source, timeout_ms, batch, &reader->err);
-    if (got > 0 && (*batch)->position > atomic_load(&run->counters->received_lsn))
+    if (got == 1 && (*batch)->position > atomic_load(&run->counters->received_lsn))
         atomic_store(&run->counters->received_lsn, (*batch)->position);
     return got;
 }
@@ -111,8 +111,8 @@ static void *read_ahead(void *arg)
     while (wait_for_stream(reader)) {
         pgc_change_batch *batch;
         int got = read_batch(reader, READ_MS, &batch);
-        bool quiet = got > 0 && is_quiet(reader, batch) && pgc_queue_is_empty(reader->queue);
-        if (got > 0)
+        bool quiet = got == 1 && is_quiet(reader, batch) && pgc_queue_is_empty(reader->queue);
+        if (got == 1)
             got = push(reader, batch);
         if (got < 0) {
             fail(reader);
@@ -184,7 +184,7 @@ pgc_queue_result pgc_change_reader_next(pgc_change_reader *reader, int timeout_m
         fail(reader);
         return PGC_QUEUE_CLOSED;
     }
-    pass_on(reader, got == 0 || is_quiet(reader, *batch) ? NOBODY : READER);
+    pass_on(reader, got != 1 || is_quiet(reader, *batch) ? NOBODY : READER);
     return got > 0 ? PGC_QUEUE_OK : PGC_QUEUE_TIMEOUT;
 }
 

@@ -44,6 +44,7 @@ pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes)
             pgc_pgsink_gather_free(gather);
             return NULL;
         }
+        pgc_arena_keep(gather->piles[i].arena, gather->limit_bytes);
     }
     return gather;
 }

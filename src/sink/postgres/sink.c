@@ -288,7 +288,10 @@ static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
         return -1;
     writer->in_transaction = true;
     writer->locked = false;
-    return pgc_pgsink_statement_own(writer, &begin_statement, NULL, err);
+    if (pgc_pgsink_statement_own(writer, &begin_statement, NULL, err) != 0)
+        return -1;
+    (void)PQflush(writer->conn); /* so that the server is awake when the rest comes; what fails here fails there */
+    return 0;
 }
 
 int pgc_pgsink_stream_lock(pgc_pgsink_writer *writer, pgconvoy_error *err)

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 
 #define FEEDBACK_MOVED_US 1000000     /* at most this often when the confirmed position moves */
+#define FEEDBACK_QUIET_US 10000       /* … with nothing else to do */
 #define FEEDBACK_AT_LEAST_US 10000000 /* and this often in any case */
 
 static void put64(unsigned char *at, uint64_t value)
@@ -45,21 +46,21 @@ int pgc_stream_send_feedback(pgc_postgres_source *source, bool ask, pgconvoy_err
     return 0;
 }
 
-int pgc_stream_feedback_if_due(pgc_postgres_source *source, pgconvoy_error *err)
+int pgc_stream_feedback_if_due(pgc_postgres_source *source, bool quiet, pgconvoy_error *err)
 {
     pgc_stream *stream = source->stream;
     if (!stream->conn)
         return 0;
     int64_t since = pgc_clock_monotonic_us() - stream->feedback_us;
     bool moved = confirmable(source) > stream->sent_confirmed;
-    if (!stream->reply_requested && since < FEEDBACK_AT_LEAST_US && !(moved && since >= FEEDBACK_MOVED_US))
+    if (!stream->reply_requested && since < FEEDBACK_AT_LEAST_US && !(moved && since >= (quiet ? FEEDBACK_QUIET_US : FEEDBACK_MOVED_US)))
         return 0;
     return pgc_stream_send_feedback(source, false, err);
 }
 
 int pgc_stream_heartbeat(pgc_postgres_source *source, pgconvoy_error *err)
 {
-    return source->stream ? pgc_stream_feedback_if_due(source, err) : 0;
+    return source->stream ? pgc_stream_feedback_if_due(source, false, err) : 0;
 }
 
 /* Only forward, whatever order the calls come in. */

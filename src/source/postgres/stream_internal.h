@@ -23,6 +23,7 @@ struct pgc_stream {
     int64_t position_us;
     int64_t rush_us;       /* when counting began */
     int64_t rush_messages; /* that have come since */
+    bool told_of_rest;     /* of the transaction that is coming */
     bool two_phase;        /* the slot sends transactions when they are prepared */
     pgconvoy_lsn from_lsn; /* what the sink had when the stream began */
     bool reply_requested;
@@ -59,7 +60,8 @@ int pgc_stream_make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn
 
 /* ask: the server is to answer where it is. */
 int pgc_stream_send_feedback(pgc_postgres_source *source, bool ask, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_stream_feedback_if_due(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends it when it is time; quiet: nothing else is to be done. */
+int pgc_stream_feedback_if_due(pgc_postgres_source *source, bool quiet, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- stream_read.c */
 

@@ -24,6 +24,7 @@
  */
 #define RUSH_MESSAGES_PER_MS 20
 #define RUSH_NAP_US 100
+#define FEW_MESSAGES 4
 #define IN_TRANSACTION_BYTES (256 << 10)
 /* Of the spool between two looks at whether the stream should end. */
 #define REPLAY_RECORDS 20000
@@ -227,6 +228,19 @@ static bool rest_is_coming(const pgc_stream *stream)
            pgc_assembler_pending_bytes(stream->assembler) < IN_TRANSACTION_BYTES;
 }
 
+/*
+ * A transaction has begun to come where nothing was waiting: told once, so that the target is awake by the time the rest is here.
+ * Servers before 15 send a BEGIN also for what has nothing of ours.
+ */
+static bool is_announced(const pgc_postgres_source *source)
+{
+    pgc_stream *stream = source->stream;
+    bool coming = stream->conn && source->server_version >= 150000 && pgc_assembler_is_told_begin(stream->assembler);
+    bool first = coming && !stream->told_of_rest && stream->rush_messages <= FEW_MESSAGES;
+    stream->told_of_rest = coming;
+    return first;
+}
+
 /* All that had come is read. In a rush more will have come after a nap. */
 static void nap_in_a_rush(pgc_stream *stream)
 {
@@ -258,11 +272,13 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
     }
     int64_t deadline = pgc_clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     for (;;) {
-        if (pgc_stream_feedback_if_due(source, err) != 0)
+        if (pgc_stream_feedback_if_due(source, false, err) != 0)
             return -1;
         int got = drain(source, batch, err);
         if (got != 0)
             return got;
+        if (is_announced(source))
+            return 2;
         nap_in_a_rush(stream);
         got = pgc_stream_await(source, rest_is_coming(stream) ? IN_TRANSACTION_MS : 0, err);
         if (got < 0)
@@ -274,6 +290,8 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
         int64_t left_us = deadline - pgc_clock_monotonic_us();
         if (left_us <= 0 || atomic_load(&source->stream_ends))
             return 0;
+        if (pgc_stream_feedback_if_due(source, true, err) != 0)
+            return -1;
         int64_t asked_ago = pgc_clock_monotonic_us() - stream->asked_us;
         if (asked_ago >= PGC_STREAM_ASK_EVERY_US && pgc_stream_send_feedback(source, true, err) != 0)
             return -1;

@@ -84,7 +84,7 @@ static int spool_what_is_there(pgc_postgres_source *source, spooling *at, pgconv
             return pgc_stream_error(source, NULL, err);
         int failed = spool_message(source, at, message, (size_t)length, err);
         PQfreemem(message);
-        if (failed || mark_if_due(source, at, false, err) != 0 || pgc_stream_feedback_if_due(source, err) != 0)
+        if (failed || mark_if_due(source, at, false, err) != 0 || pgc_stream_feedback_if_due(source, false, err) != 0)
             return -1;
     }
 }
@@ -100,7 +100,7 @@ static int spool_until(pgc_postgres_source *source, spooling *at, bool (*done)(v
         at->full = full;
         if (!full && spool_what_is_there(source, at, err) != 0)
             return -1;
-        if (mark_if_due(source, at, false, err) != 0 || pgc_stream_feedback_if_due(source, err) != 0)
+        if (mark_if_due(source, at, false, err) != 0 || pgc_stream_feedback_if_due(source, false, err) != 0)
             return -1;
         if (full)
             pgc_clock_sleep_ms(SPOOL_WAIT_MS);

@@ -37,6 +37,31 @@ static void an_arena_gives_aligned_memory_that_does_not_overlap(void **state)
     pgc_arena_free(arena);
 }
 
+static void an_arena_keeps_what_it_needs_again(void **state)
+{
+    (void)state;
+    enum { BLOCKS = 8, KEPT = 4 };
+    pgc_arena *arena = pgc_arena_new(1024);
+    char *first[BLOCKS];
+    int again = 0;
+    pgc_arena_keep(arena, KEPT * 1024);
+    for (int i = 0; i < BLOCKS; i++)
+        assert_non_null(first[i] = pgc_arena_alloc(arena, 1024));
+    pgc_arena_reset(arena);
+    assert_int_equal(pgc_arena_used(arena), 0);
+    for (int i = 0; i < KEPT + 1; i++) {
+        char *p = pgc_arena_alloc(arena, 1024);
+        for (int k = 0; k < BLOCKS; k++)
+            again += p == first[k];
+        memset(p, i, 1024);
+    }
+    assert_int_equal(again, KEPT + 1);
+    pgc_arena_reset(arena);
+    pgc_arena_reset(arena); /* what was not needed goes back */
+    memset(pgc_arena_alloc(arena, 5000), 1, 5000);
+    pgc_arena_free(arena);
+}
+
 static void an_outsized_allocation_leaves_the_current_block_in_use(void **state)
 {
     (void)state;
@@ -281,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_arena_gives_aligned_memory_that_does_not_overlap),
+        cmocka_unit_test(an_arena_keeps_what_it_needs_again),
         cmocka_unit_test(an_outsized_allocation_leaves_the_current_block_in_use),
         cmocka_unit_test(an_arena_refuses_a_size_that_wraps),
         cmocka_unit_test(a_buffer_stops_at_its_maximum_and_remembers),
