@@ -109,13 +109,13 @@ static void follow_growth(pgc_pgsink_gather *gather, const pgc_pgsink_pile *appl
 }
 
 /* Whether the pile's whole transactions can be committed as soon as they are applied, while those that follow are gathered; few
- * changes of the last one, of which more may come, are to be taken to the next pile for it. */
+ * changes of the last one, of which more may come, are to be taken to the next pile for it, and none of it may have been applied. */
 static bool can_commit(const pgc_pgsink_writer *writer)
 {
     const pgc_pgsink *sink = writer->sink;
     const pgc_pgsink_gather *gather = writer->gather;
     return gather->pile->whole && gather->pile->count - gather->pile->whole_count <= PIECE_CHANGES && gather->commit_lsn != 0 &&
-           !writer->preparing && !sink->config->tell && sink->config->apply_jobs <= 1 && atomic_load(&sink->state_exists) &&
+           gather->begun_lsn != gather->commit_lsn && !writer->preparing && !sink->config->tell && sink->config->apply_jobs <= 1 && atomic_load(&sink->state_exists) &&
            pgc_pgsink_parts_count(sink->parts) == 0;
 }
 
@@ -328,6 +328,7 @@ static int take(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconv
         bool alone = table->way != PGSINK_IN_ORDER && !table->parts[gather->pile->number];
         if ((alone ? pgc_pgsink_hands_finish(writer, err) : pgc_pgsink_gather_flush(writer, err)) != 0)
             return -1;
+        gather->begun_lsn = gather->commit_lsn;
         return pgc_pgsink_apply_change(writer, change, err);
     }
     /* a TRUNCATE that is held back comes before */

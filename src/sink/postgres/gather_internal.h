@@ -22,6 +22,7 @@ struct pgc_pgsink_gather {
     hands hands;
     /* the source's transaction that the last change was of */
     pgconvoy_lsn commit_lsn;    /* 0: there was none */
+    pgconvoy_lsn begun_lsn;     /* of one that is applied in part, though it is in the pile */
     bool handed;                /* some of it was given to the team */
     bool touched;               /* the target's open transaction has some of it, or something else */
     unsigned failures, pause;   /* of small transactions that go with their commit: how many do not, after one that failed */

@@ -10,20 +10,28 @@ import scenario
 TRANSACTIONS = 16000
 SCHEMA = "".join(f"CREATE TABLE {name} (id int PRIMARY KEY, n int, note text);" for name in ("a", "b")) + \
     "CREATE TABLE counter (id int PRIMARY KEY, n int); INSERT INTO counter SELECT i, 0 FROM generate_series(1, 500) AS i;" + \
+    "CREATE TABLE bare (id int, n int); ALTER TABLE bare REPLICA IDENTITY FULL; INSERT INTO bare SELECT i, 0 FROM generate_series(1, 10) AS i;" + \
     "".join(f"CREATE TABLE t{number} (id int PRIMARY KEY, n int);" for number in range(40)) + "CREATE SEQUENCE ids"
 SMALL = """\\set c random(1, 500)
 \\set t random(0, 39)
+\\set bare random(1, 40)
 SELECT nextval('ids') AS id \\gset
 BEGIN;
 INSERT INTO a VALUES (:id, :c, 'first');
 UPDATE counter SET n = n + 1 WHERE id = :c;
 INSERT INTO t:t VALUES (:id, 1);
+\\if :bare <= 10
+UPDATE bare SET n = n + 1 WHERE id = :bare;
+INSERT INTO a VALUES (-:id - 100000000, 1, 'bare');
+INSERT INTO b VALUES (-:id - 100000000, 1, 'bare');
+\\endif
 INSERT INTO b VALUES (:id, :c, 'second');
 COMMIT;
 """
 LARGE = "BEGIN; " + "".join(f"INSERT INTO {name} SELECT -i, {{n}}, 'large' FROM generate_series({{first}}, {{last}}) AS i; " for name in ("a", "b")) + "COMMIT"
-# what is seen at one moment: rows without their other one, counts that are not what was inserted with them, and how much there is
-SEEN = "SELECT (SELECT count(*) FROM a FULL JOIN b USING (id) WHERE a.n IS DISTINCT FROM b.n), (SELECT sum(n) FROM counter) - (SELECT count(*) FROM a WHERE note = 'first'), (SELECT count(*) FROM a)"
+# what is seen at one moment: rows without their other one, counts that are not what was inserted with them (in a table without a key, too, whose changes are applied at once), and how much there is
+SEEN = "SELECT (SELECT count(*) FROM a FULL JOIN b USING (id) WHERE a.n IS DISTINCT FROM b.n), abs((SELECT sum(n) FROM counter) - (SELECT count(*) FROM a WHERE note = 'first')) + " \
+    "abs((SELECT sum(n) FROM bare) - (SELECT count(*) FROM a WHERE note = 'bare')), (SELECT count(*) FROM a)"
 
 
 class Backlog:
