@@ -14,7 +14,7 @@ def main(s):
     source = s.server()
     target_server = s.server({"autovacuum": "off"})  # the statistics are those that are made below
     source.sql("CREATE TABLE queue (id int PRIMARY KEY, n int); CREATE TABLE by_two (a int, b uuid, n int, PRIMARY KEY (a, b));"
-               "INSERT INTO queue VALUES (0, 0); INSERT INTO by_two VALUES (0, gen_random_uuid(), 0)")
+               "INSERT INTO queue VALUES (0, 0); INSERT INTO by_two VALUES (0, md5(random()::text)::uuid, 0)")
     target = s.target("postgres", target_server)
     run = s.sync(source.uri(), target, "--name", "q")
 
@@ -26,7 +26,7 @@ def main(s):
     def fill(first, count):
         """Keys that lie far apart: those that lie together are met by reading a range."""
         arrives(f"INSERT INTO queue SELECT i * 1000, 0 FROM generate_series({first}, {first + count - 1}) i;"
-                f"INSERT INTO by_two SELECT i * 1000, gen_random_uuid(), 0 FROM generate_series({first}, {first + count - 1}) i")
+                f"INSERT INTO by_two SELECT i * 1000, md5(random()::text)::uuid, 0 FROM generate_series({first}, {first + count - 1}) i")
 
     def empty(first, count):
         arrives(f"UPDATE queue SET n = n + 1 WHERE id BETWEEN {first * 1000} AND {(first + count - 1) * 1000}; UPDATE by_two SET n = n + 1 WHERE a BETWEEN {first * 1000} AND {(first + count - 1) * 1000}")
