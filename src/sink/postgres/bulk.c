@@ -420,11 +420,7 @@ static int apply_keyed(bulk *b, pgconvoy_error *err)
     int status = 0;
     pgc_compact_rows_stay(compact, true); /* in the pile */
     for (const pgc_pgsink_waiting *waiting = b->part->first; waiting && status == 0; waiting = waiting->next_of_table) {
-        pgconvoy_change change = {.operation = waiting->operation,
-                                  .old_kind = waiting->old_kind,
-                                  .table = b->table,
-                                  .old = waiting->old,
-                                  .new_ = waiting->new_};
+        pgconvoy_change change = pgc_pgsink_change_of(waiting);
         status = pgc_compact_add(compact, &change, err);
         if (++added == b->part->count / 2)
             early = pgc_compact_keys(compact);

@@ -87,6 +87,8 @@ static inline void pgc_pgsink_pause(unsigned *failures, unsigned *pause)
     *pause = (1u << *failures) - 1;
 }
 
+/* As it came; its values are the pile's. */
+pgconvoy_change pgc_pgsink_change_of(const pgc_pgsink_waiting *waiting);
 /* Of the change's values. */
 size_t pgc_pgsink_pile_bytes(const pgconvoy_change *change);
 /* Copies the change into the pile. */

@@ -37,7 +37,7 @@ size_t pgc_pgsink_pile_bytes(const pgconvoy_change *change)
     return bytes_of(change->old, change->table->column_count) + bytes_of(change->new_, change->table->column_count);
 }
 
-static pgconvoy_change change_of(const pgc_pgsink_waiting *waiting)
+pgconvoy_change pgc_pgsink_change_of(const pgc_pgsink_waiting *waiting)
 {
     return (pgconvoy_change){.operation = waiting->operation,
                              .old_kind = waiting->old_kind,
@@ -150,7 +150,7 @@ static void forget_last_transaction(pgc_pgsink_pile *pile)
 int pgc_pgsink_pile_split(pgc_pgsink_pile *pile, pgc_pgsink_pile *other, pgconvoy_error *err)
 {
     for (pgc_pgsink_waiting *waiting = pile->whole ? pile->whole->next : pile->first; waiting; waiting = waiting->next) {
-        pgconvoy_change change = change_of(waiting);
+        pgconvoy_change change = pgc_pgsink_change_of(waiting);
         if (pgc_pgsink_pile_keep(other, waiting->gathered, &change, pgc_pgsink_pile_bytes(&change), err) != 0)
             return -1;
     }
@@ -162,7 +162,7 @@ int pgc_pgsink_pile_split(pgc_pgsink_pile *pile, pgc_pgsink_pile *other, pgconvo
 
 static int replay(pgc_pgsink_writer *writer, const pgc_pgsink_waiting *waiting, pgconvoy_error *err)
 {
-    pgconvoy_change change = change_of(waiting);
+    pgconvoy_change change = pgc_pgsink_change_of(waiting);
     return pgc_pgsink_apply_change(writer, &change, err);
 }
 

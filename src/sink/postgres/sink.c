@@ -359,6 +359,16 @@ static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool stor
     return pgc_pgsink_checkpoint_tables(sink, writer->conn, tables, table_count, PGSINK_CONTENT_UNKNOWN, err);
 }
 
+/* What is applied has landed then, and nobody else can have moved the position. */
+static int store_all(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
+                     pgconvoy_error *err)
+{
+    bool stored;
+    return send_position(writer, lsn, &stored, err) != 0 || pgc_pgsink_land(writer, err) != 0
+               ? -1
+               : store_progress(writer, lsn, stored, tables, table_count, err);
+}
+
 /* What other connections have of a batch is done with the position, by the same commit. */
 static int end_transaction(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool parted, pgconvoy_error *err)
 {
@@ -391,9 +401,8 @@ static void committed(pgc_pgsink_writer *writer, pgconvoy_lsn lsn)
 static int commit_applied(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables,
                           size_t table_count, pgconvoy_error *err)
 {
-    bool stored, parted;
-    if (pgc_pgsink_gather_store(writer, lsn, &parted, err) != 0 || send_position(writer, lsn, &stored, err) != 0 ||
-        pgc_pgsink_land(writer, err) != 0 || store_progress(writer, lsn, stored, tables, table_count, err) != 0 ||
+    bool parted;
+    if (pgc_pgsink_gather_store(writer, lsn, &parted, err) != 0 || store_all(writer, lsn, tables, table_count, err) != 0 ||
         pgc_pgsink_gather_commit(writer, err) != 0 || end_transaction(writer, lsn, parted, err) != 0)
         return -1;
     if (lsn != 0 || table_count > 0)
@@ -405,9 +414,7 @@ static int commit_applied(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, const pgc
 
 int pgc_pgsink_stream_go_on(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
-    bool stored;
-    if (send_position(writer, lsn, &stored, err) != 0 || pgc_pgsink_land(writer, err) != 0 ||
-        store_progress(writer, lsn, stored, NULL, 0, err) != 0 || end_transaction(writer, lsn, false, err) != 0)
+    if (store_all(writer, lsn, NULL, 0, err) != 0 || end_transaction(writer, lsn, false, err) != 0)
         return -1;
     committed(writer, lsn);
     return pgc_pgsink_stream_begin(writer, err);
