@@ -305,13 +305,13 @@ typedef enum pgc_pgsink_action {
     PGSINK_DELETE_FULL
 } pgc_pgsink_action;
 
-/* One for many rows, which the server has planned once when the same comes again. */
+/* One for many rows, which the server plans once. */
 typedef struct pgc_pgsink_bulk_statement {
     struct pgc_pgsink_bulk_statement *next;
     const char *sql;
     uint32_t *types;
     int count;
-    char name[24]; /* "": met once, and not prepared */
+    char name[24]; /* "": not prepared yet */
 } pgc_pgsink_bulk_statement;
 
 typedef struct pgc_pgsink_statement {
@@ -533,7 +533,7 @@ void pgc_pgsink_targets_clear(pgc_pgsink_writer *writer);
 pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pgsink_target *target,
                                                pgc_pgsink_action action, bool compares,
                                                pgconvoy_error *err) PGC_MUST_CHECK;
-/* Gives *statement its name where it came before for this target, in which case it is prepared by now. */
+/* Gives *statement its name, by which it is prepared for this target when it comes first. */
 int pgc_pgsink_statement_again(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgc_pgsink_bulk_statement *statement,
                                pgconvoy_error *err) PGC_MUST_CHECK;
 /* Sends the statement of no table, which is prepared when it is first needed. */
