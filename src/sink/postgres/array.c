@@ -1,12 +1,19 @@
 /*
- * The values of one column in many rows as one parameter: an array that the statement unnests. In binary where all of
+ * The values of each column in many rows as one parameter: an array that the statement unnests. In binary where all of
  * the values came so; else as an array's text form, so that each element is read by the type's own input function. Types
  * that have no array type of their own (arrays) come as text and are cast.
+ *
+ * Rows lie far apart in memory: they are gone through twice, once to measure and once to copy, whatever their columns.
  */
 #include "sink/postgres/bulk.h"
 #include "postgres/value.h"
 
+#include <endian.h>
+
 #define TEXT_ARRAY_OID 1009
+#define VALUE_BYTES 8 /* of each value's share of a chunk, beside its own */
+#define HEADER_BYTES 20
+#define LENGTH_BYTES 4
 
 /* Types whose binary form is their text. */
 static bool text_is_binary(uint32_t oid)
@@ -22,20 +29,43 @@ bool pgc_pgsink_value_passes(const pgc_pgsink_target *target, int column, const 
                                             : text_is_binary(target->columns[column]->type_oid);
 }
 
-pgc_pgsink_array_form pgc_pgsink_array_form_of(const pgc_pgsink_target *target, const pgc_compact_item *items,
-                                               size_t count, pgc_pgsink_place place)
+void pgc_pgsink_array_init(pgc_pgsink_array *array, const pgc_pgsink_target *target, int column, int key)
 {
-    if (target->columns[place.column]->array_oid == 0)
-        return PGSINK_ARRAY_CAST;
-    for (size_t i = 0; i < count; i++)
-        if (!pgc_pgsink_value_passes(target, place.column, pgc_pgsink_place_value(&items[i], place)))
-            return PGSINK_ARRAY_TEXT;
-    return PGSINK_ARRAY_BINARY;
+    bool cast = target->columns[column]->array_oid == 0;
+    *array = (pgc_pgsink_array){.column = column, .key = key, .form = cast ? PGSINK_ARRAY_CAST : PGSINK_ARRAY_BINARY};
+    array->type = cast ? TEXT_ARRAY_OID : target->columns[column]->array_oid;
+    array->refuses[PGCONVOY_TEXT] = !cast && !text_is_binary(target->columns[column]->type_oid);
+    array->refuses[PGCONVOY_BINARY] = cast || !target->pass_binary[column];
 }
 
-uint32_t pgc_pgsink_array_type(const pgc_pgsink_target *target, pgc_pgsink_place place, pgc_pgsink_array_form form)
+static void choose_forms(pgc_pgsink_array *arrays, int array_count)
 {
-    return form == PGSINK_ARRAY_CAST ? TEXT_ARRAY_OID : target->columns[place.column]->array_oid;
+    for (int i = 0; i < array_count; i++)
+        if (arrays[i].form != PGSINK_ARRAY_CAST)
+            arrays[i].form = arrays[i].refused ? PGSINK_ARRAY_TEXT : PGSINK_ARRAY_BINARY;
+}
+
+size_t pgc_pgsink_arrays_measure(pgc_pgsink_array *arrays, int array_count, const pgc_compact_item *items, size_t count,
+                                 size_t most_bytes)
+{
+    size_t rows = 0, bytes = 0;
+    for (int i = 0; i < array_count; i++) {
+        arrays[i].bytes = 0;
+        arrays[i].refused = false;
+    }
+    for (; rows < count && bytes < most_bytes; rows++)
+        for (int i = 0; i < array_count; i++) {
+            pgc_pgsink_array *array = &arrays[i];
+            const pgconvoy_value *value = pgc_pgsink_array_value(array, &items[rows]);
+            bytes += VALUE_BYTES;
+            if (value->length < 0)
+                continue;
+            bytes += (size_t)value->length;
+            array->bytes += (size_t)value->length;
+            array->refused |= array->refuses[value->format];
+        }
+    choose_forms(arrays, array_count);
+    return rows;
 }
 
 static void put_int32(pgc_buffer *out, uint32_t number)
@@ -88,12 +118,12 @@ static void append_quoted(pgc_buffer *out, const char *text, size_t length)
     pgc_buffer_byte(out, '"');
 }
 
-static void append_element(const pgc_pgsink_target *target, int column, pgc_pgsink_array_form form, bool first,
-                           const char *text, size_t length, pgc_buffer *out)
+static void append_element(const pgc_pgsink_target *target, const pgc_pgsink_array *array, bool first, const char *text,
+                           size_t length, pgc_buffer *out)
 {
-    if (form == PGSINK_ARRAY_TEXT) {
+    if (array->form == PGSINK_ARRAY_TEXT) {
         if (!first)
-            pgc_buffer_byte(out, target->columns[column]->delimiter);
+            pgc_buffer_byte(out, target->columns[array->column]->delimiter);
         if (text)
             append_quoted(out, text, length);
         else
@@ -105,33 +135,78 @@ static void append_element(const pgc_pgsink_target *target, int column, pgc_pgsi
     }
 }
 
-int pgc_pgsink_array_append(const pgc_pgsink_target *target, const pgc_compact_item *items, size_t count,
-                            pgc_pgsink_place place, pgc_pgsink_array_form form, pgc_buffer *out, pgconvoy_error *err)
+/* An array with values that have to be put into another form. */
+static int append_converted(const pgc_pgsink_target *target, const pgc_pgsink_array *array,
+                            const pgc_compact_item *items, size_t count, pgc_buffer *out, pgconvoy_error *err)
 {
     pgc_buffer scratch;
     int status = 0;
     pgc_buffer_init(&scratch, (size_t)1 << 31);
-    if (form == PGSINK_ARRAY_TEXT)
+    if (array->form == PGSINK_ARRAY_TEXT)
         pgc_buffer_byte(out, '{');
     else
-        append_header(form == PGSINK_ARRAY_CAST ? PGC_TEXT_OID : target->columns[place.column]->type_oid, count, out);
+        append_header(PGC_TEXT_OID, count, out);
     for (size_t i = 0; i < count && status == 0; i++) {
-        const pgconvoy_value *value = pgc_pgsink_place_value(&items[i], place);
+        const pgconvoy_value *value = pgc_pgsink_array_value(array, &items[i]);
         const char *text = NULL;
         size_t length = 0;
-        if (value->length >= 0 && form == PGSINK_ARRAY_BINARY) {
-            text = value->length > 0 ? value->data : "";
-            length = (size_t)value->length;
-        } else if (value->length >= 0) {
-            status = text_of(target, place.column, value, &scratch, &text, &length, err);
+        if (value->length >= 0) {
+            status = text_of(target, array->column, value, &scratch, &text, &length, err);
             text = length > 0 ? text : "";
         }
-        append_element(target, place.column, form, i == 0, text, length, out);
+        append_element(target, array, i == 0, text, length, out);
     }
-    if (form == PGSINK_ARRAY_TEXT) {
+    if (array->form == PGSINK_ARRAY_TEXT) {
         pgc_buffer_byte(out, '}');
         pgc_buffer_byte(out, '\0');
     }
     pgc_buffer_free(&scratch);
     return status == 0 ? pgc_buffer_check(out, err) : -1;
+}
+
+/* The header of an array whose values are copied as they are, and room for these. */
+static void append_room(const pgc_pgsink_target *target, const pgc_pgsink_array *array, size_t count, pgc_buffer *out)
+{
+    size_t bytes = array->bytes + LENGTH_BYTES * count;
+    append_header(array->form == PGSINK_ARRAY_CAST ? PGC_TEXT_OID : target->columns[array->column]->type_oid, count, out);
+    if (pgc_buffer_reserve(out, bytes))
+        out->length += bytes;
+}
+
+/* Fills that room: from a row to each of the arrays. */
+static void copy_values(pgc_pgsink_array *arrays, int array_count, const pgc_compact_item *items, size_t count, char *out)
+{
+    for (int i = 0; i < array_count; i++)
+        arrays[i].to = out + arrays[i].offset + HEADER_BYTES;
+    for (size_t row = 0; row < count; row++)
+        for (int i = 0; i < array_count; i++) {
+            pgc_pgsink_array *array = &arrays[i];
+            const pgconvoy_value *value = pgc_pgsink_array_value(array, &items[row]);
+            if (array->refused)
+                continue;
+            uint32_t length = htobe32(value->length >= 0 ? (uint32_t)value->length : UINT32_MAX);
+            memcpy(array->to, &length, LENGTH_BYTES);
+            array->to += LENGTH_BYTES;
+            if (value->length > 0) {
+                memcpy(array->to, value->data, (size_t)value->length);
+                array->to += value->length;
+            }
+        }
+}
+
+int pgc_pgsink_arrays_append(const pgc_pgsink_target *target, pgc_pgsink_array *arrays, int array_count,
+                             const pgc_compact_item *items, size_t count, pgc_buffer *out, pgconvoy_error *err)
+{
+    for (int i = 0; i < array_count; i++) {
+        arrays[i].offset = out->length;
+        if (!arrays[i].refused)
+            append_room(target, &arrays[i], count, out);
+        else if (append_converted(target, &arrays[i], items, count, out, err) != 0)
+            return -1;
+        arrays[i].length = out->length - arrays[i].offset;
+    }
+    if (pgc_buffer_check(out, err) != 0)
+        return -1;
+    copy_values(arrays, array_count, items, count, out->data);
+    return 0;
 }

@@ -27,10 +27,9 @@ typedef struct bulk {
     const pgconvoy_table *table;
     pgc_pgsink_pile *pile;
     pgc_arena *arena; /* the pile's */
-    pgc_pgsink_place *places; /* of the statement's arrays */
-    pgc_pgsink_array_form *forms;
+    pgc_pgsink_array *arrays; /* the statement's parameters */
     uint32_t *types;
-    int place_count;
+    int array_count;
     const int64_t *keys; /* of the items to be sent, which are in their order; NULL: not known */
     int64_t least, most; /* a range that holds the statement's keys and few others, when in_range */
     bool in_range;
@@ -52,21 +51,21 @@ static void append_table(bulk *b, const char *verb)
     pgc_quote_qualified(&b->sql, b->table->schema, b->table->name);
 }
 
-static void add_place(bulk *b, int column, int key)
+static void add_array(bulk *b, int column, int key)
 {
-    b->places[b->place_count++] = (pgc_pgsink_place){column, key};
+    pgc_pgsink_array_init(&b->arrays[b->array_count++], b->target, column, key);
 }
 
-static void append_cast(bulk *b, int place)
+static void append_cast(bulk *b, int array)
 {
-    if (b->forms[place] == PGSINK_ARRAY_CAST)
-        pgc_buffer_format(&b->sql, "::%s", b->target->columns[b->places[place].column]->plain_type_sql);
+    if (b->arrays[array].form == PGSINK_ARRAY_CAST)
+        pgc_buffer_format(&b->sql, "::%s", b->target->columns[b->arrays[array].column]->plain_type_sql);
 }
 
 /* (SELECT unnest($1) AS c0, …) AS s: the gathered rows. */
 static void append_rows(bulk *b)
 {
-    for (int i = 0; i < b->place_count; i++)
+    for (int i = 0; i < b->array_count; i++)
         pgc_buffer_format(&b->sql, "%sunnest($%d) AS c%d", i ? ", " : " (SELECT ", i + 1, i);
     pgc_buffer_text(&b->sql, ") AS s");
 }
@@ -79,7 +78,7 @@ static bool is_plain(const pgc_pgsink_column *column)
 }
 
 /*
- * The key's columns are the first places. Written as = ANY a row of the table can be met in no other way than by its
+ * The key's columns are the first arrays. Written as = ANY a row of the table can be met in no other way than by its
  * key, for each of ours: of a table that was empty when it was looked at, = lets the server read all of its index
  * instead, and all of our rows anew for each entry, by a plan that it may keep.
  */
@@ -114,9 +113,9 @@ static void update_sql(bulk *b)
 {
     append_table(b, "UPDATE");
     pgc_buffer_text(&b->sql, " AS t SET ");
-    for (int i = b->table->key_count; i < b->place_count; i++) {
+    for (int i = b->table->key_count; i < b->array_count; i++) {
         pgc_buffer_text(&b->sql, i > b->table->key_count ? ", " : "");
-        append_name(b, b->places[i].column);
+        append_name(b, b->arrays[i].column);
         pgc_buffer_format(&b->sql, " = s.c%d", i);
         append_cast(b, i);
     }
@@ -129,12 +128,12 @@ static void insert_sql(bulk *b)
 {
     pgc_buffer_text(&b->sql, "INSERT INTO ");
     pgc_quote_qualified(&b->sql, b->table->schema, b->table->name);
-    for (int i = 0; i < b->place_count; i++) {
+    for (int i = 0; i < b->array_count; i++) {
         pgc_buffer_text(&b->sql, i ? ", " : " (");
-        append_name(b, b->places[i].column);
+        append_name(b, b->arrays[i].column);
     }
     pgc_buffer_text(&b->sql, ") OVERRIDING SYSTEM VALUE SELECT ");
-    for (int i = 0; i < b->place_count; i++) {
+    for (int i = 0; i < b->array_count; i++) {
         pgc_buffer_format(&b->sql, "%sunnest($%d)", i ? ", " : "", i + 1);
         append_cast(b, i);
     }
@@ -143,25 +142,6 @@ static void insert_sql(bulk *b)
 typedef void sql_of(bulk *b);
 
 /* ---- sending */
-
-static size_t item_bytes(const bulk *b, const pgc_compact_item *item)
-{
-    size_t bytes = 0;
-    for (int i = 0; i < b->place_count; i++) {
-        const pgconvoy_value *value = pgc_pgsink_place_value(item, b->places[i]);
-        bytes += 8 + (value->length > 0 ? (size_t)value->length : 0);
-    }
-    return bytes;
-}
-
-/* How many of the items go into one statement. */
-static size_t chunk_of(const bulk *b, const pgc_compact_item *items, size_t count)
-{
-    size_t rows = 0, bytes = 0;
-    while (rows < count && rows < CHUNK_ROWS && bytes < CHUNK_BYTES)
-        bytes += item_bytes(b, &items[rows++]);
-    return rows;
-}
 
 /* Keys that lie close together are met by reading the index from the first to the last of them, which must not be done
  * once for each row. Elsewhere the session looks each one up (sink.c). With a savepoint that is undone this is undone
@@ -199,22 +179,20 @@ static int send_chunk(bulk *b, const pgc_compact_item *items, size_t count, sql_
     pgc_pgsink_writer *writer = b->writer;
     pgc_buffer *scratch = &writer->scratch;
     pgc_buffer_reset(scratch);
-    for (int i = 0; i < b->place_count; i++) {
-        b->forms[i] = pgc_pgsink_array_form_of(b->target, items, count, b->places[i]);
-        b->types[i] = pgc_pgsink_array_type(b->target, b->places[i], b->forms[i]);
-        writer->formats[i] = b->forms[i] == PGSINK_ARRAY_TEXT ? 0 : 1;
-        writer->offsets[i] = scratch->length;
-        if (pgc_pgsink_array_append(b->target, items, count, b->places[i], b->forms[i], scratch, err) != 0)
-            return -1;
-        writer->lengths[i] = (int)(scratch->length - writer->offsets[i]);
+    if (pgc_pgsink_arrays_append(b->target, b->arrays, b->array_count, items, count, scratch, err) != 0)
+        return -1;
+    for (int i = 0; i < b->array_count; i++) {
+        const pgc_pgsink_array *array = &b->arrays[i];
+        b->types[i] = array->type;
+        writer->formats[i] = array->form == PGSINK_ARRAY_TEXT ? 0 : 1;
+        writer->lengths[i] = (int)array->length;
+        writer->values[i] = scratch->data + array->offset;
     }
-    for (int i = 0; i < b->place_count; i++)
-        writer->values[i] = scratch->data + writer->offsets[i];
     pgc_buffer_reset(&b->sql);
     make(b);
     if (pgc_buffer_check(&b->sql, err) != 0)
         return -1;
-    pgc_pgsink_bulk_statement statement = {.sql = b->sql.data, .types = b->types, .count = b->place_count};
+    pgc_pgsink_bulk_statement statement = {.sql = b->sql.data, .types = b->types, .count = b->array_count};
     int status = 0;
     if (count < AGAIN_ROWS && !b->in_range) /* a range is part of the statement */
         status = pgc_pgsink_statement_again(writer, b->target, &statement, err);
@@ -224,12 +202,12 @@ static int send_chunk(bulk *b, const pgc_compact_item *items, size_t count, sql_
     return status;
 }
 
-/* The places stand for all items. */
+/* The arrays stand for all items. */
 static int send_all(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
                     pgconvoy_error *err)
 {
     for (size_t chunk; count > 0; items += chunk, count -= chunk) {
-        chunk = chunk_of(b, items, count);
+        chunk = pgc_pgsink_arrays_measure(b->arrays, b->array_count, items, count < CHUNK_ROWS ? count : CHUNK_ROWS, CHUNK_BYTES);
         if (choose_range(b, chunk, err) != 0 || send_chunk(b, items, chunk, make, operation, err) != 0)
             return -1;
         if (b->keys)
@@ -239,12 +217,12 @@ static int send_all(bulk *b, const pgc_compact_item *items, size_t count, sql_of
     return choose_reading(b, false, err);
 }
 
-/* The same of rows that are found by their key, the first place. */
+/* The same of rows that are found by their key, the first array. */
 static int send_found(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
                       pgconvoy_error *err)
 {
     if (pgc_pgsink_key_is_number(b->target) &&
-        pgc_pgsink_key_order(&items, count, b->places[0], b->arena, &b->keys, err) != 0)
+        pgc_pgsink_key_order(&items, count, &b->arrays[0], b->arena, &b->keys, err) != 0)
         return -1;
     int status = send_all(b, items, count, make, operation, err);
     b->keys = NULL;
@@ -285,7 +263,7 @@ static int send_singly(bulk *b, const pgc_compact_item *items, size_t count, uin
 static int look_again(bulk *b, pgconvoy_error *err)
 {
     b->target = pgc_pgsink_target_get(b->writer, b->table, err);
-    b->place_count = 0;
+    b->array_count = 0;
     return b->target ? 0 : -1;
 }
 
@@ -296,7 +274,7 @@ static int send_deletes(bulk *b, const pgc_compact_item *items, size_t count, pg
     if (look_again(b, err) != 0)
         return -1;
     for (int i = 0; i < b->table->key_count; i++)
-        add_place(b, b->table->key[i], i);
+        add_array(b, b->table->key[i], i);
     return send_found(b, items, count, delete_sql, PGCONVOY_DELETE, err);
 }
 
@@ -308,22 +286,22 @@ static int send_updates(bulk *b, const pgc_compact_item *items, size_t count, pg
     if (look_again(b, err) != 0)
         return -1;
     for (int i = 0; i < b->table->key_count; i++)
-        add_place(b, b->table->key[i], -1);
+        add_array(b, b->table->key[i], -1);
     for (int i = 0; i < b->table->column_count; i++)
         if (!b->table->columns[i].in_key && items->row[i].length != PGCONVOY_UNCHANGED &&
             !b->target->columns[i]->generated)
-            add_place(b, i, -1);
-    if (b->place_count == b->table->key_count) { /* nothing to set; a row that was deleted and inserted must be there */
+            add_array(b, i, -1);
+    if (b->array_count == b->table->key_count) { /* nothing to set; a row that was deleted and inserted must be there */
         if (!items->complete || b->target->columns[b->table->key[0]]->identity_always)
             return 0;
-        add_place(b, b->table->key[0], -1);
+        add_array(b, b->table->key[0], -1);
     }
     return send_found(b, items, count, update_sql, PGCONVOY_UPDATE, err);
 }
 
 static bool can_copy(const bulk *b, const pgc_compact_item *items, size_t count)
 {
-    if (count < COPY_ROWS || b->place_count < b->table->column_count)
+    if (count < COPY_ROWS || b->array_count < b->table->column_count)
         return false;
     for (size_t i = 0; i < count; i++)
         for (int column = 0; column < b->table->column_count; column++)
@@ -336,7 +314,10 @@ static void append_copy_row(bulk *b, const pgc_compact_item *item, pgc_buffer *o
 {
     int count = b->table->column_count;
     char *to;
-    if (!pgc_buffer_reserve(out, item_bytes(b, item) + 2))
+    size_t bytes = 2;
+    for (int i = 0; i < count; i++)
+        bytes += 4 + (item->row[i].length > 0 ? (size_t)item->row[i].length : 0);
+    if (!pgc_buffer_reserve(out, bytes))
         return;
     to = out->data + out->length;
     *to++ = (char)(count >> 8);
@@ -385,8 +366,8 @@ static int send_inserts(bulk *b, const pgc_compact_item *items, size_t count, pg
         return -1;
     for (int i = 0; i < b->table->column_count; i++)
         if (!b->target->columns[i]->generated)
-            add_place(b, i, -1);
-    if (count < FEW_ROWS || b->place_count == 0)
+            add_array(b, i, -1);
+    if (count < FEW_ROWS || b->array_count == 0)
         return send_singly(b, items, count, PGCONVOY_INSERT, err);
     if (can_copy(b, items, count))
         return copy_rows(b, items, count, err);
@@ -457,10 +438,9 @@ int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part
     b.target = pgc_pgsink_target_get(writer, table, err);
     if (!b.target || pgc_pgsink_apply_room(writer, table, err) != 0)
         return -1;
-    b.places = pgc_arena_alloc(b.arena, most * sizeof *b.places);
-    b.forms = pgc_arena_alloc(b.arena, most * sizeof *b.forms);
+    b.arrays = pgc_arena_alloc(b.arena, most * sizeof *b.arrays);
     b.types = pgc_arena_alloc(b.arena, most * sizeof *b.types);
-    if (!b.places || !b.forms || !b.types)
+    if (!b.arrays || !b.types)
         return pgc_error_out_of_memory(err);
     pgc_buffer_init(&b.sql, PGSINK_SQL_LIMIT);
     /* new rows have different keys, or the target would refuse them: nothing to compact */

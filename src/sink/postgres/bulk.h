@@ -149,33 +149,41 @@ void pgc_pgsink_team_forget(pgc_pgsink_team *team);
 int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_pgsink_pile *pile,
                           pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* ---- array.c: the values of one column in many rows as one parameter */
+/* ---- array.c: the values of each column in many rows as one parameter each */
 
 typedef enum pgc_pgsink_array_form {
     PGSINK_ARRAY_BINARY, /* an array of the column's type, binary */
     PGSINK_ARRAY_TEXT,   /* an array of the column's type, as text */
-    PGSINK_ARRAY_CAST    /* an array of text; each element is to be cast */
+    PGSINK_ARRAY_CAST    /* an array of text, binary; each element is to be cast */
 } pgc_pgsink_array_form;
 
-/* Where a row's value is: in its row, or in its key. */
-typedef struct pgc_pgsink_place {
+typedef struct pgc_pgsink_array {
     int column;
-    int key; /* index into the key, -1: in the row */
-} pgc_pgsink_place;
+    int key; /* its values are in the rows' keys: index into these; -1: in the rows */
+    pgc_pgsink_array_form form;
+    uint32_t type;
+    bool refuses[2]; /* values of a format, which are to be converted */
+    /* of the rows that were measured last */
+    bool refused; /* one of them is to be converted, or more */
+    size_t bytes; /* of their values as they are */
+    /* of those that were appended last */
+    size_t offset, length;
+    char *to;
+} pgc_pgsink_array;
 
-static inline const pgconvoy_value *pgc_pgsink_place_value(const pgc_compact_item *item, pgc_pgsink_place place)
+static inline const pgconvoy_value *pgc_pgsink_array_value(const pgc_pgsink_array *array, const pgc_compact_item *item)
 {
-    return place.key >= 0 ? &item->key[place.key] : &item->row[place.column];
+    return array->key >= 0 ? &item->key[array->key] : &item->row[array->column];
 }
 
-/* The form that the values can all take. */
-pgc_pgsink_array_form pgc_pgsink_array_form_of(const pgc_pgsink_target *target, const pgc_compact_item *items,
-                                               size_t count, pgc_pgsink_place place);
-uint32_t pgc_pgsink_array_type(const pgc_pgsink_target *target, pgc_pgsink_place place, pgc_pgsink_array_form form);
-/* Appends the array; a text form ends with a NUL. */
-int pgc_pgsink_array_append(const pgc_pgsink_target *target, const pgc_compact_item *items, size_t count,
-                            pgc_pgsink_place place, pgc_pgsink_array_form form, pgc_buffer *out,
-                            pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_pgsink_array_init(pgc_pgsink_array *array, const pgc_pgsink_target *target, int column, int key);
+/* How many of the items have about most_bytes (at least one of them), and the forms that their values can all take. */
+size_t pgc_pgsink_arrays_measure(pgc_pgsink_array *arrays, int array_count, const pgc_compact_item *items, size_t count,
+                                 size_t most_bytes);
+/* Appends the arrays of as many items as were measured last; a text form ends with a NUL. */
+int pgc_pgsink_arrays_append(const pgc_pgsink_target *target, pgc_pgsink_array *arrays, int array_count,
+                             const pgc_compact_item *items, size_t count, pgc_buffer *out,
+                             pgconvoy_error *err) PGC_MUST_CHECK;
 /* True when the value's bytes are what the type's binary input takes. */
 bool pgc_pgsink_value_passes(const pgc_pgsink_target *target, int column, const pgconvoy_value *value);
 
@@ -184,10 +192,10 @@ bool pgc_pgsink_value_passes(const pgc_pgsink_target *target, int column, const 
 /* Whether the table's rows can be ordered so. */
 bool pgc_pgsink_key_is_number(const pgc_pgsink_target *target);
 /*
- * Orders items by the place of their key, and gives their keys; both in arena. NULL for *numbers when a key is not to
+ * Orders items by the array of their key, and gives their keys; both in arena. NULL for *numbers when a key is not to
  * be read: then the items are as they were.
  */
-int pgc_pgsink_key_order(const pgc_compact_item **items, size_t count, pgc_pgsink_place place, pgc_arena *arena,
+int pgc_pgsink_key_order(const pgc_compact_item **items, size_t count, const pgc_pgsink_array *key, pgc_arena *arena,
                          const int64_t **numbers, pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

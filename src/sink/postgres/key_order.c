@@ -75,7 +75,7 @@ static int reorder(const pgc_compact_item **items, int64_t *numbers, size_t coun
     return 0;
 }
 
-int pgc_pgsink_key_order(const pgc_compact_item **items, size_t count, pgc_pgsink_place place, pgc_arena *arena,
+int pgc_pgsink_key_order(const pgc_compact_item **items, size_t count, const pgc_pgsink_array *key, pgc_arena *arena,
                          const int64_t **numbers, pgconvoy_error *err)
 {
     int64_t *read = pgc_arena_alloc(arena, count * sizeof *read);
@@ -84,7 +84,7 @@ int pgc_pgsink_key_order(const pgc_compact_item **items, size_t count, pgc_pgsin
     if (!read)
         return pgc_error_out_of_memory(err);
     for (size_t i = 0; i < count; i++) {
-        if (!read_number(pgc_pgsink_place_value(&(*items)[i], place), &read[i]))
+        if (!read_number(pgc_pgsink_array_value(key, &(*items)[i]), &read[i]))
             return 0;
         ordered = ordered && (i == 0 || read[i] > read[i - 1]);
     }
