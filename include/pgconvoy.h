@@ -294,6 +294,7 @@ typedef struct pgconvoy_change {
 typedef struct pgconvoy_changes {
     const pgconvoy_change *items;
     size_t count;
+    pgconvoy_lsn source_lsn; /* where the source's WAL ended when it was last asked, for who wants to know what is still to come; 0: not known */
 } pgconvoy_changes;
 
 /* ------------------------------------------------- the interface of a sink */

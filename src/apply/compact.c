@@ -296,7 +296,8 @@ static int set_row(pgc_compact *compact, entry *e, const pgconvoy_value *row, co
                    const entry *origin, pgconvoy_error *err)
 {
     int count = compact->table->column_count;
-    bool complete = true, merged = false;
+    uint64_t unchanged = 0;
+    bool merged = false;
     for (int i = 0; i < count; i++) {
         if (row[i].length != PGCONVOY_UNCHANGED)
             continue;
@@ -308,8 +309,10 @@ static int set_row(pgc_compact *compact, entry *e, const pgconvoy_value *row, co
         }
         if (known)
             compact->scratch_row[i] = known[i];
-        complete = complete && row[i].length != PGCONVOY_UNCHANGED;
+        if (row[i].length == PGCONVOY_UNCHANGED)
+            unchanged |= UINT64_C(1) << i % 64;
     }
+    bool complete = unchanged == 0;
     if (!complete && !origin)
         return misplaced(compact, "an UPDATE came without unchanged values for a row that was not there before", err);
 
@@ -317,6 +320,7 @@ static int set_row(pgc_compact *compact, entry *e, const pgconvoy_value *row, co
         return -1;
     e->live = true;
     e->complete = complete;
+    e->unchanged = unchanged;
     e->origin = complete ? NULL : origin;
     return 0;
 }

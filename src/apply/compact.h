@@ -30,7 +30,8 @@ typedef struct pgc_compact_item {
     const pgconvoy_value *key; /* DELETE by key, MOVE: key_count values in the order of table->key; else NULL */
     size_t copies;             /* 1 for tables with a key */
     size_t order;              /* by the first change that met the row */
-    bool complete;             /* no value of row is PGCONVOY_UNCHANGED */
+    uint64_t unchanged;        /* a bit for each column, modulo 64, whose value in row is PGCONVOY_UNCHANGED */
+    bool complete;             /* there is none */
 } pgc_compact_item;
 
 typedef struct pgc_compact_result {

@@ -9,6 +9,7 @@ typedef struct entry {
     const pgconvoy_value *row;    /* in memory of our own, its bytes behind it, there is room for capacity bytes in all; of the caller's: 0 */
     size_t capacity;
     const struct entry *origin;   /* whose target row has the values that row leaves unchanged; NULL: none are left */
+    uint64_t unchanged;           /* as in an item */
     int64_t delta;                /* multiset: copies that come (or go) */
     bool existed, live, complete;
 } entry;

@@ -8,6 +8,8 @@ bool pgc_compact_same_columns(const pgc_compact *compact, const pgc_compact_item
 {
     if (a->complete || b->complete)
         return a->complete == b->complete;
+    if (a->unchanged != b->unchanged || compact->table->column_count <= 64)
+        return a->unchanged == b->unchanged;
     for (int i = 0; i < compact->table->column_count; i++) {
         if ((a->row[i].length == PGCONVOY_UNCHANGED) != (b->row[i].length == PGCONVOY_UNCHANGED))
             return false;
@@ -21,7 +23,10 @@ static int compare_columns(const void *left, const void *right, void *arg)
     const pgc_compact_item *a = left, *b = right;
     if (a->complete != b->complete)
         return a->complete ? -1 : 1;
-    for (int i = 0; !a->complete && i < compact->table->column_count; i++) {
+    uint64_t differ = a->unchanged ^ b->unchanged;
+    if (differ) /* the first column of these decides */
+        return a->unchanged & differ & -differ ? 1 : -1;
+    for (int i = 0; !a->complete && compact->table->column_count > 64 && i < compact->table->column_count; i++) {
         int x = a->row[i].length == PGCONVOY_UNCHANGED, y = b->row[i].length == PGCONVOY_UNCHANGED;
         if (x != y)
             return x - y;
@@ -51,7 +56,7 @@ static int judge(const pgc_compact *compact, const entry *e, pgc_compact_action 
 
 static void fill_item(pgc_compact_item *item, const entry *e, pgc_compact_action action, size_t order)
 {
-    *item = (pgc_compact_item){.row = e->row, .order = order, .copies = 1, .complete = e->complete};
+    *item = (pgc_compact_item){.row = e->row, .order = order, .copies = 1, .unchanged = e->unchanged, .complete = e->complete};
     if (!e->key && e->delta != 0) {
         item->copies = e->delta < 0 ? (size_t)-e->delta : (size_t)e->delta;
         item->complete = true;

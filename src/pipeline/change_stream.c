@@ -157,7 +157,7 @@ static int write_run(stream *stream, const pgconvoy_change *items, size_t count,
         return 0;
     if (begin_if_needed(stream, err) != 0) /* after a step of a prepared transaction */
         return -1;
-    pgconvoy_changes changes = {items, count};
+    pgconvoy_changes changes = {.items = items, .count = count, .source_lsn = atomic_load(&stream->run->counters->source_lsn)};
     return stream->run->sink_ops->write_changes(stream->writer, &changes, err);
 }
 

@@ -262,7 +262,7 @@ static int write_changes(void *state, const pgconvoy_changes *changes, pgconvoy_
     for (size_t i = 0; i < changes->count; i++)
         if (rename_change(writer, &writer->changes[i], err) != 0)
             return -1;
-    const pgconvoy_changes to = {.items = writer->changes, .count = changes->count};
+    const pgconvoy_changes to = {.items = writer->changes, .count = changes->count, .source_lsn = changes->source_lsn};
     return writer->stage->inner_ops->write_changes(writer->inner, &to, err);
 }
 

@@ -118,7 +118,7 @@ static void write_insert(opened *o, void *writer, const char *id, pgconvoy_lsn l
     pgconvoy_transaction transaction = {.xid = 7, .commit_lsn = lsn - 8, .end_lsn = lsn, .commit_time = 0};
     pgconvoy_value values[2] = {{id, (int32_t)strlen(id), PGCONVOY_TEXT}, {NULL, PGCONVOY_NULL, PGCONVOY_TEXT}};
     pgconvoy_change change = {.operation = PGCONVOY_INSERT, .lsn = lsn - 16, .transaction = &transaction, .table = &table, .new_ = values};
-    pgconvoy_changes changes = {&change, 1};
+    pgconvoy_changes changes = {.items = &change, .count = 1};
     OK(o, o->ops->begin(writer, NULL, &o->err));
     OK(o, o->ops->write_changes(writer, &changes, &o->err));
 }

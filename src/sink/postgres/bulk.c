@@ -22,7 +22,8 @@
 
 typedef struct bulk {
     pgc_pgsink_writer *writer;
-    const pgc_pgsink_part *part;
+    pgc_pgsink_part *part;
+    pgc_compact *compact; /* of the part; NULL without a key */
     pgc_pgsink_target *target;
     const pgconvoy_table *table;
     pgc_pgsink_pile *pile;
@@ -385,7 +386,7 @@ static int apply_result(bulk *b, const pgc_compact_result *result, pgconvoy_erro
     for (size_t first = 0, end; first < update_count; first = end) {
         end = first + 1;
         while (end < update_count &&
-               pgc_compact_same_columns(b->part->gathered->compact, &updates[first], &updates[end]))
+               pgc_compact_same_columns(b->compact, &updates[first], &updates[end]))
             end++;
         if (send_updates(b, updates + first, end - first, err) != 0)
             return -1;
@@ -395,27 +396,16 @@ static int apply_result(bulk *b, const pgc_compact_result *result, pgconvoy_erro
 
 static int apply_keyed(bulk *b, pgconvoy_error *err)
 {
-    pgc_compact *compact = b->part->gathered->compact;
     pgc_compact_result result;
-    size_t added = 0, early = 0;
-    int status = 0;
-    pgc_compact_rows_stay(compact, true); /* in the pile */
-    for (const pgc_pgsink_waiting *waiting = b->part->first; waiting && status == 0; waiting = waiting->next_of_table) {
-        pgconvoy_change change = pgc_pgsink_change_of(waiting);
-        status = pgc_compact_add(compact, &change, err);
-        if (++added == b->part->count / 2)
-            early = pgc_compact_keys(compact);
-    }
-    b->pile->early_keys += early;
-    b->pile->late_keys += pgc_compact_keys(compact) - early;
+    int status = pgc_pgsink_part_compact(b->pile, b->part, err);
     if (status == 0)
-        status = pgc_compact_take(compact, &result, err);
+        status = pgc_compact_take(b->compact, &result, err);
     /* a row that moves with values which only the target knows: its own order is the simplest */
     if (status == 0 && result.count[PGC_COMPACT_MOVE] > 0)
         status = pgc_pgsink_replay_part(b->writer, b->part, err);
     else if (status == 0)
         status = apply_result(b, &result, err);
-    pgc_compact_reset(compact);
+    pgc_pgsink_part_forget(b->pile, b->part);
     return status;
 }
 
@@ -430,11 +420,12 @@ static int apply_inserts(bulk *b, pgconvoy_error *err)
     return send_inserts(b, items, count, err);
 }
 
-int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_pgsink_pile *pile, pgconvoy_error *err)
+int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_part *part, pgc_pgsink_pile *pile, pgconvoy_error *err)
 {
     const pgconvoy_table *table = part->gathered->table;
     size_t most = 2 * (size_t)table->column_count + 1;
     bulk b = {.writer = writer, .part = part, .table = table, .pile = pile, .arena = pile->arena};
+    b.compact = part->gathered->compacts[pile->number];
     b.target = pgc_pgsink_target_get(writer, table, err);
     if (!b.target || pgc_pgsink_apply_room(writer, table, err) != 0)
         return -1;

@@ -32,8 +32,8 @@ typedef struct pgc_pgsink_gathered {
     int share;                            /* the connection that has it in the batch, PGSINK_NO_PART, PGSINK_SLICED */
     struct pgc_pgsink_gathered **members; /* the same table, as each connection has it, NULL where it has not had it */
     unsigned member_count;
+    pgc_compact *compacts[PGSINK_PILES]; /* what its changes in each pile come to, of who has the pile; NULL without a key */
     /* of the one who applies */
-    pgc_compact *compact;     /* NULL without a key */
     unsigned failures, pause; /* bulk failed so often in a row; so many more times it is not tried */
     bool told;                /* why it failed was logged */
 } pgc_pgsink_gathered;
@@ -55,6 +55,10 @@ typedef struct pgc_pgsink_part {
     pgc_pgsink_waiting *first, *last;
     size_t count;
     bool inserts_only; /* all of them are new rows */
+    pgc_pgsink_waiting *compacted; /* the last one that the compaction has; NULL: it has none */
+    bool failed;                   /* it would not take the next one */
+    /* how many it has, and keys of them: now, and when it had the largest power of two, and half of that */
+    size_t added, full_added, half_added, full_keys, half_keys;
     /* the same before the transaction of the last change */
     unsigned transaction;
     pgc_pgsink_waiting *whole_last;
@@ -70,6 +74,9 @@ typedef struct pgc_pgsink_pile {
     unsigned transaction;      /* the number of the last one */
     pgc_pgsink_waiting *whole; /* the last change before it; NULL: there is none */
     size_t whole_count;
+    bool compacts;                 /* while it is filled */
+    pgc_pgsink_waiting *compacted; /* so far */
+    size_t keys;                   /* that were met so far by these */
     pgc_pgsink_part *parts;
     size_t part_count;
     size_t early_keys, late_keys; /* that were met first in the first half of a table's changes, and in the second, when it was last applied in bulk */
@@ -78,6 +85,7 @@ typedef struct pgc_pgsink_pile {
 /* ---- pile.c */
 
 #define PGSINK_BULK_CHANGES 100 /* fewer are not worth a savepoint */
+#define PGSINK_SPLIT_CHANGES ((size_t)8192) /* more of a last transaction are not split off */
 #define PGSINK_PAUSE_DOUBLINGS 10
 
 /* What has failed is left out for a while: each time for twice as many, and one. */
@@ -102,11 +110,18 @@ int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgco
 void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile);
 /* What comes next is of another transaction. */
 void pgc_pgsink_pile_mark(pgc_pgsink_pile *pile);
-/* Copies the changes of the last transaction to other, which is empty, and forgets them here. */
+/* Memory in use, or about to be. */
+size_t pgc_pgsink_pile_used(const pgc_pgsink_pile *pile);
+/* Copies the changes of the last transaction to other, which is empty, and forgets them here. They are no more than
+ * PGSINK_SPLIT_CHANGES, or the pile does not compact while it is filled. */
 int pgc_pgsink_pile_split(pgc_pgsink_pile *pile, pgc_pgsink_pile *other, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Applies all one by one, or the changes of one table. */
 int pgc_pgsink_replay_pile(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Gives the compaction those changes of the table that it has not yet. */
+int pgc_pgsink_part_compact(pgc_pgsink_pile *pile, pgc_pgsink_part *part, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The compaction has none of them any more. */
+void pgc_pgsink_part_forget(const pgc_pgsink_pile *pile, pgc_pgsink_part *part);
 
 /* ---- background.c: a thread that applies piles, one at a time */
 
@@ -146,7 +161,7 @@ void pgc_pgsink_team_forget(pgc_pgsink_team *team);
 /* ---- bulk.c */
 
 /* Applies what the changes of one table come to. Failures may come to light only when the statements have landed. */
-int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, const pgc_pgsink_part *part, pgc_pgsink_pile *pile,
+int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_part *part, pgc_pgsink_pile *pile,
                           pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- array.c: the values of each column in many rows as one parameter each */

@@ -28,17 +28,19 @@
 #define PIECE_DOUBLINGS 6
 #define GROWTH_MAX 3
 #define GROWING_LATE_KEYS 93 /* of 100 early ones */
+#define LAST_PIECES 3        /* are smaller, so that the target has done little later than the source */
 
-pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes)
+pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes, bool shared)
 {
     pgc_pgsink_gather *gather = calloc(1, sizeof *gather);
     if (!gather)
         return NULL;
-    /* there are two piles; what they come to by key points into them, and goes in small chunks */
+    /* there are two piles; what they come to by key goes in small chunks */
     gather->limit_bytes = memory_bytes / 8 * 3 < WAITING_BYTES_MAX ? memory_bytes / 8 * 3 : WAITING_BYTES_MAX;
     gather->pile = gather->piles;
     for (int i = 0; i < PGSINK_PILES; i++) {
         gather->piles[i].number = i;
+        gather->piles[i].compacts = !shared;
         gather->piles[i].arena = pgc_arena_new(ARENA_BLOCK);
         if (!gather->piles[i].arena) {
             pgc_pgsink_gather_free(gather);
@@ -55,7 +57,8 @@ static void free_table(pgc_pgsink_gathered *table)
         if (table->members[i])
             free_table(table->members[i]);
     free(table->members);
-    pgc_compact_free(table->compact);
+    for (int i = 0; i < PGSINK_PILES; i++)
+        pgc_compact_free(table->compacts[i]);
     free(table);
 }
 
@@ -114,9 +117,24 @@ static bool can_commit(const pgc_pgsink_writer *writer)
 {
     const pgc_pgsink *sink = writer->sink;
     const pgc_pgsink_gather *gather = writer->gather;
-    return gather->pile->whole && gather->pile->count - gather->pile->whole_count <= PIECE_CHANGES && gather->commit_lsn != 0 &&
+    return gather->pile->whole && gather->pile->count - gather->pile->whole_count <= PGSINK_SPLIT_CHANGES && gather->commit_lsn != 0 &&
            gather->begun_lsn != gather->commit_lsn && !writer->preparing && !sink->config->tell && sink->config->apply_jobs <= 1 && atomic_load(&sink->state_exists) &&
            pgc_pgsink_parts_count(sink->parts) == 0;
+}
+
+static bool nears_the_end(const pgc_pgsink_gather *gather)
+{
+    return gather->source_lsn > gather->commit_lsn &&
+           gather->source_lsn - gather->commit_lsn < LAST_PIECES * gather->piece_bytes;
+}
+
+/* The last pieces, which are small, say nothing of what one can be. */
+static void note_piece(pgc_pgsink_gather *gather)
+{
+    if (!nears_the_end(gather))
+        gather->piece_bytes =
+            gather->piece_lsn && gather->commit_lsn > gather->piece_lsn ? gather->commit_lsn - gather->piece_lsn : 0;
+    gather->piece_lsn = gather->commit_lsn;
 }
 
 /* The pile goes to the thread, and the other one is filled. */
@@ -125,6 +143,7 @@ static int hand_over(pgc_pgsink_writer *writer, pgconvoy_error *err)
     pgc_pgsink_gather *gather = writer->gather;
     if (pgc_pgsink_gather_touch(writer, err) != 0)
         return -1;
+    note_piece(gather);
     pgc_pgsink_hands_choose(writer, 0, err);
     if (gather->hands == TOGETHER) {
         if (pgc_pgsink_hands_finish(writer, err) != 0 || pgc_pgsink_hands_deal(writer, err) != 0)
@@ -155,10 +174,10 @@ static int hand_over(pgc_pgsink_writer *writer, pgconvoy_error *err)
 static int hand_over_when_due(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     const pgc_pgsink_gather *gather = writer->gather;
-    if (pgc_arena_used(gather->pile->arena) > gather->limit_bytes)
+    if (pgc_pgsink_pile_used(gather->pile) > gather->limit_bytes)
         return hand_over(writer, err);
     unsigned doublings = gather->pieces / PIECES_BEFORE_DOUBLING;
-    if (doublings < gather->growth)
+    if (doublings < gather->growth && !nears_the_end(gather))
         doublings = gather->growth;
     size_t piece = PIECE_TABLE_CHANGES * gather->pile->part_count;
     piece = (piece > PIECE_CHANGES ? piece : PIECE_CHANGES) << (doublings < PIECE_DOUBLINGS ? doublings : PIECE_DOUBLINGS);
@@ -251,10 +270,14 @@ static pgc_pgsink_gathered *add_table(pgc_pgsink_writer *writer, const pgconvoy_
         made->relation = target->relation.oid;
         made->sliceable = sliceable;
         made->share = PGSINK_NO_PART;
-        made->compact = table->key_count > 0 ? pgc_compact_new(table) : NULL;
+        for (int i = 0; i < PGSINK_PILES && table->key_count > 0; i++)
+            if (!(made->compacts[i] = pgc_compact_new(table))) {
+                free_table(made);
+                made = NULL;
+                break;
+            }
     }
-    if (!made || (table->key_count > 0 && !made->compact)) {
-        free(made);
+    if (!made) {
         pgc_error_out_of_memory(err);
         return NULL;
     }
@@ -341,6 +364,7 @@ int pgc_pgsink_write_changes(void *state, const pgconvoy_changes *changes, pgcon
 {
     pgc_pgsink_writer *writer = state;
     int status = 0;
+    writer->gather->source_lsn = changes->source_lsn;
     for (size_t i = 0; i < changes->count && status == 0; i++) {
         writer->gather->ahead = &changes->items[i];
         writer->gather->ahead_count = changes->count - i;

@@ -23,6 +23,9 @@ struct pgc_pgsink_gather {
     /* the source's transaction that the last change was of */
     pgconvoy_lsn commit_lsn;    /* 0: there was none */
     pgconvoy_lsn begun_lsn;     /* of one that is applied in part, though it is in the pile */
+    pgconvoy_lsn source_lsn;    /* where the source's WAL ends, as far as is known; 0: not at all */
+    pgconvoy_lsn piece_lsn;     /* of the transaction that the last piece ended in; 0: there was none */
+    uint64_t piece_bytes;       /* of the source's WAL, that one came from; 0: not known */
     bool handed;                /* some of it was given to the team */
     bool touched;               /* the target's open transaction has some of it, or something else */
     unsigned failures, pause;   /* of small transactions that go with their commit: how many do not, after one that failed */

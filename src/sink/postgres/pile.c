@@ -4,6 +4,8 @@
  */
 #include "sink/postgres/bulk.h"
 
+#define KEY_BYTES 160 /* of a compaction for each key, about */
+
 /* ---- keeping a change */
 
 /* Lays out the values at *to, their bytes at *bytes; both move on. */
@@ -81,6 +83,81 @@ int pgc_pgsink_pile_keep(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, cons
     return pgc_pgsink_pile_append(pile, table, waiting, err);
 }
 
+/* ---- what the changes of a table come to: gathered while they are in the caches, and the one who applies has work already */
+
+static void count_keys(pgc_pgsink_pile *pile, pgc_pgsink_part *part, size_t before, size_t keys)
+{
+    pile->keys += keys - before;
+    part->added++;
+    if (part->added < 2 * part->full_added)
+        return;
+    part->half_added = part->full_added;
+    part->half_keys = part->full_keys;
+    part->full_added = part->added;
+    part->full_keys = keys;
+}
+
+/* As far as last. */
+static int compact_part(pgc_pgsink_pile *pile, pgc_pgsink_part *part, const pgc_pgsink_waiting *last, pgconvoy_error *err)
+{
+    pgc_compact *compact = part->gathered->compacts[pile->number];
+    pgc_pgsink_waiting *waiting = part->compacted ? part->compacted->next_of_table : part->first;
+    for (; waiting && part->compacted != last; waiting = waiting->next_of_table) {
+        size_t before = pgc_compact_keys(compact);
+        pgconvoy_change change = pgc_pgsink_change_of(waiting);
+        if (!part->compacted)
+            pgc_compact_rows_stay(compact, true); /* in the pile */
+        if (pgc_compact_add(compact, &change, err) != 0)
+            return -1;
+        count_keys(pile, part, before, pgc_compact_keys(compact));
+        part->compacted = waiting;
+    }
+    return 0;
+}
+
+/* All changes that stay in the pile for sure. New rows alone come to nothing else, and need no compaction. */
+static void compact(pgc_pgsink_pile *pile)
+{
+    bool stays = pile->count - pile->whole_count > PGSINK_SPLIT_CHANGES;
+    const pgc_pgsink_waiting *last = stays ? pile->last : pile->whole;
+    while (pile->compacted != last) {
+        pgc_pgsink_waiting *waiting = pile->compacted ? pile->compacted->next : pile->first;
+        pgc_pgsink_part *part = waiting->gathered->parts[pile->number];
+        pgconvoy_error later = {0}; /* comes again with the one who applies */
+        if (!part->inserts_only && !part->failed && part->gathered->compacts[pile->number])
+            part->failed = compact_part(pile, part, waiting, &later) != 0;
+        pile->compacted = waiting;
+    }
+}
+
+void pgc_pgsink_part_forget(const pgc_pgsink_pile *pile, pgc_pgsink_part *part)
+{
+    if (part->compacted || part->failed)
+        pgc_compact_reset(part->gathered->compacts[pile->number]);
+    part->compacted = NULL;
+    part->failed = false;
+    part->added = part->full_added = part->half_added = part->full_keys = part->half_keys = 0;
+}
+
+int pgc_pgsink_part_compact(pgc_pgsink_pile *pile, pgc_pgsink_part *part, pgconvoy_error *err)
+{
+    if (part->failed) /* which may have left something behind */
+        pgc_pgsink_part_forget(pile, part);
+    if (compact_part(pile, part, part->last, err) != 0)
+        return -1;
+    if (part->half_added == 0)
+        return 0;
+    size_t late = pgc_compact_keys(part->gathered->compacts[pile->number]) - part->half_keys;
+    pile->early_keys += part->half_keys;
+    pile->late_keys += late * part->half_added / (part->added - part->half_added); /* of as many changes */
+    return 0;
+}
+
+size_t pgc_pgsink_pile_used(const pgc_pgsink_pile *pile)
+{
+    return pgc_arena_used(pile->arena) + pile->keys * KEY_BYTES;
+}
+
 int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pgc_pgsink_waiting *waiting,
                            pgconvoy_error *err)
 {
@@ -107,16 +184,20 @@ int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pg
     part->inserts_only = part->inserts_only && waiting->operation == PGCONVOY_INSERT;
     part->count++;
     pile->count++;
+    if (pile->compacts && pile->count - pile->whole_count > PGSINK_SPLIT_CHANGES)
+        compact(pile);
     return 0;
 }
 
 void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile)
 {
-    for (pgc_pgsink_part *part = pile->parts; part; part = part->next)
+    for (pgc_pgsink_part *part = pile->parts; part; part = part->next) {
         part->gathered->parts[pile->number] = NULL;
+        pgc_pgsink_part_forget(pile, part);
+    }
     pile->parts = NULL;
-    pile->first = pile->last = pile->whole = NULL;
-    pile->count = pile->part_count = pile->whole_count = 0;
+    pile->first = pile->last = pile->whole = pile->compacted = NULL;
+    pile->count = pile->part_count = pile->whole_count = pile->keys = 0;
     pgc_arena_reset(pile->arena);
 }
 
@@ -125,6 +206,8 @@ void pgc_pgsink_pile_mark(pgc_pgsink_pile *pile)
     pile->transaction++;
     pile->whole = pile->last;
     pile->whole_count = pile->count;
+    if (pile->compacts && pile->count >= PGSINK_BULK_CHANGES)
+        compact(pile);
 }
 
 static void forget_last_transaction(pgc_pgsink_pile *pile)
@@ -183,10 +266,11 @@ int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *par
 }
 
 /* What is not tried in bulk: what failed not long ago, and tables whose rows are not found by a unique key. */
-static bool goes_one_by_one(const pgc_pgsink_part *part)
+static bool goes_one_by_one(const pgc_pgsink_pile *pile, const pgc_pgsink_part *part)
 {
     const pgc_pgsink_gathered *table = part->gathered;
-    return table->pause > 0 || table->way != PGSINK_IN_BULK || (!table->compact && !part->inserts_only);
+    return table->pause > 0 || table->way != PGSINK_IN_BULK ||
+           (!table->compacts[pile->number] && !part->inserts_only);
 }
 
 static int apply_in_bulk(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, const pgc_pgsink_part **at,
@@ -198,11 +282,11 @@ static int apply_in_bulk(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, const
     pgc_pgsink_conflicts_keep(writer);
     if (pgc_pgsink_fly_sql(writer, "SAVEPOINT pgconvoy_bulk", NULL, 0, err) != 0)
         return -1;
-    for (const pgc_pgsink_part *part = pile->parts; part; part = part->next) {
+    for (pgc_pgsink_part *part = pile->parts; part; part = part->next) {
         if (part->count == 0) /* split off */
             continue;
         *at = part;
-        int status = goes_one_by_one(part) ? pgc_pgsink_replay_part(writer, part, err)
+        int status = goes_one_by_one(pile, part) ? pgc_pgsink_replay_part(writer, part, err)
                                            : pgc_pgsink_bulk_table(writer, part, pile, err);
         if (status != 0)
             return -1;

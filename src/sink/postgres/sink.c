@@ -235,7 +235,7 @@ static int writer_open(void *state, void **out, pgconvoy_error *err)
     pgc_pgsink_writer *writer = writer_new(state, 0, err);
     if (!writer)
         return -1;
-    writer->gather = pgc_pgsink_gather_new(writer->sink->config->memory_bytes);
+    writer->gather = pgc_pgsink_gather_new(writer->sink->config->memory_bytes, writer->sink->config->apply_jobs > 1);
     if (!writer->gather) {
         pgc_pgsink_writer_close(writer);
         return pgc_error_out_of_memory(err);

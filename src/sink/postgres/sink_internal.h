@@ -447,7 +447,8 @@ int pgc_pgsink_copy_end(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST
 void pgc_pgsink_copy_give_up(pgc_pgsink_writer *writer);
 
 /* gather.c */
-pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes);
+/* shared: what is gathered may be split among connections. */
+pgc_pgsink_gather *pgc_pgsink_gather_new(size_t memory_bytes, bool shared);
 void pgc_pgsink_gather_free(pgc_pgsink_gather *gather);
 int pgc_pgsink_write_changes(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
 int pgc_pgsink_change_schema(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,

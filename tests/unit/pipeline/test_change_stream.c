@@ -53,7 +53,7 @@ static pgc_change_batch *make_batch(const step *step)
         items[i].transaction = transaction;
     }
     batch->arena = arena;
-    batch->changes = (pgconvoy_changes){items, count};
+    batch->changes = (pgconvoy_changes){.items = items, .count = count};
     batch->bytes = 4096;
     batch->row_changes = step->inserts;
     batch->at_boundary = step->at_boundary;

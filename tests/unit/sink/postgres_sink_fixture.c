@@ -221,7 +221,7 @@ int write_one(const pgconvoy_table *table, pgconvoy_operation operation, const p
                               .table = table,
                               .old = old,
                               .new_ = new_};
-    pgconvoy_changes changes = {&change, 1};
+    pgconvoy_changes changes = {.items = &change, .count = 1};
     return pgc_sink_postgres.write_changes(writer, &changes, &err);
 }
 

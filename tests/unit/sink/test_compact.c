@@ -210,6 +210,44 @@ static void updates_stand_in_runs_of_the_same_columns(void **state)
     assert_false(pgc_compact_same_columns(*state, &items[2], &items[3]));
 }
 
+/* More columns than a word has bits. */
+static void columns_far_apart_are_told_apart(void **state)
+{
+    (void)state;
+    enum { COLUMNS = 130, ROWS = 6 };
+    pgconvoy_column many[COLUMNS];
+    for (int i = 0; i < COLUMNS; i++)
+        many[i] = columns[i > 0];
+    pgconvoy_table table = keyed;
+    table.columns = many;
+    table.column_count = COLUMNS;
+    pgc_compact *compact = pgc_compact_new(&table);
+    assert_non_null(compact);
+    pgconvoy_value rows[ROWS][COLUMNS];
+    for (int row = 0; row < ROWS; row++) {
+        static const int unchanged[ROWS] = {1, 65, 129, 65, 1, 2};
+        static const char *const keys[ROWS] = {"1", "2", "3", "4", "5", "6"};
+        for (int i = 0; i < COLUMNS; i++)
+            rows[row][i] = (pgconvoy_value){.length = PGCONVOY_NULL};
+        rows[row][0] = (pgconvoy_value){.data = keys[row], .length = 1};
+        rows[row][unchanged[row]].length = PGCONVOY_UNCHANGED;
+        assert_int_equal(try_add(compact, PGCONVOY_UPDATE, 0, NULL, rows[row]), 0);
+    }
+    pgc_compact_result result;
+    assert_int_equal(pgc_compact_take(compact, &result, &err), 0);
+    const pgc_compact_item *items = result.items[PGC_COMPACT_UPDATE];
+    assert_int_equal(result.count[PGC_COMPACT_UPDATE], ROWS);
+    char order[ROWS + 1] = "";
+    int runs = 1;
+    for (int i = 0; i < ROWS; i++) {
+        order[i] = *items[i].row[0].data;
+        runs += i > 0 && !pgc_compact_same_columns(compact, &items[i - 1], &items[i]);
+    }
+    assert_int_equal(runs, 4);
+    assert_string_equal(order, "632415");
+    pgc_compact_free(compact);
+}
+
 static void a_key_change_is_a_delete_and_an_insert(void **state)
 {
     move(*state, "1", "2", "a", "b");
@@ -397,6 +435,7 @@ int main(void)
         TEST(a_delete_and_an_insert_of_one_key_is_an_update),
         TEST(unchanged_values_come_from_an_earlier_change_or_stay_open),
         TEST(updates_stand_in_runs_of_the_same_columns),
+        TEST(columns_far_apart_are_told_apart),
         TEST(a_key_change_is_a_delete_and_an_insert),
         TEST(a_key_change_with_unchanged_values_is_a_move),
         TEST(a_key_change_there_and_back_is_an_update),

@@ -252,7 +252,7 @@ static void rows_of_children_and_partitions_keep_their_place(void **state)
     ok(commit(10));
     assert_asked(all_users, "1:child 1:mother");
     stream_begin();
-    ok(pgc_sink_postgres.write_changes(writer, &(pgconvoy_changes){&truncate, 1}, &err));
+    ok(pgc_sink_postgres.write_changes(writer, &(pgconvoy_changes){.items = &truncate, .count = 1}, &err));
     ok(commit(20));
     assert_asked(all_users, "1:child");
     sql("DROP TABLE public.users CASCADE; CREATE TABLE public.users (id int, name text) PARTITION BY LIST (id);"
@@ -291,8 +291,8 @@ static void tables_truncated_together_are_one_statement(void **state)
     };
     stream_begin();
     /* even when they come in two batches */
-    ok(pgc_sink_postgres.write_changes(writer, &(pgconvoy_changes){changes, 1}, &err));
-    ok(pgc_sink_postgres.write_changes(writer, &(pgconvoy_changes){changes + 1, 1}, &err));
+    ok(pgc_sink_postgres.write_changes(writer, &(pgconvoy_changes){.items = changes, .count = 1}, &err));
+    ok(pgc_sink_postgres.write_changes(writer, &(pgconvoy_changes){.items = changes + 1, .count = 1}, &err));
     ok(insert(&users, T("2"), T("after")));
     ok(commit(10));
     assert_asked(all_users, "2:after");
@@ -511,7 +511,7 @@ static void a_locked_table_may_heal(void **state)
     make_table(&users);
     sql("BEGIN; LOCK TABLE public.users");
     stream_begin();
-    ok(pgc_sink_postgres.write_changes(writer, &(pgconvoy_changes){NULL, 0}, &err));
+    ok(pgc_sink_postgres.write_changes(writer, &(pgconvoy_changes){.items = NULL, .count = 0}, &err));
     int result = insert(&users, T("1"), T("one"));
     assert_int_equal(result == 0 ? commit(10) : result, -1);
     sql("ROLLBACK");

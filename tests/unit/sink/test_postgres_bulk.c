@@ -367,6 +367,32 @@ static void a_large_transaction_is_applied_while_more_of_it_comes(void **state)
     assert_int_equal(fallbacks, 0);
 }
 
+/* A row is gone, and changes without all of its values: no pile says what that comes to. It fails as soon as the pile is compacted, which is
+ * while it is filled. */
+static void what_cannot_be_compacted_goes_one_by_one(void **state)
+{
+    (void)state;
+    pgconvoy_lsn lsn = 10;
+    make_tables(false);
+    make_inserts(500);
+    write_steps(&single, 50, &lsn);
+    write_steps(&bulk, 1000, &lsn);
+    step_count = 0;
+    for (int i = 0; i < 20000; i++) {
+        if (i == 5000) {
+            add_step(PGCONVOY_DELETE, 7, 7, 0, -1);
+            add_step(PGCONVOY_UPDATE, -1, 7, 1, UNCHANGED_NOTE);
+            add_step(PGCONVOY_INSERT, -1, 7, 2, 3);
+        }
+        add_step(PGCONVOY_UPDATE, -1, i % 500, i, i % 3 ? UNCHANGED_NOTE : i);
+    }
+    write_steps(&single, 50, &lsn);
+    write_steps(&bulk, STEPS_MAX, &lsn);
+    assert_int_equal(fallbacks, 1);
+    assert_asked(differences, "0");
+    assert_asked("SELECT count(*) FROM public.\"in bulk\"", "500");
+}
+
 static void several_connections_come_to_what_single_changes_come_to(void **state)
 {
     (void)state;
@@ -521,6 +547,7 @@ int main(void)
                                        TEST(rows_that_are_there_already_are_replaced),
                                        TEST(rows_that_are_missing_are_said_and_come_back_when_inserted),
                                        TEST(a_large_transaction_is_applied_while_more_of_it_comes),
+                                       TEST(what_cannot_be_compacted_goes_one_by_one),
                                        TEST(several_connections_come_to_what_single_changes_come_to),
                                        TEST(rows_are_found_by_a_range_of_their_keys),
                                        TEST(a_failure_of_what_is_applied_meanwhile_is_reported),

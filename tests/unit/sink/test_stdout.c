@@ -150,7 +150,7 @@ static void insert(fixture *f, int count)
     const pgconvoy_value value = {"5", 1, PGCONVOY_TEXT};
     const pgconvoy_change change = {
         .operation = PGCONVOY_INSERT, .transaction = &transaction, .table = &one, .new_ = &value, .lsn = 15};
-    const pgconvoy_changes changes = {&change, 1};
+    const pgconvoy_changes changes = {.items = &change, .count = 1};
     assert_int_equal(ops->begin(f->writer, NULL, &f->err), 0);
     for (int i = 0; i < count; i++)
         assert_int_equal(ops->write_changes(f->writer, &changes, &f->err), 0);
