@@ -23,6 +23,7 @@ struct pgc_stream {
     int64_t position_us;
     int64_t rush_us;       /* when counting began */
     int64_t rush_messages; /* that have come since */
+    size_t taken_bytes;    /* of the messages that came with the last look */
     bool told_of_rest;     /* of the transaction that is coming */
     bool two_phase;        /* the slot sends transactions when they are prepared */
     pgconvoy_lsn from_lsn; /* what the sink had when the stream began */
