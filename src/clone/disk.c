@@ -7,6 +7,7 @@
 
 #include "base/units.h"
 #include "postgres/connection.h"
+#include "postgres/quote.h"
 
 #include <stdlib.h>
 #include <sys/statvfs.h>
@@ -22,11 +23,10 @@ static int needed(pgc_clone *clone, int64_t *bytes, pgconvoy_error *err)
 {
     pgc_buffer oids;
     pgc_buffer_init(&oids, (size_t)clone->table_count * 12 + 16);
-    pgc_buffer_byte(&oids, '{');
     for (int i = 0; i < clone->table_count; i++)
         if (!clone->tables[i].condition)
-            pgc_buffer_format(&oids, "%s%u", oids.length > 1 ? "," : "", clone->tables[i].relation->object.oid);
-    pgc_buffer_byte(&oids, '}');
+            pgc_array_add_oid(&oids, clone->tables[i].relation->object.oid);
+    pgc_array_end(&oids);
     const char *values[] = {oids.data};
     PGresult *result = pgc_buffer_check(&oids, err)
                            ? NULL

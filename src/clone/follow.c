@@ -46,8 +46,8 @@ static PGresult *read_partitions(const pgc_copier_work *work, pgconvoy_error *er
     pgc_buffer oids;
     pgc_buffer_init(&oids, work->table_count * 12 + 16);
     for (size_t i = 0; i < work->table_count; i++)
-        pgc_buffer_format(&oids, "%s%u", i ? "," : "{", work->tables[i].table->oid);
-    pgc_buffer_text(&oids, work->table_count ? "}" : "{}");
+        pgc_array_add_oid(&oids, work->tables[i].table->oid);
+    pgc_array_end(&oids);
     const char *values[] = {oids.data};
     PGconn *source = pgc_buffer_check(&oids, err) ? NULL : connect(work, work->source, err);
     PGresult *result = source ? pgc_query_params(source, partitions_query, 1, values, err) : NULL;

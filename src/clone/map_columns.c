@@ -227,19 +227,10 @@ static bool stays(const pgc_clone *clone, const pgc_relation *relation, const pg
 static int name_staying(const pgc_clone *clone, const pgc_relation *relation, const pgc_mapped_table *mapped,
                         pgc_buffer *array, pgconvoy_error *err)
 {
-    pgc_buffer_byte(array, '{');
-    for (int i = 0; i < relation->column_count; i++) {
-        if (relation->columns[i].dropped || !stays(clone, relation, mapped, relation->columns[i].name))
-            continue;
-        pgc_buffer_text(array, array->length > 1 ? ",\"" : "\"");
-        for (const char *c = relation->columns[i].name; *c; c++) {
-            if (*c == '"' || *c == '\\')
-                pgc_buffer_byte(array, '\\');
-            pgc_buffer_byte(array, *c);
-        }
-        pgc_buffer_byte(array, '"');
-    }
-    pgc_buffer_byte(array, '}');
+    for (int i = 0; i < relation->column_count; i++)
+        if (!relation->columns[i].dropped && stays(clone, relation, mapped, relation->columns[i].name))
+            pgc_quote_array_element(array, relation->columns[i].name);
+    pgc_array_end(array);
     return pgc_buffer_check(array, err);
 }
 

@@ -63,8 +63,8 @@ int clone_part_read(pgc_clone *clone, pgconvoy_error *err)
     pgc_buffer oids;
     pgc_buffer_init(&oids, (size_t)part->table_count * 12 + 16);
     for (int i = 0; i < part->table_count; i++)
-        pgc_buffer_format(&oids, "%s%u", i ? "," : "{", part->tables[i]->oid);
-    pgc_buffer_text(&oids, part->table_count ? "}" : "{}");
+        pgc_array_add_oid(&oids, part->tables[i]->oid);
+    pgc_array_end(&oids);
     const char *values[] = {oids.data};
     PGresult *result = pgc_buffer_check(&oids, err)
                            ? NULL

@@ -5,6 +5,7 @@
  */
 #include "clone/clone_internal.h"
 #include "postgres/connection.h"
+#include "postgres/quote.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -150,8 +151,8 @@ int clone_tables_read(pgc_clone *clone, pgconvoy_error *err)
     pgc_buffer oids;
     pgc_buffer_init(&oids, (size_t)clone->table_count * 12 + 16);
     for (int i = 0; i < clone->table_count; i++)
-        pgc_buffer_format(&oids, "%s%u", i ? "," : "{", clone->tables[i].relation->object.oid);
-    pgc_buffer_text(&oids, clone->table_count ? "}" : "{}");
+        pgc_array_add_oid(&oids, clone->tables[i].relation->object.oid);
+    pgc_array_end(&oids);
     pgc_buffer agreed;
     pgc_buffer_init(&agreed, 1 << 16);
     int result = pgc_buffer_check(&oids, err);

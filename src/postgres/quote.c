@@ -58,6 +58,16 @@ void pgc_quote_array_element(pgc_buffer *array, const char *text)
     pgc_buffer_byte(array, '"');
 }
 
+void pgc_array_add_oid(pgc_buffer *array, uint32_t oid)
+{
+    pgc_buffer_format(array, "%c%u", array->length > 0 ? ',' : '{', oid);
+}
+
+void pgc_array_end(pgc_buffer *array)
+{
+    pgc_buffer_text(array, array->length > 0 ? "}" : "{}");
+}
+
 void pgc_quote_literal(pgc_buffer *out, const char *text)
 {
     quote(out, '\'', text, strlen(text));

@@ -12,8 +12,12 @@ void pgc_quote_identifier_if_needed(pgc_buffer *out, const char *name, int serve
 void pgc_quote_qualified(pgc_buffer *out, const char *schema, const char *name);
 /* Appends 'text'. standard_conforming_strings is on for our connections. */
 void pgc_quote_literal(pgc_buffer *out, const char *text);
-/* Appends an element to the text of an array: '{' or a comma, and "text", quoted whatever it is. Whoever makes the array appends the '}'. (PostgreSQL manual, section 8.15.6) */
+/* Appends an element to the text of an array: '{' or a comma, and "text", quoted whatever it is. The buffer has nothing but this array, which is ended by pgc_array_end. (PostgreSQL manual, section 8.15.6) */
 void pgc_quote_array_element(pgc_buffer *array, const char *text);
+/* The same of an OID, which needs no quotes. */
+void pgc_array_add_oid(pgc_buffer *array, uint32_t oid);
+/* Ends the text of an array, also of one that has no element. */
+void pgc_array_end(pgc_buffer *array);
 void pgc_quote_literal_n(pgc_buffer *out, const char *text, size_t length);
 
 #endif

@@ -21,7 +21,7 @@ int pgc_text_arrays_end(pgc_text_arrays *arrays, const char **values, pgconvoy_e
 {
     for (size_t i = 0; i < arrays->count; i++) {
         pgc_buffer *array = &arrays->arrays[i];
-        pgc_buffer_text(array, array->length > 0 ? "}" : "{}");
+        pgc_array_end(array);
         if (pgc_buffer_check(array, err) != 0)
             return -1;
         values[i] = array->data;

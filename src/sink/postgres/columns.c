@@ -126,10 +126,10 @@ int pgc_pgsink_relations_load(PGconn *conn, const pgc_pgsink_lookup *lookups, si
     pgc_buffer_init(&oids, PGSINK_SQL_LIMIT);
     for (size_t i = 0; i < count; i++)
         if (lookups[i].relation->oid != 0)
-            pgc_buffer_format(&oids, "%c%u", oids.length ? ',' : '{', lookups[i].relation->oid);
+            pgc_array_add_oid(&oids, lookups[i].relation->oid);
     int status = 0;
     if (oids.length > 0) {
-        pgc_buffer_byte(&oids, '}');
+        pgc_array_end(&oids);
         const char *values[] = {oids.data};
         PGresult *result = pgc_buffer_check(&oids, err) == 0 ? pgc_pgsink_query(conn, columns_sql, 1, values, doing, err) : NULL;
         status = result ? take_columns(lookups, count, result, err) : -1;

@@ -25,22 +25,6 @@ static bool primary_key(const pgconvoy_table *table, int *columns, int *count)
     return highest > 0 && found == highest;
 }
 
-/* {"a","b"}: an array literal of names. */
-static void append_name_array(pgc_buffer *out, const pgconvoy_table *table, const int *columns, int count)
-{
-    pgc_buffer_byte(out, '{');
-    for (int i = 0; i < count; i++) {
-        pgc_buffer_text(out, i ? ",\"" : "\"");
-        for (const char *c = table->columns[columns[i]].name; *c; c++) {
-            if (*c == '"' || *c == '\\')
-                pgc_buffer_byte(out, '\\');
-            pgc_buffer_byte(out, *c);
-        }
-        pgc_buffer_byte(out, '"');
-    }
-    pgc_buffer_byte(out, '}');
-}
-
 static void append_columns(pgc_buffer *out, const pgconvoy_table *table, const int *columns, int count)
 {
     pgc_buffer_byte(out, '(');
@@ -86,8 +70,8 @@ int pgc_pgsink_ask_unique(PGconn *conn, const pgc_pgsink_key_question *questions
     pgc_buffer oids;
     pgc_buffer_init(&oids, PGSINK_SQL_LIMIT);
     for (size_t i = 0; i < count; i++)
-        pgc_buffer_format(&oids, "%c%u", i ? ',' : '{', questions[i].relation);
-    pgc_buffer_byte(&oids, '}');
+        pgc_array_add_oid(&oids, questions[i].relation);
+    pgc_array_end(&oids);
     const char *values[] = {oids.data};
     PGresult *result = pgc_buffer_check(&oids, err) == 0
                            ? pgc_pgsink_query(conn, sql, 1, values, "looking at the keys of a table on the target", err)
@@ -119,7 +103,9 @@ int pgc_pgsink_only_key_is_unique(PGconn *conn, uint32_t relation, const pgconvo
     snprintf(oid, sizeof oid, "%u", relation);
     snprintf(count, sizeof count, "%d", table->key_count);
     pgc_buffer_init(&names, PGSINK_SQL_LIMIT);
-    append_name_array(&names, table, table->key, table->key_count);
+    for (int i = 0; i < table->key_count; i++)
+        pgc_quote_array_element(&names, table->columns[table->key[i]].name);
+    pgc_array_end(&names);
     PGresult *result = NULL;
     if (pgc_buffer_check(&names, err) == 0) {
         const char *values[] = {oid, names.data, count};

@@ -287,7 +287,7 @@ static int apply_in_bulk(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, const
             continue;
         *at = part;
         int status = goes_one_by_one(pile, part) ? pgc_pgsink_replay_part(writer, part, err)
-                                           : pgc_pgsink_bulk_table(writer, part, pile, err);
+                                                 : pgc_pgsink_bulk_table(writer, part, pile, err);
         if (status != 0)
             return -1;
     }

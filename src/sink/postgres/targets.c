@@ -175,8 +175,8 @@ static int choose_ways(pgc_pgsink_writer *writer, pgc_pgsink_target *const *targ
     pgc_buffer oids;
     pgc_buffer_init(&oids, PGSINK_SQL_LIMIT);
     for (size_t i = 0; i < count; i++)
-        pgc_buffer_format(&oids, "%c%u", i ? ',' : '{', targets[i]->relation.oid);
-    pgc_buffer_byte(&oids, '}');
+        pgc_array_add_oid(&oids, targets[i]->relation.oid);
+    pgc_array_end(&oids);
     const char *values[] = {oids.data, writer->sink->replica_role ? "R" : "O"};
     PGresult *result = pgc_buffer_check(&oids, err) == 0
                            ? pgc_pgsink_query(writer->conn, sql, 2, values, "looking for triggers on the target", err)

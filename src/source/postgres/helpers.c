@@ -48,10 +48,9 @@ PGresult *pgc_query_oids(PGconn *conn, const char *sql, const uint32_t *oids, si
 {
     pgc_buffer text;
     pgc_buffer_init(&text, (size_t)1 << 30);
-    pgc_buffer_byte(&text, '{');
     for (size_t i = 0; i < count; i++)
-        pgc_buffer_format(&text, i ? ",%u" : "%u", oids[i]);
-    pgc_buffer_byte(&text, '}');
+        pgc_array_add_oid(&text, oids[i]);
+    pgc_array_end(&text);
     PGresult *result = NULL;
     if (pgc_buffer_check(&text, err) == 0) {
         const char *values[] = {text.data};

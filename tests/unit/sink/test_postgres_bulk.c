@@ -313,6 +313,15 @@ static void make_inserts(int count)
         add_step(PGCONVOY_INSERT, -1, i, i, i % 100);
 }
 
+/* Both tables have 500. */
+static void begin_with_rows(pgconvoy_lsn *lsn)
+{
+    make_tables(false);
+    make_inserts(500);
+    write_steps(&single, 50, lsn);
+    write_steps(&bulk, 1000, lsn);
+}
+
 static void rows_that_are_there_already_are_replaced(void **state)
 {
     (void)state;
@@ -331,10 +340,7 @@ static void rows_that_are_missing_are_said_and_come_back_when_inserted(void **st
 {
     (void)state;
     pgconvoy_lsn lsn = 10;
-    make_tables(false);
-    make_inserts(500);
-    write_steps(&single, 50, &lsn);
-    write_steps(&bulk, 1000, &lsn);
+    begin_with_rows(&lsn);
     sql("DELETE FROM public.\"in bulk\" WHERE id IN (5, 6); DELETE FROM public.\"one by one\" WHERE id IN (5, 6)");
     step_count = 0;
     for (int i = 0; i < 200; i++) {
@@ -373,10 +379,7 @@ static void what_cannot_be_compacted_goes_one_by_one(void **state)
 {
     (void)state;
     pgconvoy_lsn lsn = 10;
-    make_tables(false);
-    make_inserts(500);
-    write_steps(&single, 50, &lsn);
-    write_steps(&bulk, 1000, &lsn);
+    begin_with_rows(&lsn);
     step_count = 0;
     for (int i = 0; i < 20000; i++) {
         if (i == 5000) {
