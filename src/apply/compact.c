@@ -319,7 +319,6 @@ static int set_row(pgc_compact *compact, entry *e, const pgconvoy_value *row, co
     if (keep_row(compact, e, row, merged, err) != 0)
         return -1;
     e->live = true;
-    e->complete = complete;
     e->unchanged = unchanged;
     e->origin = complete ? NULL : origin;
     return 0;

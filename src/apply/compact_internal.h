@@ -11,7 +11,7 @@ typedef struct entry {
     const struct entry *origin;   /* whose target row has the values that row leaves unchanged; NULL: none are left */
     uint64_t unchanged;           /* as in an item */
     int64_t delta;                /* multiset: copies that come (or go) */
-    bool existed, live, complete;
+    bool existed, live;
 } entry;
 
 typedef struct slot {

@@ -6,9 +6,7 @@
 
 bool pgc_compact_same_columns(const pgc_compact *compact, const pgc_compact_item *a, const pgc_compact_item *b)
 {
-    if (a->complete || b->complete)
-        return a->complete == b->complete;
-    if (a->unchanged != b->unchanged || compact->table->column_count <= 64)
+    if (a->unchanged != b->unchanged || a->complete || compact->table->column_count <= 64)
         return a->unchanged == b->unchanged;
     for (int i = 0; i < compact->table->column_count; i++) {
         if ((a->row[i].length == PGCONVOY_UNCHANGED) != (b->row[i].length == PGCONVOY_UNCHANGED))
@@ -21,10 +19,8 @@ static int compare_columns(const void *left, const void *right, void *arg)
 {
     const pgc_compact *compact = arg;
     const pgc_compact_item *a = left, *b = right;
-    if (a->complete != b->complete)
-        return a->complete ? -1 : 1;
     uint64_t differ = a->unchanged ^ b->unchanged;
-    if (differ) /* the first column of these decides */
+    if (differ) /* the first column of these decides: complete rows come in front */
         return a->unchanged & differ & -differ ? 1 : -1;
     for (int i = 0; !a->complete && compact->table->column_count > 64 && i < compact->table->column_count; i++) {
         int x = a->row[i].length == PGCONVOY_UNCHANGED, y = b->row[i].length == PGCONVOY_UNCHANGED;
@@ -45,7 +41,7 @@ static int judge(const pgc_compact *compact, const entry *e, pgc_compact_action 
         actions[0] = PGC_COMPACT_DELETE;
         return e->existed || compact->keep_deletes;
     }
-    if (e->complete || e->origin == e) {
+    if (e->unchanged == 0 || e->origin == e) {
         actions[0] = e->existed ? PGC_COMPACT_UPDATE : PGC_COMPACT_INSERT;
         return 1;
     }
@@ -56,10 +52,9 @@ static int judge(const pgc_compact *compact, const entry *e, pgc_compact_action 
 
 static void fill_item(pgc_compact_item *item, const entry *e, pgc_compact_action action, size_t order)
 {
-    *item = (pgc_compact_item){.row = e->row, .order = order, .copies = 1, .unchanged = e->unchanged, .complete = e->complete};
+    *item = (pgc_compact_item){.row = e->row, .order = order, .copies = 1, .unchanged = e->unchanged, .complete = e->unchanged == 0};
     if (!e->key && e->delta != 0) {
         item->copies = e->delta < 0 ? (size_t)-e->delta : (size_t)e->delta;
-        item->complete = true;
     } else if (action == PGC_COMPACT_DELETE) {
         item->row = NULL;
         item->key = e->key;

@@ -21,12 +21,16 @@ static bool text_is_binary(uint32_t oid)
     return oid == PGC_TEXT_OID || oid == PGC_VARCHAR || oid == PGC_BPCHAR || oid == PGC_JSON;
 }
 
+static bool passes(const pgc_pgsink_target *target, int column, pgconvoy_format format)
+{
+    return format == PGCONVOY_BINARY ? target->pass_binary[column] : text_is_binary(target->columns[column]->type_oid);
+}
+
 bool pgc_pgsink_value_passes(const pgc_pgsink_target *target, int column, const pgconvoy_value *value)
 {
     if (value->length < 0)
         return value->length == PGCONVOY_NULL;
-    return value->format == PGCONVOY_BINARY ? target->pass_binary[column]
-                                            : text_is_binary(target->columns[column]->type_oid);
+    return passes(target, column, value->format);
 }
 
 void pgc_pgsink_array_init(pgc_pgsink_array *array, const pgc_pgsink_target *target, int column, int key)
@@ -34,8 +38,8 @@ void pgc_pgsink_array_init(pgc_pgsink_array *array, const pgc_pgsink_target *tar
     bool cast = target->columns[column]->array_oid == 0;
     *array = (pgc_pgsink_array){.column = column, .key = key, .form = cast ? PGSINK_ARRAY_CAST : PGSINK_ARRAY_BINARY};
     array->type = cast ? TEXT_ARRAY_OID : target->columns[column]->array_oid;
-    array->refuses[PGCONVOY_TEXT] = !cast && !text_is_binary(target->columns[column]->type_oid);
-    array->refuses[PGCONVOY_BINARY] = cast || !target->pass_binary[column];
+    array->refuses[PGCONVOY_TEXT] = !cast && !passes(target, column, PGCONVOY_TEXT);
+    array->refuses[PGCONVOY_BINARY] = cast || !passes(target, column, PGCONVOY_BINARY);
 }
 
 static void choose_forms(pgc_pgsink_array *arrays, int array_count)

@@ -85,7 +85,6 @@ typedef struct pgc_pgsink_pile {
 /* ---- pile.c */
 
 #define PGSINK_BULK_CHANGES 100 /* fewer are not worth a savepoint */
-#define PGSINK_SPLIT_CHANGES ((size_t)8192) /* more of a last transaction are not split off */
 #define PGSINK_PAUSE_DOUBLINGS 10
 
 /* What has failed is left out for a while: each time for twice as many, and one. */
@@ -112,8 +111,10 @@ void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile);
 void pgc_pgsink_pile_mark(pgc_pgsink_pile *pile);
 /* Memory in use, or about to be. */
 size_t pgc_pgsink_pile_used(const pgc_pgsink_pile *pile);
-/* Copies the changes of the last transaction to other, which is empty, and forgets them here. They are no more than
- * PGSINK_SPLIT_CHANGES, or the pile does not compact while it is filled. */
+/* Whether the last transaction has few enough changes for that: */
+bool pgc_pgsink_pile_can_split(const pgc_pgsink_pile *pile);
+/* Copies the changes of the last transaction to other, which is empty, and forgets them here. The pile can be split, or
+ * does not compact while it is filled. */
 int pgc_pgsink_pile_split(pgc_pgsink_pile *pile, pgc_pgsink_pile *other, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Applies all one by one, or the changes of one table. */
 int pgc_pgsink_replay_pile(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;

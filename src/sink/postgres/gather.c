@@ -117,7 +117,7 @@ static bool can_commit(const pgc_pgsink_writer *writer)
 {
     const pgc_pgsink *sink = writer->sink;
     const pgc_pgsink_gather *gather = writer->gather;
-    return gather->pile->whole && gather->pile->count - gather->pile->whole_count <= PGSINK_SPLIT_CHANGES && gather->commit_lsn != 0 &&
+    return gather->pile->whole && pgc_pgsink_pile_can_split(gather->pile) && gather->commit_lsn != 0 &&
            gather->begun_lsn != gather->commit_lsn && !writer->preparing && !sink->config->tell && sink->config->apply_jobs <= 1 && atomic_load(&sink->state_exists) &&
            pgc_pgsink_parts_count(sink->parts) == 0;
 }

@@ -4,7 +4,8 @@
  */
 #include "sink/postgres/bulk.h"
 
-#define KEY_BYTES 160 /* of a compaction for each key, about */
+#define KEY_BYTES 160               /* of a compaction for each key, about */
+#define SPLIT_CHANGES ((size_t)8192) /* more of a last transaction are not split off */
 
 /* ---- keeping a change */
 
@@ -115,11 +116,15 @@ static int compact_part(pgc_pgsink_pile *pile, pgc_pgsink_part *part, const pgc_
     return 0;
 }
 
+bool pgc_pgsink_pile_can_split(const pgc_pgsink_pile *pile)
+{
+    return pile->count - pile->whole_count <= SPLIT_CHANGES;
+}
+
 /* All changes that stay in the pile for sure. New rows alone come to nothing else, and need no compaction. */
 static void compact(pgc_pgsink_pile *pile)
 {
-    bool stays = pile->count - pile->whole_count > PGSINK_SPLIT_CHANGES;
-    const pgc_pgsink_waiting *last = stays ? pile->last : pile->whole;
+    const pgc_pgsink_waiting *last = pgc_pgsink_pile_can_split(pile) ? pile->whole : pile->last;
     while (pile->compacted != last) {
         pgc_pgsink_waiting *waiting = pile->compacted ? pile->compacted->next : pile->first;
         pgc_pgsink_part *part = waiting->gathered->parts[pile->number];
@@ -184,7 +189,7 @@ int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pg
     part->inserts_only = part->inserts_only && waiting->operation == PGCONVOY_INSERT;
     part->count++;
     pile->count++;
-    if (pile->compacts && pile->count - pile->whole_count > PGSINK_SPLIT_CHANGES)
+    if (pile->compacts && !pgc_pgsink_pile_can_split(pile))
         compact(pile);
     return 0;
 }
