@@ -501,7 +501,8 @@ typedef struct pgconvoy_sink {
     /*
      * Makes everything since begin durable, and with it the position lsn (0: leave the position alone) and the states of the given
      * tables, in one transaction where the sink has transactions. Rows of a table copy, for which lsn is 0 and table_count too, may
-     * wait for finish_table to be made durable: a table that was not finished is copied again as a whole.
+     * wait for finish_table to be made durable: a table that was not finished is copied again as a whole. A sink with make_durable may
+     * return 1 for changes of the stream: they can be seen, in one piece with their position, and are not durable yet.
      */
     int (*commit)(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t table_count,
                   pgconvoy_error *err);
@@ -555,6 +556,12 @@ typedef struct pgconvoy_sink {
      * does; err names rights and place, its hint how they are granted. *is_known is false where the target cannot tell. Changes nothing.
      */
     int (*check_privileges)(void *sink, bool *is_known, pgconvoy_error *err);
+
+    /*
+     * NULL: what is committed is durable. Else outside of any transaction, before a stream begins (an earlier process may have ended before it came to
+     * this), soon after a commit that returned 1, and at the stream's end: all that is committed is durable once it returns.
+     */
+    int (*make_durable)(void *writer, pgconvoy_error *err);
 } pgconvoy_sink;
 
 /* Defaults for sinks that have nothing to do there. Each is documented by its name. */

@@ -1,6 +1,7 @@
 /*
  * The change stream: batches from the source (change_reader.h) are written to the sink. A sink transaction is committed at a transaction boundary as soon as nothing more is waiting; under backlog it gathers more first, up to
- * a share of the memory budget. Only positions that the sink has made durable, by a commit that carries them, are confirmed.
+ * a share of the memory budget. Only positions that the sink has made durable are confirmed: by the commit that carries them, or a little after it where
+ * the sink commits first and makes it durable when asked (pgconvoy_sink.make_durable).
  */
 #include "pipeline/change_reader.h"
 
@@ -13,6 +14,8 @@
 #define IDLE_COMMIT_US    INT64_C(1000000)
 /* Under backlog a sink transaction is committed at the latest after this. */
 #define BACKLOG_COMMIT_US INT64_C(3000000)
+/* What the sink has committed and not made durable is made so after this. */
+#define LATE_US           INT64_C(100000)
 
 typedef struct stream {
     pgc_run *run;
@@ -31,6 +34,7 @@ typedef struct stream {
     int64_t pending_changes, pending_transactions;
     int64_t last_commit_us; /* commit time of the last transaction handed to the sink */
     int64_t last_idle_commit_us;
+    int64_t late_us;            /* since when something is committed that is not durable; 0: nothing is */
     bool changes_schema;        /* a command of DDL is in the open sink transaction */
     pgconvoy_lsn passed;        /* the end of the last transaction that was handed over whole */
     pgc_table_state **recopied; /* to be copied anew, told to the sink with the next commit */
@@ -92,17 +96,26 @@ static void mark_live(stream *stream)
             atomic_store(&states->items[i].state, PGCONVOY_TABLE_LIVE);
 }
 
-static bool brings_heartbeat(const stream *stream)
+static bool brings_heartbeat(const pgc_run *run, pgconvoy_lsn position)
 {
-    pgconvoy_lsn lsn = atomic_load(&stream->run->heartbeat_lsn);
-    return lsn && stream->position >= lsn;
+    pgconvoy_lsn lsn = atomic_load(&run->heartbeat_lsn);
+    return lsn && position >= lsn;
+}
+
+/* What was open is the sink's. */
+static void was_committed(stream *stream)
+{
+    stream->open = stream->changes_schema = false;
+    stream->gathered_bytes = 0;
+    stream->run->lsn = stream->position;
+    stream->last_idle_commit_us = pgc_clock_monotonic_us();
 }
 
 /* From commit to durable. A heartbeat is timed by our own clock alone, a transaction by the server's and ours. */
 static void measure_lag(const stream *stream)
 {
     pgc_run *run = stream->run;
-    if (brings_heartbeat(stream)) {
+    if (brings_heartbeat(run, run->lsn)) {
         atomic_store(&run->counters->commit_lag_us, pgc_clock_monotonic_us() - atomic_load(&run->heartbeat_us));
         atomic_store(&run->heartbeat_lsn, 0);
     } else if (stream->pending_transactions > 0 && stream->last_commit_us) {
@@ -111,22 +124,27 @@ static void measure_lag(const stream *stream)
     }
 }
 
-/* The sink has what was open, and the position with it. */
+/* All that was committed, and the position with it. */
 static void became_durable(stream *stream)
 {
     pgc_run *run = stream->run;
-    stream->open = stream->changes_schema = false;
-    stream->gathered_bytes = 0;
-    run->lsn = stream->position;
-    run->source_ops->stream_confirm(run->source, stream->position);
-    atomic_store(&run->counters->durable_lsn, stream->position);
+    stream->late_us = 0;
+    run->source_ops->stream_confirm(run->source, run->lsn);
+    atomic_store(&run->counters->durable_lsn, run->lsn);
     atomic_fetch_add(&run->counters->changes, stream->pending_changes);
     atomic_fetch_add(&run->counters->transactions, stream->pending_transactions);
     if (stream->last_commit_us)
         atomic_store(&run->counters->last_commit_us, stream->last_commit_us);
     measure_lag(stream);
     stream->pending_changes = stream->pending_transactions = 0;
-    stream->last_idle_commit_us = pgc_clock_monotonic_us();
+}
+
+static int make_durable(stream *stream, pgconvoy_error *err)
+{
+    if (stream->run->sink_ops->make_durable(stream->writer, err) != 0)
+        return -1;
+    became_durable(stream);
+    return 0;
 }
 
 static int commit(stream *stream, pgconvoy_error *err)
@@ -139,7 +157,7 @@ static int commit(stream *stream, pgconvoy_error *err)
     int result = run->sink_ops->commit(stream->writer, stream->position, statuses, count, err);
     bool all_told = count >= stream->recopied_count;
     free(statuses);
-    if (result != 0)
+    if (result < 0)
         return -1;
     if (stream->recopied_count > 0 && all_told) { /* the next attempt begins with their copy */
         stream->recopied_count = 0;
@@ -147,7 +165,11 @@ static int commit(stream *stream, pgconvoy_error *err)
     }
     if (count > 0)
         mark_live(stream);
-    became_durable(stream);
+    was_committed(stream);
+    if (result == 0)
+        became_durable(stream);
+    else if (!stream->late_us)
+        stream->late_us = stream->last_idle_commit_us;
     return 0;
 }
 
@@ -283,6 +305,7 @@ static int follow_two_phase(stream *stream, const pgconvoy_change *change, pgcon
     }
     atomic_fetch_add(&run->counters->prepared, prepares ? 1 : -1);
     stream->position = transaction->end_lsn;
+    was_committed(stream);
     became_durable(stream);
     return 0;
 }
@@ -404,13 +427,18 @@ static bool commit_is_due(const stream *stream, bool flowing)
     }
     if (stream->position <= run->lsn)
         return false;
-    return is_over(stream) || brings_heartbeat(stream) || now - stream->last_idle_commit_us >= IDLE_COMMIT_US;
+    return is_over(stream) || brings_heartbeat(run, stream->position) || now - stream->last_idle_commit_us >= IDLE_COMMIT_US;
+}
+
+static bool is_late(const stream *stream)
+{
+    return stream->late_us && !stream->open && (is_over(stream) || pgc_clock_monotonic_us() - stream->late_us >= LATE_US);
 }
 
 /* How long to wait for the next batch before looking around: not at all while something waits to be committed and nothing more comes. */
 static int wait_ms(const stream *stream)
 {
-    return stream->open ? 20 : 200;
+    return stream->open ? 20 : stream->late_us ? (int)(LATE_US / 2000) : 200;
 }
 
 /* The target hears of it while the rest is on its way. */
@@ -434,7 +462,7 @@ static int write_changes(stream *stream, pgconvoy_error *err)
             run->failed_in_progress = stream->in_progress;
             return -1;
         }
-        if (commit_is_due(stream, got == PGC_QUEUE_OK) && commit(stream, err) != 0)
+        if ((commit_is_due(stream, got == PGC_QUEUE_OK) && commit(stream, err) != 0) || (is_late(stream) && make_durable(stream, err) != 0))
             return -1;
         if (atomic_load(&run->counters->durable_lsn) >= atomic_load(&run->counters->source_lsn))
             atomic_store(&run->counters->phase, PGCONVOY_PHASE_STREAMING);
@@ -549,7 +577,10 @@ static int run_stream(stream *stream, pgconvoy_error *err)
     if (result == 0) {
         pgc_stream_wishes wishes = {.binary = wants_binary(run), .tentative_from = tentative_from(stream)};
         stream->tentative = wishes.tentative_from != 0;
-        result = tell_prepared(run, err) != 0 ? -1 : run->source_ops->stream_begin(run->source, run->lsn, &wishes, err);
+        bool waits = run->sink_ops->make_durable != NULL; /* what an earlier process has committed may have to be made durable */
+        result = (waits && run->sink_ops->make_durable(stream->writer, err) != 0) || tell_prepared(run, err) != 0
+                     ? -1
+                     : run->source_ops->stream_begin(run->source, run->lsn, &wishes, err);
         if (result == 0) {
             pgc_log_info(run->log, "streaming changes from %s (%s values)", pgconvoy_lsn_to_text(run->lsn, text),
                          wishes.binary ? "binary" : "text");

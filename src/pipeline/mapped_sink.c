@@ -334,6 +334,12 @@ static int check_privileges(void *state, bool *is_known, pgconvoy_error *err)
     return stage->inner_ops->check_privileges(stage->inner, is_known, err);
 }
 
+static int make_durable(void *state, pgconvoy_error *err)
+{
+    writer *writer = state;
+    return writer->stage->inner_ops->make_durable(writer->inner, err);
+}
+
 /* ------------------------------------------------------------------ putting it there */
 
 /* A command's text speaks of the source's names: what it does comes by the tables' definitions alone. */
@@ -362,6 +368,8 @@ static void set_ops(stage *stage)
     stage->ops.prepare = prepare;
     stage->ops.end_prepared = end_prepared;
     stage->ops.check_privileges = check_privileges;
+    if (stage->ops.make_durable)
+        stage->ops.make_durable = make_durable;
 }
 
 int pgc_mapped_sink_open(const pgc_mapping *mapping, const pgconvoy_sink **ops, void **sink, pgconvoy_error *err)

@@ -198,6 +198,11 @@ bool pgc_pgsink_gather_is_small(pgc_pgsink_gather *gather)
     return false;
 }
 
+bool pgc_pgsink_gather_is_empty(const pgc_pgsink_gather *gather)
+{
+    return gather->pile->count == 0;
+}
+
 int pgc_pgsink_gather_send(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     writer->strict = true;

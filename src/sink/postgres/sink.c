@@ -337,7 +337,7 @@ static int send_position(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *stor
 {
     pgc_pgsink *sink = writer->sink;
     *stored = lsn != 0 && !writer->copy_table && atomic_load(&sink->state_exists);
-    return *stored ? pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&sink->lsn), lsn, err) : 0;
+    return *stored ? pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&sink->lsn), lsn, NULL, err) : 0;
 }
 
 static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool stored, const pgconvoy_table_status *tables,
@@ -420,7 +420,10 @@ int pgc_pgsink_stream_go_on(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvo
     return pgc_pgsink_stream_begin(writer, err);
 }
 
-/* A small transaction of which nothing was sent goes with its position and its commit: a single round trip. The position comes first, which locks its row. */
+/*
+ * A small transaction of which nothing was sent goes with its position and its commit: a single round trip. The position comes first, which locks its row.
+ * It can be seen before it is on disk, where a position that comes alone is to be: see writer_make_durable.
+ */
 static bool goes_at_once(const pgc_pgsink_writer *writer, pgconvoy_lsn lsn, size_t table_count)
 {
     const pgc_pgsink *sink = writer->sink;
@@ -429,10 +432,11 @@ static bool goes_at_once(const pgc_pgsink_writer *writer, pgconvoy_lsn lsn, size
            pgc_pgsink_gather_is_small(writer->gather) && !writer->copy_table && pgc_pgsink_parts_count(sink->parts) == 0;
 }
 
-static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
+static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *late, pgconvoy_error *err)
 {
+    *late = !pgc_pgsink_gather_is_empty(writer->gather);
     if ((atomic_load(&writer->sink->parts_table) && pgc_pgsink_stream_lock(writer, err) != 0) ||
-        pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&writer->sink->lsn), lsn, err) != 0 ||
+        pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&writer->sink->lsn), lsn, late, err) != 0 ||
         pgc_pgsink_gather_send(writer, err) != 0 ||
         pgc_pgsink_statement_own(writer, &commit_statement, NULL, err) != 0 || pgc_pgsink_land(writer, err) != 0)
         return -1;
@@ -457,8 +461,9 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
 {
     pgc_pgsink_writer *writer = state;
     if (goes_at_once(writer, lsn, table_count)) {
-        if (commit_at_once(writer, lsn, err) == 0)
-            return 0;
+        bool late;
+        if (commit_at_once(writer, lsn, &late, err) == 0)
+            return late;
         if (pgconvoy_error_is_retriable(err) || begin_again(writer, err) != 0)
             return -1;
     }
@@ -467,6 +472,16 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
         pgc_pgsink_apply_flush(writer, err) != 0)
         return -1;
     return commit_applied(writer, lsn, tables, table_count, err);
+}
+
+/* A commit that waits for the disk, and for standbys where the server is set so, takes all with it that was committed before. */
+static int writer_make_durable(void *state, pgconvoy_error *err)
+{
+    pgc_pgsink_writer *writer = state;
+    pgconvoy_lsn lsn = atomic_load(&writer->sink->lsn);
+    if (lsn == 0)
+        return 0;
+    return writer_begin(writer, NULL, err) != 0 ? -1 : writer_commit(writer, lsn, NULL, 0, err);
 }
 
 int pgc_pgsink_stream_step(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
@@ -544,5 +559,6 @@ const pgconvoy_sink pgc_sink_postgres = {
     .begin_prepared = pgc_pgsink_begin_prepared,
     .prepare = pgc_pgsink_prepare,
     .end_prepared = pgc_pgsink_end_prepared,
+    .make_durable = writer_make_durable,
     .drop_by_hand = "DELETE FROM pgconvoy.table_state WHERE pipeline = %s; DELETE FROM pgconvoy.pipeline WHERE name = %s",
 };

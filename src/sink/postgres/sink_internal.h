@@ -222,9 +222,12 @@ int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
 /* Stores the position, which must have been expected before: a position that somebody else moved is refused. */
 int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn expected, pgconvoy_lsn lsn,
                                    pgconvoy_error *err) PGC_MUST_CHECK;
-/* The same, and the lock of the pipeline, in flight; and the error of a position that was not stored. */
+/*
+ * The same, and the lock of the pipeline, in flight; and the error of a position that was not stored. *late (NULL: no): whether the commit need not
+ * wait for the disk; told false where it will.
+ */
 int pgc_pgsink_checkpoint_fly_lock(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn,
+int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn, bool *late,
                                        pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_position_moved(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_error *err);
 /* The position that is stored now; 0 for none. */
@@ -382,7 +385,7 @@ typedef struct pgc_pgsink_own {
     const char *sql; /* NULL: what append_sql makes of the sink */
     void (*append_sql)(const pgc_pgsink *sink, pgc_buffer *out);
 } pgc_pgsink_own;
-enum { PGSINK_OWN_LOCK = 1, PGSINK_OWN_POSITION = 2, PGSINK_OWN_RANGE = 4, PGSINK_OWN_LOOKUP = 8, PGSINK_OWN_BEGIN = 16, PGSINK_OWN_COMMIT = 32 };
+enum { PGSINK_OWN_LOCK = 1, PGSINK_OWN_POSITION = 2, PGSINK_OWN_RANGE = 4, PGSINK_OWN_LOOKUP = 8, PGSINK_OWN_BEGIN = 16, PGSINK_OWN_COMMIT = 32, PGSINK_OWN_LATE_POSITION = 64 };
 
 #define PGSINK_FLIGHT_SLOTS 2048 /* a power of two */
 #define PGSINK_TARGET_SLOTS 1024
@@ -466,9 +469,10 @@ int pgc_pgsink_gather_commit(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC
  * fails where it does not meet its row, and nobody looks before the end. Where one fails the transaction is to be rolled
  * back, begun again, and applied with care.
  *
- * Whether all of the open transaction is there and may go so (asked once for each); sends it; how it ended.
+ * Whether all of the open transaction is there and may go so (asked once for each); whether nothing waits; sends it; how it ended.
  */
 bool pgc_pgsink_gather_is_small(pgc_pgsink_gather *gather);
+bool pgc_pgsink_gather_is_empty(const pgc_pgsink_gather *gather);
 int pgc_pgsink_gather_send(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_gather_sent(pgc_pgsink_gather *gather, bool well);
 /* The stream's transaction is over. */

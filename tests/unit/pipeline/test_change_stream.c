@@ -180,7 +180,7 @@ static const pgc_source_ops script_ops = {
     .mark_position = script_mark,
 };
 
-/* ---- a sink that writes down what happens: b begin, i insert, s schema, c commit, a abort; B P K R, a prepared transaction's steps */
+/* ---- a sink that writes down what happens: b begin, i insert, s schema, c commit, a abort, d made durable; B P K R, a prepared transaction's steps */
 
 typedef struct record {
     char calls[256];
@@ -194,6 +194,8 @@ typedef struct record {
     bool confirmed_too_early;
     bool fail_write;
     int good_writes; /* before that */
+    pgconvoy_lsn durable; /* of a sink that commits first: */
+    bool fail_durable;
 } record;
 
 static void note(record *record, char call)
@@ -259,6 +261,27 @@ static int record_commit(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_st
     return 0;
 }
 
+static int record_late_commit(void *writer, pgconvoy_lsn lsn, const pgconvoy_table_status *tables, size_t count, pgconvoy_error *err)
+{
+    record *record = writer;
+    record->confirmed_too_early |= atomic_load(&record->script->confirmed) > record->durable;
+    return record_commit(writer, lsn, tables, count, err) != 0 ? -1 : 1;
+}
+
+static int record_make_durable(void *writer, pgconvoy_error *err)
+{
+    record *record = writer;
+    record->confirmed_too_early |= atomic_load(&record->script->confirmed) > record->durable;
+    note(record, 'd');
+    if (record->fail_durable && record->commits > 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "the disk is full");
+        return -1;
+    }
+    if (record->commits > 0)
+        record->durable = record->committed[record->commits - 1];
+    return 0;
+}
+
 static int record_read_prepared(void *sink, const pgconvoy_prepared **prepared, size_t *count, pgconvoy_error *err)
 {
     static const pgconvoy_prepared one = {.xid = 9, .lsn = 50};
@@ -308,6 +331,13 @@ static void record_close(void *writer)
 static const pgconvoy_sink record_ops = {
     .name = "record",
     RECORD,
+};
+
+static const pgconvoy_sink late_ops = {
+    .name = "record that commits first",
+    .version = PGCONVOY_SINK_VERSION, .column_format = record_format, .open_writer = record_open_writer, .begin = record_begin,
+    .write_changes = record_changes, .commit = record_late_commit, .make_durable = record_make_durable, .abort = record_abort,
+    .close_writer = record_close,
 };
 
 static const pgconvoy_sink tentative_ops = {
@@ -375,6 +405,64 @@ static void nothing_is_confirmed_before_the_sink_has_committed_it(void **state)
     assert_true(f->record.committed[f->record.commits - 1] == 300);
     assert_int_equal(atomic_load(&f->counters.changes), 3);
     assert_int_equal(atomic_load(&f->counters.transactions), 2);
+    free(f);
+}
+
+/* At the end, and at the beginning for what an earlier process had left. */
+static void what_is_committed_is_confirmed_once_it_is_durable(void **state)
+{
+    (void)state;
+    static const step steps[] = {{2, 1, true, 200, false}, {1, 1, true, 300, false}};
+    fixture *f = prepare(steps, 2, 300);
+    f->run.sink_ops = &late_ops;
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    assert_false(f->record.confirmed_too_early);
+    assert_true(atomic_load(&f->script.confirmed) == 300);
+    assert_true(f->record.durable == 300);
+    assert_true(atomic_load(&f->counters.durable_lsn) == 300);
+    assert_int_equal(f->record.calls[0], 'd');
+    assert_int_equal(f->record.calls[strlen(f->record.calls) - 1], 'd');
+    assert_int_equal(atomic_load(&f->counters.changes), 3);
+    assert_int_equal(atomic_load(&f->counters.transactions), 2);
+    free(f);
+}
+
+static void *stop_when_confirmed(void *arg)
+{
+    fixture *f = arg;
+    for (int i = 0; i < 1000 && atomic_load(&f->script.confirmed) < 200; i++)
+        pgc_clock_sleep_ms(10);
+    atomic_store(&f->stop, true);
+    return NULL;
+}
+
+static void what_is_committed_is_durable_soon_though_nothing_more_comes(void **state)
+{
+    (void)state;
+    static const step steps[] = {{2, 1, true, 200, false}};
+    fixture *f = prepare(steps, 1, 0);
+    f->run.sink_ops = &late_ops;
+    pthread_t thread;
+    pthread_create(&thread, NULL, stop_when_confirmed, f);
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), 0);
+    pthread_join(thread, NULL);
+    assert_true(atomic_load(&f->script.confirmed) == 200);
+    assert_string_equal(f->record.calls, "dbicd"); /* once, and not again at the end */
+    assert_false(f->record.confirmed_too_early);
+    free(f);
+}
+
+static void what_cannot_be_made_durable_is_not_confirmed(void **state)
+{
+    (void)state;
+    static const step steps[] = {{2, 1, true, 200, false}};
+    fixture *f = prepare(steps, 1, 0);
+    f->run.sink_ops = &late_ops;
+    f->record.fail_durable = true;
+    assert_int_equal(pgc_change_stream_run(&f->run, &f->err), -1);
+    assert_string_equal(f->err.message, "the disk is full");
+    assert_true(atomic_load(&f->script.confirmed) == 0);
+    assert_true(atomic_load(&f->counters.durable_lsn) == 100);
     free(f);
 }
 
@@ -587,6 +675,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_confirmed_before_the_sink_has_committed_it),
+        cmocka_unit_test(what_is_committed_is_confirmed_once_it_is_durable),
+        cmocka_unit_test(what_is_committed_is_durable_soon_though_nothing_more_comes),
+        cmocka_unit_test(what_cannot_be_made_durable_is_not_confirmed),
         cmocka_unit_test(a_sink_transaction_ends_only_at_a_transaction_boundary),
         cmocka_unit_test(events_stay_away_from_a_sink_that_does_not_keep_them),
         cmocka_unit_test(an_idle_position_is_committed_before_it_is_confirmed),
