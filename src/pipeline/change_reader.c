@@ -42,7 +42,7 @@ static void pass_on(pgc_change_reader *reader, holder to)
         pthread_cond_signal(&reader->given);
 }
 
-/* By the holder. 1: *batch; 2: one is on its way; 0: nothing came; -1: the stream has failed. */
+/* By the holder. 1: *batch; 0: nothing came; -1: the stream has failed. */
 static int read_batch(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
 {
     pgc_run *run = reader->run;
@@ -184,8 +184,8 @@ pgc_queue_result pgc_change_reader_next(pgc_change_reader *reader, int timeout_m
         fail(reader);
         return PGC_QUEUE_CLOSED;
     }
-    pass_on(reader, got != 1 || is_quiet(reader, *batch) ? NOBODY : READER);
-    return got > 0 ? PGC_QUEUE_OK : PGC_QUEUE_TIMEOUT;
+    pass_on(reader, got == 0 || is_quiet(reader, *batch) ? NOBODY : READER);
+    return got == 1 ? PGC_QUEUE_OK : PGC_QUEUE_TIMEOUT;
 }
 
 bool pgc_change_reader_is_empty(pgc_change_reader *reader)

@@ -441,23 +441,12 @@ static int wait_ms(const stream *stream)
     return stream->open ? 20 : stream->late_us ? (int)(LATE_US / 2000) : 200;
 }
 
-/* The target hears of it while the rest is on its way. */
-static int prepare_for_more(stream *stream, pgconvoy_error *err)
-{
-    return stream->run->sink_ops->capabilities & PGCONVOY_SINK_HANDS_ON ? begin_if_needed(stream, err) : 0;
-}
-
 static int write_changes(stream *stream, pgconvoy_error *err)
 {
     pgc_run *run = stream->run;
     for (;;) {
         pgc_change_batch *batch = NULL;
         pgc_queue_result got = pgc_change_reader_next(stream->reader, wait_ms(stream), &batch);
-        if (got == PGC_QUEUE_OK && !batch) {
-            if (prepare_for_more(stream, err) != 0)
-                return -1;
-            continue;
-        }
         if (got == PGC_QUEUE_OK && take_batch(stream, batch, err) != 0) {
             run->failed_in_progress = stream->in_progress;
             return -1;

@@ -191,7 +191,7 @@ typedef struct pgc_source_ops {
     int (*stream_begin)(void *source, pgconvoy_lsn from_lsn, const pgc_stream_wishes *wishes, pgconvoy_error *err);
     /*
      * Waits at most timeout_ms for changes. 1: *batch is filled, to be freed by pgc_change_batch_free; it may hold no change and only a new
-     * position. 2: after a quiet moment the first of a transaction came, whose rest is on its way. 0: nothing came. -1: err. Sends feedback by itself, at least every 10 seconds and when asked.
+     * position. 0: nothing came. -1: err. Sends feedback by itself, at least every 10 seconds and when asked.
      */
     int (*stream_next)(void *source, int timeout_ms, pgc_change_batch **batch, pgconvoy_error *err);
     /* Has stream_next return soon, by a thread that wants the stream to end. */

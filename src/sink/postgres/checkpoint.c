@@ -280,26 +280,15 @@ int pgc_pgsink_checkpoint_fly_lock(pgc_pgsink_writer *writer, pgconvoy_error *er
     return pgc_pgsink_statement_own(writer, &lock, NULL, err);
 }
 
-/* The commit that follows does not wait for the disk: said by the same statement, as each one costs a little. */
-static void append_late_position(const pgc_pgsink *sink, pgc_buffer *out)
-{
-    append_position(sink, out);
-    pgc_buffer_text(out, " RETURNING set_config('synchronous_commit', 'off', true)");
-}
-
-int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn, bool *late, pgconvoy_error *err)
+int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
     static const uint32_t types[] = {PGC_PG_LSN, PGC_PG_LSN};
     static const pgc_pgsink_own position = {
         PGSINK_OWN_POSITION, "pgconvoy_position", PGSINK_FLIGHT_POSITION, 2, types, NULL, append_position};
-    static const pgc_pgsink_own late_position = {
-        PGSINK_OWN_LATE_POSITION, "pgconvoy_late_position", PGSINK_FLIGHT_POSITION, 2, types, NULL, append_late_position};
     char texts[2][PGCONVOY_LSN_TEXT_SIZE];
     const char *values[] = {pgconvoy_lsn_to_text(lsn, texts[0]), pgconvoy_lsn_to_text(expected, texts[1])};
     if (!atomic_load(&writer->sink->parts_table)) /* else it counts what other connections have: each time another text */
-        return pgc_pgsink_statement_own(writer, late && *late ? &late_position : &position, values, err);
-    if (late)
-        *late = false;
+        return pgc_pgsink_statement_own(writer, &position, values, err);
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
     append_position(writer->sink, &sql);

@@ -2,7 +2,7 @@
  * Sessions on the target. Each is set up alike: triggers and foreign keys silent where that is allowed (they fired on
  * the source already), a lock timeout so that a locked table is told and tried again instead of waited for in silence,
  * and never synchronous_commit = off: a position is confirmed to the source once its commit returns, so it must be on
- * disk by then.
+ * disk by then (but for small transactions of the stream: see writer_make_durable in sink.c).
  */
 #include "sink/postgres/sink_internal.h"
 #include "postgres/notice.h"

@@ -178,6 +178,7 @@ void pgc_pgsink_writer_close(pgc_pgsink_writer *writer)
     pgc_buffer_free(&writer->truncate);
     pgc_buffer_free(&writer->deletes);
     pgc_pgsink_conflicts_free(writer);
+    free(writer->wait_for_disk);
     free(writer->followed);
     free(writer);
 }
@@ -268,6 +269,31 @@ static int begin_trial(pgc_pgsink_writer *writer, pgconvoy_error *err)
 static const pgc_pgsink_own begin_statement = {PGSINK_OWN_BEGIN, "pgconvoy_begin", PGSINK_FLIGHT_OTHER, 0, NULL, "BEGIN", NULL};
 static const pgc_pgsink_own commit_statement = {PGSINK_OWN_COMMIT, "pgconvoy_commit", PGSINK_FLIGHT_COMMIT, 0, NULL, "COMMIT", NULL};
 
+/*
+ * Small transactions of the stream can be seen before they are on disk (commit_at_once); all others say that they wait for it (pgc_pgsink_stream_lock).
+ * So the few statements of a small one are not made more.
+ */
+static int commit_late(pgc_pgsink_writer *writer, pgconvoy_error *err)
+{
+    static const char doing[] = "setting up a session on the target";
+    if (writer->wait_for_disk)
+        return 0;
+    PGresult *result = pgc_pgsink_query(writer->conn, "SHOW synchronous_commit", 0, NULL, doing, err);
+    if (!result)
+        return -1;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    pgc_buffer_text(&sql, "SET LOCAL synchronous_commit = ");
+    pgc_quote_literal(&sql, PQgetvalue(result, 0, 0));
+    PQclear(result);
+    if (pgc_buffer_check(&sql, err) != 0 || pgc_pgsink_execute(writer->conn, "SET synchronous_commit = off", doing, err) != 0) {
+        pgc_buffer_free(&sql);
+        return -1;
+    }
+    writer->wait_for_disk = sql.data;
+    return 0;
+}
+
 int pgc_pgsink_stream_ready(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
@@ -279,7 +305,7 @@ int pgc_pgsink_stream_ready(pgc_pgsink_writer *writer, pgconvoy_error *err)
         atomic_store(&sink->lsn, lsn);
         atomic_store(&sink->lsn_known, true);
     }
-    return pgc_pgsink_conflicts_setup(writer, err) != 0 ? -1 : pgc_pgsink_origin_setup(writer, err);
+    return pgc_pgsink_conflicts_setup(writer, err) != 0 || pgc_pgsink_origin_setup(writer, err) != 0 ? -1 : commit_late(writer, err);
 }
 
 static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
@@ -288,10 +314,7 @@ static int begin_stream(pgc_pgsink_writer *writer, pgconvoy_error *err)
         return -1;
     writer->in_transaction = true;
     writer->locked = false;
-    if (pgc_pgsink_statement_own(writer, &begin_statement, NULL, err) != 0)
-        return -1;
-    (void)PQflush(writer->conn); /* so that the server is awake when the rest comes; what fails here fails there */
-    return 0;
+    return pgc_pgsink_statement_own(writer, &begin_statement, NULL, err);
 }
 
 int pgc_pgsink_stream_lock(pgc_pgsink_writer *writer, pgconvoy_error *err)
@@ -300,7 +323,7 @@ int pgc_pgsink_stream_lock(pgc_pgsink_writer *writer, pgconvoy_error *err)
     if (writer->locked)
         return 0;
     writer->locked = true;
-    if (pgc_pgsink_checkpoint_fly_lock(writer, err) != 0)
+    if (pgc_pgsink_fly_sql(writer, writer->wait_for_disk, NULL, 0, err) != 0 || pgc_pgsink_checkpoint_fly_lock(writer, err) != 0)
         return -1;
     if (!atomic_load(&sink->parts_table))
         return 0;
@@ -337,7 +360,7 @@ static int send_position(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *stor
 {
     pgc_pgsink *sink = writer->sink;
     *stored = lsn != 0 && !writer->copy_table && atomic_load(&sink->state_exists);
-    return *stored ? pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&sink->lsn), lsn, NULL, err) : 0;
+    return *stored ? pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&sink->lsn), lsn, err) : 0;
 }
 
 static int store_progress(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool stored, const pgconvoy_table_status *tables,
@@ -434,9 +457,9 @@ static bool goes_at_once(const pgc_pgsink_writer *writer, pgconvoy_lsn lsn, size
 
 static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *late, pgconvoy_error *err)
 {
-    *late = !pgc_pgsink_gather_is_empty(writer->gather);
-    if ((atomic_load(&writer->sink->parts_table) && pgc_pgsink_stream_lock(writer, err) != 0) ||
-        pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&writer->sink->lsn), lsn, late, err) != 0 ||
+    *late = !pgc_pgsink_gather_is_empty(writer->gather) && !atomic_load(&writer->sink->parts_table);
+    if ((!*late && pgc_pgsink_stream_lock(writer, err) != 0) ||
+        pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&writer->sink->lsn), lsn, err) != 0 ||
         pgc_pgsink_gather_send(writer, err) != 0 ||
         pgc_pgsink_statement_own(writer, &commit_statement, NULL, err) != 0 || pgc_pgsink_land(writer, err) != 0)
         return -1;

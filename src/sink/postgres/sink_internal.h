@@ -222,12 +222,9 @@ int pgc_pgsink_checkpoint_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
 /* Stores the position, which must have been expected before: a position that somebody else moved is refused. */
 int pgc_pgsink_checkpoint_position(pgc_pgsink *sink, PGconn *conn, pgconvoy_lsn expected, pgconvoy_lsn lsn,
                                    pgconvoy_error *err) PGC_MUST_CHECK;
-/*
- * The same, and the lock of the pipeline, in flight; and the error of a position that was not stored. *late (NULL: no): whether the commit need not
- * wait for the disk; told false where it will.
- */
+/* The same, and the lock of the pipeline, in flight; and the error of a position that was not stored. */
 int pgc_pgsink_checkpoint_fly_lock(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn, bool *late,
+int pgc_pgsink_checkpoint_fly_position(pgc_pgsink_writer *writer, pgconvoy_lsn expected, pgconvoy_lsn lsn,
                                        pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_position_moved(const pgc_pgsink *sink, pgconvoy_lsn expected, pgconvoy_error *err);
 /* The position that is stored now; 0 for none. */
@@ -385,7 +382,7 @@ typedef struct pgc_pgsink_own {
     const char *sql; /* NULL: what append_sql makes of the sink */
     void (*append_sql)(const pgc_pgsink *sink, pgc_buffer *out);
 } pgc_pgsink_own;
-enum { PGSINK_OWN_LOCK = 1, PGSINK_OWN_POSITION = 2, PGSINK_OWN_RANGE = 4, PGSINK_OWN_LOOKUP = 8, PGSINK_OWN_BEGIN = 16, PGSINK_OWN_COMMIT = 32, PGSINK_OWN_LATE_POSITION = 64 };
+enum { PGSINK_OWN_LOCK = 1, PGSINK_OWN_POSITION = 2, PGSINK_OWN_RANGE = 4, PGSINK_OWN_LOOKUP = 8, PGSINK_OWN_BEGIN = 16, PGSINK_OWN_COMMIT = 32 };
 
 #define PGSINK_FLIGHT_SLOTS 2048 /* a power of two */
 #define PGSINK_TARGET_SLOTS 1024
@@ -435,6 +432,7 @@ struct pgc_pgsink_writer {
     const pgconvoy_table **followed; /* versions that the last command has brought tables to */
     size_t followed_count;
     bool origin_tried;
+    char *wait_for_disk; /* the SQL with which a transaction of the stream says that its commit does; NULL: all do */
     bool altered; /* a table, when it was loaded: since it was last asked */
     bool conflicts_ready;
     pgc_pgsink_tally *tallies; /* conflicts by table */

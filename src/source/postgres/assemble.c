@@ -297,11 +297,6 @@ void pgc_assembler_position(pgc_assembler *a, pgconvoy_lsn lsn)
         pgc_assembler_move_position(a, lsn);
 }
 
-bool pgc_assembler_is_told_begin(const pgc_assembler *a)
-{
-    return a->place == PGC_PGOUTPUT_IN_TRANSACTION && !a->replay && !a->tentative;
-}
-
 bool pgc_assembler_in_transaction(const pgc_assembler *a)
 {
     return a->place != PGC_PGOUTPUT_OUTSIDE || a->replay != NULL || a->tentative != NULL;

@@ -163,8 +163,6 @@ void pgc_assembler_position(pgc_assembler *assembler, pgconvoy_lsn lsn);
 
 /* True between Begin and Commit, inside a streamed block, while a streamed transaction is read back, and while one is handed over before its commit. */
 bool pgc_assembler_in_transaction(const pgc_assembler *assembler);
-/* Between a Begin and its Commit, not of a stream in progress. */
-bool pgc_assembler_is_told_begin(const pgc_assembler *assembler);
 
 /*
  * How far the server may be told that it is not asked again, when the sink has everything up to durable: not past the prepare of a

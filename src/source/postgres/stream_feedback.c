@@ -5,7 +5,11 @@
 #include "base/clock.h"
 
 #define FEEDBACK_MOVED_US 1000000     /* at most this often when the confirmed position moves */
-#define FEEDBACK_QUIET_US 10000       /* … with nothing else to do */
+/*
+ * With nothing else to do, of what is received too: the server asks with a message of its own, before it sends a transaction and after it, while
+ * it has not heard that the one before was received.
+ */
+#define FEEDBACK_QUIET_US 10000
 #define FEEDBACK_AT_LEAST_US 10000000 /* and this often in any case */
 
 static void put64(unsigned char *at, uint64_t value)
@@ -31,13 +35,15 @@ int pgc_stream_send_feedback(pgc_postgres_source *source, bool ask, pgconvoy_err
     int64_t now = pgc_clock_monotonic_us();
     unsigned char message[34];
     message[0] = 'r';
-    put64(message + 1, stream->received > confirmed ? stream->received : confirmed);
+    pgconvoy_lsn received = stream->received > confirmed ? stream->received : confirmed;
+    put64(message + 1, received);
     put64(message + 9, confirmed);
     put64(message + 17, confirmed);
     put64(message + 25, (uint64_t)(pgc_clock_unix_us() - PGC_PG_EPOCH_US));
     message[33] = ask;
     if (PQputCopyData(stream->conn, (const char *)message, sizeof message) != 1 || PQflush(stream->conn) < 0)
         return pgc_stream_error(source, NULL, err);
+    stream->sent_received = received;
     stream->sent_confirmed = confirmed;
     stream->feedback_us = now;
     stream->reply_requested = false;
@@ -46,14 +52,23 @@ int pgc_stream_send_feedback(pgc_postgres_source *source, bool ask, pgconvoy_err
     return 0;
 }
 
+int64_t pgc_stream_feedback_due_us(const pgc_postgres_source *source)
+{
+    const pgc_stream *stream = source->stream;
+    if (!stream->conn || (stream->received <= stream->sent_received && confirmable(source) <= stream->sent_confirmed))
+        return INT64_MAX;
+    return stream->feedback_us + FEEDBACK_QUIET_US - pgc_clock_monotonic_us();
+}
+
 int pgc_stream_feedback_if_due(pgc_postgres_source *source, bool quiet, pgconvoy_error *err)
 {
     pgc_stream *stream = source->stream;
     if (!stream->conn)
         return 0;
     int64_t since = pgc_clock_monotonic_us() - stream->feedback_us;
-    bool moved = confirmable(source) > stream->sent_confirmed;
-    if (!stream->reply_requested && since < FEEDBACK_AT_LEAST_US && !(moved && since >= (quiet ? FEEDBACK_QUIET_US : FEEDBACK_MOVED_US)))
+    bool due = since >= FEEDBACK_AT_LEAST_US || (since >= FEEDBACK_MOVED_US && confirmable(source) > stream->sent_confirmed) ||
+               (quiet && pgc_stream_feedback_due_us(source) <= 0);
+    if (!stream->reply_requested && !due)
         return 0;
     return pgc_stream_send_feedback(source, false, err);
 }

@@ -17,14 +17,13 @@ struct pgc_stream {
     pgc_ddl_reader *ddl; /* NULL: no event triggers are there */
     uint32_t ddl_log;    /* see pgc_ddl_access */
     pgconvoy_lsn received;
-    pgconvoy_lsn sent_confirmed;
+    pgconvoy_lsn sent_received, sent_confirmed;
     int64_t feedback_us; /* when the last was sent */
     int64_t asked_us;
     int64_t position_us;
     int64_t rush_us;       /* when counting began */
     int64_t rush_messages; /* that have come since */
     size_t taken_bytes;    /* of the messages that came with the last look */
-    bool told_of_rest;     /* of the transaction that is coming */
     bool two_phase;        /* the slot sends transactions when they are prepared */
     pgconvoy_lsn from_lsn; /* what the sink had when the stream began */
     bool reply_requested;
@@ -61,6 +60,8 @@ int pgc_stream_make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn
 
 /* ask: the server is to answer where it is. */
 int pgc_stream_send_feedback(pgc_postgres_source *source, bool ask, pgconvoy_error *err) PGC_MUST_CHECK;
+/* In how many microseconds it is time, where nothing else is to be done; INT64_MAX: there is nothing new to tell. */
+int64_t pgc_stream_feedback_due_us(const pgc_postgres_source *source);
 /* Sends it when it is time; quiet: nothing else is to be done. */
 int pgc_stream_feedback_if_due(pgc_postgres_source *source, bool quiet, pgconvoy_error *err) PGC_MUST_CHECK;
 

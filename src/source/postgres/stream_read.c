@@ -26,7 +26,6 @@
 #define RUSH_NAP_US 250
 /* libpq takes no more at once (its buffer begins with 16 kB): where it took about as much, there is more to be had without a nap. */
 #define RUSH_TAKEN_BYTES 12000
-#define FEW_MESSAGES 4
 #define IN_TRANSACTION_BYTES (256 << 10)
 /* Of the spool between two looks at whether the stream should end. */
 #define REPLAY_RECORDS 20000
@@ -232,19 +231,6 @@ static bool rest_is_coming(const pgc_stream *stream)
            pgc_assembler_pending_bytes(stream->assembler) < IN_TRANSACTION_BYTES;
 }
 
-/*
- * A transaction has begun to come where nothing was waiting: told once, so that the target is awake by the time the rest is here.
- * Servers before 15 send a BEGIN also for what has nothing of ours.
- */
-static bool is_announced(const pgc_postgres_source *source)
-{
-    pgc_stream *stream = source->stream;
-    bool coming = stream->conn && source->server_version >= 150000 && pgc_assembler_is_told_begin(stream->assembler);
-    bool first = coming && !stream->told_of_rest && stream->rush_messages <= FEW_MESSAGES;
-    stream->told_of_rest = coming;
-    return first;
-}
-
 /* All that had come is read. In a rush more will have come after a nap. */
 static void nap_in_a_rush(pgc_stream *stream)
 {
@@ -281,8 +267,6 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
         int got = drain(source, batch, err);
         if (got != 0)
             return got;
-        if (is_announced(source))
-            return 2;
         nap_in_a_rush(stream);
         got = pgc_stream_await(source, rest_is_coming(stream) ? IN_TRANSACTION_MS : 0, err);
         if (got < 0)
@@ -301,6 +285,9 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
             return -1;
         if (left_us > POSITION_EVERY_US)
             left_us = POSITION_EVERY_US; /* a position may be waiting for its time, a question for its hour */
+        int64_t feedback_us = pgc_stream_feedback_due_us(source);
+        if (left_us > feedback_us)
+            left_us = feedback_us > 0 ? feedback_us : 0;
         if (pgc_stream_await(source, (int)((left_us + 999) / 1000), err) < 0)
             return -1;
     }

@@ -19,8 +19,6 @@ typedef struct source {
     unsigned count, next;             /* then it fails, where it is to, or nothing more comes */
     int pause_ms;                     /* before each */
     bool fails;
-    bool announces;                   /* each, before it comes */
-    bool announced;
     pthread_t writer;
     atomic_bool busy;
     atomic_int twice, by_writer, by_other, asked_by_other;
@@ -33,10 +31,6 @@ static int source_next(void *state, int timeout_ms, pgc_change_batch **batch, pg
     atomic_fetch_add(&source->twice, atomic_exchange(&source->busy, true) ? 1 : 0);
     atomic_fetch_add(&source->asked_by_other, by_writer ? 0 : 1);
     int got = source->next < source->count;
-    if (got && source->announces && (source->announced = !source->announced)) {
-        atomic_store(&source->busy, false);
-        return 2;
-    }
     pgc_clock_sleep_ms(got ? source->pause_ms : timeout_ms < 5 ? timeout_ms : 5);
     if (got) {
         pgc_arena *arena = pgc_arena_new(1024);
@@ -70,7 +64,7 @@ typedef struct fixture {
     pgc_counters counters;
     pgc_run run;
     pgc_change_reader *reader;
-    unsigned taken, announced;
+    unsigned taken;
     pgconvoy_error err;
 } fixture;
 
@@ -91,8 +85,8 @@ static void take(fixture *f)
 {
     pgc_change_batch *batch;
     pgc_queue_result got;
-    while ((got = pgc_change_reader_next(f->reader, 20, &batch)) == PGC_QUEUE_TIMEOUT || (got == PGC_QUEUE_OK && !batch))
-        f->announced += got == PGC_QUEUE_OK;
+    while ((got = pgc_change_reader_next(f->reader, 20, &batch)) == PGC_QUEUE_TIMEOUT) {
+    }
     assert_int_equal(got, PGC_QUEUE_OK);
     assert_true(batch->position == ++f->taken);
     pgc_change_batch_free(batch);
@@ -135,21 +129,6 @@ static void batches_come_in_order_whoever_reads_them(void **state)
     assert_true(atomic_load(&f->counters.received_lsn) == 3000);
     assert_true(atomic_load(&f->source.by_writer) > 0);
     assert_true(atomic_load(&f->source.by_other) > 0);
-    end(f);
-}
-
-static void what_begins_to_come_is_told_to_who_writes(void **state)
-{
-    (void)state;
-    fixture *f = begin((source){.bytes = few, .count = 40, .pause_ms = 2, .announces = true});
-    while (f->taken < f->source.count)
-        take(f);
-    /* what the other one reads is not waited for */
-    assert_in_range(f->announced, 30, 40);
-    end(f);
-    f = begin((source){.bytes = mixed, .count = 1000, .announces = true});
-    while (f->taken < f->source.count)
-        take(f);
     end(f);
 }
 
@@ -221,7 +200,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(batches_come_in_order_whoever_reads_them),
-        cmocka_unit_test(what_begins_to_come_is_told_to_who_writes),
         cmocka_unit_test(a_quiet_stream_is_read_by_who_writes),
         cmocka_unit_test(much_is_read_beside_the_writing),
         cmocka_unit_test(the_source_is_heard_while_the_writing_takes_long),

@@ -158,7 +158,7 @@ static void stream(fixture *f, pgconvoy_lsn from, void (*see)(void *arg, const p
             fail_msg("%s", f->err.message);
         if (pgc_clock_monotonic_us() > deadline)
             fail_msg("the marked position was not reached in 30 seconds");
-        if (rc != 1)
+        if (rc == 0)
             continue;
         for (size_t i = 0; i < batch->changes.count; i++)
             see(arg, &batch->changes.items[i]);
