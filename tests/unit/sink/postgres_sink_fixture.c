@@ -227,7 +227,8 @@ int write_one(const pgconvoy_table *table, pgconvoy_operation operation, const p
 
 int commit(pgconvoy_lsn lsn)
 {
-    return pgc_sink_postgres.commit(writer, lsn, NULL, 0, &err);
+    int result = pgc_sink_postgres.commit(writer, lsn, NULL, 0, &err);
+    return result == 1 ? pgc_sink_postgres.make_durable(writer, &err) : result;
 }
 
 int finish(const pgconvoy_table *table)

@@ -340,6 +340,37 @@ static void an_aborted_transaction_leaves_nothing(void **state)
     assert_int_equal(checkpoint.lsn, 30);
 }
 
+/* What the target is told of each commit, by who writes the position. */
+static void only_a_small_transaction_is_made_durable_later(void **state)
+{
+    (void)state;
+    make_table(&users);
+    stream_begin();
+    ok(pgc_sink_postgres.commit(writer, 5, NULL, 0, &err)); /* the first, which makes the position's row */
+    sql("CREATE TABLE public.waits (id serial, lsn pg_lsn, how text);"
+        "CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.waits (lsn, how) "
+        "VALUES (NEW.lsn, current_setting('synchronous_commit')); RETURN NEW; END $$;"
+        "CREATE TRIGGER note BEFORE UPDATE ON pgconvoy.pipeline FOR EACH ROW EXECUTE FUNCTION public.note();"
+        "ALTER TABLE pgconvoy.pipeline ENABLE ALWAYS TRIGGER note");
+    stream_begin();
+    ok(insert(&users, T("1"), T("one")));
+    assert_int_equal(pgc_sink_postgres.commit(writer, 10, NULL, 0, &err), 1);
+    ok(pgc_sink_postgres.make_durable(writer, &err));
+    stream_begin();
+    ok(pgc_sink_postgres.commit(writer, 11, NULL, 0, &err)); /* a position alone is sent because it is to be durable */
+    stream_begin();
+    for (int i = 0; i < 200; i++)
+        ok(insert(&users, T("2"), T("many")));
+    ok(pgc_sink_postgres.commit(writer, 12, NULL, 0, &err));
+    reopen_sink();
+    pgconvoy_checkpoint checkpoint;
+    ok(pgc_sink_postgres.read_checkpoint(sink, &checkpoint, &err));
+    ok(pgc_sink_postgres.open_writer(sink, &writer, &err));
+    ok(pgc_sink_postgres.make_durable(writer, &err)); /* what an earlier process may have left */
+    assert_asked("SELECT string_agg(lsn || ' ' || how, ', ' ORDER BY id) FROM public.waits",
+                 "0/A off, 0/A on, 0/B on, 0/C on, 0/C on");
+}
+
 static void a_position_that_another_moved_is_not_moved(void **state)
 {
     (void)state;
@@ -542,6 +573,7 @@ int main(void)
                                        TEST(an_interrupted_copy_starts_again_from_nothing),
                                        TEST(a_key_that_is_not_the_primary_key_gets_an_index),
                                        TEST(an_aborted_transaction_leaves_nothing),
+                                       TEST(only_a_small_transaction_is_made_durable_later),
                                        TEST(a_position_that_another_moved_is_not_moved),
                                        TEST(a_stream_can_begin_without_a_copy),
                                        TEST(drop_forgets_this_pipeline_only),
