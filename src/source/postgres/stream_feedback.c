@@ -6,8 +6,8 @@
 
 #define FEEDBACK_MOVED_US 1000000     /* at most this often when the confirmed position moves */
 /*
- * With nothing else to do, of what is received too: the server asks with a message of its own, before it sends a transaction and after it, while
- * it has not heard that the one before was received.
+ * … and with nothing else to do, then also of what is received: while the server has not heard that all it sent was, it sends a keepalive before each
+ * transaction, which wakes us for nothing just when there is something to do.
  */
 #define FEEDBACK_QUIET_US 10000
 #define FEEDBACK_AT_LEAST_US 10000000 /* and this often in any case */

@@ -286,6 +286,37 @@ static void snapshot_and_stream_meet_without_gap_or_duplicate(void **state)
     assert_true(status.exists && status.usable && status.confirmed_lsn > lsn);
 }
 
+/* The server need not ask then before the next transaction. */
+static void what_was_received_is_told_before_it_is_durable(void **state)
+{
+    fixture *f = *state;
+    sql(f, "CREATE TABLE t (id int PRIMARY KEY)");
+    open_source(f);
+    pgconvoy_lsn lsn, position = 0;
+    OK(f, OPS->create_position(f->source, &lsn, &f->err));
+    OPS->end_snapshot(f->source);
+    OK(f, OPS->stream_begin(f->source, lsn, &(pgc_stream_wishes){0}, &f->err));
+    sql(f, "INSERT INTO t VALUES (1)");
+    char question[200], text[PGCONVOY_LSN_TEXT_SIZE];
+    bool told = false;
+    int64_t deadline = pgc_clock_monotonic_us() + 5000000; /* with nothing new the server hears of us every 10 seconds */
+    while (!told && pgc_clock_monotonic_us() < deadline) {
+        pgc_change_batch *batch;
+        int rc = OPS->stream_next(f->source, 100, &batch, &f->err);
+        if (rc < 0)
+            fail_msg("%s", f->err.message);
+        if (rc == 1 && batch->changes.count > 0)
+            position = batch->position;
+        if (rc == 1)
+            pgc_change_batch_free(batch);
+        snprintf(question, sizeof question, "SELECT count(*) FROM pg_stat_replication WHERE write_lsn >= '%s' AND flush_lsn < write_lsn",
+                 pgconvoy_lsn_to_text(position, text));
+        told = position && number(f, question) == 1;
+    }
+    assert_true(told);
+    OPS->stream_end(f->source);
+}
+
 static void a_second_snapshot_is_a_later_one(void **state)
 {
     fixture *f = *state;
@@ -453,6 +484,7 @@ int main(void)
         TEST(text_inside_of_a_binary_copy_is_the_output_functions),
         TEST(a_row_without_columns_is_still_a_row),
         TEST(snapshot_and_stream_meet_without_gap_or_duplicate),
+        TEST(what_was_received_is_told_before_it_is_durable),
         TEST(a_second_snapshot_is_a_later_one),
         TEST(an_altered_table_comes_as_a_new_version_before_its_rows),
         TEST(a_table_rewritten_after_the_snapshot_is_not_read_as_empty),
