@@ -270,6 +270,15 @@ static bool only_new_tables_wait(const pgc_run *run)
     return is_begun;
 }
 
+/* The target has nothing yet that belongs to the position. */
+static bool is_first(const pgc_run *run)
+{
+    bool first = run->lsn == 0;
+    for (size_t i = 0; i < run->states.count; i++)
+        first &= !run->states.items[i].known;
+    return first;
+}
+
 /*
  * A target that follows definitions comes to those of the snapshot before its rows are read into them: a table that was made meanwhile is made
  * there by the same commands, and what is done to it later finds it as it was.
@@ -302,7 +311,7 @@ int pgc_table_copy_run(pgc_run *run, bool create_position, pgconvoy_error *err)
     if (result == 0 && create_position)
         result = run->source_ops->create_position(run->source, &position, err);
     if (result == 0)
-        result = run->source_ops->begin_snapshot(run->source, &copy.lsn, err);
+        result = run->source_ops->begin_snapshot(run->source, is_first(run), &copy.lsn, err);
     if (result == 0 && catch_up_first(run, &copy, err) != 0) {
         run->source_ops->end_snapshot(run->source);
         result = -1;

@@ -147,9 +147,9 @@ typedef struct pgc_source_ops {
     /*
      * Gives a snapshot to copy from: that of create_position when it is still there, else one of a temporary slot (streaming), else
      * a plain exported one (copy only). *lsn is its consistent point: changes of transactions with commit_lsn >= *lsn are not in it,
-     * all others are.
+     * all others are. first: nothing was copied or streamed from this position before, so that it may move on to the snapshot.
      */
-    int (*begin_snapshot)(void *source, pgconvoy_lsn *lsn, pgconvoy_error *err);
+    int (*begin_snapshot)(void *source, bool first, pgconvoy_lsn *lsn, pgconvoy_error *err);
     void (*end_snapshot)(void *source);
     /* Between the two: the name by which other sessions of the source's server can share it. */
     const char *(*snapshot_name)(void *source);

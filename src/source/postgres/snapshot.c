@@ -70,6 +70,12 @@ static int advance(pgc_postgres_source *source, pgconvoy_lsn lsn, pgconvoy_error
     return result ? 0 : -1;
 }
 
+static void warn_of_steps(const pgc_postgres_source *source, const pgconvoy_error *why)
+{
+    pgc_log_warning(source->config.log, "where transactions that were open while slot %s was made write to a table that was truncated or altered in that moment, the source may be unable to "
+                                        "decode them: %s", source->slot_name, why->message);
+}
+
 /*
  * Servers (14 to 18) have a defect: what a transaction did to the catalog (TRUNCATE, ALTER TABLE) while the slot was being made may be unknown to
  * transactions that began before it was there. When they are decoded, they fail ("could not map filenode"), now and ever after, or have the columns
@@ -102,9 +108,19 @@ static int begin_later(pgc_postgres_source *source, pgconvoy_error *err)
         pgc_error_copy(err, &why);
         return -1;
     }
-    pgc_log_warning(source->config.log, "where transactions that were open while slot %s was made write to a table that was truncated or altered in that moment, the source may be unable to "
-                                        "decode them: %s", source->slot_name, why.message);
+    warn_of_steps(source, &why);
     return 0;
+}
+
+/* The same for a slot that was there: its process ended before it came to this, or it is somebody else's. */
+static void begin_here(pgc_postgres_source *source)
+{
+    bool steps;
+    pgconvoy_error why = {0};
+    if (was_made_in_steps(source, &steps, &why) != 0 || (steps && advance(source, source->snapshot_lsn, &why) != 0))
+        warn_of_steps(source, &why);
+    else if (steps)
+        pgc_log_debug(source->config.log, "slot %s begins at the snapshot", source->slot_name);
 }
 
 int pgc_position_create(pgc_postgres_source *source, pgconvoy_lsn *consistent_lsn, pgconvoy_error *err)
@@ -163,7 +179,7 @@ static int begin_plain(pgc_postgres_source *source, pgconvoy_error *err)
     return failed;
 }
 
-int pgc_snapshot_begin(pgc_postgres_source *source, pgconvoy_lsn *lsn, pgconvoy_error *err)
+int pgc_snapshot_begin(pgc_postgres_source *source, bool first, pgconvoy_lsn *lsn, pgconvoy_error *err)
 {
     if (source->snapshot_conn && PQstatus(source->snapshot_conn) == CONNECTION_OK) {
         *lsn = source->snapshot_lsn;
@@ -176,6 +192,8 @@ int pgc_snapshot_begin(pgc_postgres_source *source, pgconvoy_lsn *lsn, pgconvoy_
         pgc_snapshot_end(source);
         return -1;
     }
+    if (first && source->config.streaming)
+        begin_here(source);
     *lsn = source->snapshot_lsn;
     return 0;
 }

@@ -6,7 +6,7 @@
 
 /* The interface's create_position, begin_snapshot and end_snapshot. */
 int pgc_position_create(pgc_postgres_source *source, pgconvoy_lsn *consistent_lsn, pgconvoy_error *err) PGC_MUST_CHECK;
-int pgc_snapshot_begin(pgc_postgres_source *source, pgconvoy_lsn *lsn, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_snapshot_begin(pgc_postgres_source *source, bool first, pgconvoy_lsn *lsn, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_snapshot_end(pgc_postgres_source *source);
 
 #endif

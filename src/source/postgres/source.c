@@ -188,9 +188,9 @@ static int create_position(void *arg, pgconvoy_lsn *consistent_lsn, pgconvoy_err
     return pgc_position_create(arg, consistent_lsn, err);
 }
 
-static int begin_snapshot(void *arg, pgconvoy_lsn *lsn, pgconvoy_error *err)
+static int begin_snapshot(void *arg, bool first, pgconvoy_lsn *lsn, pgconvoy_error *err)
 {
-    return pgc_snapshot_begin(arg, lsn, err);
+    return pgc_snapshot_begin(arg, first, lsn, err);
 }
 
 static void end_snapshot(void *arg)

@@ -185,7 +185,7 @@ static void ranges_and_partitions_give_every_row_once(void **state)
     open_source(f);
     pgconvoy_lsn lsn;
     int64_t rows, sum;
-    OK(f, OPS->begin_snapshot(f->source, &lsn, &f->err));
+    OK(f, OPS->begin_snapshot(f->source, false, &lsn, &f->err));
     assert_int_equal(f->table_count, f->version >= 130000 ? 2 : 3);
     assert_int_equal(f->tables[0]->column_count, 2);
     copy(f, f->tables[0], NULL, 100000, &rows, &sum);
@@ -216,7 +216,7 @@ static void text_inside_of_a_binary_copy_is_the_output_functions(void **state)
     /* the last is asked for in binary, and has no binary form before 16 */
     const pgconvoy_format formats[8] = {
         [0] = PGCONVOY_BINARY, [7] = f->version < 160000 ? PGCONVOY_BINARY : PGCONVOY_TEXT};
-    OK(f, OPS->begin_snapshot(f->source, &lsn, &f->err));
+    OK(f, OPS->begin_snapshot(f->source, false, &lsn, &f->err));
     OK(f, OPS->open_reader(f->source, &reader, &f->err));
     OK(f, OPS->split(f->source, f->tables[0], 0, &ranges, &count, &f->err));
     OK(f, OPS->reader_begin(reader, ranges, formats, false, &f->err));
@@ -245,7 +245,7 @@ static void a_row_without_columns_is_still_a_row(void **state)
     open_source(f);
     pgconvoy_lsn lsn;
     int64_t rows, sum;
-    OK(f, OPS->begin_snapshot(f->source, &lsn, &f->err));
+    OK(f, OPS->begin_snapshot(f->source, false, &lsn, &f->err));
     copy(f, f->tables[0], NULL, 0, &rows, &sum);
     assert_int_equal(rows, 2);
 }
@@ -267,7 +267,7 @@ static void snapshot_and_stream_meet_without_gap_or_duplicate(void **state)
     assert_false(status.exists);
     pgconvoy_lsn lsn, again;
     OK(f, OPS->create_position(f->source, &lsn, &f->err));
-    OK(f, OPS->begin_snapshot(f->source, &again, &f->err));
+    OK(f, OPS->begin_snapshot(f->source, false, &again, &f->err));
     assert_true(lsn == again);
     sql(f, "INSERT INTO t SELECT generate_series(101, 200)");
     int64_t rows, copied, streamed = 0;
@@ -327,7 +327,7 @@ static void a_second_snapshot_is_a_later_one(void **state)
     OK(f, OPS->create_position(f->source, &first, &f->err));
     OPS->end_snapshot(f->source);
     sql(f, "INSERT INTO t VALUES (2)");
-    OK(f, OPS->begin_snapshot(f->source, &second, &f->err));
+    OK(f, OPS->begin_snapshot(f->source, false, &second, &f->err));
     assert_true(second > first);
     copy(f, f->tables[0], NULL, 0, &rows, &sum);
     assert_int_equal(sum, 3);
@@ -385,7 +385,7 @@ static void a_table_rewritten_after_the_snapshot_is_not_read_as_empty(void **sta
     pgc_range *ranges;
     size_t count;
     OK(f, OPS->create_position(f->source, &lsn, &f->err));
-    OK(f, OPS->begin_snapshot(f->source, &lsn, &f->err));
+    OK(f, OPS->begin_snapshot(f->source, false, &lsn, &f->err));
     sql(f, "ALTER TABLE t ALTER id TYPE bigint");
     OK(f, OPS->open_reader(f->source, &reader, &f->err));
     OK(f, OPS->split(f->source, f->tables[0], 0, &ranges, &count, &f->err));
@@ -442,7 +442,7 @@ static void drop_leaves_a_publication_that_is_not_ours(void **state)
     pgconvoy_lsn lsn;
     int64_t rows, sum;
     OK(f, OPS->create_position(f->source, &lsn, &f->err));
-    OK(f, OPS->begin_snapshot(f->source, &lsn, &f->err));
+    OK(f, OPS->begin_snapshot(f->source, false, &lsn, &f->err));
     copy(f, f->tables[0], NULL, 0, &rows, &sum);
     if (f->version >= 150000) {
         assert_int_equal(f->tables[0]->column_count, 2);
