@@ -135,8 +135,10 @@ def of_made_slot(s, source):
     if name == "slot_by_hand":
         assert run.wait() == 0
         # without a copy all is wanted that comes behind the slot; a copy's snapshot is behind it
-        streamed = s.target("postgres", name="streamed")
-        s.pgconvoy("stream", source.uri(name), streamed.uri, "--name", "streamed", *options[2:], "--until", "caught-up").fails(1, ["could not map", "pgconvoy drop streamed, then sync again"])
+        if source.version >= 14:  # which have the defect
+            streamed = s.target("postgres", name="streamed")
+            s.pgconvoy("stream", source.uri(name), streamed.uri, "--name", "streamed", *options[2:], "--until", "caught-up").fails(
+                1, ["could not map", "pgconvoy drop streamed, then sync again"])
         s.sync_until_caught_up(source.uri(name), target, *options)
         return s.equal(source, target, name, TABLES)
     scenario.wait_for(lambda: not run.running() or "streaming changes" in run.stderr, 60, "the stream begins")
