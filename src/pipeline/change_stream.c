@@ -566,8 +566,8 @@ static int run_stream(stream *stream, pgconvoy_error *err)
     if (result == 0) {
         pgc_stream_wishes wishes = {.binary = wants_binary(run), .tentative_from = tentative_from(stream)};
         stream->tentative = wishes.tentative_from != 0;
-        bool waits = run->sink_ops->make_durable != NULL; /* what an earlier process has committed may have to be made durable */
-        result = (waits && run->sink_ops->make_durable(stream->writer, err) != 0) || tell_prepared(run, err) != 0
+        /* first what an earlier process may have left */
+        result = (run->sink_ops->make_durable && run->sink_ops->make_durable(stream->writer, err) != 0) || tell_prepared(run, err) != 0
                      ? -1
                      : run->source_ops->stream_begin(run->source, run->lsn, &wishes, err);
         if (result == 0) {

@@ -455,10 +455,11 @@ static bool goes_at_once(const pgc_pgsink_writer *writer, pgconvoy_lsn lsn, size
            pgc_pgsink_gather_is_small(writer->gather) && !writer->copy_table && pgc_pgsink_parts_count(sink->parts) == 0;
 }
 
-static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *late, pgconvoy_error *err)
+/* 1: it is not durable yet. */
+static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, pgconvoy_error *err)
 {
-    *late = !pgc_pgsink_gather_is_empty(writer->gather) && !atomic_load(&writer->sink->parts_table);
-    if ((!*late && pgc_pgsink_stream_lock(writer, err) != 0) ||
+    bool late = !pgc_pgsink_gather_is_empty(writer->gather) && !atomic_load(&writer->sink->parts_table);
+    if ((!late && pgc_pgsink_stream_lock(writer, err) != 0) ||
         pgc_pgsink_checkpoint_fly_position(writer, atomic_load(&writer->sink->lsn), lsn, err) != 0 ||
         pgc_pgsink_gather_send(writer, err) != 0 ||
         pgc_pgsink_statement_own(writer, &commit_statement, NULL, err) != 0 || pgc_pgsink_land(writer, err) != 0)
@@ -466,7 +467,7 @@ static int commit_at_once(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *lat
     pgc_pgsink_gather_sent(writer->gather, true);
     committed(writer, lsn);
     pgc_pgsink_gather_over(writer);
-    return 0;
+    return late;
 }
 
 /* All of the transaction comes again from what is gathered. */
@@ -484,9 +485,9 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
 {
     pgc_pgsink_writer *writer = state;
     if (goes_at_once(writer, lsn, table_count)) {
-        bool late;
-        if (commit_at_once(writer, lsn, &late, err) == 0)
-            return late;
+        int done = commit_at_once(writer, lsn, err);
+        if (done >= 0)
+            return done;
         if (pgconvoy_error_is_retriable(err) || begin_again(writer, err) != 0)
             return -1;
     }

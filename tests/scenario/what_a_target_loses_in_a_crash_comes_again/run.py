@@ -26,6 +26,11 @@ def start(s, source, target):
     return run
 
 
+def end(s, source, target, run):
+    assert run.stop() == 0, run.error_tail()
+    s.equal(source, target)
+
+
 def wait_for_row(target, number):
     target.query(f"DO $$ BEGIN WHILE NOT EXISTS (SELECT FROM t WHERE id = {number}) LOOP PERFORM pg_sleep(0.001); END LOOP; END $$")
 
@@ -61,8 +66,7 @@ def the_process_is_killed_before(s):
         if lost == 3:
             break
     assert lost, "no crash has taken anything back: this shows nothing"
-    assert run.stop() == 0, run.error_tail()
-    s.equal(source, target)
+    end(s, source, target, run)
 
 
 def another_process_has_confirmed_it(s):
@@ -77,8 +81,7 @@ def another_process_has_confirmed_it(s):
         target.server.restart("immediate")
         assert has(target, number), f"row {number} was confirmed and is lost"
         run = start(s, source, target)
-    assert run.stop() == 0, run.error_tail()
-    s.equal(source, target)
+    end(s, source, target, run)
 
 
 def the_run_goes_on(s):
@@ -88,8 +91,7 @@ def the_run_goes_on(s):
         target.server.restart("immediate")
         wait_for_row(target, number)
     assert run.running(), run.error_tail()
-    assert run.stop() == 0, run.error_tail()
-    s.equal(source, target)
+    end(s, source, target, run)
 
 
 def it_is_confirmed_soon(s):
@@ -100,8 +102,7 @@ def it_is_confirmed_soon(s):
         scenario.wait_for(lambda: confirmed(source, lsn), 5, "it is confirmed")
         target.server.restart("immediate")
         assert has(target, number), f"row {number} was confirmed and is lost"
-    assert run.stop() == 0, run.error_tail()
-    s.equal(source, target)
+    end(s, source, target, run)
 
 
 CASES = {"killed": the_process_is_killed_before, "again": another_process_has_confirmed_it, "same_run": the_run_goes_on, "soon": it_is_confirmed_soon}

@@ -323,9 +323,10 @@ static void record_close(void *writer)
     (void)writer;
 }
 
-#define RECORD                                                                                                         \
+#define RECORD RECORD_THAT(record_commit)
+#define RECORD_THAT(commits)                                                                                           \
     .version = PGCONVOY_SINK_VERSION, .column_format = record_format, .open_writer = record_open_writer,              \
-    .begin = record_begin, .write_changes = record_changes, .change_schema = record_schema, .commit = record_commit,   \
+    .begin = record_begin, .write_changes = record_changes, .change_schema = record_schema, .commit = commits,         \
     .abort = record_abort, .close_writer = record_close
 
 static const pgconvoy_sink record_ops = {
@@ -335,9 +336,8 @@ static const pgconvoy_sink record_ops = {
 
 static const pgconvoy_sink late_ops = {
     .name = "record that commits first",
-    .version = PGCONVOY_SINK_VERSION, .column_format = record_format, .open_writer = record_open_writer, .begin = record_begin,
-    .write_changes = record_changes, .commit = record_late_commit, .make_durable = record_make_durable, .abort = record_abort,
-    .close_writer = record_close,
+    RECORD_THAT(record_late_commit),
+    .make_durable = record_make_durable,
 };
 
 static const pgconvoy_sink tentative_ops = {
