@@ -3,6 +3,7 @@ import os
 import shlex
 import signal
 import subprocess
+import threading
 import time
 
 from server import TOP, patient, wait_for
@@ -12,7 +13,7 @@ PGCONVOY = os.environ.get("PGCONVOY", os.path.join(BUILD, "pgconvoy"))
 
 
 class Run:
-    """One run of pgconvoy. stdout goes to a file (appended to when stdout is given), stderr to another."""
+    """One run of pgconvoy. stdout goes to a file (appended to when stdout is given), stderr to another. Any thread may wait for it or end it."""
 
     counter = 0
 
@@ -30,16 +31,19 @@ class Run:
                                             stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})},
                                             preexec_fn=limits, cwd=cwd)
         self.pid = self.process.pid
+        # A process is waited for once, and its pid is its own until then: a stand-in's thread kills what the test's own waits for.
+        self.reaping = threading.RLock()
 
     def _reap(self, flags):
-        if self.status is None:
-            pid, status, rusage = os.wait4(self.pid, flags)
-            if pid:
-                self.seconds = time.monotonic() - self.started
-                self.status = os.waitstatus_to_exitcode(status)
-                self.process.returncode = self.status
-                self.rusage = rusage
-        return self.status
+        with self.reaping:
+            if self.status is None:
+                pid, status, rusage = os.wait4(self.pid, flags)
+                if pid:
+                    self.seconds = time.monotonic() - self.started
+                    self.status = os.waitstatus_to_exitcode(status)
+                    self.process.returncode = self.status
+                    self.rusage = rusage
+            return self.status
 
     def running(self):
         return self._reap(os.WNOHANG) is None
@@ -56,8 +60,9 @@ class Run:
         return self.status
 
     def send(self, number):
-        if self.running():
-            os.kill(self.pid, number)
+        with self.reaping:
+            if self.running():
+                os.kill(self.pid, number)
 
     def kill(self):
         self.send(signal.SIGKILL)
