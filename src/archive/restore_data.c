@@ -29,14 +29,10 @@ static int send_rows(void *arg, const char *bytes, size_t length, pgconvoy_error
     restore_session *session = arg;
     if (check_stop(session, length, err))
         return -1;
-    for (size_t at = 0; at < length; at += INT32_MAX) {
-        size_t part = length - at < INT32_MAX ? length - at : INT32_MAX;
-        if (PQputCopyData(session->conn, bytes + at, (int)part) <= 0) {
-            pgc_connection_error(session->conn, NULL, "error returned by PQputCopyData", err);
-            return -1;
-        }
-    }
-    return 0;
+    if (pgc_copy_put(session->conn, bytes, length) == 0)
+        return 0;
+    pgc_connection_error(session->conn, NULL, "error returned by PQputCopyData", err);
+    return -1;
 }
 
 /* The rows as they are in the archive: the server itself stops at the line "\.". */

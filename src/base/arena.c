@@ -12,8 +12,16 @@ typedef struct block {
     _Alignas(16) char data[];
 } block;
 
+/* Itself in a block. */
+typedef struct adopted {
+    struct adopted *next;
+    void *memory;
+    void (*release)(void *memory);
+} adopted;
+
 struct pgc_arena {
     block *head;
+    adopted *adopted;
     block *spare; /* kept by the last reset, of block_bytes each */
     size_t block_bytes;
     size_t keep_bytes;
@@ -37,10 +45,18 @@ static void free_blocks(block *b)
     }
 }
 
+static void release_adopted(pgc_arena *arena)
+{
+    for (adopted *a = arena->adopted; a; a = a->next)
+        a->release(a->memory);
+    arena->adopted = NULL;
+}
+
 void pgc_arena_free(pgc_arena *arena)
 {
     if (!arena)
         return;
+    release_adopted(arena);
     free_blocks(arena->head);
     free_blocks(arena->spare);
     free(arena);
@@ -130,10 +146,22 @@ char *pgc_arena_strdup(pgc_arena *arena, const char *text)
     return pgc_arena_strndup(arena, text, strlen(text));
 }
 
+int pgc_arena_adopt(pgc_arena *arena, void *memory, size_t size, void (*release)(void *memory))
+{
+    adopted *a = take(arena, sizeof *a, 16);
+    if (!a)
+        return -1;
+    *a = (adopted){arena->adopted, memory, release};
+    arena->adopted = a;
+    arena->used += size;
+    return 0;
+}
+
 void pgc_arena_reset(pgc_arena *arena)
 {
     block *keep = NULL;
     size_t kept = 0;
+    release_adopted(arena);
     free_blocks(arena->spare); /* not needed this time */
     arena->spare = NULL;
     for (block *b = arena->head; b;) {

@@ -22,6 +22,9 @@ char *pgc_arena_bytes(pgc_arena *arena, const void *data, size_t size);
 char *pgc_arena_strdup(pgc_arena *arena, const char *text);
 char *pgc_arena_strndup(pgc_arena *arena, const char *text, size_t length);
 
+/* Memory of the caller's, of size bytes, is the arena's from now on: given back by release together with all else. -1: out of memory, it stays the caller's. */
+int pgc_arena_adopt(pgc_arena *arena, void *memory, size_t size, void (*release)(void *memory)) PGC_MUST_CHECK;
+
 /* From now on a reset keeps about so many bytes more, of what was used since the reset before. */
 void pgc_arena_keep(pgc_arena *arena, size_t bytes);
 /* Forgets all allocations; keeps one block for reuse. */

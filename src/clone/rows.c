@@ -139,7 +139,7 @@ static int wait_for_more(clone_session *session, clone_item *item, size_t *lengt
     if ((size_t)got > PIECE_BYTES - *length && send_piece(session, item, length, err))
         result = -1;
     else if ((size_t)got > PIECE_BYTES) {
-        if (PQputCopyData(session->target, row, got) <= 0) {
+        if (pgc_copy_put(session->target, row, (size_t)got) != 0) {
             pgc_connection_error(session->target, NULL, "sending rows", err);
             result = -1;
         }

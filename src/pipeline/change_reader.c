@@ -17,6 +17,8 @@
 #define ELSEWHERE_US  INT64_C(20000)
 #define LOOK_MS       50
 #define QUEUE_BATCHES 256
+/* Who waits for the other answers the source so often. */
+#define HEARD_MS      1000
 
 typedef enum holder { NOBODY, WRITER, READER } holder;
 
@@ -29,8 +31,16 @@ struct pgc_change_reader {
     holder holder;
     int64_t left_us; /* when nobody became the holder, monotonic */
     bool end, failed;
+    bool outsized;      /* a batch that fills the memory by itself is read and not yet written */
     pgconvoy_error err; /* of the holder that met it, who keeps the stream */
+    bool in_hand;       /* the writing thread's own: it has the outsized one */
 };
+
+/* Of the memory, for what is read ahead. */
+static size_t share_of(const pgc_run *run)
+{
+    return run->options->memory_bytes / 8;
+}
 
 static void pass_on(pgc_change_reader *reader, holder to)
 {
@@ -42,6 +52,20 @@ static void pass_on(pgc_change_reader *reader, holder to)
         pthread_cond_signal(&reader->given);
 }
 
+static bool is_outsized(const pgc_change_reader *reader, const pgc_change_batch *batch)
+{
+    return batch->bytes > share_of(reader->run);
+}
+
+static void set_outsized(pgc_change_reader *reader, bool outsized)
+{
+    pthread_mutex_lock(&reader->lock);
+    reader->outsized = outsized;
+    pthread_mutex_unlock(&reader->lock);
+    if (!outsized)
+        pthread_cond_signal(&reader->given);
+}
+
 /* By the holder. 1: *batch; 0: nothing came; -1: the stream has failed. */
 static int read_batch(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
 {
@@ -50,6 +74,8 @@ static int read_batch(pgc_change_reader *reader, int timeout_ms, pgc_change_batc
     int got = run->source_ops->stream_next(run->source, timeout_ms, batch, &reader->err);
     if (got == 1 && (*batch)->position > atomic_load(&run->counters->received_lsn))
         atomic_store(&run->counters->received_lsn, (*batch)->position);
+    if (got == 1 && is_outsized(reader, *batch))
+        set_outsized(reader, true);
     return got;
 }
 
@@ -73,7 +99,7 @@ static int push(pgc_change_reader *reader, pgc_change_batch *batch)
 {
     pgc_run *run = reader->run;
     for (;;) {
-        switch (pgc_queue_push(reader->queue, batch, batch->bytes, 1000)) {
+        switch (pgc_queue_push(reader->queue, batch, batch->bytes, HEARD_MS)) {
         case PGC_QUEUE_OK:
             return 0;
         case PGC_QUEUE_CLOSED:
@@ -105,12 +131,30 @@ static bool wait_for_stream(pgc_change_reader *reader)
     return !end;
 }
 
+/* A second batch of that size would take the same memory again: it stays at the source until the first is written. -1: the stream has failed. */
+static int wait_for_room(pgc_change_reader *reader)
+{
+    for (;;) {
+        const struct timespec until = pgc_clock_deadline(HEARD_MS);
+        pthread_mutex_lock(&reader->lock);
+        int late = 0;
+        while (reader->outsized && !reader->end && late == 0)
+            late = pthread_cond_timedwait(&reader->given, &reader->lock, &until);
+        bool full = reader->outsized && !reader->end;
+        pthread_mutex_unlock(&reader->lock);
+        if (!full)
+            return 0;
+        if (reader->run->source_ops->stream_heartbeat(reader->run->source, &reader->err) != 0)
+            return -1;
+    }
+}
+
 static void *read_ahead(void *arg)
 {
     pgc_change_reader *reader = arg;
     while (wait_for_stream(reader)) {
-        pgc_change_batch *batch;
-        int got = read_batch(reader, READ_MS, &batch);
+        pgc_change_batch *batch = NULL;
+        int got = wait_for_room(reader) != 0 ? -1 : read_batch(reader, READ_MS, &batch);
         bool quiet = got == 1 && is_quiet(reader, batch) && pgc_queue_is_empty(reader->queue);
         if (got == 1)
             got = push(reader, batch);
@@ -130,7 +174,7 @@ pgc_change_reader *pgc_change_reader_start(pgc_run *run, pgconvoy_error *err)
 {
     pgc_change_reader *reader = calloc(1, sizeof *reader);
     if (reader)
-        reader->queue = pgc_queue_new(QUEUE_BATCHES, run->options->memory_bytes / 8);
+        reader->queue = pgc_queue_new(QUEUE_BATCHES, share_of(run));
     if (!reader || !reader->queue) {
         free(reader);
         pgc_error_out_of_memory(err);
@@ -170,7 +214,7 @@ static pgc_queue_result pop(pgc_change_reader *reader, int timeout_ms, pgc_chang
     return result;
 }
 
-pgc_queue_result pgc_change_reader_next(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
+static pgc_queue_result next(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
 {
     bool mine = take(reader);
     if (mine && !pgc_queue_is_empty(reader->queue)) { /* what was read ahead comes first */
@@ -186,6 +230,15 @@ pgc_queue_result pgc_change_reader_next(pgc_change_reader *reader, int timeout_m
     }
     pass_on(reader, got == 0 || is_quiet(reader, *batch) ? NOBODY : READER);
     return got == 1 ? PGC_QUEUE_OK : PGC_QUEUE_TIMEOUT;
+}
+
+pgc_queue_result pgc_change_reader_next(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch)
+{
+    if (reader->in_hand)
+        set_outsized(reader, false);
+    pgc_queue_result result = next(reader, timeout_ms, batch);
+    reader->in_hand = result == PGC_QUEUE_OK && is_outsized(reader, *batch);
+    return result;
 }
 
 bool pgc_change_reader_is_empty(pgc_change_reader *reader)

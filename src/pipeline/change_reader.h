@@ -12,7 +12,7 @@ typedef struct pgc_change_reader pgc_change_reader;
 
 /* The source's stream has begun; both are the caller's. NULL: err. */
 pgc_change_reader *pgc_change_reader_start(pgc_run *run, pgconvoy_error *err);
-/* The writing thread's: the next batch, the caller's then; waits at most timeout_ms. CLOSED: the source has failed, and all that it gave before was taken. */
+/* The writing thread's, which is done with the one before: the next batch, the caller's then; waits at most timeout_ms. CLOSED: the source has failed, and all that it gave before was taken. */
 pgc_queue_result pgc_change_reader_next(pgc_change_reader *reader, int timeout_ms, pgc_change_batch **batch);
 /* The writing thread's: whether nothing has been read ahead. */
 bool pgc_change_reader_is_empty(pgc_change_reader *reader);

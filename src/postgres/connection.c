@@ -15,6 +15,7 @@
 
 /* Catalogs are read, and rows moved, by statements that are estimated as expensive: what is compiled for them costs more than it saves. */
 #define NO_JIT_SINCE 110000
+#define COPY_PIECE_BYTES ((size_t)256 << 10) /* libpq keeps a whole piece in its buffer, and the buffer for good */
 #define NO_JIT "; SET jit = off"
 
 #define SESSION_SETTINGS                                                                                               \
@@ -320,6 +321,17 @@ int pgc_query_truth(PGconn *conn, const char *sql, int count, const char *const 
         return -1;
     *truth = PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
     PQclear(result);
+    return 0;
+}
+
+int pgc_copy_put(PGconn *conn, const char *bytes, size_t length)
+{
+    for (size_t at = 0; at < length;) {
+        size_t piece = length - at < COPY_PIECE_BYTES ? length - at : COPY_PIECE_BYTES;
+        if (PQputCopyData(conn, bytes + at, (int)piece) != 1)
+            return -1;
+        at += piece;
+    }
     return 0;
 }
 

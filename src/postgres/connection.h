@@ -45,6 +45,8 @@ int pgc_query_text(PGconn *conn, const char *sql, int count, const char *const *
 /* Whether the first value of the first row is true; not when there is none. */
 int pgc_query_truth(PGconn *conn, const char *sql, int count, const char *const *values, bool *truth,
                     pgconvoy_error *err) PGC_MUST_CHECK;
+/* Sends bytes of a COPY FROM STDIN that is under way, however many. -1: they cannot be sent; the connection, or the COPY's result, says why. */
+int pgc_copy_put(PGconn *conn, const char *bytes, size_t length) PGC_MUST_CHECK;
 /* Runs sql for its effect. */
 int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The command's text may hold a password: an error names what was being done instead. It returns no rows. */

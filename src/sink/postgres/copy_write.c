@@ -6,8 +6,6 @@
 
 #include <stdio.h>
 
-#define PIECE_BYTES (1u << 20) /* libpq keeps a whole piece in its buffer */
-
 /* Signature, flags, length of the header's extension (reference page of COPY, "Binary Format"). */
 static const char binary_header[] = "PGCOPY\n\377\r\n\0\0\0\0\0\0\0\0";
 #define BINARY_HEADER_BYTES 19
@@ -32,14 +30,7 @@ static int copy_failed(pgc_pgsink_writer *writer, pgconvoy_error *err)
 
 int pgc_pgsink_copy_put(pgc_pgsink_writer *writer, const char *data, size_t length, pgconvoy_error *err)
 {
-    while (length > 0) {
-        size_t piece = length > PIECE_BYTES ? PIECE_BYTES : length;
-        if (PQputCopyData(writer->conn, data, (int)piece) != 1)
-            return copy_failed(writer, err);
-        data += piece;
-        length -= piece;
-    }
-    return 0;
+    return pgc_copy_put(writer->conn, data, length) != 0 ? copy_failed(writer, err) : 0;
 }
 
 int pgc_pgsink_copy_begin(pgc_pgsink_writer *writer, pgconvoy_format format, pgconvoy_error *err)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LENT_BYTES ((size_t)64 * 1024) /* the size of an arena's block: below it a copy costs little */
+
 int pgc_assembler_unexpected(pgconvoy_error *err, uint8_t type, const char *what)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "unexpected %s message in the change stream: %s", pgc_pgoutput_kind_of(type)->name,
@@ -247,6 +249,26 @@ static int learn_labels(pgc_assembler *a, pgc_relation_entry *entry, const pgcon
     return 0;
 }
 
+/* Room for the values in the batch, and *bytes of the message there, where they are read from on. NULL: err. */
+static pgconvoy_value *room_for_row(pgc_assembler *a, size_t count, pgc_pgoutput_reader *reader, pgconvoy_error *err)
+{
+    pgc_arena *arena = pgc_batch_arena(&a->builder, err);
+    if (!arena)
+        return NULL;
+    size_t length = (size_t)(reader->end - reader->at);
+    bool lent = a->lent && length >= LENT_BYTES;
+    pgconvoy_value *values = pgc_arena_alloc(arena, count * sizeof *values + (lent ? 0 : length));
+    if (!values || (lent && pgc_arena_adopt(arena, a->lent->memory, length, a->lent->release) != 0)) {
+        pgc_error_out_of_memory(err);
+        return NULL;
+    }
+    if (lent)
+        a->lent->taken = true;
+    else if (length > 0)
+        *reader = pgc_pgoutput_reader_of(reader->type, memcpy(values + count, reader->at, length), length);
+    return values;
+}
+
 static int apply_row(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *reader, pgconvoy_error *err)
 {
     uint8_t type = reader->type;
@@ -260,19 +282,10 @@ static int apply_row(pgc_assembler *a, pgconvoy_lsn lsn, pgc_pgoutput_reader *re
         return -1;
     if (!entry)
         return 0;
-    pgc_arena *arena = pgc_batch_arena(&a->builder, err);
-    if (!arena)
-        return -1;
-
     size_t columns = (size_t)entry->table->column_count, rows = type == 'U' ? 2 : 1;
-    size_t length = (size_t)(reader->end - reader->at);
-    pgconvoy_value *values = pgc_arena_alloc(arena, rows * columns * sizeof *values + length);
+    pgconvoy_value *values = room_for_row(a, rows * columns, reader, err);
     if (!values)
-        return pgc_error_out_of_memory(err);
-    uint8_t *copy = (uint8_t *)(values + rows * columns);
-    if (length > 0)
-        memcpy(copy, reader->at, length);
-    *reader = pgc_pgoutput_reader_of(type, copy, length);
+        return -1;
 
     pgconvoy_value *old = NULL, *new_ = NULL;
     char old_kind = 0;

@@ -186,7 +186,13 @@ static int replay_one(pgc_assembler *a, pgconvoy_error *err)
         return -1;
     if (rc > 0) {
         pgc_pgoutput_reader reader = pgc_pgoutput_reader_of(record.type, record.bytes, record.length);
-        return pgc_assembler_apply(a, record.lsn, &reader, err);
+        pgc_lent lent = {.memory = record.memory, .release = free};
+        a->lent = record.memory ? &lent : NULL;
+        rc = pgc_assembler_apply(a, record.lsn, &reader, err);
+        a->lent = NULL;
+        if (lent.taken)
+            pgc_spill_was_taken(a->spill);
+        return rc;
     }
     if (a->open.facts.gid)
         return pgc_assembler_end_prepare(a, err);
@@ -215,7 +221,7 @@ static int check_place(const pgc_assembler *a, uint8_t type, pgconvoy_error *err
                                                                 : "a streamed block is open");
 }
 
-int pgc_assembler_feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t length, pgconvoy_error *err)
+static int feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t length, pgconvoy_error *err)
 {
     if (a->replay) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "a message was fed while a streamed transaction is read back");
@@ -254,6 +260,19 @@ int pgc_assembler_feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, si
             return pgc_tentative_end(a, err) ? -1 : pgc_assembler_apply_message(a, lsn, &reader, err);
         return pgc_assembler_apply(a, lsn, &reader, err);
     }
+}
+
+int pgc_assembler_feed_lent(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t length, pgc_lent *lent, pgconvoy_error *err)
+{
+    a->lent = lent;
+    int rc = feed(a, lsn, bytes, length, err);
+    a->lent = NULL;
+    return rc;
+}
+
+int pgc_assembler_feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t length, pgconvoy_error *err)
+{
+    return feed(a, lsn, bytes, length, err);
 }
 
 int pgc_assembler_next(pgc_assembler *a, pgc_change_batch **batch, pgconvoy_error *err)

@@ -138,6 +138,18 @@ int pgc_assembler_feed(pgc_assembler *assembler, pgconvoy_lsn lsn, const void *b
                        pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*
+ * The memory that a message lies in, lent for the time of the call: a large change takes it instead of a copy, and its batch gives it back by release,
+ * in whatever thread frees the batch.
+ */
+typedef struct pgc_lent {
+    void *memory;
+    void (*release)(void *memory);
+    bool taken;
+} pgc_lent;
+int pgc_assembler_feed_lent(pgc_assembler *assembler, pgconvoy_lsn lsn, const void *bytes, size_t length, pgc_lent *lent,
+                            pgconvoy_error *err) PGC_MUST_CHECK;
+
+/*
  * 1: *batch is full and to be handed over (freed by pgc_change_batch_free), call again; 0: go on with the next message; -1: err.
  * This is also what reads a streamed transaction back after its Stream Commit, a batch at a time.
  */

@@ -32,6 +32,7 @@ struct pgc_assembler {
     pgc_relation_cache *relations;
     pgc_spill *spill;
     pgc_batch_builder builder;
+    pgc_lent *lent; /* what the message lies in that is applied; NULL: it stays the caller's */
     uint8_t place; /* PGC_PGOUTPUT_… */
     open_transaction open;
     pgc_spilled *stream; /* of the block we are in, or of the transaction that is about to be prepared */

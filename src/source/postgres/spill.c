@@ -443,12 +443,21 @@ int pgc_spill_read(pgc_spill *spill, pgc_spilled *spilled, pgc_spill_record *rec
             at = bytes_at(spill, spilled, sizeof head, length, err);
             if (!at)
                 return -1;
-            *record = (pgc_spill_record){.lsn = head.lsn, .xid = head.xid, .type = head.type, .bytes = at, .length = length};
+            bool outsized = spilled->offset < spilled->disk_bytes && length > WINDOW_BYTES;
+            *record = (pgc_spill_record){.lsn = head.lsn, .xid = head.xid, .type = head.type, .bytes = at, .length = length,
+                                         .memory = outsized ? spill->window : NULL};
             spilled->offset += sizeof head + length;
             return 1;
         }
         spilled->offset += sizeof head + length;
     }
+}
+
+void pgc_spill_was_taken(pgc_spill *spill)
+{
+    spill->window = NULL;
+    spill->window_capacity = spill->window_length = 0;
+    spill->window_start = 0;
 }
 
 size_t pgc_spill_memory(const pgc_spill *spill)

@@ -34,6 +34,7 @@ typedef struct pgc_spill_record {
     uint8_t type;
     const char *bytes; /* what follows the type byte and xid */
     size_t length;
+    void *memory; /* read: what the bytes lie in, where they fill it; of malloc */
 } pgc_spill_record;
 int pgc_spill_append(pgc_spill *spill, pgc_spilled *spilled, const pgc_spill_record *record, pgconvoy_error *err)
     PGC_MUST_CHECK;
@@ -45,6 +46,8 @@ int pgc_spill_abort(pgc_spilled *spilled, uint32_t xid, pgconvoy_error *err) PGC
 void pgc_spill_rewind(pgc_spill *spill, pgc_spilled *spilled);
 /* 1: *record is the next, its bytes valid until the next call; 0: that was the last; -1: err. */
 int pgc_spill_read(pgc_spill *spill, pgc_spilled *spilled, pgc_spill_record *record, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The memory of the record that was read last is the caller's from now on. */
+void pgc_spill_was_taken(pgc_spill *spill);
 
 /* Forgets the transaction and gives back what it took. */
 void pgc_spill_drop(pgc_spill *spill, pgc_spilled *spilled);

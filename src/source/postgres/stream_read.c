@@ -58,13 +58,14 @@ int pgc_stream_error(pgc_postgres_source *source, const PGresult *result, pgconv
 }
 
 /* XLogData: start, end of WAL, time, payload. Keepalive: end of WAL, time, reply requested. */
-static int handle(pgc_postgres_source *source, const char *message, size_t length, pgconvoy_error *err)
+static int handle(pgc_postgres_source *source, pgc_lent *lent, size_t length, pgconvoy_error *err)
 {
     pgc_stream *stream = source->stream;
+    const char *message = lent->memory;
     if (message[0] == 'w' && length >= 25) {
         pgconvoy_lsn lsn = pgc_stream_get64(message + 1);
         pgc_stream_saw(stream, lsn);
-        return pgc_assembler_feed(stream->assembler, lsn, message + 25, length - 25, err);
+        return pgc_assembler_feed_lent(stream->assembler, lsn, message + 25, length - 25, lent, err);
     }
     if (message[0] == 'k' && length >= 18) {
         pgconvoy_lsn lsn = pgc_stream_get64(message + 1);
@@ -169,8 +170,10 @@ static int drain(pgc_postgres_source *source, pgc_change_batch **batch, pgconvoy
             return pgc_stream_error(source, NULL, err);
         stream->rush_messages++;
         stream->taken_bytes += (size_t)length;
-        int failed = handle(source, message, (size_t)length, err);
-        PQfreemem(message);
+        pgc_lent lent = {.memory = message, .release = PQfreemem};
+        int failed = handle(source, &lent, (size_t)length, err);
+        if (!lent.taken)
+            PQfreemem(message);
         if (failed || (stream->reply_requested && pgc_stream_send_feedback(source, false, err) != 0))
             return -1;
     }

@@ -62,6 +62,32 @@ static void an_arena_keeps_what_it_needs_again(void **state)
     pgc_arena_free(arena);
 }
 
+static int released;
+
+static void release(void *memory)
+{
+    released++;
+    free(memory);
+}
+
+static void an_arena_gives_back_what_it_adopted(void **state)
+{
+    (void)state;
+    pgc_arena *arena = pgc_arena_new(1024);
+    released = 0;
+    for (int round = 1; round <= 2; round++) {
+        for (int i = 0; i < 3; i++)
+            assert_int_equal(pgc_arena_adopt(arena, malloc(5000), 5000, release), 0);
+        assert_true(pgc_arena_used(arena) >= 15000);
+        memset(pgc_arena_alloc(arena, 2000), 1, 2000);
+        if (round == 1)
+            pgc_arena_reset(arena);
+        else
+            pgc_arena_free(arena);
+        assert_int_equal(released, 3 * round);
+    }
+}
+
 static void an_outsized_allocation_leaves_the_current_block_in_use(void **state)
 {
     (void)state;
@@ -307,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_arena_gives_aligned_memory_that_does_not_overlap),
         cmocka_unit_test(an_arena_keeps_what_it_needs_again),
+        cmocka_unit_test(an_arena_gives_back_what_it_adopted),
         cmocka_unit_test(an_outsized_allocation_leaves_the_current_block_in_use),
         cmocka_unit_test(an_arena_refuses_a_size_that_wraps),
         cmocka_unit_test(a_buffer_stops_at_its_maximum_and_remembers),

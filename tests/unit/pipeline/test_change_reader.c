@@ -187,6 +187,36 @@ static void a_failure_comes_after_all_that_was_read(void **state)
     }
 }
 
+static size_t huge(unsigned number)
+{
+    return number % 3 == 1 ? (size_t)1 << 40 : MANY;
+}
+
+static void a_huge_batch_is_written_before_more_is_read(void **state)
+{
+    (void)state;
+    fixture *f = begin((source){.bytes = huge, .count = 12});
+    while (f->taken < f->source.count) {
+        take(f);
+        pgc_clock_sleep_ms(20); /* time for the other to read on */
+        int there = atomic_load(&f->source.by_writer) + atomic_load(&f->source.by_other);
+        unsigned next_huge = f->taken / 3 * 3 + 2; /* counted from 1: the second, the fifth … */
+        assert_true(there <= (int)next_huge);
+        if (huge(f->taken - 1) > MANY)
+            assert_int_equal(there, f->taken);
+    }
+    end(f);
+}
+
+static void a_huge_batch_in_hand_stops_nobody_from_ending(void **state)
+{
+    (void)state;
+    fixture *f = begin((source){.bytes = huge, .count = 12});
+    take(f);
+    take(f);
+    end(f);
+}
+
 static void it_ends_with_much_unread(void **state)
 {
     (void)state;
@@ -204,6 +234,8 @@ int main(void)
         cmocka_unit_test(much_is_read_beside_the_writing),
         cmocka_unit_test(the_source_is_heard_while_the_writing_takes_long),
         cmocka_unit_test(a_failure_comes_after_all_that_was_read),
+        cmocka_unit_test(a_huge_batch_is_written_before_more_is_read),
+        cmocka_unit_test(a_huge_batch_in_hand_stops_nobody_from_ending),
         cmocka_unit_test(it_ends_with_much_unread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

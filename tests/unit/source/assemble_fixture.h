@@ -33,6 +33,7 @@ typedef struct fixture {
     pgc_buffer out;
     pgconvoy_lsn lsn; /* dataStart of the next message */
     int batches;
+    int taken; /* messages whose memory was taken */
     pgconvoy_lsn position;
     bool at_boundary;
 } fixture;
@@ -105,6 +106,15 @@ static inline void free_fixture(fixture *f)
 
 /* ---- what came out, as text */
 
+/* Of one character, as they all are. */
+static inline void write_large(pgc_buffer *out, const pgconvoy_value *value)
+{
+    for (int32_t i = 1; i < value->length; i++)
+        if (value->data[i] != value->data[0])
+            fail_msg("byte %d of %d is %c", i, value->length, value->data[i]);
+    pgc_buffer_format(out, "%d %c", value->length, value->data[0]);
+}
+
 static inline void write_row(pgc_buffer *out, const char *label, const pgconvoy_value *values, int count)
 {
     if (!values)
@@ -116,6 +126,8 @@ static inline void write_row(pgc_buffer *out, const char *label, const pgconvoy_
             pgc_buffer_text(out, "null");
         else if (values[i].length == PGCONVOY_UNCHANGED)
             pgc_buffer_text(out, "same");
+        else if (values[i].length > 60000)
+            write_large(out, &values[i]);
         else if (values[i].length > 60)
             pgc_buffer_format(out, "<%d bytes>", values[i].length);
         else
@@ -175,8 +187,11 @@ static inline int feed(fixture *f)
 {
     uint8_t *exact = malloc(f->message.length + 1); /* + 1: never a NULL */
     memcpy(exact, f->message.data, f->message.length);
-    int rc = pgc_assembler_feed(f->assembler, f->lsn, exact, f->message.length, &f->err);
-    free(exact);
+    pgc_lent lent = {.memory = exact, .release = free};
+    int rc = pgc_assembler_feed_lent(f->assembler, f->lsn, exact, f->message.length, &lent, &f->err);
+    f->taken += lent.taken;
+    if (!lent.taken)
+        free(exact);
     f->lsn += 10;
     pgc_change_batch *batch;
     while (rc == 0 && (rc = pgc_assembler_next(f->assembler, &batch, &f->err)) > 0) {
@@ -277,6 +292,23 @@ static inline void relation(fixture *f, uint32_t xid, uint32_t oid, const char *
         ROW(b_, __VA_ARGS__);                                                                                          \
         fed(f);                                                                                                        \
     } while (0)
+
+/* A row of t (a, b) with a value of length times this character. */
+static inline void insert_large(fixture *f, uint32_t xid, uint32_t oid, const char *id, size_t length, char character)
+{
+    builder *b = message(f, 'I', xid);
+    put32(b, oid);
+    put8(b, 'N');
+    put16(b, 2);
+    put8(b, 't');
+    put32(b, (uint32_t)strlen(id));
+    put_bytes(b, id, strlen(id));
+    put8(b, 't');
+    put32(b, (uint32_t)length);
+    memset(b->data + b->length, character, length);
+    b->length += length;
+    fed(f);
+}
 
 static inline void stream_start(fixture *f, uint32_t xid, bool first)
 {

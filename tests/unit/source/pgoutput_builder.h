@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#define BUILDER_BYTES 65536
+#define BUILDER_BYTES (1 << 20)
 
 typedef struct builder {
     uint8_t data[BUILDER_BYTES];

@@ -211,6 +211,30 @@ static void next_hands_over_when_the_limit_is_reached(void **state)
     free_fixture(f);
 }
 
+/* Held once, not twice; also where its batch is not handed over in the end. */
+static void a_large_change_takes_the_memory_of_its_message(void **state)
+{
+    (void)state;
+    fixture *f = new_fixture();
+    add_table(f, T, "t", "id value");
+    begin(f, 7, 5000);
+    relation(f, 0, T, "t", "id* value");
+    INSERT(f, 0, T, "1", "small");
+    insert_large(f, 0, T, "2", 100000, 'x');
+    INSERT(f, 0, T, "3", "small");
+    assert_int_equal(f->taken, 1);
+    insert_large(f, 0, T, "4", 700000, 'y'); /* and more than a batch */
+    assert_int_equal(f->taken, 2);
+    assert_int_equal(f->batches, 1);
+    commit(f, 5000);
+    expect(f, "begin 7 at 5000\ninsert #0 t.1 (1,small)\ninsert #1 t.1 (2,100000 x)\ninsert #2 t.1 (3,small)\n"
+              "insert #3 t.1 (4,700000 y)\ncommit 7 end 5050\n");
+    begin(f, 8, 6000);
+    insert_large(f, 0, T, "5", 100000, 'z');
+    assert_int_equal(f->taken, 3);
+    free_fixture(f);
+}
+
 static void an_open_transaction_that_gave_nothing_yet_is_no_obstacle_to_a_boundary(void **state)
 {
     (void)state;
@@ -515,6 +539,7 @@ int main(void)
         cmocka_unit_test(a_truncate_of_several_tables_is_several_changes),
         cmocka_unit_test(a_batch_handed_over_inside_a_transaction_goes_on_in_the_next),
         cmocka_unit_test(next_hands_over_when_the_limit_is_reached),
+        cmocka_unit_test(a_large_change_takes_the_memory_of_its_message),
         cmocka_unit_test(an_open_transaction_that_gave_nothing_yet_is_no_obstacle_to_a_boundary),
         cmocka_unit_test(a_keepalive_moves_the_position_only_between_transactions_and_never_back),
         cmocka_unit_test(transactions_that_the_sink_has_are_left_out_but_their_relations_count),

@@ -154,6 +154,31 @@ static void a_large_one_is_spilled_and_comes_back_in_several_batches(void **stat
     free_fixture(f);
 }
 
+static void large_ones_are_read_back_between_small_ones(void **state)
+{
+    (void)state;
+    fixture *f = new_fixture();
+    f->config.spill_transaction_bytes = 4096;
+    open_assembler(f);
+    add_table(f, T, "t", "id value");
+    stream_start(f, 7, true);
+    relation(f, 7, T, "t", "id* value");
+    INSERT(f, 7, T, "1", "small");
+    insert_large(f, 7, T, "2", 300000, 'x');
+    insert_large(f, 7, T, "3", 900000, 'y');
+    INSERT(f, 7, T, "4", "small");
+    insert_large(f, 8, T, "5", 500000, '!'); /* rolled back */
+    insert_large(f, 7, T, "6", 400000, 'z');
+    insert_large(f, 7, T, "7", 100000, 'a');
+    stream_stop(f);
+    stream_abort(f, 7, 8);
+    assert_int_equal(f->taken, 0);
+    stream_commit(f, 7, 5000);
+    expect(f, "begin 7 at 5000\ninsert #0 t.1 (1,small)\ninsert #1 t.1 (2,300000 x)\ninsert #2 t.1 (3,900000 y)\ninsert #3 t.1 (4,small)\n"
+              "insert #4 t.1 (6,400000 z)\ninsert #5 t.1 (7,100000 a)\ncommit 7 end 5050\n");
+    free_fixture(f);
+}
+
 static void nothing_may_be_fed_before_a_streamed_transaction_is_read_to_its_end(void **state)
 {
     (void)state;
@@ -330,6 +355,7 @@ int main(void)
         cmocka_unit_test(a_rolled_back_transaction_leaves_nothing),
         cmocka_unit_test(relations_inside_a_stream_are_replayed_in_their_order),
         cmocka_unit_test(a_large_one_is_spilled_and_comes_back_in_several_batches),
+        cmocka_unit_test(large_ones_are_read_back_between_small_ones),
         cmocka_unit_test(nothing_may_be_fed_before_a_streamed_transaction_is_read_to_its_end),
         cmocka_unit_test(what_to_leave_out_is_decided_at_the_commit),
         cmocka_unit_test(a_keepalive_counts_while_streamed_transactions_are_in_progress),
