@@ -8,6 +8,7 @@
  */
 #include "apply/compact_internal.h"
 
+#include "apply/change.h"
 #include "base/grow.h"
 
 #include <stdlib.h>
@@ -162,10 +163,7 @@ static void lay_out(pgconvoy_value *to, const pgconvoy_value *values, int count)
 
 static size_t laid_out_size(const pgconvoy_value *values, int count)
 {
-    size_t size = (size_t)count * sizeof *values;
-    for (int i = 0; i < count; i++)
-        size += values[i].length > 0 ? (size_t)values[i].length : 0;
-    return size;
+    return (size_t)count * sizeof *values + pgc_values_bytes(values, count);
 }
 
 static pgconvoy_value *copy_values(pgc_compact *compact, const pgconvoy_value *values, int count, size_t *size)

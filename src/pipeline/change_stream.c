@@ -5,11 +5,15 @@
  */
 #include "pipeline/change_reader.h"
 
+#include "apply/change.h"
 #include "base/clock.h"
+#include "base/units.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* A change is held by libpq as it came, by its batch, and as the sink sends it. */
+#define TIMES_HELD        3
 /* While idle the position moves with the source's WAL; it is made durable in the sink this often. */
 #define IDLE_COMMIT_US    INT64_C(1000000)
 /* Under backlog a sink transaction is committed at the latest after this. */
@@ -35,6 +39,7 @@ typedef struct stream {
     int64_t last_commit_us; /* commit time of the last transaction handed to the sink */
     int64_t last_idle_commit_us;
     int64_t late_us;            /* since when something is committed that is not durable; 0: nothing is */
+    bool warned_of_size;
     bool changes_schema;        /* a command of DDL is in the open sink transaction */
     pgconvoy_lsn passed;        /* the end of the last transaction that was handed over whole */
     pgc_table_state **recopied; /* to be copied anew, told to the sink with the next commit */
@@ -374,10 +379,27 @@ static int write_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *
     return write_run(stream, items + start, kept - start, err);
 }
 
+/* What is too large for the memory is moved all the same, or it would stop the stream for good. */
+static void warn_of_size(stream *stream, const pgc_change_batch *batch)
+{
+    size_t most = stream->run->options->memory_bytes / TIMES_HELD;
+    for (size_t i = 0; batch->bytes > most && i < batch->changes.count && !stream->warned_of_size; i++) {
+        const pgconvoy_change *change = &batch->changes.items[i];
+        size_t bytes = pgc_change_bytes(change);
+        char has[PGC_UNITS_TEXT_SIZE], takes[PGC_UNITS_TEXT_SIZE];
+        if (bytes <= most)
+            continue;
+        stream->warned_of_size = true;
+        pgc_log_warning(stream->run->log, "a change of %s.%s has %s, which takes some %s on its way: more than --memory", change->table->schema,
+                        change->table->name, pgc_size_to_text((int64_t)bytes, has), pgc_size_to_text((int64_t)(bytes * TIMES_HELD), takes));
+    }
+}
+
 static int take_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *err)
 {
     int result = 0;
     if (batch->changes.count > 0 && !stream->cut) {
+        warn_of_size(stream, batch);
         stream->gathered_bytes += batch->bytes;
         stream->pending_changes += batch->row_changes;
         if (!is_two_phase(&batch->changes.items[0]) && !opens_in_progress(&batch->changes.items[0]))

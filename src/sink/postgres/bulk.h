@@ -15,6 +15,7 @@
 
 #include "sink/postgres/sink_internal.h"
 
+#include "apply/change.h"
 #include "apply/compact.h"
 
 #define PGSINK_PILES 2
@@ -96,9 +97,7 @@ static inline void pgc_pgsink_pause(unsigned *failures, unsigned *pause)
 
 /* As it came; its values are the pile's. */
 pgconvoy_change pgc_pgsink_change_of(const pgc_pgsink_waiting *waiting);
-/* Of the change's values. */
-size_t pgc_pgsink_pile_bytes(const pgconvoy_change *change);
-/* Copies the change into the pile. */
+/* Copies the change, whose values are so many bytes, into the pile. */
 int pgc_pgsink_pile_keep(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, const pgconvoy_change *change, size_t bytes,
                          pgconvoy_error *err) PGC_MUST_CHECK;
 /* The same of a change that another pile has kept, and goes on keeping: it is taken out of that one's order. */

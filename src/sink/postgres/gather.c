@@ -344,7 +344,7 @@ static int take(pgc_pgsink_writer *writer, const pgconvoy_change *change, pgconv
     pgc_pgsink_gathered *table = table_of(writer, change->table, err);
     if (!table)
         return -1;
-    size_t bytes = pgc_pgsink_pile_bytes(change);
+    size_t bytes = pgc_change_bytes(change);
     bool waits = pgc_pgsink_hands_can_wait(writer, table, change) && bytes <= LONG_CHANGE_BYTES;
     if (change->operation != PGCONVOY_INSERT)
         warn_of_cost(writer, table);

@@ -27,19 +27,6 @@ static const pgconvoy_value *lay_out(const pgconvoy_value *values, int count, pg
     return copy;
 }
 
-static size_t bytes_of(const pgconvoy_value *values, int count)
-{
-    size_t bytes = 0;
-    for (int i = 0; values && i < count; i++)
-        bytes += values[i].length > 0 ? (size_t)values[i].length : 0;
-    return bytes;
-}
-
-size_t pgc_pgsink_pile_bytes(const pgconvoy_change *change)
-{
-    return bytes_of(change->old, change->table->column_count) + bytes_of(change->new_, change->table->column_count);
-}
-
 pgconvoy_change pgc_pgsink_change_of(const pgc_pgsink_waiting *waiting)
 {
     return (pgconvoy_change){.operation = waiting->operation,
@@ -239,7 +226,7 @@ int pgc_pgsink_pile_split(pgc_pgsink_pile *pile, pgc_pgsink_pile *other, pgconvo
 {
     for (pgc_pgsink_waiting *waiting = pile->whole ? pile->whole->next : pile->first; waiting; waiting = waiting->next) {
         pgconvoy_change change = pgc_pgsink_change_of(waiting);
-        if (pgc_pgsink_pile_keep(other, waiting->gathered, &change, pgc_pgsink_pile_bytes(&change), err) != 0)
+        if (pgc_pgsink_pile_keep(other, waiting->gathered, &change, pgc_change_bytes(&change), err) != 0)
             return -1;
     }
     forget_last_transaction(pile);
