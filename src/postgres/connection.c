@@ -175,6 +175,11 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
         pgc_error_sqlstate(err, sqlstate);
     if (hint)
         pgconvoy_error_hint(err, "%s", hint);
+    else if (sqlstate && strcmp(sqlstate, "22021") == 0)
+        pgconvoy_error_hint(err, "the source has text of another encoding than the target's: a target database made with ENCODING 'SQL_ASCII' TEMPLATE template0 takes its bytes as they are; or mend the value on the source, "
+                                 "and move it anew");
+    else if (sqlstate && strcmp(sqlstate, "22P05") == 0)
+        pgconvoy_error_hint(err, "the target's encoding lacks this character: use a target database made with ENCODING 'UTF8' TEMPLATE template0, or mend the value on the source, and move it anew");
     pgconvoy_error_retriable(err, lost || (sqlstate && (sqlstate_is_retriable(sqlstate) || lost_an_object(sqlstate, primary))));
 }
 
@@ -215,6 +220,13 @@ static void connect_error(PGconn *conn, const char *uri, pgconvoy_error *err)
     else
         pgconvoy_error_hint(err, "check that the server runs there and accepts connections from here");
     pgconvoy_error_retriable(err, heals);
+}
+
+/* Such a server converts nothing, but would refuse what is not valid in the client's encoding. */
+static bool has_no_encoding(const PGconn *conn)
+{
+    const char *encoding = PQparameterStatus(conn, "server_encoding");
+    return encoding && strcmp(encoding, "SQL_ASCII") == 0;
 }
 
 PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *application_name, pgconvoy_error *err)
@@ -264,6 +276,11 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
         return NULL;
     }
     pgc_notice_keep(conn);
+    if (has_no_encoding(conn) && PQsetClientEncoding(conn, "SQL_ASCII") != 0) {
+        pgc_connection_error(conn, NULL, "taking text as the bytes that it is", err);
+        PQfinish(conn);
+        return NULL;
+    }
     const char *settings = PQserverVersion(conn) >= NO_JIT_SINCE ? SESSION_SETTINGS NO_JIT : SESSION_SETTINGS;
     if (kind == PGC_CONNECTION_SQL && pgc_execute(conn, settings, err) != 0) {
         PQfinish(conn);

@@ -85,13 +85,20 @@ void verify_repair_item_done(verify_session *session)
     append(session->verify, session->repair_write, session->verify->repair_write);
 }
 
+/* In which text of both ends is written. */
+static const char *encoding_of(const pgc_verify *verify)
+{
+    const PGconn *target = verify->conn[VERIFY_TARGET];
+    return target ? pg_encoding_to_char(PQclientEncoding(target)) : "UTF8";
+}
+
 /* The settings are those under which the rows were read; triggers and foreign keys are not for rows that the source has
  * taken already. */
 static const char head[] =
     "-- Makes the target what the source is, by what pgconvoy verify has found. Read it before you run it, with\n"
     "-- psql -X -v ON_ERROR_STOP=1 -f THIS_FILE TARGET, while nothing else writes to the target; then verify again.\n"
     "BEGIN;\n"
-    "SET client_encoding = 'UTF8';\nSET standard_conforming_strings = on;\nSET datestyle = ISO;\nSET intervalstyle = "
+    "SET client_encoding = '%s';\nSET standard_conforming_strings = on;\nSET datestyle = ISO;\nSET intervalstyle = "
     "postgres;\nSET timezone = 'UTC';\n"
     "SET bytea_output = hex;\nSET extra_float_digits = 3;\nSET lc_monetary = 'C';\nSET xmloption = content;\nSET "
     "row_security = off;\nSET check_function_bodies = off;\n"
@@ -102,7 +109,7 @@ static const char head[] =
 static int write_script(pgc_verify *verify, FILE *out)
 {
     FILE **pieces[PIECES];
-    bool failed = fputs(head, out) < 0;
+    bool failed = fprintf(out, head, encoding_of(verify)) < 0;
     for (FILE **const *piece = pieces_of(verify, pieces); *piece; piece++)
         append(verify, **piece, out);
     return failed || fputs("COMMIT;\n", out) < 0 || atomic_load(&verify->repair_failed) ? -1 : 0;
