@@ -13,15 +13,25 @@
     "-c standard_conforming_strings=on -c statement_timeout=0 -c lock_timeout=0 "                                      \
     "-c idle_in_transaction_session_timeout=0 -c search_path=pg_catalog"
 
-/* Catalogs are read, and rows moved, by statements that are estimated as expensive: what is compiled for them costs more than it saves. */
-#define NO_JIT_SINCE 110000
 #define COPY_PIECE_BYTES ((size_t)256 << 10) /* libpq keeps a whole piece in its buffer, and the buffer for good */
-#define NO_JIT "; SET jit = off"
 
 #define SESSION_SETTINGS                                                                                               \
     "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; SET bytea_output = hex; "                    \
     "SET extra_float_digits = 3; SET standard_conforming_strings = on; SET statement_timeout = 0; SET lock_timeout = 0; " \
     "SET idle_in_transaction_session_timeout = 0; SET row_security = off; SET search_path = pg_catalog"
+
+/* What only newer servers know. */
+static const struct {
+    int since;
+    bool of_all; /* of replication connections, too */
+    const char *sql;
+} later_settings[] = {
+    /* catalogs are read, and rows moved, by statements that are estimated as expensive: what is compiled for them costs more than it saves */
+    {110000, false, "SET jit = off"},
+    /* sessions rest while others work, and transactions last as long as a table copy */
+    {140000, true, "SET idle_session_timeout = 0"},
+    {170000, true, "SET transaction_timeout = 0"},
+};
 
 bool pgc_connection_is_uri(const char *text)
 {
@@ -229,6 +239,24 @@ static bool has_no_encoding(const PGconn *conn)
     return encoding && strcmp(encoding, "SQL_ASCII") == 0;
 }
 
+static int set_up(PGconn *conn, pgc_connection_kind kind, pgconvoy_error *err)
+{
+    bool is_sql = kind == PGC_CONNECTION_SQL;
+    if (has_no_encoding(conn) && PQsetClientEncoding(conn, "SQL_ASCII") != 0) {
+        pgc_connection_error(conn, NULL, "taking text as the bytes that it is", err);
+        return -1;
+    }
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 65536);
+    pgc_buffer_text(&sql, is_sql ? SESSION_SETTINGS : "");
+    for (size_t i = 0; i < sizeof later_settings / sizeof *later_settings; i++)
+        if (PQserverVersion(conn) >= later_settings[i].since && (is_sql || later_settings[i].of_all))
+            pgc_buffer_format(&sql, "%s%s", sql.length > 0 ? "; " : "", later_settings[i].sql);
+    int status = sql.length > 0 ? pgc_execute(conn, sql.data, err) : 0;
+    pgc_buffer_free(&sql);
+    return status;
+}
+
 PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *application_name, pgconvoy_error *err)
 {
     if (pgc_connection_check_uri(uri, err) != 0)
@@ -276,17 +304,10 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
         return NULL;
     }
     pgc_notice_keep(conn);
-    if (has_no_encoding(conn) && PQsetClientEncoding(conn, "SQL_ASCII") != 0) {
-        pgc_connection_error(conn, NULL, "taking text as the bytes that it is", err);
-        PQfinish(conn);
-        return NULL;
-    }
-    const char *settings = PQserverVersion(conn) >= NO_JIT_SINCE ? SESSION_SETTINGS NO_JIT : SESSION_SETTINGS;
-    if (kind == PGC_CONNECTION_SQL && pgc_execute(conn, settings, err) != 0) {
-        PQfinish(conn);
-        return NULL;
-    }
-    return conn;
+    if (set_up(conn, kind, err) == 0)
+        return conn;
+    PQfinish(conn);
+    return NULL;
 }
 
 static PGresult *checked(PGconn *conn, PGresult *result, const char *sql, pgconvoy_error *err)

@@ -94,12 +94,9 @@ static int set_way_back(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *er
 
 PGconn *pgc_pgsink_connect(pgc_pgsink *sink, const char *purpose, pgconvoy_error *err)
 {
-    /* settings that a server is too old for are passed over by set_config's absence from pg_settings */
     static const char settings[] =
         "SET lock_timeout = '10s';"
-        "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off';"
-        "SELECT set_config(name, '0', false) FROM pg_settings WHERE name IN ('idle_session_timeout', "
-        "'transaction_timeout')";
+        "SELECT set_config('synchronous_commit', 'local', false) WHERE current_setting('synchronous_commit') = 'off'";
     char name[160];
     snprintf(name, sizeof name, "pgconvoy %.100s %s", sink->config->pipeline_name, purpose);
     PGconn *conn = pgc_connect(sink->config->target, PGC_CONNECTION_SQL, name, err);

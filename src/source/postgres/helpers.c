@@ -4,28 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Settings that newer servers have and that would end a connection which rests, or a transaction that lasts as long as
- * a table copy. */
-static int lift_timeouts(PGconn *conn, pgconvoy_error *err)
-{
-    if (PQserverVersion(conn) >= 140000 && pgc_execute(conn, "SET idle_session_timeout = 0", err) != 0)
-        return -1;
-    if (PQserverVersion(conn) >= 170000 && pgc_execute(conn, "SET transaction_timeout = 0", err) != 0)
-        return -1;
-    return 0;
-}
-
 PGconn *pgc_source_connect(pgc_postgres_source *source, pgc_connection_kind kind, const char *purpose,
                            pgconvoy_error *err)
 {
     char name[64]; /* the server cuts it there */
     snprintf(name, sizeof name, "pgconvoy %.30s %s", source->config.pipeline_name, purpose);
-    PGconn *conn = pgc_connect(source->config.uri, kind, name, err);
-    if (conn && lift_timeouts(conn, err) != 0) {
-        PQfinish(conn);
-        return NULL;
-    }
-    return conn;
+    return pgc_connect(source->config.uri, kind, name, err);
 }
 
 PGconn *pgc_source_conn(pgc_postgres_source *source, pgconvoy_error *err)
