@@ -6,6 +6,7 @@
 
 #include "postgres/connection.h"
 #include "postgres/notice.h"
+#include "postgres/silence.h"
 #include "postgres/quote.h"
 
 #include <stdlib.h>
@@ -68,6 +69,7 @@ PGconn *pgc_session_connect(const pgc_server_address *address, char **password, 
         return NULL;
     }
     pgc_notice_keep(conn);
+    pgc_silence_watch(conn);
     return conn;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "postgres/connection.h"
 #include "postgres/notice.h"
+#include "postgres/silence.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,12 @@
 
 #define COPY_PIECE_BYTES ((size_t)256 << 10) /* libpq keeps a whole piece in its buffer, and the buffer for good */
 
+/* The server's own keepalives: a session whose client is gone without a word keeps its locks until it is noticed. */
 #define SESSION_SETTINGS                                                                                               \
     "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; SET bytea_output = hex; "                    \
     "SET extra_float_digits = 3; SET standard_conforming_strings = on; SET statement_timeout = 0; SET lock_timeout = 0; " \
-    "SET idle_in_transaction_session_timeout = 0; SET row_security = off; SET search_path = pg_catalog"
+    "SET idle_in_transaction_session_timeout = 0; SET row_security = off; SET search_path = pg_catalog; "                 \
+    "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
 
 /* What only newer servers know. */
 static const struct {
@@ -167,7 +170,12 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
     const char *hint = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_HINT) : NULL;
     /* An error without a code is libpq's own: a write failed, say, to a server that crashed; the connection looks well until it is used again. */
     bool lost = !conn || PQstatus(conn) == CONNECTION_BAD || (result && PQresultStatus(result) == PGRES_FATAL_ERROR && !sqlstate);
-    if (!sqlstate && lost) {
+    char silent[80];
+    int silent_s = lost ? pgc_silence_seconds(conn) : 0;
+    if (silent_s > 0) {
+        snprintf(silent, sizeof silent, "the server has not answered for %d s", silent_s);
+        primary = silent;
+    } else if (!sqlstate && lost) {
         const char *reason = pgc_notice_reason(conn, &sqlstate);
         primary = reason ? reason : primary;
     }
@@ -304,6 +312,7 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
         return NULL;
     }
     pgc_notice_keep(conn);
+    pgc_silence_watch(conn);
     if (set_up(conn, kind, err) == 0)
         return conn;
     PQfinish(conn);

@@ -17,7 +17,7 @@ bool pgc_connection_may_heal(const char *message);
 /*
  * Connects as libpq does (URI or key=value, PG* variables, .pgpass, service files, TLS settings). Sets application_name to "pgconvoy NAME purpose", UTF8 (SQL_ASCII where the database is in that: bytes as they are), ISO dates, UTC,
  * hex bytea, extra_float_digits 3, IntervalStyle postgres, standard_conforming_strings on, search_path pg_catalog, no JIT (PGC_CONNECTION_SQL: by a query after connecting, since poolers drop options),
- * no timeouts (statement, lock, transaction, idle session or transaction), row_security off, and TCP keepalives where the user set none; of several hosts the primary, unless the user says otherwise. NULL and err on failure.
+ * no timeouts (statement, lock, transaction, idle session or transaction), row_security off, TCP keepalives of both sides (ours where the user set none), and a look-out for servers that are gone without a word (silence.h); of several hosts the primary, unless the user says otherwise. NULL and err on failure.
  */
 PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *application_name, pgconvoy_error *err) PGC_MUST_CHECK;
 
