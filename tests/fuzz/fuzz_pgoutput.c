@@ -215,13 +215,15 @@ static void check_batch(checker *c, pgc_change_batch *batch)
 static int feed(checker *c, pgc_assembler *assembler, pgconvoy_lsn lsn, const uint8_t *data, size_t size)
 {
     pgconvoy_error err = {0};
-    /* an exact copy, gone before the changes are looked at: nothing may point into it */
+    /* an exact copy, gone before the changes are looked at: nothing may point into it unless it was taken, which is then given back with the batch */
     uint8_t *copy = malloc(size + (size == 0));
     MUST(copy);
     if (size > 0)
         memcpy(copy, data, size);
-    int rc = pgc_assembler_feed(assembler, lsn, copy, size, &err);
-    free(copy);
+    pgc_lent lent = {.memory = copy, .release = free};
+    int rc = pgc_assembler_feed_lent(assembler, lsn, copy, size, &lent, &err);
+    if (!lent.taken)
+        free(copy);
     pgc_change_batch *batch;
     while (rc == 0 && (rc = pgc_assembler_next(assembler, &batch, &err)) > 0) {
         check_batch(c, batch);
@@ -241,6 +243,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pgc_assembler_config config = {.protocol_version = (options & 3) + 1,
                                    .streaming_parallel = options & 4,
                                    .batch_bytes = options & 8 ? 2000 : 0,
+                                   .lent_bytes = options & 8 ? 20 : 0,
                                    .spill_dir = "/tmp",
                                    .spill_transaction_bytes = options & 8 ? 100 : 0,
                                    .skip_before = options & 16 ? 0x100 : 0,

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LENT_BYTES ((size_t)64 * 1024) /* the size of an arena's block: below it a copy costs little */
-
 int pgc_assembler_unexpected(pgconvoy_error *err, uint8_t type, const char *what)
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "unexpected %s message in the change stream: %s", pgc_pgoutput_kind_of(type)->name,
@@ -256,7 +254,7 @@ static pgconvoy_value *room_for_row(pgc_assembler *a, size_t count, pgc_pgoutput
     if (!arena)
         return NULL;
     size_t length = (size_t)(reader->end - reader->at);
-    bool lent = a->lent && length >= LENT_BYTES;
+    bool lent = a->lent && length >= a->config.lent_bytes;
     pgconvoy_value *values = pgc_arena_alloc(arena, count * sizeof *values + (lent ? 0 : length));
     if (!values || (lent && pgc_arena_adopt(arena, a->lent->memory, length, a->lent->release) != 0)) {
         pgc_error_out_of_memory(err);

@@ -13,6 +13,8 @@
 
 /* It goes from one thread to another: small enough to be in the caches still, and to come often. */
 #define DEFAULT_BATCH_BYTES             ((size_t)512 * 1024)
+/* An arena's block: below it a copy costs little. */
+#define DEFAULT_LENT_BYTES              ((size_t)64 * 1024)
 #define DEFAULT_SPILL_TRANSACTION_BYTES ((size_t)1024 * 1024)
 #define DEFAULT_SPILL_TOTAL_BYTES       ((size_t)16 * 1024 * 1024)
 
@@ -26,6 +28,8 @@ pgc_assembler *pgc_assembler_new(const pgc_assembler_config *config, pgconvoy_er
     a->config = *config;
     if (!a->config.batch_bytes)
         a->config.batch_bytes = DEFAULT_BATCH_BYTES;
+    if (!a->config.lent_bytes)
+        a->config.lent_bytes = DEFAULT_LENT_BYTES;
     size_t transaction_bytes = config->spill_transaction_bytes ? config->spill_transaction_bytes : DEFAULT_SPILL_TRANSACTION_BYTES;
     size_t total_bytes = config->spill_total_bytes ? config->spill_total_bytes : DEFAULT_SPILL_TOTAL_BYTES;
     a->relations = pgc_relation_cache_new(config->resolve, config->resolve_arg);

@@ -100,6 +100,7 @@ typedef struct pgc_assembler_config {
     const pgconvoy_prepared *prepared; /* those that the sink has prepared. Copied */
     size_t prepared_count;
     size_t batch_bytes;             /* hand over at about this size; 0: 512 kB. One change may be larger */
+    size_t lent_bytes;              /* memory that is lent is taken for a change of so many bytes; 0: 64 kB */
     const char *spill_dir;          /* made when it is needed */
     size_t spill_transaction_bytes; /* of a streamed transaction, kept in memory; 0: 1 MB */
     size_t spill_total_bytes;       /* of all streamed transactions together; 0: 16 MB */
