@@ -6,6 +6,7 @@
 
 #include "postgres/connection.h"
 #include "postgres/notice.h"
+#include "postgres/pooler.h"
 #include "postgres/silence.h"
 #include "postgres/quote.h"
 
@@ -70,6 +71,10 @@ PGconn *pgc_session_connect(const pgc_server_address *address, char **password, 
     }
     pgc_notice_keep(conn);
     pgc_silence_watch(conn);
+    if (pgc_pooler_check(conn, err) != 0) {
+        PQfinish(conn);
+        return NULL;
+    }
     return conn;
 }
 

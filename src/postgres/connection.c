@@ -4,6 +4,7 @@
  */
 #include "postgres/connection.h"
 #include "postgres/notice.h"
+#include "postgres/pooler.h"
 #include "postgres/silence.h"
 
 #include <stdio.h>
@@ -250,6 +251,8 @@ static bool has_no_encoding(const PGconn *conn)
 static int set_up(PGconn *conn, pgc_connection_kind kind, pgconvoy_error *err)
 {
     bool is_sql = kind == PGC_CONNECTION_SQL;
+    if (is_sql && pgc_pooler_check(conn, err) != 0)
+        return -1;
     if (has_no_encoding(conn) && PQsetClientEncoding(conn, "SQL_ASCII") != 0) {
         pgc_connection_error(conn, NULL, "taking text as the bytes that it is", err);
         return -1;
