@@ -47,21 +47,20 @@ static int slot_is_gone(const pgconvoy_pipeline *pipeline, const pgc_run *run, p
 {
     char from[PGCONVOY_LSN_TEXT_SIZE], to[PGCONVOY_LSN_TEXT_SIZE], since[64] = "the table copy", promoted[64] = "";
     pgc_source_health health;
-    uint32_t timeline;
-    pgconvoy_lsn ended;
+    pgc_source_history history;
     if (run->source_ops->health(run->source, &health, err) != 0 ||
-        run->source_ops->history(run->source, pipeline->timeline, &timeline, &ended, err) != 0)
+        run->source_ops->history(run->source, pipeline->timeline, &history, err) != 0)
         return -1;
     if (have)
         snprintf(since, sizeof since, "%s", pgconvoy_lsn_to_text(have, from));
-    if (ended)
-        snprintf(promoted, sizeof promoted, " (a standby was promoted at %s)", pgconvoy_lsn_to_text(ended, from));
+    if (history.ended)
+        snprintf(promoted, sizeof promoted, " (a standby was promoted at %s)", pgconvoy_lsn_to_text(history.ended, from));
     pgconvoy_error_set(
         err, PGCONVOY_ERROR_STATE,
         "the replication slot %s of pipeline %s is gone from the source%s, and with it the changes from %s to %s", slot,
         pipeline->name, promoted, since, pgconvoy_lsn_to_text(health.end_of_wal, to));
     pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate%s", pipeline->name,
-                        ended ? "; from 17 on a standby with sync_replication_slots = on keeps the slot" : "");
+                        history.ended ? "; from 17 on a standby with sync_replication_slots = on keeps the slot" : "");
     return -1;
 }
 
@@ -69,21 +68,20 @@ int pgc_attempt_check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, c
                               const pgc_state_dir *state_dir, pgconvoy_error *err)
 {
     pgconvoy_lsn have = checkpoint->ahead_lsn > run->lsn ? checkpoint->ahead_lsn : run->lsn;
-    uint32_t timeline;
-    pgconvoy_lsn ended;
+    pgc_source_history history;
+    char from[PGCONVOY_LSN_TEXT_SIZE], to[PGCONVOY_LSN_TEXT_SIZE];
     if (!pipeline->timeline)
         pipeline->timeline = pgc_state_dir_noted_timeline(state_dir);
-    if (run->source_ops->history(run->source, pipeline->timeline, &timeline, &ended, err) != 0)
+    if (run->source_ops->history(run->source, pipeline->timeline, &history, err) != 0)
         return -1;
-    if (ended)
-        pgc_log_info(run->log, "the source is on timeline %u now, %u before: a standby was promoted", timeline,
+    if (history.ended)
+        pgc_log_info(run->log, "the source is on timeline %u now, %u before: a standby was promoted", history.timeline,
                      pipeline->timeline);
-    if (ended && have > ended) {
-        char from[PGCONVOY_LSN_TEXT_SIZE], to[PGCONVOY_LSN_TEXT_SIZE];
+    if (history.ended && have > history.ended) {
         pgconvoy_error_set(
             err, PGCONVOY_ERROR_STATE,
             "the target has changes from %s to %s of a server that failed, which the promoted standby never received",
-            pgconvoy_lsn_to_text(ended, from), pgconvoy_lsn_to_text(have, to));
+            pgconvoy_lsn_to_text(history.ended, from), pgconvoy_lsn_to_text(have, to));
         pgconvoy_error_hint(err,
                             "start again: pgconvoy drop %s, then sync with --if-exists truncate; "
                             "synchronized_standby_slots on the primary "
@@ -91,7 +89,15 @@ int pgc_attempt_check_history(pgconvoy_pipeline *pipeline, const pgc_run *run, c
                             pipeline->name);
         return -1;
     }
-    pipeline->timeline = timeline;
+    if (history.end_of_wal && have > history.end_of_wal) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
+                           "the target has changes up to %s, and the source's WAL ends at %s: the source was restored from an older state, and what it writes now would "
+                           "be taken for what the target has",
+                           pgconvoy_lsn_to_text(have, to), pgconvoy_lsn_to_text(history.end_of_wal, from));
+        pgconvoy_error_hint(err, "start again: pgconvoy drop %s, then sync with --if-exists truncate", pipeline->name);
+        return -1;
+    }
+    pipeline->timeline = history.timeline;
     return 0;
 }
 

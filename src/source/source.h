@@ -75,6 +75,13 @@ typedef struct pgc_source_health {
     int64_t left_bytes;      /* of WAL that may still be written before the server gives the slot up; -1: no limit */
 } pgc_source_health;
 
+/* Which WAL the source writes; see the operation history. */
+typedef struct pgc_source_history {
+    uint32_t timeline;
+    pgconvoy_lsn ended; /* the timeline that was asked for */
+    pgconvoy_lsn end_of_wal;
+} pgc_source_history;
+
 /* A sequence that gives values to columns of the tables that are moved. */
 typedef struct pgc_source_sequences {
     pgconvoy_sequence *items;
@@ -223,10 +230,10 @@ typedef struct pgc_source_ops {
                          pgconvoy_error *err);
     int (*read_sequences)(void *source, pgc_source_sequences *sequences, pgconvoy_error *err);
     /*
-     * The server's timeline, and where the timeline since (0: none) ended on the way to it; 0 where it is the same, or is none of its
-     * forerunners. The pipeline's own thread.
+     * The server's timeline, where the timeline since (0: none) ended on the way to it (0 where it is the same, or is none of its forerunners), and where its
+     * WAL ends by now; 0 for a standby, which may not have come to where it was before it started. The pipeline's own thread.
      */
-    int (*history)(void *source, uint32_t since, uint32_t *timeline, pgconvoy_lsn *ended, pgconvoy_error *err);
+    int (*history)(void *source, uint32_t since, pgc_source_history *history, pgconvoy_error *err);
     /* Whether the relation of that name is there, published or not, and is still the one of that oid (0: any). The pipeline's own thread. */
     int (*relation_exists)(void *source, const char *schema, const char *name, uint32_t oid, bool *exists,
                            pgconvoy_error *err);

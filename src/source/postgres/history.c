@@ -25,22 +25,26 @@ static pgconvoy_lsn end_of(const char *text, size_t length, uint32_t since)
     return 0;
 }
 
-int pgc_history(void *arg, uint32_t since, uint32_t *timeline, pgconvoy_lsn *ended, pgconvoy_error *err)
+int pgc_history(void *arg, uint32_t since, pgc_source_history *history, pgconvoy_error *err)
 {
-    *ended = 0;
-    PGconn *conn = pgc_source_connect(arg, PGC_CONNECTION_REPLICATION, "identify", err);
+    pgc_postgres_source *source = arg;
+    *history = (pgc_source_history){0};
+    PGconn *conn = pgc_source_connect(source, PGC_CONNECTION_REPLICATION, "identify", err);
     PGresult *result = conn ? pgc_query(conn, "IDENTIFY_SYSTEM", err) : NULL;
     int failed = result ? 0 : -1;
-    if (!failed)
-        *timeline = pgc_result_oid(result, 0, 1);
+    if (!failed) {
+        history->timeline = pgc_result_oid(result, 0, 1);
+        if (!source->in_recovery && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 2), &history->end_of_wal) != 0)
+            history->end_of_wal = 0;
+    }
     PQclear(result);
-    if (!failed && since && *timeline > since) {
+    if (!failed && since && history->timeline > since) {
         char sql[64];
-        snprintf(sql, sizeof sql, "TIMELINE_HISTORY %u", *timeline);
+        snprintf(sql, sizeof sql, "TIMELINE_HISTORY %u", history->timeline);
         result = pgc_query(conn, sql, err);
         failed = result ? 0 : -1;
         if (result)
-            *ended = end_of(PQgetvalue(result, 0, 1), (size_t)PQgetlength(result, 0, 1), since);
+            history->ended = end_of(PQgetvalue(result, 0, 1), (size_t)PQgetlength(result, 0, 1), since);
         PQclear(result);
     }
     PQfinish(conn);

@@ -5,6 +5,6 @@
 #include "source/source.h"
 
 /* An operation of the source: see source.h. */
-int pgc_history(void *source, uint32_t since, uint32_t *timeline, pgconvoy_lsn *ended, pgconvoy_error *err);
+int pgc_history(void *source, uint32_t since, pgc_source_history *history, pgconvoy_error *err);
 
 #endif
