@@ -4,6 +4,7 @@
 #include "catalog/session.h"
 #include "postgres/connection.h"
 #include "postgres/notice.h"
+#include "postgres/pooler.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -188,6 +189,8 @@ static int take_connection(restore_session *session, PGconn *conn, pgconvoy_erro
     if (!session->cancel)
         return pgc_error_out_of_memory(err);
     pgc_notice_take(conn, on_notice, session);
+    if (pgc_pooler_check(conn, err) != 0)
+        return -1;
     return pgc_execute(conn, "SELECT pg_catalog.set_config('search_path', '', false)", err);
 }
 

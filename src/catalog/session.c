@@ -71,10 +71,6 @@ PGconn *pgc_session_connect(const pgc_server_address *address, char **password, 
     }
     pgc_notice_keep(conn);
     pgc_silence_watch(conn);
-    if (pgc_pooler_check(conn, err) != 0) {
-        PQfinish(conn);
-        return NULL;
-    }
     return conn;
 }
 
@@ -140,7 +136,7 @@ PGconn *pgc_session_open(const pgc_dump_options *options, const char *snapshot, 
         return NULL;
     if (options->connected)
         options->connected(options->connected_arg, conn);
-    if (check_version(conn, err) != 0) {
+    if (check_version(conn, err) != 0 || pgc_pooler_check(conn, err) != 0) {
         PQfinish(conn);
         return NULL;
     }

@@ -69,6 +69,8 @@ def begin(s):
 
 def transactions(s):
     source, target = begin(s)
+    archive = os.path.join(s.folder, "archive")
+    s.pgconvoy("dump", "-Fc", "-f", archive, source.uri(), bare=True).ok()
     for more in ("", "server_round_robin = 1"):
         with Pool(s, source, "transaction", more) as near, Pool(s, target.server, "transaction", more) as far:
             for pool, database in ((near, "postgres"), (far, target.database)):
@@ -77,10 +79,10 @@ def transactions(s):
             runs = [
                 ("at the source", ("sync", near.uri("postgres"), target.uri)), ("at the target", ("sync", source.uri(), far.uri(target.database))),
                 ("of a copy", ("copy", source.uri(), far.uri(target.database))), ("of a dump", ("dump", "-f", os.path.join(s.folder, "dump"), near.uri("postgres"))),
-                ("that verify meets", ("verify", source.uri(), far.uri(target.database))), ("of a subscription", ("subscribe", source.uri(), far.uri(target.database))),
+                ("of a restore", ("restore", "-d", far.uri(target.database), archive)), ("that verify meets", ("verify", source.uri(), far.uri(target.database))), ("of a subscription", ("subscribe", source.uri(), far.uri(target.database))),
             ]
             for what, words in runs:
-                s.pgconvoy(*words, bare=words[0] == "dump").fails(says=("pooler", "each transaction another session", "session mode"))
+                s.pgconvoy(*words, bare=words[0] in ("dump", "restore")).fails(says=("pooler", "each transaction another session", "session mode"))
                 assert (near.ask(SHOWN), far.ask(SHOWN, target.database)) == before, what
             run = s.pgconvoy("check", near.uri("postgres"), far.uri(target.database))
             assert run.wait() == 3 and run.stdout.count("each transaction another session") >= 2, f"status {run.status}: {run.stdout}{run.stderr}"
