@@ -206,8 +206,10 @@ static int end_target(clone_session *session, clone_item *item, bool whole, cons
     PGresult *result = PQgetResult(session->target);
     bool good = PQresultStatus(result) == PGRES_COMMAND_OK;
     /* a refusal by the target says more than that it went away */
-    if (!good && (whole || (PQstatus(session->target) == CONNECTION_OK && !err->message[0])))
+    if (!good && (whole || (PQstatus(session->target) == CONNECTION_OK && !err->message[0]))) {
         pgc_connection_error(session->target, result, what, err);
+        pgc_connection_hint_at_encoding(err);
+    }
     if (good && whole)
         atomic_fetch_add(&item->table->rows_copied, strtoll(PQcmdTuples(result), NULL, 10));
     PQclear(result);

@@ -194,11 +194,6 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
         pgc_error_sqlstate(err, sqlstate);
     if (hint)
         pgconvoy_error_hint(err, "%s", hint);
-    else if (sqlstate && strcmp(sqlstate, "22021") == 0)
-        pgconvoy_error_hint(err, "the source has text of another encoding than the target's: a target database made with ENCODING 'SQL_ASCII' TEMPLATE template0 takes its bytes as they are; or mend the value on the source, "
-                                 "and move it anew");
-    else if (sqlstate && strcmp(sqlstate, "22P05") == 0)
-        pgconvoy_error_hint(err, "the target's encoding lacks this character: use a target database made with ENCODING 'UTF8' TEMPLATE template0, or mend the value on the source, and move it anew");
     pgconvoy_error_retriable(err, lost || (sqlstate && (sqlstate_is_retriable(sqlstate) || lost_an_object(sqlstate, primary))));
 }
 
@@ -402,6 +397,15 @@ int pgc_execute_secret(PGconn *conn, const char *sql, const char *doing, pgconvo
         pgc_connection_error(conn, result, doing, err);
     PQclear(result);
     return well ? 0 : -1;
+}
+
+void pgc_connection_hint_at_encoding(pgconvoy_error *err)
+{
+    if (strcmp(err->sqlstate, "22021") == 0)
+        pgconvoy_error_hint(err, "the source has text of another encoding than the target's: a target database made with ENCODING 'SQL_ASCII' TEMPLATE template0 takes its bytes as they are; or mend the value on the source, "
+                                 "and move it anew");
+    else if (strcmp(err->sqlstate, "22P05") == 0)
+        pgconvoy_error_hint(err, "the target's encoding lacks this character: use a target database made with ENCODING 'UTF8' TEMPLATE template0, or mend the value on the source, and move it anew");
 }
 
 void pgc_connection_snapshot_error(pgconvoy_error *err)

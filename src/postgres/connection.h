@@ -59,6 +59,9 @@ int pgc_execute_secret(PGconn *conn, const char *sql, const char *doing, pgconvo
  */
 void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doing, pgconvoy_error *err);
 
+/* Of a target that has refused what it was given: where its encoding is why, sets the hint. */
+void pgc_connection_hint_at_encoding(pgconvoy_error *err);
+
 /*
  * Of a SET TRANSACTION SNAPSHOT that failed: where there is no such snapshot any more, the session that held it was lost, and whoever takes a new one may go on. Sets hint and
  * whether it heals.

@@ -32,6 +32,8 @@ void pgc_pgsink_error(PGconn *conn, const PGresult *result, const char *doing, p
             err, "the table on the target was changed or dropped by somebody else; give it back its columns");
     else if (strcmp(err->sqlstate, "23505") == 0 || strcmp(err->sqlstate, "23503") == 0)
         pgconvoy_error_hint(err, "rows or constraints on the target that the source does not have are in the way");
+    else
+        pgc_connection_hint_at_encoding(err);
 }
 
 PGresult *pgc_pgsink_query(PGconn *conn, const char *sql, int count, const char *const *values, const char *doing,

@@ -73,6 +73,10 @@ def a_latin_target(s):
     source.sql("BEGIN; INSERT INTO t VALUES (8000, 'plain'); INSERT INTO t VALUES (8001, '€'); COMMIT", "text")
     sync(s, source_uri, target_uri).fails(says=("public.t", "0xe2 0x82 0xac", "ENCODING 'UTF8'"))
     assert target.sql("SELECT count(*) FROM t WHERE id >= 8000", "text") == "0"
+    # a dump has no target whose encoding could be another
+    dump = s.pgconvoy("dump", "-E", "LATIN1", "-f", os.path.join(s.folder, "dump"), source_uri, bare=True)
+    dump.fails(says="0xe2 0x82 0xac")
+    assert "target" not in dump.stderr, dump.stderr
 
 
 def bytes_to_bytes(s):
