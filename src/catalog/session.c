@@ -7,8 +7,8 @@
 #include "postgres/connection.h"
 #include "postgres/notice.h"
 #include "postgres/pooler.h"
-#include "postgres/silence.h"
 #include "postgres/quote.h"
+#include "postgres/silence.h"
 
 #include <stdlib.h>
 

@@ -56,7 +56,7 @@ static int without(const pgc_pgsink *sink, const char *why, pgconvoy_error *err)
     if (sink->config->two_way) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the stream cannot have a replication origin on the target: %s",
                            why);
-        pgconvoy_error_hint(err, "connect to the target's server itself and as a superuser, or have one GRANT EXECUTE ON FUNCTION "
+        pgconvoy_error_hint(err, "connect to the target as a superuser, or have one GRANT EXECUTE ON FUNCTION "
                                  "pg_replication_origin_create(text), pg_replication_origin_oid(text), "
                                  "pg_replication_origin_session_setup(text) to the role");
         return -1;
@@ -93,7 +93,10 @@ int pgc_pgsink_origin_setup(pgc_pgsink_writer *writer, pgconvoy_error *err)
         return -1;
     if (between) { /* what others write in this session after us would pass for ours */
         writer->origin_tried = true;
-        return without(sink, "a pooler stands before it, which gives sessions on to others", err);
+        int status = without(sink, "a pooler stands before it, which gives sessions on to others", err);
+        if (status)
+            pgconvoy_error_hint(err, "name the target's server itself");
+        return status;
     }
     if (!is_allowed(writer->conn)) {
         writer->origin_tried = true;

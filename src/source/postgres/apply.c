@@ -247,7 +247,7 @@ static int learn_labels(pgc_assembler *a, pgc_relation_entry *entry, const pgcon
     return 0;
 }
 
-/* Room for the values in the batch, and *bytes of the message there, where they are read from on. NULL: err. */
+/* Room in the batch for so many values, and for what the reader has left, which it reads there from now on. NULL: err. */
 static pgconvoy_value *room_for_row(pgc_assembler *a, size_t count, pgc_pgoutput_reader *reader, pgconvoy_error *err)
 {
     pgc_arena *arena = pgc_batch_arena(&a->builder, err);

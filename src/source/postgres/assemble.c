@@ -225,7 +225,7 @@ static int check_place(const pgc_assembler *a, uint8_t type, pgconvoy_error *err
                                                                 : "a streamed block is open");
 }
 
-static int feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t length, pgconvoy_error *err)
+int pgc_assembler_feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t length, pgconvoy_error *err)
 {
     if (a->replay) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_INTERNAL, "a message was fed while a streamed transaction is read back");
@@ -269,14 +269,9 @@ static int feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t le
 int pgc_assembler_feed_lent(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t length, pgc_lent *lent, pgconvoy_error *err)
 {
     a->lent = lent;
-    int rc = feed(a, lsn, bytes, length, err);
+    int rc = pgc_assembler_feed(a, lsn, bytes, length, err);
     a->lent = NULL;
     return rc;
-}
-
-int pgc_assembler_feed(pgc_assembler *a, pgconvoy_lsn lsn, const void *bytes, size_t length, pgconvoy_error *err)
-{
-    return feed(a, lsn, bytes, length, err);
 }
 
 int pgc_assembler_next(pgc_assembler *a, pgc_change_batch **batch, pgconvoy_error *err)

@@ -34,8 +34,10 @@ int pgc_history(void *arg, uint32_t since, pgc_source_history *history, pgconvoy
     int failed = result ? 0 : -1;
     if (!failed) {
         history->timeline = pgc_result_oid(result, 0, 1);
-        if (!source->in_recovery && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 2), &history->end_of_wal) != 0)
-            history->end_of_wal = 0;
+        if (!source->in_recovery && pgconvoy_lsn_from_text(PQgetvalue(result, 0, 2), &history->end_of_wal) != 0) {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_DATA, "the source gives no WAL position");
+            failed = -1;
+        }
     }
     PQclear(result);
     if (!failed && since && history->timeline > since) {
