@@ -27,7 +27,7 @@ static PGconn *try_connect(const pgc_server_address *address, const char *passwo
     SET("fallback_application_name", address->program ? address->program : "pgconvoy");
 #undef SET
     keywords[n] = values[n] = NULL;
-    return PQconnectdbParams(keywords, values, 1);
+    return pgc_notice_connect(keywords, values, 1);
 }
 
 static char *ask(const pgc_server_address *address)
@@ -69,7 +69,6 @@ PGconn *pgc_session_connect(const pgc_server_address *address, char **password, 
         *password = NULL;
         return NULL;
     }
-    pgc_notice_keep(conn);
     pgc_silence_watch(conn);
     return conn;
 }

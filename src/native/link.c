@@ -39,7 +39,7 @@ static int do_written(link_state *link, void (*write)(const link_state *link, bo
         failed = link_do(link, sql.data, masked.data, err);
     else if (!failed)
         failed = strcmp(sql.data, masked.data) != 0 ? native_run_unseen(link->target, sql.data, doing, err)
-                                                    : pgc_execute_secret(link->target, sql.data, doing, err);
+                                                    : pgc_execute_as(link->target, sql.data, doing, err);
     pgc_buffer_free(&sql);
     pgc_buffer_free(&masked);
     return failed ? -1 : 0;

@@ -38,13 +38,13 @@ int native_reach(PGconn *target, const native_address *address, native_way way, 
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 1 << 20);
-    int failed = pgc_execute_secret(target, "BEGIN; SET LOCAL client_min_messages = error", "beginning to try", err);
+    int failed = pgc_execute_as(target, "BEGIN; SET LOCAL client_min_messages = error", "beginning to try", err);
     if (!failed)
         failed = way == NATIVE_SUBSCRIPTION ? try_subscription(target, address, &sql, err)
                                             : try_server(target, address, &sql, err);
     pgc_buffer_free(&sql);
     pgconvoy_error unused;
-    if (pgc_execute_secret(target, "ROLLBACK", "rolling back", &unused))
+    if (pgc_execute_as(target, "ROLLBACK", "rolling back", &unused))
         PQreset(target);
     return failed;
 }

@@ -69,7 +69,7 @@ static int be_terse(PGconn *conn, const char *doing, pgconvoy_error *err)
 {
     const char *superuser = PQparameterStatus(conn, "is_superuser");
     bool is_superuser = superuser && strcmp(superuser, "on") == 0;
-    return is_superuser ? pgc_execute_secret(conn, "SET LOCAL log_error_verbosity = terse", doing, err) : 0;
+    return is_superuser ? pgc_execute_as(conn, "SET LOCAL log_error_verbosity = terse", doing, err) : 0;
 }
 
 int native_run_unseen(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err)
@@ -78,11 +78,11 @@ int native_run_unseen(PGconn *conn, const char *sql, const char *doing, pgconvoy
     if (pgc_query_truth(conn, can_be_unseen, 0, NULL, &can, err))
         return -1;
     if (!can)
-        return pgc_execute_secret(conn, sql, doing, err);
-    if (pgc_execute_secret(conn, "CREATE TEMPORARY TABLE pgconvoy_unseen (command text) ON COMMIT DROP", doing, err) ||
+        return pgc_execute_as(conn, sql, doing, err);
+    if (pgc_execute_as(conn, "CREATE TEMPORARY TABLE pgconvoy_unseen (command text) ON COMMIT DROP", doing, err) ||
         be_terse(conn, doing, err) || hand_over(conn, sql, err))
         return -1;
-    return pgc_execute_secret(conn, execute, doing, err) || pgc_execute_secret(conn, "DROP TABLE " TABLE, doing, err)
+    return pgc_execute_as(conn, execute, doing, err) || pgc_execute_as(conn, "DROP TABLE " TABLE, doing, err)
                ? -1
                : 0;
 }

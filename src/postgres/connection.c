@@ -258,7 +258,7 @@ static int set_up(PGconn *conn, pgc_connection_kind kind, pgconvoy_error *err)
     for (size_t i = 0; i < sizeof later_settings / sizeof *later_settings; i++)
         if (PQserverVersion(conn) >= later_settings[i].since && (is_sql || later_settings[i].of_all))
             pgc_buffer_format(&sql, "%s%s", sql.length > 0 ? "; " : "", later_settings[i].sql);
-    int status = sql.length > 0 ? pgc_execute(conn, sql.data, err) : 0;
+    int status = sql.length > 0 ? pgc_execute_as(conn, sql.data, "beginning a session", err) : 0;
     pgc_buffer_free(&sql);
     return status;
 }
@@ -301,7 +301,7 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
         PGC_SET("target_session_attrs", PQlibVersion() >= 140000 ? "primary" : "read-write");
     PGC_SET(NULL, NULL);
 #undef PGC_SET
-    PGconn *conn = PQconnectdbParams(keywords, values, 1);
+    PGconn *conn = pgc_notice_connect(keywords, values, 1);
     PQconninfoFree(given);
     pgc_buffer_free(&options);
     if (PQstatus(conn) != CONNECTION_OK) {
@@ -309,7 +309,6 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
         PQfinish(conn);
         return NULL;
     }
-    pgc_notice_keep(conn);
     pgc_silence_watch(conn);
     if (set_up(conn, kind, err) == 0)
         return conn;
@@ -389,7 +388,7 @@ int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err)
     return 0;
 }
 
-int pgc_execute_secret(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err)
+int pgc_execute_as(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err)
 {
     PGresult *result = PQexec(conn, sql);
     bool well = PQresultStatus(result) == PGRES_COMMAND_OK;

@@ -49,8 +49,8 @@ int pgc_query_truth(PGconn *conn, const char *sql, int count, const char *const 
 int pgc_copy_put(PGconn *conn, const char *bytes, size_t length) PGC_MUST_CHECK;
 /* Runs sql for its effect. */
 int pgc_execute(PGconn *conn, const char *sql, pgconvoy_error *err) PGC_MUST_CHECK;
-/* The command's text may hold a password: an error names what was being done instead. It returns no rows. */
-int pgc_execute_secret(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The command's text is long, or may hold a password: an error names what was being done instead. It returns no rows. */
+int pgc_execute_as(PGconn *conn, const char *sql, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /*
  * Turns a failed result (or, with result NULL, the connection's state) into err: code, message, SQLSTATE, hint of the server, retriable for lost connections (08*, 57P01-03),

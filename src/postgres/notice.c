@@ -4,12 +4,19 @@
  */
 #include "postgres/notice.h"
 
+#include "base/clock.h"
+
 #include <libpq-events.h>
 
+#include <errno.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* How long a connection may take before it is left to PQreset. */
+#define START_US INT64_C(3000000)
 
 typedef struct notices {
     pgc_notice *take;
@@ -54,7 +61,7 @@ static void say_nothing(void *arg, const PGresult *result)
     (void)result;
 }
 
-void pgc_notice_keep(PGconn *conn)
+static void keep(PGconn *conn)
 {
     notices *made = calloc(1, sizeof *made);
     if (made && PQregisterEventProc(conn, follow, "pgconvoy notices", NULL) && PQsetInstanceData(conn, follow, made)) {
@@ -63,6 +70,36 @@ void pgc_notice_keep(PGconn *conn)
     }
     free(made); /* out of memory: the reason is not known later, nothing worse */
     PQsetNoticeReceiver(conn, say_nothing, NULL);
+}
+
+/* False: it has neither come about nor failed in that time. */
+static bool wait_for(PGconn *conn, int64_t until_us)
+{
+    for (PostgresPollingStatusType wanted = PGRES_POLLING_WRITING; wanted == PGRES_POLLING_WRITING || wanted == PGRES_POLLING_READING;) {
+        struct pollfd fd = {.fd = PQsocket(conn), .events = wanted == PGRES_POLLING_WRITING ? POLLOUT : POLLIN};
+        int64_t left_us = until_us - pgc_clock_monotonic_us();
+        int ready = left_us <= 0 ? 0 : poll(&fd, 1, (int)(left_us / 1000) + 1);
+        if (ready == 0 || (ready < 0 && errno != EINTR))
+            return false;
+        if (ready > 0)
+            wanted = PQconnectPoll(conn);
+    }
+    return true;
+}
+
+/*
+ * The library's blocking call would print what a server that is just being shut down says right after its greeting: nothing can be set before it returns. Only that
+ * call minds connect_timeout, though, and goes from an address that does not answer to the next one: where it takes long, it is what PQreset does.
+ */
+PGconn *pgc_notice_connect(const char *const *keywords, const char *const *values, int expand_dbname)
+{
+    PGconn *conn = PQconnectStartParams(keywords, values, expand_dbname);
+    if (!conn || PQstatus(conn) == CONNECTION_BAD)
+        return conn;
+    keep(conn);
+    if (!wait_for(conn, pgc_clock_monotonic_us() + START_US))
+        PQreset(conn);
+    return conn;
 }
 
 void pgc_notice_take(PGconn *conn, pgc_notice *take, void *arg)

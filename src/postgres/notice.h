@@ -6,8 +6,8 @@
 
 typedef void pgc_notice(void *arg, const char *message);
 
-/* For a new connection, instead of libpq's printing. */
-void pgc_notice_keep(PGconn *conn);
+/* As PQconnectdbParams, but nothing that the server says is printed, be it while the connection is made or later. */
+PGconn *pgc_notice_connect(const char *const *keywords, const char *const *values, int expand_dbname);
 /* From now on take(arg, …) is called with each message that does not end the session; until then they are dropped. */
 void pgc_notice_take(PGconn *conn, pgc_notice *take, void *arg);
 /* Why the server has ended the session, with its SQLSTATE; NULL when it did not say. */

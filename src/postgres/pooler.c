@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "postgres/connection.h"
+#include "postgres/notice.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -88,7 +89,7 @@ static PGconn *connect_again(PGconn *conn)
             keywords[n] = keyword;
             values[n++] = strcmp(keyword, "host") == 0 ? PQhost(conn) : strcmp(keyword, "port") == 0 ? PQport(conn) : options[i].val;
         }
-        again = PQconnectdbParams(keywords, values, 0);
+        again = pgc_notice_connect(keywords, values, 0);
     }
     free(keywords);
     free(values);

@@ -1,5 +1,6 @@
 """Runs the pgconvoy command, in the foreground or the background, and keeps what it wrote and used."""
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -95,6 +96,11 @@ class Run:
 
     def error_tail(self):
         return self.stderr[-3000:]
+
+    def says_only_its_own(self):
+        """Nothing on standard error was printed by a library, or a server."""
+        raw = [line for line in self.stderr.split("\n") if line and not re.match(r"\d{4}-\d\d-\d\d |pgconvoy: | ", line)]
+        assert not raw, f"lines that are not ours: {raw}"
 
     def last_line(self):
         lines = [line for line in self.stderr.split("\n") if line.strip()]

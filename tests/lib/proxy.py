@@ -17,6 +17,7 @@ class Proxy:
         self.closing = False
         self.cuts = 0
         self.awaited = None  # (text, what is done before it goes on)
+        self.last_word = None  # what the next session hears with its first ReadyForQuery
         self.listener = socket.socket()
         self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.listener.bind(("127.0.0.1", self.port))
@@ -53,7 +54,10 @@ class Proxy:
                         return
                     if end is near:
                         self._meet(data)
-                    ends[end].sendall(data)
+                    last_word = self._take_last_word(data) if end is far else b""
+                    ends[end].sendall(data + last_word)
+                    if last_word:
+                        return
         except (OSError, ValueError):
             pass
         finally:
@@ -71,6 +75,19 @@ class Proxy:
                 return
             self.awaited = None
         act()
+
+    def end_next_session(self, message):
+        """The next session is ended by an administrator just as it begins, with this message."""
+        fields = b"".join(kind + text + b"\0" for kind, text in ((b"S", b"FATAL"), (b"V", b"FATAL"), (b"C", b"57P01"), (b"M", message.encode()))) + b"\0"
+        with self.lock:
+            self.last_word = b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+
+    def _take_last_word(self, data):
+        with self.lock:
+            word = self.last_word if data.endswith(b"Z\0\0\0\5I") else None
+            if word:
+                self.last_word = None
+        return word or b""
 
     def _drop(self, pair):
         with self.lock:

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A proxy drops connections at random, and refuses them for a while: the same run goes on by itself, and nothing is lost."""
 import os
+import socket
 import sys
 import time
 
@@ -41,6 +42,32 @@ def the_catalog_is_refused(s):
     s.equal(source, target)
 
 
+def the_server_takes_leave(s):
+    """It ends the session in the moment of its beginning, as when it is shut down just then, and says why: which is not printed by libpq."""
+    source, near, target = begin(s)
+    run = s.sync(source.uri(port=near.port), target, "--name", "cut")
+    scenario.wait_for(lambda: not run.running() or "streaming changes from" in run.stderr, 60, "it streams")
+    near.end_next_session("as one of us wishes")
+    near.cut_all()
+    scenario.wait_for(lambda: not run.running() or run.stderr.count("streaming changes from") > 1, 60, "it streams again")
+    assert run.running(), run.error_tail()
+    assert run.stop() == 0 and near.last_word is None, run.error_tail()
+    assert "as one of us wishes; trying again" in run.stderr, run.error_tail()
+    run.says_only_its_own()
+    s.equal(source, target)
+
+
+def the_first_host_says_nothing(s):
+    """It takes the connection and is silent: the next one is tried, after the time that is given for a host."""
+    source, _, target = begin(s)
+    with socket.create_server(("127.0.0.1", 0), backlog=128) as silent:
+        uri = f"postgresql://postgres@127.0.0.1:{silent.getsockname()[1]},127.0.0.1:{source.port}/postgres?connect_timeout=2"
+        alone = uri.replace(f",127.0.0.1:{source.port}", "")
+        s.sync(alone, target, "--name", "cut").fails(says=["cannot connect", "timeout expired"])
+        run = s.pgconvoy("dump", "--schema-only", uri, bare=True).ok()
+    assert "CREATE TABLE public.pgbench_accounts" in run.stdout, run.stdout
+
+
 def main(s):
     if s.case in SINGLE:
         return SINGLE[s.case](s)
@@ -76,5 +103,5 @@ def main(s):
     s.equal(source, target)
 
 
-SINGLE = {"snapshot": the_snapshot_is_lost, "catalog": the_catalog_is_refused}
+SINGLE = {"snapshot": the_snapshot_is_lost, "catalog": the_catalog_is_refused, "leave": the_server_takes_leave, "silence": the_first_host_says_nothing}
 scenario.run(main, cases=[*scenario.SINKS, *SINGLE])
