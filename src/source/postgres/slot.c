@@ -106,24 +106,15 @@ static void explain_wait(pgc_postgres_source *source, int64_t waited_ms, int own
                      (int)(waited_ms / 1000));
         return;
     }
-    PGresult *result =
-        conn ? pgc_query_params(
-                   conn,
-                   "SELECT pid, usename, application_name, pg_catalog.date_trunc('second', pg_catalog.now() - "
-                   "xact_start) "
-                   "FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> $1::pg_catalog.int4 "
-                   "ORDER BY xact_start LIMIT 1",
-                   1, values, &unused)
-             : NULL;
-    if (result && PQntuples(result) == 1)
-        pgc_log_info(source->config.log,
-                     "the slot waits for running transactions to end (%d s so far); the oldest is of pid %s (%s, %s), "
-                     "open for %s",
-                     (int)(waited_ms / 1000), PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1),
-                     PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 3));
-    else
-        pgc_log_info(source->config.log, "the slot waits for running transactions to end (%d s so far)",
-                     (int)(waited_ms / 1000));
+    const char *oldest = "SELECT what || ', open for ' || pg_catalog.date_trunc('second', pg_catalog.now() - since) FROM ("
+                         "SELECT pg_catalog.format('of pid %s (%s, %s)', pid, usename, application_name) AS what, xact_start AS since "
+                         "FROM pg_catalog.pg_stat_activity WHERE backend_xid IS NOT NULL AND pid <> $1::pg_catalog.int4 "
+                         "UNION ALL SELECT pg_catalog.format('the prepared transaction %L in database %s', gid, database), prepared "
+                         "FROM pg_catalog.pg_prepared_xacts) open ORDER BY since LIMIT 1";
+    PGresult *result = conn ? pgc_query_params(conn, oldest, 1, values, &unused) : NULL;
+    bool known = result && PQntuples(result) == 1;
+    pgc_log_info(source->config.log, "the slot waits for running transactions to end (%d s so far)%s%s", (int)(waited_ms / 1000),
+                 known ? "; the oldest is " : "", known ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
 }
 
@@ -165,7 +156,7 @@ static PGresult *await(pgc_postgres_source *source, PGconn *conn, const char *na
         if (interrupted)
             pgc_log_info(source->config.log, "%s", err->message); /* as asked: no failure */
         else
-            pgconvoy_error_hint(err, "end the transactions on the source that stay open, as seen in pg_stat_activity");
+            pgconvoy_error_hint(err, "end the transactions on the source that stay open, as seen in pg_stat_activity and pg_prepared_xacts");
         pgconvoy_error_retriable(err, true);
         return NULL;
     }

@@ -99,6 +99,8 @@ def tables(s, source, target):
     assert "pgconvoy_aside" not in source.slots(), "a slot was made"
     run = s.pgconvoy(*aside, "--skip-check", "prepared_transactions")
     scenario.wait_for(lambda: "pgconvoy_aside" in source.slots(), 30, "its slot is being made")
+    scenario.wait_for(lambda: "the slot waits for" in run.stderr or not run.running(), 30, "it says what it waits for")
+    assert "the oldest is the prepared transaction 'it''s open' in database shop" in run.stderr, run.error_tail()
     apply(source, found.names("long_transactions", "warned", "postgres", "pg_terminate_backend") + found.names("prepared_transactions", "failed", "it''s open"), "shop")
     run.ok()
     # a slot that somebody reads
