@@ -5,7 +5,7 @@
     workload.start(server, sessions=4); …; workload.pause(); …; workload.resume(); …; workload.stop()
 
 Transactions have savepoints and rollbacks, hot rows, wide values that stay TOASTed, changes of keys, values that change hands under
-unique constraints (immediate and deferred), foreign keys that cascade, TRUNCATE, now and then thousands of rows. A statement that
+unique constraints (immediate and deferred), foreign keys that cascade, identities and generated columns, TRUNCATE, now and then thousands of rows. A statement that
 fails is part of the load: its transaction is then rolled back, or goes on from a savepoint.
 
 What a session sends comes from the seed; how the sessions interleave does not.
@@ -58,6 +58,7 @@ class RandomTable:
         parents = [other for other in others if other.identity in ("key", "full")]
         self.parent = rng.choice(parents) if parents and rng.random() < 0.4 and self.identity != "only inserted" else None
         self.cascade = rng.choice(["ON DELETE CASCADE ON UPDATE CASCADE", "ON DELETE SET NULL", "DEFERRABLE INITIALLY DEFERRED"])
+        self.numbered = rng.choice([None, "ALWAYS", "ALWAYS", "BY DEFAULT"])
         self.quoted = f'"{self.name}"'
 
     def has_rows_found(self):
@@ -74,6 +75,8 @@ class RandomTable:
             lines.append("UNIQUE (u)" + (" DEFERRABLE INITIALLY DEFERRED" if self.unique == "deferred" else ""))
         if self.parent:
             lines.append(f"parent {self.parent.key_type} REFERENCES {self.parent.quoted} {self.cascade}")
+        if self.numbered:  # the last ones: an INSERT leaves them out
+            lines += [f"s int GENERATED {self.numbered} AS IDENTITY", "doubled int GENERATED ALWAYS AS (n * 2) STORED"]
         text = f"CREATE TABLE {self.quoted} ({', '.join(lines)});\nALTER TABLE {self.quoted} ALTER w SET STORAGE EXTERNAL;\n"
         if self.identity == "index":
             text += (f'ALTER TABLE {self.quoted} ALTER k SET NOT NULL; CREATE UNIQUE INDEX "{self.name} index" ON {self.quoted} (k);\n'
@@ -119,12 +122,14 @@ class RandomTable:
                     f"k2 = 1 - k2, n = {rng.randint(0, 9)}", f"w = w || 'x', n = {rng.randint(0, 9)}"]
         column, kind = rng.choice(list(self.columns.items()))
         settings += [f"{column} = {COLUMNS[kind].format(rng.randint(0, 999))}", f"{column} = NULL"]
+        if self.numbered:
+            settings += ["s = DEFAULT", f"s = DEFAULT, k2 = 1 - k2, n = {rng.randint(0, 9)}"]
         if self.parent:
             settings.append(f"parent = (SELECT k FROM {self.parent.quoted} WHERE k = {self.parent.key(rng.randrange(self.parent.keys))})")
         return f"UPDATE {self.quoted} SET {rng.choice(settings)} WHERE {self.where(rng)}"
 
     def change_key(self, rng):
-        return (f"UPDATE {self.quoted} SET k = {self.key(rng.randrange(self.keys))}{rng.choice(['', ', n = 0', ', w = NULL'])} "
+        return (f"UPDATE {self.quoted} SET k = {self.key(rng.randrange(self.keys))}{rng.choice(['', ', n = 0', ', w = NULL', ', s = DEFAULT' if self.numbered else ''])} "
                 f"WHERE k = {self.key(rng.randrange(self.keys))}")
 
     def swap(self, rng):

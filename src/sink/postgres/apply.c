@@ -189,7 +189,7 @@ static bool is_alike(const pgconvoy_value *a, const pgconvoy_value *b)
 }
 
 /* UPDATE cannot set a column that is GENERATED ALWAYS AS IDENTITY on the target; when its value changes the row is
- * written anew. */
+ * written anew, where no statement does it that looks at its row (statement_sql.c). */
 static bool identity_changes(const pgc_pgsink_target *target, const pgconvoy_change *change)
 {
     for (int i = 0; i < target->table->column_count; i++)
@@ -222,7 +222,7 @@ static int apply_update(pgc_pgsink_writer *writer, pgc_pgsink_target *target, co
     bool full = table->key_count == 0;
     if (full && (!change->old || change->old_kind != 'O'))
         return no_identity(table, "an update", err);
-    if (change->old && identity_changes(target, change))
+    if (change->old && !target->looks && identity_changes(target, change))
         return replace_row(writer, target, change, full, err);
     pgc_pgsink_action action = full ? PGSINK_UPDATE_FULL : change->old ? PGSINK_UPDATE_KEY : PGSINK_UPDATE;
     return run_action(writer, target, change, action, PGCONVOY_UPDATE, err);

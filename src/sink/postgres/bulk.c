@@ -102,6 +102,12 @@ static void append_where_key(bulk *b)
     }
 }
 
+/* What no UPDATE can set must be there already: else the row is not met, and is made anew by the statement for single changes. */
+static bool is_held(const bulk *b, int column)
+{
+    return b->target->columns[column]->identity_always;
+}
+
 static void delete_sql(bulk *b)
 {
     append_table(b, "DELETE FROM");
@@ -114,15 +120,27 @@ static void update_sql(bulk *b)
 {
     append_table(b, "UPDATE");
     pgc_buffer_text(&b->sql, " AS t SET ");
+    const char *joint = "";
     for (int i = b->table->key_count; i < b->array_count; i++) {
-        pgc_buffer_text(&b->sql, i > b->table->key_count ? ", " : "");
+        if (is_held(b, b->arrays[i].column))
+            continue;
+        pgc_buffer_text(&b->sql, joint);
         append_name(b, b->arrays[i].column);
         pgc_buffer_format(&b->sql, " = s.c%d", i);
         append_cast(b, i);
+        joint = ", ";
     }
     pgc_buffer_text(&b->sql, " FROM");
     append_rows(b);
     append_where_key(b);
+    for (int i = b->table->key_count; i < b->array_count; i++) {
+        if (!is_held(b, b->arrays[i].column))
+            continue;
+        pgc_buffer_text(&b->sql, " AND t.");
+        append_name(b, b->arrays[i].column);
+        pgc_buffer_format(&b->sql, " = s.c%d", i);
+        append_cast(b, i);
+    }
 }
 
 static void insert_sql(bulk *b)
@@ -288,12 +306,17 @@ static int send_updates(bulk *b, const pgc_compact_item *items, size_t count, pg
         return -1;
     for (int i = 0; i < b->table->key_count; i++)
         add_array(b, b->table->key[i], -1);
+    int set = 0;
     for (int i = 0; i < b->table->column_count; i++)
-        if (!b->table->columns[i].in_key && items->row[i].length != PGCONVOY_UNCHANGED &&
-            !b->target->columns[i]->generated)
+        if (!b->table->columns[i].in_key && items->row[i].length != PGCONVOY_UNCHANGED && !b->target->columns[i]->generated) {
             add_array(b, i, -1);
-    if (b->array_count == b->table->key_count) { /* nothing to set; a row that was deleted and inserted must be there */
-        if (!items->complete || b->target->columns[b->table->key[0]]->identity_always)
+            set += !is_held(b, i);
+        }
+    if (set == 0) { /* nothing to set; a row that was deleted and inserted must be there, and a value that cannot be set */
+        bool looks = b->array_count > b->table->key_count;
+        if (is_held(b, b->table->key[0]))
+            return looks ? send_singly(b, items, count, PGCONVOY_UPDATE, err) : 0;
+        if (!items->complete && !looks)
             return 0;
         add_array(b, b->table->key[0], -1);
     }

@@ -557,6 +557,8 @@ typedef enum pgc_pgsink_conflict {
     PGSINK_DELETE_DIFFERS
 } pgc_pgsink_conflict;
 #define PGSINK_CONFLICT_KINDS 5
+/* No conflict: a row would have to be deleted and made anew, where foreign keys and triggers would see it. */
+#define PGSINK_IDENTITY_HELD (PGSINK_CONFLICT_KINDS + 1)
 /* Takes the options over into the sink. */
 int pgc_pgsink_conflict_options(pgc_pgsink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
 const char *pgc_pgsink_conflict_name(int kind);

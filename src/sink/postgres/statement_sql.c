@@ -6,6 +6,7 @@
  * meets a conflict (conflict.c), and --on-conflict what is then done.
  *
  *     WITH o AS (the row as it is), d AS (INSERT, UPDATE or DELETE), m AS (INSERT of a row that an update misses),
+ *          x, y AS (DELETE and INSERT of a row with a value that no UPDATE can set),
  *          k AS (which conflict, 0 none), n AS (INSERT into --conflict-table)
  *     SELECT kind, key FROM k
  *
@@ -95,6 +96,48 @@ static void append_table(builder *build, const char *verb)
     pgc_buffer_text(build->sql, build->target->relation.kind == 'p' ? " " : " ONLY ");
     pgc_quote_qualified(build->sql, build->target->table->schema, build->target->table->name);
 }
+
+/* ---- what no UPDATE can set: GENERATED ALWAYS AS IDENTITY. Where such a value changes, the row is deleted and made anew. */
+
+/* Whether that may be so of this column: not where the row is found by it. */
+static bool is_held(const builder *build, int column)
+{
+    pgc_pgsink_action action = build->statement->action;
+    bool found_by = build->target->table->columns[column].in_key && action != PGSINK_UPDATE_KEY;
+    return build->target->columns[column]->identity_always && is_sent(build->statement, column) && !found_by &&
+           (action == PGSINK_INSERT || action == PGSINK_UPDATE || action == PGSINK_UPDATE_KEY);
+}
+
+static bool holds(const builder *build)
+{
+    for (int i = 0; i < build->target->table->column_count; i++)
+        if (is_held(build, i))
+            return true;
+    return false;
+}
+
+/* That the row has its new values there already. */
+static void append_held(builder *build)
+{
+    const char *joint = "(";
+    for (int i = 0; i < build->target->table->column_count; i++)
+        if (is_held(build, i)) {
+            pgc_buffer_text(build->sql, joint);
+            append_name(build, i);
+            pgc_buffer_text(build->sql, " = ");
+            append_parameter(build, i, false);
+            joint = " AND ";
+        }
+    pgc_buffer_byte(build->sql, ')');
+}
+
+/* Whose deletion fires nothing on the target, so that a row can be made anew. */
+static bool replaces(const builder *build)
+{
+    return build->sink->replica_role && holds(build);
+}
+
+/* ---- the change itself */
 
 /* where: a condition of its own, or NULL. */
 static void append_insert(builder *build, const char *where)
@@ -235,6 +278,13 @@ static bool append_update(builder *build)
         pgc_buffer_text(build->sql, " = ");
         append_new_value(build, i);
     }
+    for (int i = 0; i < table->column_count && count == 0 && holds(build); i++) /* it must be there */
+        if (!build->target->columns[i]->identity_always && !build->target->columns[i]->generated) {
+            pgc_buffer_text(build->sql, count++ ? "" : " SET ");
+            append_name(build, i);
+            pgc_buffer_text(build->sql, " = ");
+            append_name(build, i);
+        }
     return count > 0;
 }
 
@@ -304,11 +354,18 @@ static void append_where_full(builder *build)
     pgc_buffer_text(build->sql, " LIMIT 1)");
 }
 
+/* An insert that may meet a row which has another value there, and favours its own. */
+static bool removes_other(const builder *build)
+{
+    return build->statement->action == PGSINK_INSERT && !build->statement->strict && build->target->upsert && replaces(build) &&
+           (favours_source(build->sink) || build->sink->on_conflict == PGSINK_LAST_WRITE);
+}
+
 static bool append_change(builder *build)
 {
     switch (build->statement->action) {
     case PGSINK_INSERT:
-        append_insert(build, NULL);
+        append_insert(build, removes_other(build) ? " WHERE (SELECT count(*) FROM x) >= 0" : NULL);
         append_on_conflict(build);
         return true;
     case PGSINK_UPDATE:
@@ -316,6 +373,10 @@ static bool append_change(builder *build)
         if (!append_update(build))
             return false;
         append_where_key(build, build->statement->action == PGSINK_UPDATE_KEY);
+        if (holds(build)) {
+            pgc_buffer_text(build->sql, " AND ");
+            append_held(build);
+        }
         return true;
     case PGSINK_UPDATE_FULL:
         if (!append_update(build))
@@ -377,20 +438,88 @@ static void append_look(builder *build, bool old)
         append_newer(build);
         pgc_buffer_text(build->sql, " AS newer");
     }
+    if (holds(build)) {
+        pgc_buffer_text(build->sql, ", ");
+        append_held(build);
+        pgc_buffer_text(build->sql, " AS held");
+    }
     append_table(build, " FROM");
     pgc_buffer_text(build->sql, " AS t");
     append_where_key(build, old);
     /* what is decided by it must still hold when it is written */
-    pgc_buffer_text(build->sql, pgc_pgsink_decides(build->sink) ? " FOR UPDATE), d AS (" : "), d AS (");
+    pgc_buffer_text(build->sql, pgc_pgsink_decides(build->sink) ? " FOR UPDATE)" : ")");
+}
+
+/* Under which further condition the row is written. */
+static void append_policy(builder *build)
+{
+    pgc_pgsink_action action = build->statement->action;
+    bool updates = action == PGSINK_UPDATE || action == PGSINK_UPDATE_KEY, later = build->sink->on_conflict == PGSINK_LAST_WRITE;
+    if (later && updates)
+        pgc_buffer_text(build->sql, " AND (SELECT bool_and(newer) FROM o)");
+    else if (build->statement->compares && !favours_source(build->sink) && !later && !(updates && merges(build->sink)))
+        pgc_buffer_text(build->sql, " AND (SELECT bool_and(same) FROM o)");
+}
+
+/* x: the row goes that an insert meets, for the insert to be one. */
+static void append_removal(builder *build)
+{
+    append_table(build, ", x AS (DELETE FROM");
+    append_where_key(build, false);
+    pgc_buffer_text(build->sql, " AND NOT ");
+    append_held(build);
+    if (build->sink->on_conflict == PGSINK_LAST_WRITE)
+        pgc_buffer_text(build->sql, " AND (SELECT bool_and(newer) FROM o)");
+    pgc_buffer_text(build->sql, " RETURNING 1)");
+}
+
+/* x, y: the row is made anew of what the update brings, and of what the target alone has, or what was not sent. */
+static void append_replacement(builder *build)
+{
+    const pgc_pgsink_relation *relation = &build->target->relation;
+    const pgconvoy_table *table = build->target->table;
+    pgc_buffer *sql = build->sql;
+    append_table(build, ", x AS (DELETE FROM");
+    append_where_key(build, build->statement->action == PGSINK_UPDATE_KEY);
+    pgc_buffer_text(sql, " AND NOT ");
+    append_held(build);
+    append_policy(build);
+    pgc_buffer_text(sql, " RETURNING *), y AS (INSERT INTO ");
+    pgc_quote_qualified(sql, table->schema, table->name);
+    const char *joint = " (";
+    for (int i = 0; i < relation->column_count; i++)
+        if (!relation->columns[i].generated) {
+            pgc_buffer_text(sql, joint);
+            pgc_quote_identifier(sql, relation->columns[i].name);
+            joint = ", ";
+        }
+    joint = ") OVERRIDING SYSTEM VALUE SELECT ";
+    for (int i = 0; i < relation->column_count; i++) {
+        if (relation->columns[i].generated)
+            continue;
+        int column = 0;
+        while (column < table->column_count && build->target->columns[column] != &relation->columns[i])
+            column++;
+        pgc_buffer_text(sql, joint);
+        if (column < table->column_count && is_sent(build->statement, column))
+            append_new_value(build, column);
+        else
+            pgc_quote_identifier(sql, relation->columns[i].name);
+        joint = ", ";
+    }
+    pgc_buffer_text(sql, " FROM x)");
 }
 
 static void append_kind(builder *build, pgc_pgsink_conflict missing, pgc_pgsink_conflict differs)
 {
+    pgc_buffer_text(build->sql, "CASE");
+    if (holds(build) && !replaces(build))
+        pgc_buffer_format(build->sql, " WHEN EXISTS (SELECT FROM o WHERE NOT held) THEN %d", PGSINK_IDENTITY_HELD);
     if (build->statement->action == PGSINK_INSERT) {
-        pgc_buffer_format(build->sql, "CASE WHEN EXISTS (SELECT FROM o) THEN %d ELSE 0 END", PGSINK_INSERT_EXISTS);
+        pgc_buffer_format(build->sql, " WHEN EXISTS (SELECT FROM o) THEN %d ELSE 0 END", PGSINK_INSERT_EXISTS);
         return;
     }
-    pgc_buffer_format(build->sql, "CASE WHEN NOT EXISTS (SELECT FROM o) THEN %d", missing);
+    pgc_buffer_format(build->sql, " WHEN NOT EXISTS (SELECT FROM o) THEN %d", missing);
     if (build->sink->on_conflict == PGSINK_LAST_WRITE && build->statement->action != PGSINK_DELETE)
         pgc_buffer_format(build->sql, " WHEN NOT (SELECT bool_and(newer) FROM o) THEN %d", differs);
     if (build->statement->compares)
@@ -442,21 +571,24 @@ static bool append_looking(builder *build)
     pgc_pgsink_action action = build->statement->action;
     bool old = action != PGSINK_INSERT && action != PGSINK_UPDATE;
     bool updates = action == PGSINK_UPDATE || action == PGSINK_UPDATE_KEY;
-    bool source_wins = favours_source(build->sink), later = build->sink->on_conflict == PGSINK_LAST_WRITE;
-    bool makes_missing = source_wins && updates && is_complete(build);
+    bool makes_missing = favours_source(build->sink) && updates && is_complete(build);
     append_look(build, old);
+    if (removes_other(build))
+        append_removal(build);
+    pgc_buffer_text(build->sql, ", d AS (");
     if (!append_change(build))
         return false;
-    if (later && updates)
-        pgc_buffer_text(build->sql, " AND (SELECT bool_and(newer) FROM o)");
-    else if (build->statement->compares && !source_wins && !later && !(updates && merges(build->sink)))
-        pgc_buffer_text(build->sql, " AND (SELECT bool_and(same) FROM o)");
+    append_policy(build);
+    pgc_buffer_byte(build->sql, ')');
+    if (updates && replaces(build))
+        append_replacement(build);
     if (makes_missing) {
-        pgc_buffer_text(build->sql, "), m AS (");
+        pgc_buffer_text(build->sql, ", m AS (");
         append_insert(build, " WHERE NOT EXISTS (SELECT FROM o)");
         append_on_conflict(build);
+        pgc_buffer_byte(build->sql, ')');
     }
-    pgc_buffer_text(build->sql, "), k AS (SELECT ");
+    pgc_buffer_text(build->sql, ", k AS (SELECT ");
     append_kind(build, action == PGSINK_DELETE ? PGSINK_DELETE_MISSING : PGSINK_UPDATE_MISSING,
                 action == PGSINK_DELETE ? PGSINK_DELETE_DIFFERS : PGSINK_UPDATE_DIFFERS);
     pgc_buffer_text(build->sql, " AS kind)");
