@@ -1,6 +1,7 @@
 /* The steps of reading a catalog in their order, and of writing its objects down as entries. */
 #include "catalog/kinds.h"
 #include "base/grow.h"
+#include "catalog/dependent.h"
 #include "catalog/lock.h"
 #include "catalog/patterns.h"
 
@@ -122,13 +123,30 @@ static int follow(search *s, const pgc_object *object, pgconvoy_error *err)
     return 0;
 }
 
+/* A key's index is not written by itself, and needs more than the key says: the extension of an operator class. */
+static int follow_index(search *s, const pgc_object *object, pgconvoy_error *err)
+{
+    const pgc_object *index = object->kind == PGC_KIND_CONSTRAINT ? pgc_catalog_object(s->catalog, ((const pgc_constraint *)object)->index_id) : NULL;
+    int first = s->count;
+    if (index && follow(s, index, err) != 0)
+        return -1;
+    int kept = first;
+    for (int i = first; i < s->count; i++) { /* not the key itself, nor its like of another partition */
+        const pgc_object *needed = pgc_catalog_object(s->catalog, s->found[i]);
+        if (needed && pgc_kinds[needed->kind].section == PGC_SECTION_PRE_DATA)
+            s->found[kept++] = s->found[i];
+    }
+    s->count = kept;
+    return 0;
+}
+
 static int depend(search *s, pgc_entries *entries, pgc_entry *entry, pgconvoy_error *err)
 {
     const pgc_object *object = pgc_catalog_object(s->catalog, entry->id);
     if (entry->dependency_count > 0 || !object || object->need_count == 0)
         return 0;
     s->count = 0;
-    if (follow(s, object, err) != 0)
+    if (follow(s, object, err) != 0 || follow_index(s, object, err) != 0)
         return -1;
     if (s->count == 0)
         return 0;

@@ -226,6 +226,10 @@ static int judge(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const pgcon
         pgc_log_info(sink->config->log, "%s: it is so on the target already (%s)", ddl->tag, why->message);
         return 0;
     }
+    if (meaning == NOT_THERE && strcmp(ddl->tag, "REFRESH MATERIALIZED VIEW") == 0) {
+        pgc_log_debug(sink->config->log, "%s: nothing is to be renewed on the target (%s)", ddl->tag, why->message);
+        return 0;
+    }
     if (meaning == REFUSED && !ddl->copied && !sink->config->ddl_skip)
         return refuse(ddl, why, err);
     return pgc_pgsink_ddl_skip(sink, writer->conn, ddl, why->message, err);

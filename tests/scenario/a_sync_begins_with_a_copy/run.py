@@ -30,6 +30,8 @@ CREATE TABLE parts (id int, at date NOT NULL, v text, PRIMARY KEY (id, at)) PART
 CREATE TABLE part_1 PARTITION OF parts FOR VALUES FROM ('2026-01-01') TO ('2026-02-01'); CREATE TABLE part_2 PARTITION OF parts DEFAULT;
 CREATE INDEX ON parts (v);
 CREATE TABLE base (id int PRIMARY KEY); CREATE TABLE child (more text, PRIMARY KEY (id)) INHERITS (base);
+CREATE EXTENSION btree_gist; CREATE EXTENSION pg_trgm; CREATE EXTENSION citext;
+CREATE TABLE booked (room int, during tsrange, guest text, EXCLUDE USING gist (room WITH =, during WITH &&)); CREATE INDEX ON booked USING gin (guest gin_trgm_ops) WHERE lower(guest::citext::text) <> '';
 CREATE TABLE keyless (a int, b text); ALTER TABLE keyless REPLICA IDENTITY FULL;
 INSERT INTO shop.customer (name) SELECT md5(i::text) FROM generate_series(1, 40000) i;
 INSERT INTO shop.sold SELECT i, i % 40000 + 1, i % 1000, i, CASE WHEN i > 1 THEN i - 1 END FROM generate_series(1, 60000) i;
