@@ -228,6 +228,26 @@ static int check_extensions(pgc_clone *clone, pgconvoy_error *err)
     return 0;
 }
 
+/* A table of a stream that guards its rows from its owner, too: the rows of the copy would get in before that, and no change after it. */
+static int check_guarded(const pgc_clone *clone, pgconvoy_error *err)
+{
+    const pgc_entry *guarded = NULL;
+    for (int i = 0; i < clone->entries.count && clone->options->part && !guarded; i++) {
+        const pgc_entry *entry = clone->entries.items[i];
+        const pgc_relation *relation = pgc_entry_is(entry, "TABLE") ? (const pgc_relation *)entry->object : NULL;
+        if (relation && relation->row_security && relation->force_row_security && !clone_is_present(clone, entry))
+            guarded = entry;
+    }
+    bool passes = true;
+    if (guarded && pgc_query_truth(clone->target, "SELECT rolsuper OR rolbypassrls FROM pg_catalog.pg_roles WHERE rolname = current_user", 0, NULL, &passes, err) != 0)
+        return -1;
+    if (passes)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "row-level security of table %s.%s is forced on its owner, too: on the target it would meet what our role \"%s\" writes there", guarded->schema, guarded->tag, PQuser(clone->target));
+    pgconvoy_error_hint(err, "on the target: ALTER ROLE … BYPASSRLS; or on the source: ALTER TABLE … NO FORCE ROW LEVEL SECURITY; or leave the table out with -T");
+    return -1;
+}
+
 /* The target's server converts between the two encodings, or says that it cannot. */
 static int check_encoding(const pgc_clone *clone, pgconvoy_error *err)
 {
@@ -278,7 +298,7 @@ int clone_check(pgc_clone *clone, pgconvoy_error *err)
         if (clone->options->if_exists == PGCONVOY_IF_EXISTS_ERROR && !clone->options->part && refuse_present(clone, err))
             return -1;
     }
-    if (check_tables_for_rows(clone, err))
+    if (check_tables_for_rows(clone, err) || check_guarded(clone, err))
         return -1;
     return check_extensions(clone, err) || clone_roles_check(clone, err) ? -1 : 0;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 
 static const char relations_sql[] =
-    "SELECT g.place, c.oid, c.relkind FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (schema_name, name, place) "
+    "SELECT g.place, c.oid, c.relkind, row_security_active(c.oid) FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS g (schema_name, name, place) "
     "JOIN pg_namespace n ON n.nspname = g.schema_name JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = g.name";
 
 /* The operator is looked for by exact type, since search_path holds no schema of an extension. */
@@ -82,6 +82,7 @@ static int find_relations(PGconn *conn, const pgc_pgsink_lookup *lookups, size_t
         pgc_pgsink_relation *relation = lookups[strtoul(PQgetvalue(result, row, 0), NULL, 10) - 1].relation;
         relation->oid = (uint32_t)strtoul(PQgetvalue(result, row, 1), NULL, 10);
         relation->kind = PQgetvalue(result, row, 2)[0];
+        relation->guarded = PQgetvalue(result, row, 3)[0] == 't';
     }
     PQclear(result);
     return result ? 0 : -1;
@@ -280,6 +281,11 @@ static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, c
 int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
                               pgconvoy_error *err)
 {
+    if (relation->guarded) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "row-level security of table %s.%s on the target would meet what our role writes there", table->schema, table->name);
+        pgconvoy_error_hint(err, "on the target: ALTER ROLE … BYPASSRLS, or, where our role owns the table, ALTER TABLE … NO FORCE ROW LEVEL SECURITY until the pipeline has ended");
+        return -1;
+    }
     for (int i = 0; i < table->column_count; i++)
         if (check_column(sink, relation, table, &table->columns[i], err) != 0)
             return -1;

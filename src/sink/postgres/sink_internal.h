@@ -121,6 +121,7 @@ typedef struct pgc_pgsink_column {
 typedef struct pgc_pgsink_relation {
     uint32_t oid; /* 0: there is no such table */
     char kind;    /* pg_class.relkind */
+    bool guarded; /* by row-level security, which our role does not pass */
     int column_count;
     pgc_pgsink_column *columns;
 } pgc_pgsink_relation;
