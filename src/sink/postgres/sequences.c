@@ -11,17 +11,10 @@
 #include <stdlib.h>
 
 static const char carry_sql[] =
-    "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[]) "
-    "AS g (table_schema, table_name, column_name, schema_name, name, value)), "
-    "found AS (SELECT DISTINCT ON (s.oid) s.oid, g.value, q.seqincrement < 0 AS descending, "
+    PGSINK_SEQUENCES_MET
+    ", found AS (SELECT DISTINCT ON (s.oid) s.oid, g.value, q.seqincrement < 0 AS descending, "
     "has_sequence_privilege(s.oid, 'UPDATE') AND has_sequence_privilege(s.oid, 'USAGE, SELECT') AS allowed, "
-    "g.value BETWEEN q.seqmin AND q.seqmax AS fits FROM given g "
-    "LEFT JOIN pg_attribute a ON a.attrelid = to_regclass(format('%I.%I', g.table_schema, g.table_name)) "
-    "AND a.attname = g.column_name AND NOT a.attisdropped "
-    "LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
-    "AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') "
-    "JOIN pg_class s ON s.relkind = 'S' "
-    "AND s.oid = COALESCE(d.objid, to_regclass(format('%I.%I', g.schema_name, g.name))) "
+    "g.value BETWEEN q.seqmin AND q.seqmax AS fits FROM met g JOIN pg_class s ON s.oid = g.oid AND s.relkind = 'S' "
     "JOIN pg_sequence q ON q.seqrelid = s.oid ORDER BY s.oid, g.value DESC), "
     "behind AS MATERIALIZED (SELECT oid, value FROM found WHERE allowed AND fits AND CASE WHEN allowed THEN "
     "COALESCE(CASE WHEN descending THEN pg_sequence_last_value(oid::regclass) > value "
@@ -49,7 +42,7 @@ static int carry(pgc_pgsink *sink, const char *const values[PGSINK_SEQUENCE_ARRA
         pgc_pgsink_give_back(sink, conn);
         return status;
     }
-    PGresult *result = pgc_pgsink_query(conn, carry_sql, 6, values, "carrying values of sequences to the target", err);
+    PGresult *result = pgc_pgsink_query(conn, carry_sql, PGSINK_SEQUENCE_ARRAYS, values, "carrying values of sequences to the target", err);
     if (result) {
         warn_once(sink, result, 1, &sink->sequences_forbidden, "since the role may not set them");
         warn_once(sink, result, 2, &sink->sequences_small, "since they are out of the target's bounds");

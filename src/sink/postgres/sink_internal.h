@@ -503,6 +503,17 @@ int pgc_pgsink_two_way_check(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err
 /* … and of a table, so that a conflict can be seen and decided the same way at both ends. */
 int pgc_pgsink_two_way_table(const pgc_pgsink *sink, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 #define PGSINK_SEQUENCE_ARRAYS 7 /* a table's schema and name, its column, the sequence's schema and name, last value, increment */
+/* WITH …, met (value, increment, oid): what is given as arrays, and the target's sequence, if any. Each name is looked up once: joined by it, thousands would be looked up for each of thousands. */
+#define PGSINK_SEQUENCES_MET                                                                                            \
+    "WITH given AS MATERIALIZED (SELECT g.*, to_regclass(format('%I.%I', table_schema, table_name)) AS relid, "         \
+    "to_regclass(format('%I.%I', schema_name, name))::oid AS named FROM unnest($1::text[], $2::text[], $3::text[], "    \
+    "$4::text[], $5::text[], $6::int8[], $7::int8[]) "                                                                  \
+    "AS g (table_schema, table_name, column_name, schema_name, name, value, increment)), "                              \
+    "met AS MATERIALIZED (SELECT g.value, g.increment, coalesce(o.oid, g.named) AS oid FROM given g "                   \
+    "LEFT JOIN LATERAL (SELECT s.oid FROM pg_attribute a JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass "      \
+    "AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.classid = 'pg_class'::regclass "                    \
+    "AND d.deptype IN ('a', 'i') JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' "                               \
+    "WHERE a.attrelid = g.relid AND a.attname = g.column_name AND NOT a.attisdropped OFFSET 0) o ON true) "
 /* Makes the sequences, given as arrays, give values of their own half or range. */
 int pgc_pgsink_split_sequences(pgc_pgsink *sink, PGconn *conn, const char *const arrays[PGSINK_SEQUENCE_ARRAYS],
                                pgconvoy_error *err) PGC_MUST_CHECK;

@@ -83,17 +83,10 @@ int pgc_pgsink_two_way_table(const pgc_pgsink *sink, const pgconvoy_table *table
  * is set, in one transaction; what they have taken before that is looked at once more.
  */
 static const char split_sql[] =
-    "WITH given AS (SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int8[], "
-    "$7::int8[]) "
-    "AS g (table_schema, table_name, column_name, schema_name, name, value, increment)), "
-    "found AS (SELECT DISTINCT ON (s.oid) s.oid, g.value, g.increment, q.seqincrement, q.seqmax, "
-    "coalesce(pg_sequence_last_value(s.oid::regclass), q.seqmin - 1) AS last FROM given g "
-    "LEFT JOIN pg_attribute a ON a.attrelid = to_regclass(format('%I.%I', g.table_schema, g.table_name)) "
-    "AND a.attname = g.column_name AND NOT a.attisdropped "
-    "LEFT JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
-    "AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') "
-    "JOIN pg_class s ON s.relkind = 'S' "
-    "AND s.oid = COALESCE(d.objid, to_regclass(format('%I.%I', g.schema_name, g.name))) "
+    PGSINK_SEQUENCES_MET
+    ", found AS (SELECT DISTINCT ON (s.oid) s.oid, g.value, g.increment, q.seqincrement, q.seqmax, "
+    "coalesce(pg_sequence_last_value(s.oid::regclass), q.seqmin - 1) AS last FROM met g "
+    "JOIN pg_class s ON s.oid = g.oid AND s.relkind = 'S' "
     "JOIN pg_sequence q ON q.seqrelid = s.oid AND q.seqincrement > 0 ORDER BY s.oid, g.value DESC), "
     "wanted AS (SELECT oid, seqmax, CASE WHEN $8::int IS NULL THEN CASE WHEN last < $9::int8 - 1 THEN $9::int8 - 1 END "
     "WHEN seqincrement <> 2 OR last % 2 <> $8::int OR (last < value AND increment <> 2) "

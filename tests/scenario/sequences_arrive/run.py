@@ -9,6 +9,7 @@ import scenario
 SCHEMA = """CREATE TABLE a (id serial PRIMARY KEY, t text);
 CREATE TABLE "B b" (id bigint GENERATED ALWAYS AS IDENTITY (INCREMENT 10) PRIMARY KEY, down int);
 CREATE SEQUENCE "Down" INCREMENT -1 MAXVALUE -1; ALTER TABLE "B b" ALTER down SET DEFAULT nextval('"Down"');
+CREATE INDEX ON "B b" (down);
 CREATE TABLE small (id smallserial PRIMARY KEY); CREATE TABLE quiet (id serial PRIMARY KEY);"""
 
 
