@@ -43,14 +43,15 @@ static bool is_among(const PGresult *result, int first, int end, const char *nam
 }
 
 /* The rows of one index's columns are together. */
-static bool is_met(const pgc_pgsink_key_question *question, const PGresult *result)
+static bool is_met(const pgc_pgsink_key_question *question, const PGresult *result, bool by_exclusion)
 {
     char oid[16];
     snprintf(oid, sizeof oid, "%u", question->relation);
     for (int row = 0, end; row < PQntuples(result); row = end) {
         for (end = row; end < PQntuples(result) && strcmp(PQgetvalue(result, end, 1), PQgetvalue(result, row, 1)) == 0;)
             end++;
-        bool met = strcmp(PQgetvalue(result, row, 0), oid) == 0 && end - row == question->count;
+        bool met = strcmp(PQgetvalue(result, row, 0), oid) == 0 && end - row == question->count &&
+                   (PQgetvalue(result, row, 3)[0] == 't') == by_exclusion;
         for (int i = 0; i < question->count && met; i++)
             met = is_among(result, row, end, question->table->columns[question->columns[i]].name);
         if (met)
@@ -59,10 +60,10 @@ static bool is_met(const pgc_pgsink_key_question *question, const PGresult *resu
     return false;
 }
 
-int pgc_pgsink_ask_unique(PGconn *conn, const pgc_pgsink_key_question *questions, size_t count, pgconvoy_error *err)
+int pgc_pgsink_ask_unique(PGconn *conn, pgc_pgsink_key_question *questions, size_t count, pgconvoy_error *err)
 {
     static const char sql[] =
-        "SELECT i.indrelid, i.indexrelid, a.attname FROM pg_index i"
+        "SELECT i.indrelid, i.indexrelid, a.attname, i.indisexclusion FROM pg_index i"
         " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)"
         " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
         " WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate"
@@ -77,8 +78,11 @@ int pgc_pgsink_ask_unique(PGconn *conn, const pgc_pgsink_key_question *questions
                            ? pgc_pgsink_query(conn, sql, 1, values, "looking at the keys of a table on the target", err)
                            : NULL;
     pgc_buffer_free(&oids);
-    for (size_t i = 0; i < count; i++)
-        *questions[i].found = result && questions[i].count > 0 && is_met(&questions[i], result);
+    for (size_t i = 0; i < count; i++) {
+        bool asked = result && questions[i].count > 0;
+        *questions[i].found = asked && is_met(&questions[i], result, false);
+        questions[i].excludes = asked && is_met(&questions[i], result, true);
+    }
     PQclear(result);
     return result ? 0 : -1;
 }
@@ -86,7 +90,7 @@ int pgc_pgsink_ask_unique(PGconn *conn, const pgc_pgsink_key_question *questions
 int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const int *columns, int count,
                           bool *found, pgconvoy_error *err)
 {
-    const pgc_pgsink_key_question question = {relation, table, columns, count, found};
+    pgc_pgsink_key_question question = {relation, table, columns, count, found, false};
     *found = false;
     return count == 0 ? 0 : pgc_pgsink_ask_unique(conn, &question, 1, err);
 }

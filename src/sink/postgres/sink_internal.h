@@ -261,9 +261,10 @@ typedef struct pgc_pgsink_key_question {
     const int *columns;
     int count; /* 0: there is none */
     bool *found;
+    bool excludes; /* an exclusion constraint keeps them unique (18: WITHOUT OVERLAPS), of which ON CONFLICT knows nothing: not found then */
 } pgc_pgsink_key_question;
 
-int pgc_pgsink_ask_unique(PGconn *conn, const pgc_pgsink_key_question *questions, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_ask_unique(PGconn *conn, pgc_pgsink_key_question *questions, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
 /* The same of one table. */
 int pgc_pgsink_has_unique(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const int *columns, int count,
                           bool *found, pgconvoy_error *err) PGC_MUST_CHECK;

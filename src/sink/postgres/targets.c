@@ -134,15 +134,15 @@ static int find_keys(pgc_pgsink_writer *writer, pgc_pgsink_target *const *target
         return pgc_error_out_of_memory(err);
     for (size_t i = 0; i < count; i++) {
         const pgconvoy_table *table = targets[i]->table;
-        questions[i] = (pgc_pgsink_key_question){targets[i]->relation.oid, table, table->key, table->key_count, &targets[i]->upsert};
+        questions[i] = (pgc_pgsink_key_question){targets[i]->relation.oid, table, table->key, table->key_count, &targets[i]->upsert, false};
     }
     int status = pgc_pgsink_ask_unique(writer->conn, questions, count, err);
-    free(questions);
     for (size_t i = 0; i < count && status == 0; i++)
-        if (targets[i]->table->key_count > 0 && !targets[i]->upsert)
+        if (targets[i]->table->key_count > 0 && !targets[i]->upsert && !questions[i].excludes)
             pgc_log_warning(writer->sink->config->log,
                             "%s.%s has no unique index on the key on the target: updates and deletes will be slow",
                             targets[i]->table->schema, targets[i]->table->name);
+    free(questions);
     return status;
 }
 
