@@ -68,8 +68,10 @@ static int make_tables(pgc_duckdb_sink *sink, pgconvoy_error *err)
                           "CREATE TABLE IF NOT EXISTS ");
     checkpoint_table_name(sink, "tables", &sql);
     pgc_buffer_text(&sql, " (pipeline VARCHAR, schema_name VARCHAR, table_name VARCHAR, state VARCHAR, copy_lsn UBIGINT, "
-                          "how VARCHAR); COMMIT");
+                          "how VARCHAR)");
     int result = pgc_duckdb_run(&sink->api, sink->control, &sql, "creating the checkpoint", NULL, err);
+    if (result == 0)
+        result = pgc_duckdb_commit(sink, sink->control, "creating the checkpoint", err);
     if (result != 0)
         pgc_duckdb_rollback(&sink->api, sink->control);
     pgc_buffer_free(&sql);
@@ -402,8 +404,9 @@ int pgc_duckdb_drop(void *arg, pgconvoy_error *err)
         checkpoint_table_name(sink, "pipelines", &sql);
         pgc_buffer_text(&sql, " WHERE name = ");
         pgc_quote_literal(&sql, sink->config->pipeline_name);
-        pgc_buffer_text(&sql, "; COMMIT");
         result = pgc_duckdb_run(&sink->api, sink->control, &sql, "removing the checkpoint", NULL, err);
+        if (result == 0)
+            result = pgc_duckdb_commit(sink, sink->control, "removing the checkpoint", err);
         if (result != 0)
             pgc_duckdb_rollback(&sink->api, sink->control);
     }

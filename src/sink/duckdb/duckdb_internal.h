@@ -19,6 +19,7 @@
 #include "sink/duckdb/encode.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 /* The schema of the sink's own tables. */
 #define PGC_DUCKDB_SCHEMA "pgconvoy"
@@ -70,6 +71,8 @@ typedef struct pgc_duckdb_sink {
     int threads;           /* DuckDB's */
     size_t gather_bytes;   /* changes that may be gathered before they are applied */
 
+    atomic_bool distrusted; /* a commit has failed */
+
     pthread_mutex_t lock;  /* guards what follows */
     duckdb_connection control;
     bool checkpoint_ready; /* the checkpoint's tables are there */
@@ -106,6 +109,8 @@ int pgc_duckdb_run(const pgc_duckdb_api *api, duckdb_connection connection, cons
                    int64_t *changed, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_run_text(const pgc_duckdb_api *api, duckdb_connection connection, const char *sql, const char *doing,
                         pgconvoy_error *err) PGC_MUST_CHECK;
+/* COMMIT. Once one has failed there is no other of this sink, and closing it writes nothing: it is to be opened again. From any thread. */
+int pgc_duckdb_commit(pgc_duckdb_sink *sink, duckdb_connection connection, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Runs a query whose result the caller reads by pgc_duckdb_cell and destroys. */
 int pgc_duckdb_select(const pgc_duckdb_api *api, duckdb_connection connection, const pgc_buffer *sql, const char *doing,
                       duckdb_result *result, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -313,7 +313,7 @@ static int commit_load(pgc_duckdb_load *load, pgconvoy_error *err)
         pgc_error_copy(err, &load->err);
         return -1;
     }
-    return pgc_duckdb_run_text(&load->sink->api, load->connection, "COMMIT", "committing", err);
+    return pgc_duckdb_commit(load->sink, load->connection, "committing", err);
 }
 
 int pgc_duckdb_load_finish(pgc_duckdb_sink *sink, const pgconvoy_table *table, pgconvoy_error *err)

@@ -269,7 +269,7 @@ static int prepare_locked(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layout
         if (result == 0)
             result = pgc_duckdb_checkpoint_columns(sink, sink->control, table, table, err);
         if (result == 0)
-            result = pgc_duckdb_run_text(&sink->api, sink->control, "COMMIT", "making the table", err);
+            result = pgc_duckdb_commit(sink, sink->control, "making the table", err);
         if (result != 0) {
             pgc_duckdb_rollback(&sink->api, sink->control);
             pgc_error_prefix(err, "table %s.%s", table->schema, table->name);
@@ -310,7 +310,7 @@ static int finish_locked(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layout,
     if (result == 0)
         result = pgc_duckdb_checkpoint_table(sink, sink->control, status, NULL, err);
     if (result == 0)
-        result = pgc_duckdb_run_text(&sink->api, sink->control, "COMMIT", "finishing the table copy", err);
+        result = pgc_duckdb_commit(sink, sink->control, "finishing the table copy", err);
     if (result != 0)
         pgc_duckdb_rollback(&sink->api, sink->control);
     return result;

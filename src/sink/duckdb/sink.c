@@ -401,7 +401,7 @@ static int commit(void *arg, pgconvoy_lsn lsn, const pgconvoy_table_status *tabl
     }
     if (lsn != 0 && pgc_duckdb_checkpoint_position(sink, writer->connection, lsn, err) != 0)
         return -1;
-    if (pgc_duckdb_run_text(&sink->api, writer->connection, "COMMIT", "committing", err) != 0)
+    if (pgc_duckdb_commit(sink, writer->connection, "committing", err) != 0)
         return -1;
     writer->in_transaction = false;
     pgc_duckdb_apply_relieve(writer);

@@ -15,7 +15,7 @@ void pgc_duckdb_message_error(duckdb_error_type type, const char *message, const
     bool spill = strstr(line, "failed to offload") != NULL;
     /* at commit it comes as an error of the transaction, which would heal: only its words tell */
     bool memory = !spill && (type == DUCKDB_ERROR_OUT_OF_MEMORY || strstr(line, "Out of Memory") || strstr(line, "could not allocate block") ||
-                             strstr(line, "failed to allocate"));
+                             strstr(line, "failed to allocate") || strstr(line, "failed to pin block"));
     bool disk = spill || strstr(line, "No space left") != NULL;
     pgconvoy_error_set(err, memory || disk ? PGCONVOY_ERROR_RESOURCE : PGCONVOY_ERROR_SINK, "%s: %s%s", doing,
                        spill ? "no space left on the disk for DuckDB's temporary files: " : "", line);
@@ -85,6 +85,38 @@ int64_t pgc_duckdb_number(const pgc_duckdb_api *api, duckdb_result *result, idx_
     int64_t number = text ? (int64_t)strtoll(text, NULL, 10) : 0;
     api->free(text);
     return number;
+}
+
+/*
+ * After a commit that failed, or whose checkpoint did, rows of it and of earlier ones can be missing in what DuckDB has in memory, with the position of the failed one
+ * in it (1.4.4, out of memory). The file and its log have all that was committed before: nothing more is to be written over them, above all not at closing.
+ */
+static void distrust(pgc_duckdb_sink *sink)
+{
+    static const char *const settings[] = {"PRAGMA disable_checkpoint_on_shutdown", "SET GLOBAL checkpoint_threshold = '1TB'"};
+    duckdb_connection connection;
+    atomic_store(&sink->distrusted, true);
+    if (sink->target.motherduck || sink->api.connect(sink->database, &connection) != DuckDBSuccess)
+        return;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        pgconvoy_error why = {0};
+        if (pgc_duckdb_run_text(&sink->api, connection, settings[i], "leaving the file as it is", &why) != 0)
+            pgc_log_warning(sink->config->log, "duckdb: %s", why.message);
+    }
+    sink->api.disconnect(&connection);
+}
+
+int pgc_duckdb_commit(pgc_duckdb_sink *sink, duckdb_connection connection, const char *doing, pgconvoy_error *err)
+{
+    if (atomic_load(&sink->distrusted)) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "%s: another commit has failed before", doing);
+        pgconvoy_error_retriable(err, true); /* where that one is */
+        return -1;
+    }
+    if (pgc_duckdb_run_text(&sink->api, connection, "COMMIT", doing, err) == 0)
+        return 0;
+    distrust(sink);
+    return -1;
 }
 
 void pgc_duckdb_rollback(const pgc_duckdb_api *api, duckdb_connection connection)
