@@ -221,8 +221,7 @@ class StdoutTarget:
             if operation == "update":
                 for name in change.get("unchanged", []):
                     new[name] = old[name]
-                full = len(key) == len(new)
-                new_key = new if full else {name: new[name] for name in key}
+                new_key = {name: new[name] for name in key}  # in the key's order, which may not be the table's
                 in_order = {name: new[name] for name in old if name in new}
                 in_order.update(new)
                 table.setdefault(identity(new_key, None), []).append(in_order)

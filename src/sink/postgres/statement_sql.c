@@ -268,6 +268,7 @@ static bool append_update(builder *build)
 {
     const pgconvoy_table *table = build->target->table;
     int count = 0;
+    size_t start = build->sql->length;
     append_table(build, "UPDATE");
     for (int i = 0; i < table->column_count; i++) {
         bool is_fixed = build->statement->action == PGSINK_UPDATE && table->columns[i].in_key;
@@ -278,13 +279,8 @@ static bool append_update(builder *build)
         pgc_buffer_text(build->sql, " = ");
         append_new_value(build, i);
     }
-    for (int i = 0; i < table->column_count && count == 0 && holds(build); i++) /* it must be there */
-        if (!build->target->columns[i]->identity_always && !build->target->columns[i]->generated) {
-            pgc_buffer_text(build->sql, count++ ? "" : " SET ");
-            append_name(build, i);
-            pgc_buffer_text(build->sql, " = ");
-            append_name(build, i);
-        }
+    if (count == 0 && !build->sql->failed)
+        build->sql->length = start;
     return count > 0;
 }
 
@@ -361,6 +357,18 @@ static bool removes_other(const builder *build)
            (favours_source(build->sink) || build->sink->on_conflict == PGSINK_LAST_WRITE);
 }
 
+/* The row that an update means, as long as it need not be made anew. */
+static bool append_row_held(builder *build)
+{
+    append_where_key(build, build->statement->action == PGSINK_UPDATE_KEY);
+    if (holds(build)) {
+        pgc_buffer_text(build->sql, " AND ");
+        append_held(build);
+    }
+    return true;
+}
+
+/* False when there is nothing to do. */
 static bool append_change(builder *build)
 {
     switch (build->statement->action) {
@@ -370,14 +378,7 @@ static bool append_change(builder *build)
         return true;
     case PGSINK_UPDATE:
     case PGSINK_UPDATE_KEY:
-        if (!append_update(build))
-            return false;
-        append_where_key(build, build->statement->action == PGSINK_UPDATE_KEY);
-        if (holds(build)) {
-            pgc_buffer_text(build->sql, " AND ");
-            append_held(build);
-        }
-        return true;
+        return append_update(build) && append_row_held(build);
     case PGSINK_UPDATE_FULL:
         if (!append_update(build))
             return false;
@@ -576,9 +577,12 @@ static bool append_looking(builder *build)
     if (removes_other(build))
         append_removal(build);
     pgc_buffer_text(build->sql, ", d AS (");
-    if (!append_change(build))
+    if (append_change(build))
+        append_policy(build);
+    else if (holds(build))
+        pgc_buffer_text(build->sql, "SELECT");
+    else
         return false;
-    append_policy(build);
     pgc_buffer_byte(build->sql, ')');
     if (updates && replaces(build))
         append_replacement(build);
@@ -621,9 +625,15 @@ static bool append_strict(builder *build)
         return true;
     }
     pgc_buffer_text(build->sql, "WITH c AS (");
-    if (!append_change(build))
+    if (append_change(build)) {
+        pgc_buffer_text(build->sql, " RETURNING 1");
+    } else if (holds(build)) { /* nothing to set, but a value that must be there */
+        append_table(build, "SELECT FROM");
+        append_row_held(build);
+    } else {
         return false;
-    pgc_buffer_text(build->sql, " RETURNING 1) SELECT 1 / count(*) FROM c /* no row: pgconvoy undoes this and goes on with care */");
+    }
+    pgc_buffer_text(build->sql, ") SELECT 1 / count(*) FROM c /* no row: pgconvoy undoes this and goes on with care */");
     return true;
 }
 
