@@ -57,7 +57,7 @@ static void say_recopied(trial *trial, const pgconvoy_ddl *ddl)
         pgc_table_state *state = pgc_table_states_find(&trial->run.states, ddl->recopied[i]);
         const pgconvoy_table *table = state ? atomic_load(&state->table) : NULL;
         if (table)
-            say(trial, "  would be copied anew, having values that only the source knows: ", table->name);
+            say(trial, "  would be copied anew, having rows or values that only the source knows: ", table->name);
     }
 }
 

@@ -303,10 +303,26 @@ static int gives_unknown_values(pgc_ddl_reader *reader, const pgc_json *table, c
 
 /* ---- the tables as they are after the command */
 
-static int read_tables(pgc_ddl_reader *reader, const pgc_json *list, pgconvoy_error *err)
+/* Rows that a partition had before it became one were sent only where it was a table of ours by itself. */
+static int read_attached(pgc_ddl_reader *reader, const pgc_json *attached, size_t room, pgconvoy_error *err)
+{
+    for (const pgc_json *item = attached ? attached->first : NULL; item; item = item->next) {
+        uint32_t root = (uint32_t)pgc_json_number(item, "root", 0), parent = (uint32_t)pgc_json_number(item, "parent", 0);
+        uint32_t oid = ours(reader, root) ? root : parent;
+        bool told = false;
+        for (size_t i = 0; i < reader->ddl.recopied_count; i++)
+            told |= reader->ddl.recopied[i] == oid;
+        if (!told && ours(reader, oid) && !ours(reader, (uint32_t)pgc_json_number(item, "child", 0)) && !copied_since(reader, oid) &&
+            add_recopied(reader, oid, room, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
+static int read_tables(pgc_ddl_reader *reader, const pgc_json *list, const pgc_json *attached, pgconvoy_error *err)
 {
     pgconvoy_ddl *ddl = &reader->ddl;
-    size_t room = (list ? (size_t)list->count : 0) + 1;
+    size_t room = (list ? (size_t)list->count : 0) + (attached ? (size_t)attached->count : 0) + 1;
     const pgconvoy_table **tables = pgc_arena_alloc(reader->arena, room * sizeof(pgconvoy_table *));
     if (!tables)
         return pgc_error_out_of_memory(err);
@@ -331,7 +347,7 @@ static int read_tables(pgc_ddl_reader *reader, const pgc_json *list, pgconvoy_er
             return -1;
         tables[ddl->table_count++] = &built->table;
     }
-    return 0;
+    return read_attached(reader, attached, room, err);
 }
 
 static int read_settings(pgc_ddl_reader *reader, const pgc_json *settings, pgconvoy_error *err)
@@ -372,7 +388,7 @@ static int read_end(pgc_ddl_reader *reader, const pgc_json *end, pgc_ddl_seen *s
         return 0; /* of temporary objects, or nothing was there to be done */
     if (read_settings(reader, pgc_json_get(end, "settings"), err) != 0 ||
         read_objects(reader, drops ? dropped : objects, drops, err) != 0 ||
-        read_tables(reader, pgc_json_get(end, "tables"), err) != 0)
+        read_tables(reader, pgc_json_get(end, "tables"), pgc_json_get(end, "attached"), err) != 0)
         return -1;
     reader->rewrites = NULL;
     seen->ddl = ddl->object_count > 0 || ddl->recopied_count > 0 ? ddl : NULL;

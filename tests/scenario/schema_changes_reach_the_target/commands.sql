@@ -108,6 +108,19 @@ INSERT INTO part VALUES (102, 'attached');
 ALTER TABLE part DETACH PARTITION part1;
 INSERT INTO part1 VALUES (3, 'detached');
 
+-- rows that were there before they were a table's of the stream
+CREATE TABLE filled (id int PRIMARY KEY, d text);
+INSERT INTO filled VALUES (11, 'before');
+ALTER TABLE grown ATTACH PARTITION filled FOR VALUES FROM (10) TO (20);
+INSERT INTO grown VALUES (12, 'after');
+DO $$ BEGIN
+  BEGIN
+    CREATE TABLE filled2 (d text, gone int, id int PRIMARY KEY); ALTER TABLE filled2 DROP COLUMN gone; INSERT INTO filled2 VALUES ('in a subtransaction', 21);
+    ALTER TABLE grown ATTACH PARTITION filled2 FOR VALUES FROM (20) TO (30);
+  EXCEPTION WHEN division_by_zero THEN NULL;
+  END;
+END $$;
+
 -- values that only the source knows
 ALTER TABLE old ADD COLUMN u uuid DEFAULT md5(random()::text)::uuid;
 ALTER TABLE old ADD COLUMN ser serial;

@@ -20,7 +20,8 @@ SEVERAL = ("CREATE TABLE several (a int PRIMARY KEY, b int); INSERT INTO several
            "/* ; */ CREATE INDEX several_b ON several (b); INSERT INTO several VALUES (2, 2)")
 TABLES = """CREATE TABLE old (id serial PRIMARY KEY, text text); INSERT INTO old (text) VALUES ('first'), ('second');
     CREATE TABLE dropped (id int PRIMARY KEY); INSERT INTO dropped VALUES (1); CREATE SCHEMA app;
-    CREATE TABLE joined (id int PRIMARY KEY, d text, e int DEFAULT 5); INSERT INTO joined VALUES (101, 'before')"""
+    CREATE TABLE joined (id int PRIMARY KEY, d text, e int DEFAULT 5); INSERT INTO joined VALUES (101, 'before');
+    CREATE TABLE grown (id int PRIMARY KEY, d text) PARTITION BY RANGE (id); CREATE TABLE grown1 PARTITION OF grown FOR VALUES FROM (0) TO (10); INSERT INTO grown VALUES (1, 'one')"""
 TRIGGERS = "SELECT count(*) FROM pg_event_trigger"
 
 

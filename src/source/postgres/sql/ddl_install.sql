@@ -80,6 +80,30 @@ BEGIN
 END
 $f$;
 
+-- Partitions that this transaction has attached with rows in them: nothing has told of these rows under the parent's name. A row of pg_inherits
+-- that can be seen and is of a transaction in progress is of this one, or of a subtransaction of it.
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_attached(relation oid) RETURNS TABLE (parent oid, child oid) LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp SET row_security = off AS $f$
+DECLARE
+  leaf regclass;
+  filled bool;
+BEGIN
+  FOR parent, child, leaf IN SELECT i.inhparent, i.inhrelid, t.relid FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent AND p.relkind = 'p',
+      pg_partition_tree(i.inhrelid) t JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r'
+    WHERE i.inhparent = relation AND txid_status((txid_current() >> 32 << 32) | i.xmin::text::bigint) = 'in progress'
+  LOOP
+    BEGIN
+      EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', leaf) INTO filled;
+    EXCEPTION WHEN OTHERS THEN
+      filled := true; -- not to be seen by us: better once too often
+    END;
+    IF filled THEN
+      RETURN NEXT;
+    END IF;
+  END LOOP;
+END
+$f$;
+
 CREATE OR REPLACE FUNCTION pgconvoy.ddl_send(event text, tag text, stack text, query text, path text, settings json) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
 DECLARE
@@ -89,6 +113,7 @@ DECLARE
   seen bigint;
   kept bigint;
   had text;
+  attached json;
 BEGIN
   IF event = 'table_rewrite' THEN
     PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'oid', pg_event_trigger_table_rewrite_oid()::bigint,
@@ -136,8 +161,13 @@ BEGIN
     SELECT json_agg(pgconvoy.ddl_table(c.oid)) INTO tables FROM relations r JOIN pg_class c ON c.oid = r.oid
       WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't';
   END IF;
+  IF tag = 'ALTER TABLE' AND (text.body IS NULL OR text.body ~* 'attach') THEN
+    SELECT json_agg(json_build_object('root', pg_partition_root(a.parent)::oid::bigint, 'parent', a.parent::bigint, 'child', a.child::bigint)) INTO attached
+      FROM (SELECT DISTINCT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass) c, pgconvoy.ddl_attached(c.objid) a;
+  END IF;
   PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'nested', text.nested, 'text', text.body,
-    'again', had IS NOT NULL AND text.body IS NULL, 'path', path, 'settings', settings, 'objects', objects, 'tables', tables));
+    'again', had IS NOT NULL AND text.body IS NULL, 'path', path, 'settings', settings, 'objects', objects, 'tables', tables,
+    'attached', attached));
 EXCEPTION
 WHEN event_trigger_protocol_violated THEN
   RAISE; -- called by hand, as everybody may: no word of it to the stream

@@ -4,6 +4,7 @@ DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;
 DROP FUNCTION IF EXISTS pgconvoy.ddl_seen();
 DROP FUNCTION IF EXISTS pgconvoy.ddl_send(text, text, text, text, text, json);
+DROP FUNCTION IF EXISTS pgconvoy.ddl_attached(oid);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_text(text, text);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_write(json);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_definition(oid, oid, text);
