@@ -81,25 +81,38 @@ END
 $f$;
 
 -- Partitions that this transaction has attached with rows in them: nothing has told of these rows under the parent's name. A row of pg_inherits
--- that can be seen and is of a transaction in progress is of this one, or of a subtransaction of it.
+-- that can be seen and is of a transaction in progress is of this one, or of a subtransaction of it, which has a later number. One that was
+-- frozen keeps a number of long ago, which may look like one to come.
 CREATE OR REPLACE FUNCTION pgconvoy.ddl_attached(relation oid) RETURNS TABLE (parent oid, child oid) LANGUAGE plpgsql
   SET search_path = pg_catalog, pg_temp SET row_security = off AS $f$
 DECLARE
+  own bigint := txid_current();
+  later bigint;
   leaf regclass;
+  ours bool;
   filled bool;
 BEGIN
-  FOR parent, child, leaf IN SELECT i.inhparent, i.inhrelid, t.relid FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent AND p.relkind = 'p',
-      pg_partition_tree(i.inhrelid) t JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r'
-    WHERE i.inhparent = relation AND txid_status((txid_current() >> 32 << 32) | i.xmin::text::bigint) = 'in progress'
+  FOR parent, child, later IN SELECT i.inhparent, i.inhrelid, (i.xmin::text::bigint - own % 4294967296 + 4294967296) % 4294967296
+    FROM pg_inherits i JOIN pg_class p ON p.oid = i.inhparent AND p.relkind = 'p' WHERE i.inhparent = relation
   LOOP
+    CONTINUE WHEN later >= 2147483648;
     BEGIN
-      EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', leaf) INTO filled;
+      ours := txid_status(own + later) = 'in progress';
     EXCEPTION WHEN OTHERS THEN
-      filled := true; -- not to be seen by us: better once too often
+      ours := false; -- none of today's
     END;
-    IF filled THEN
-      RETURN NEXT;
-    END IF;
+    CONTINUE WHEN ours IS NOT TRUE;
+    FOR leaf IN SELECT t.relid FROM pg_partition_tree(child) t JOIN pg_class l ON l.oid = t.relid AND l.relkind = 'r' LOOP
+      BEGIN
+        EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s)', leaf) INTO filled;
+      EXCEPTION WHEN OTHERS THEN
+        filled := true; -- not to be seen by us: better once too often
+      END;
+      IF filled THEN
+        RETURN NEXT;
+        EXIT;
+      END IF;
+    END LOOP;
   END LOOP;
 END
 $f$;
