@@ -44,8 +44,6 @@ static inline pgc_pgsink_pile *pgc_pgsink_other_pile(pgc_pgsink_gather *gather)
 int pgc_pgsink_gather_touch(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Chooses, unless that is done, for a pile of at least so many changes. */
 void pgc_pgsink_hands_choose(pgc_pgsink_writer *writer, size_t least, pgconvoy_error *err);
-/* Waits until nothing is being applied: from here on the connection is the caller's. */
-int pgc_pgsink_hands_finish(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Gives the pile to the team, which is not busy. */
 int pgc_pgsink_hands_deal(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* One connection takes all until the transaction ends: what comes next cannot be split. */

@@ -25,7 +25,6 @@ static int try_alone(pgc_pgsink_writer *writer, pgconvoy_error *err)
     return -1;
 }
 
-/* From here on the connection is ours. */
 int pgc_pgsink_hands_finish(pgc_pgsink_writer *writer, pgconvoy_error *err)
 {
     pgc_pgsink_gather *gather = writer->gather;

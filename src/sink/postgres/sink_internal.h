@@ -460,6 +460,8 @@ int pgc_pgsink_change_schema(void *writer, const pgconvoy_table *old_table, cons
  * writes until the transaction ends. At a transaction's end. */
 int pgc_pgsink_gather_flush(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_gather_end(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Waits for whoever applies a pile. From here on the connection is the caller's. */
+int pgc_pgsink_hands_finish(pgc_pgsink_writer *writer, pgconvoy_error *err) PGC_MUST_CHECK;
 /* With several connections: what is to be stored with their transactions, before the position is; and their commits,
  * after it. *parted: there were such. */
 int pgc_pgsink_gather_store(pgc_pgsink_writer *writer, pgconvoy_lsn lsn, bool *parted, pgconvoy_error *err) PGC_MUST_CHECK;
