@@ -33,33 +33,37 @@ static const char *operation_name(uint8_t operation)
     }
 }
 
+/* False where another failure came first, which is what counts. oid: of the source's table that it is about; 0: none. */
+static bool is_first(pgc_pgsink_writer *writer, uint32_t oid)
+{
+    if (writer->failed)
+        return false;
+    writer->failed = true;
+    writer->failed_oid = oid;
+    return true;
+}
+
 /* Rows are not where they should be. The server has nothing against it; we have. */
 static void keep_surprise(pgc_pgsink_writer *writer, const pgc_pgsink_flight *flight, const char *rows)
 {
-    if (writer->failed)
-        return;
     const pgconvoy_table *table = flight->target->table;
-    writer->failed = true;
-    writer->failed_oid = table->oid;
+    if (!is_first(writer, table->oid))
+        return;
     pgconvoy_error_set(&writer->error, PGCONVOY_ERROR_SINK, "%s %s.%s met %s rows on the target, not %u",
                        operation_name(flight->operation), table->schema, table->name, rows, flight->expected);
 }
 
 static void keep_moved(pgc_pgsink_writer *writer)
 {
-    if (writer->failed)
+    if (!is_first(writer, 0))
         return;
-    writer->failed = true;
-    writer->failed_oid = 0;
     pgc_pgsink_position_moved(writer->sink, atomic_load(&writer->sink->lsn), &writer->error);
 }
 
 static void keep_no_commit(pgc_pgsink_writer *writer)
 {
-    if (writer->failed)
+    if (!is_first(writer, 0))
         return;
-    writer->failed = true;
-    writer->failed_oid = 0;
     pgconvoy_error_set(&writer->error, PGCONVOY_ERROR_SINK, "the target has rolled back what was to be committed");
 }
 
@@ -108,11 +112,9 @@ static void keep_conflict(pgc_pgsink_writer *writer, const pgc_pgsink_flight *fl
 
 static void keep_held(pgc_pgsink_writer *writer, const pgc_pgsink_flight *flight, const char *key)
 {
-    if (writer->failed)
-        return;
     const pgconvoy_table *table = flight->target->table;
-    writer->failed = true;
-    writer->failed_oid = table->oid;
+    if (!is_first(writer, table->oid))
+        return;
     pgconvoy_error_set(&writer->error, PGCONVOY_ERROR_CONFIG,
                        "%s %s.%s gives %.200s another value of a column that is GENERATED ALWAYS AS IDENTITY on the target, which no UPDATE can set there",
                        operation_name(flight->operation), table->schema, table->name, key);

@@ -492,8 +492,8 @@ static int writer_commit(void *state, pgconvoy_lsn lsn, const pgconvoy_table_sta
             return -1;
     }
     /* first what another thread may be at, whose connection this is until then; it may be in a COPY of its own */
-    if (pgc_pgsink_hands_finish(writer, err) != 0 || pgc_pgsink_stream_lock(writer, err) != 0 || pgc_pgsink_gather_end(writer, err) != 0 || pgc_pgsink_copy_end(writer, err) != 0 ||
-        pgc_pgsink_apply_flush(writer, err) != 0)
+    if (pgc_pgsink_hands_finish(writer, err) != 0 || pgc_pgsink_stream_lock(writer, err) != 0 || pgc_pgsink_gather_end(writer, err) != 0 ||
+        pgc_pgsink_copy_end(writer, err) != 0 || pgc_pgsink_apply_flush(writer, err) != 0)
         return -1;
     return commit_applied(writer, lsn, tables, table_count, err);
 }

@@ -358,14 +358,13 @@ static bool removes_other(const builder *build)
 }
 
 /* The row that an update means, as long as it need not be made anew. */
-static bool append_row_held(builder *build)
+static void append_row_held(builder *build)
 {
     append_where_key(build, build->statement->action == PGSINK_UPDATE_KEY);
     if (holds(build)) {
         pgc_buffer_text(build->sql, " AND ");
         append_held(build);
     }
-    return true;
 }
 
 /* False when there is nothing to do. */
@@ -378,7 +377,10 @@ static bool append_change(builder *build)
         return true;
     case PGSINK_UPDATE:
     case PGSINK_UPDATE_KEY:
-        return append_update(build) && append_row_held(build);
+        if (!append_update(build))
+            return false;
+        append_row_held(build);
+        return true;
     case PGSINK_UPDATE_FULL:
         if (!append_update(build))
             return false;
