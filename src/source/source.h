@@ -234,7 +234,7 @@ typedef struct pgc_source_ops {
      * WAL ends by now; 0 for a standby, which may not have come to where it was before it started. The pipeline's own thread.
      */
     int (*history)(void *source, uint32_t since, pgc_source_history *history, pgconvoy_error *err);
-    /* Whether the relation of that name is there, published or not, and is still the one of that oid (0: any). The pipeline's own thread. */
+    /* Whether the relation of that name is there, published or not, and is still the one of that oid (0: any that was there when the pipeline stopped). The pipeline's own thread. */
     int (*relation_exists)(void *source, const char *schema, const char *name, uint32_t oid, bool *exists,
                            pgconvoy_error *err);
     /* Sends the last confirmed position and ends the stream. */

@@ -178,6 +178,17 @@ int pgc_follow_tables(void *arg, const pgconvoy_table_status *left, size_t left_
     return failed;
 }
 
+/*
+ * Without the oid a table of that name that was made since the slot's horizon is another one: its column tableoid is never altered. A slot
+ * keeps catalogs from its oldest change on, so what was made before the pipeline stopped is older.
+ */
+static const char exists_sql[] =
+    "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = $1 AND c.relname = $2 AND CASE $3::pg_catalog.oid WHEN 0 THEN NOT EXISTS (SELECT FROM "
+    "pg_catalog.pg_attribute a, pg_catalog.pg_replication_slots s WHERE a.attrelid = c.oid AND a.attname = 'tableoid' "
+    "AND a.attnum < 0 AND s.slot_name = $4 AND pg_catalog.age(a.xmin) <= pg_catalog.age(s.catalog_xmin)) "
+    "ELSE c.oid = $3::pg_catalog.oid END)";
+
 int pgc_relation_exists(void *arg, const char *schema, const char *name, uint32_t oid, bool *exists,
                         pgconvoy_error *err)
 {
@@ -186,13 +197,8 @@ int pgc_relation_exists(void *arg, const char *schema, const char *name, uint32_
         return -1;
     char number[16];
     snprintf(number, sizeof number, "%u", oid);
-    const char *values[] = {schema, name, number};
-    PGresult *result =
-        pgc_query_params(conn,
-                         "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON "
-                         "n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 AND "
-                         "($3::pg_catalog.oid = 0 OR c.oid = $3::pg_catalog.oid))",
-                         3, values, err);
+    const char *values[] = {schema, name, number, ((const pgc_postgres_source *)arg)->slot_name};
+    PGresult *result = pgc_query_params(conn, exists_sql, 4, values, err);
     if (!result)
         return -1;
     *exists = pgc_result_bool(result, 0, 0);

@@ -55,6 +55,8 @@ class Follower:
 
 def main(s):
     kind, how = s.case.split("-")
+    if how == "swapped":
+        return while_nobody_looks(s, kind)
     source = s.server()
     source.sql("CREATE TABLE old (id serial PRIMARY KEY, text text); INSERT INTO old (text) VALUES ('first')")
     create = "CREATE TABLE joining (id int PRIMARY KEY, n int)"
@@ -106,5 +108,45 @@ def main(s):
     assert follower.run.stop() == 0, follower.run.error_tail()
 
 
-LONG = ["duckdb-patterns", "duckdb-publication", "stdout-publication", "postgres-publication"]
-scenario.run(main, cases=["postgres-patterns"] + (LONG if os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"]) else []))
+SWAP = """CREATE TABLE next (LIKE lone INCLUDING ALL); INSERT INTO next SELECT id, n + 10 FROM lone WHERE id > 2; INSERT INTO lone VALUES (100, 0);
+ALTER TABLE lone RENAME TO before; ALTER TABLE next RENAME TO lone; UPDATE lone SET n = -1 WHERE id = 4; DROP TABLE before"""
+
+
+def while_nobody_looks(s, kind):
+    """All of it happens between two runs: the name is another table's, the last table goes, one comes, one is taken out."""
+    source = s.server()
+    source.sql("CREATE TABLE lone (id int PRIMARY KEY, n int); INSERT INTO lone SELECT g, g FROM generate_series(1, 5) g")
+    target, lone = s.target(kind), ("public", "lone")
+
+    def again():
+        return s.sync_until_caught_up(source.uri(), target, "--name", "go")
+
+    again()
+    source.sql(SWAP)
+    again()
+    s.equal(source, target, tables=[lone])
+    source.sql("INSERT INTO lone VALUES (200, 0); DROP TABLE lone")
+    again()
+    source.sql("CREATE TABLE lone (id int PRIMARY KEY, n int, t text); INSERT INTO lone VALUES (7, 7, 'new'); CREATE TABLE other (id int PRIMARY KEY); INSERT INTO other VALUES (1)")
+    again()
+    s.equal(source, target, tables=[lone, ("public", "other")])
+    # the slot's horizon goes past the table's making, as it does while a stream runs: then it is the one that somebody took out
+    horizon = "SELECT pg_catalog.age(catalog_xmin) FROM pg_replication_slots"
+    made = "SELECT pg_catalog.age(xmin) FROM pg_attribute WHERE attrelid = 'lone'::regclass AND attname = 'tableoid'"
+
+    def moved():
+        source.sql("CHECKPOINT; INSERT INTO other SELECT max(id) + 1 FROM other")
+        again()
+        return int(source.sql(horizon)) < int(source.sql(made))
+
+    scenario.wait_for(moved, 60, "the slot needs no catalog of before the table")
+    source.sql("ALTER PUBLICATION pgconvoy_go DROP TABLE lone; INSERT INTO lone VALUES (8, 8, 'out')")
+    assert "lone has left the pipeline" in again().stderr
+    source.sql("INSERT INTO lone VALUES (9, 9, 'out')")
+    again()
+    assert "lone" not in source.sql("SELECT tablename FROM pg_publication_tables"), "patterns brought back what somebody took out"
+    assert len(target.rows("public", "lone", source.columns("public", "lone"))) == 1, "rows of a table that was taken out"
+
+
+LONG = ["duckdb-swapped", "duckdb-patterns", "duckdb-publication", "stdout-publication", "postgres-publication"]
+scenario.run(main, cases=["postgres-patterns", "postgres-swapped"] + (LONG if os.environ.get("SCENARIO_FULL") or sys.argv[1:] not in ([], ["--list"]) else []))
