@@ -138,6 +138,8 @@ struct pgconvoy_type {
     int field_count; /* COMPOSITE: attributes in order (dropped ones left out) */
     const pgconvoy_column *fields;
     const char *extension_version; /* of the extension at the source; NULL where extension is */
+    int former_label_count; /* ENUM: so many at the end of labels are in rows of the stream only, and not in the catalog (any more) */
+    const char *met_label;  /* ENUM: among labels, the last that was learned from a row; NULL: none */
 };
 
 struct pgconvoy_column {
@@ -387,6 +389,7 @@ typedef struct pgconvoy_sink_config {
     void *tell_arg;
     int apply_jobs;            /* so many connections apply the stream's changes; 0, 1: one. Only with PGCONVOY_SINK_APPLY_JOBS */
     bool two_phase;            /* transactions that the source has prepared are prepared here. Only with PGCONVOY_SINK_TWO_PHASE */
+    bool lacks_label;          /* the attempt before ended by a value that its type at the target refused: an enum may lack a label */
 } pgconvoy_sink_config;
 
 #define PGCONVOY_SINK_VERSION 1

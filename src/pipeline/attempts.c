@@ -17,7 +17,7 @@
 typedef struct attempt {
     pgc_run run;
     bool established;       /* both ends were opened and checked: from here on what can heal is retried */
-    bool waits_for_commits; /* see pgc_run */
+    bool waits_for_commits, lacks_label; /* see pgc_run */
     bool reloaded;          /* this attempt follows one that found other tables before anything moved */
     pgc_known_tables known; /* of the attempts before in this process */
 } attempt;
@@ -197,6 +197,7 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         attempt->run.copier = copier;
         attempt->run.little_room = pipeline->little_room;
         attempt->run.lacks_partition = strcmp(err->sqlstate, "23514") == 0;
+        attempt->run.lacks_label = attempt->lacks_label;
         attempt->run.waits_for_commits = attempt->waits_for_commits;
         pgc_error_clear(err);
         int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
@@ -213,6 +214,10 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
             return 0; /* asked to stop while it was at it */
         if (attempt->run.failed_in_progress) {
             attempt->waits_for_commits = true;
+            pgconvoy_error_retriable(err, true);
+        }
+        if (strcmp(err->sqlstate, "22P02") == 0 && !attempt->lacks_label) {
+            attempt->lacks_label = true;
             pgconvoy_error_retriable(err, true);
         }
         if (!retry_again(pipeline, &retry, err))

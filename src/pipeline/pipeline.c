@@ -149,6 +149,7 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .unused_sequences = options->split_sequences != NULL,
         .ddl = options->ddl,
         .ddl_as_text = !pgc_mapping_renames(options->mapping) && (pipeline->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0,
+        .ddl_as_events = (pipeline->sink_ops->capabilities & PGCONVOY_SINK_KEEPS_EVENTS) != 0,
         .spool_path = pipeline->spool_path,
         .spool_bytes = options->spool_bytes,
         .jobs = options->jobs,
@@ -207,6 +208,7 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         .tell_arg = pipeline->tell_arg,
         .apply_jobs = pipeline->options.apply_jobs,
         .two_phase = pipeline->options.two_phase,
+        .lacks_label = run->lacks_label,
     };
     run->sink_ops = pipeline->sink_ops;
     run->sink = NULL;

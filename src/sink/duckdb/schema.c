@@ -378,9 +378,12 @@ static int adapt_enum(pgc_duckdb_sink *sink, duckdb_connection connection, const
         pgc_quote_identifier(&sql, pgc_duckdb_layout_column(layout, column));
         pgc_buffer_format(&sql, " TYPE %s", type.data);
         result = pgc_duckdb_run(&sink->api, connection, &sql, "adding labels to an enum", NULL, err);
-        if (result != 0)
+        if (result != 0) {
             pgc_error_prefix(err, "column %s of table %s.%s", pgc_duckdb_layout_column(layout, column), layout->table->schema,
                              layout->table->name);
+            if (!err->hint[0])
+                pgconvoy_error_hint(err, "was a label renamed at the source, which rows here still have? pgconvoy drop, then sync --if-exists drop copies anew");
+        }
     }
     pgc_buffer_free(&type);
     pgc_buffer_free(&sql);

@@ -346,6 +346,13 @@ static int change_type(alteration *alter, const pgconvoy_column *column, pgconvo
     return status;
 }
 
+/* A user's type that is what it was at the source: if the target has it by another name, the command that renames it is still to come, or was not told. */
+static bool keeps_type(const alteration *alter, const pgconvoy_column *column)
+{
+    int before = alter->old_table ? find(alter->old_table, column->name) : -1;
+    return before >= 0 && !pgc_pgsink_type_is_built_in(column->type) && alter->old_table->columns[before].type->oid == column->type->oid;
+}
+
 static int follow_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
 {
     const pgc_pgsink_column *target = pgc_pgsink_relation_find(&alter->relation, column->name);
@@ -353,10 +360,13 @@ static int follow_column(alteration *alter, const pgconvoy_column *column, pgcon
         return add_column(alter, column, err);
     pgc_pgsink_fit fit = pgc_pgsink_column_fit(column, target);
     bool ours = alter->content == PGSINK_CONTENT_CREATED || alter->empty;
+    bool stays = fit != PGSINK_FIT_SAME && (alter->old_table ? keeps_type(alter, column) : pgc_pgsink_is_named_otherwise(column, target));
     /* somebody else's table may have a wider type; in ours the source's is meant */
-    if (fit == PGSINK_FIT_NONE || (ours && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod))) {
+    if (!stays && (fit == PGSINK_FIT_NONE || (ours && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod)))) {
         if (change_type(alter, column, err) != 0)
             return -1;
+    } else if (pgc_pgsink_enum_extend(alter->sink, column->type, target, PGSINK_LABEL_MET, err) != 0) {
+        return -1;
     }
     if (ours && target->not_null && !column->not_null && !column->primary_key)
         return alter_table(alter, "ALTER COLUMN", column->name, "DROP NOT NULL", err);

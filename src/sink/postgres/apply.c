@@ -332,8 +332,5 @@ int pgc_pgsink_apply_schema(pgc_pgsink_writer *writer, const pgconvoy_table *old
 {
     if (pgc_pgsink_apply_flush(writer, err) != 0 || pgc_pgsink_target_forget(writer, old_table->oid, err) != 0)
         return -1;
-    for (int i = 0; i < new_table->column_count; i++)
-        if (pgc_pgsink_enum_extend(writer->sink, new_table->columns[i].type, err) != 0)
-            return -1;
     return pgc_pgsink_alter(writer->sink, writer->conn, old_table, new_table, pgc_pgsink_ddl_has_followed(writer, new_table), err);
 }

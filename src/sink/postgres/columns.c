@@ -4,6 +4,7 @@
  * text.
  */
 #include "sink/postgres/sink_internal.h"
+#include "sink/postgres/types.h"
 #include "postgres/text_arrays.h"
 #include "postgres/value.h"
 
@@ -166,6 +167,16 @@ static bool same_type(const pgconvoy_type *type, const pgc_pgsink_column *target
     return strcmp(type->name, target->type_name) == 0 && strcmp(type->schema, target->type_schema) == 0;
 }
 
+/* Where a pipeline begins with somebody else's table: --map-schema may give the type another schema, and nothing another name. */
+static bool is_another_type(const pgconvoy_column *source, const pgc_pgsink_column *target)
+{
+    const pgconvoy_type *type = source->type;
+    if (!pgc_pgsink_is_named_otherwise(source, target))
+        return false;
+    return type->kind == PGCONVOY_TYPE_ARRAY && type->element ? strcmp(type->element->name, target->element_name) != 0
+                                                              : strcmp(type->name, target->type_name) != 0;
+}
+
 /* numeric's modifier: 4 + (precision << 16 | scale in 11 bits, signed since 15). */
 static int numeric_scale(int32_t typmod)
 {
@@ -207,6 +218,12 @@ static bool is_wider(uint32_t source, uint32_t target)
     return false;
 }
 
+bool pgc_pgsink_is_named_otherwise(const pgconvoy_column *source, const pgc_pgsink_column *target)
+{
+    return target && !pgc_pgsink_type_is_built_in(source->type) && target->type_oid >= PGSINK_FIRST_USER_OID && !same_type(source->type, target) &&
+           (source->type->kind == PGCONVOY_TYPE_ARRAY) == (target->element_name[0] != '\0');
+}
+
 pgc_pgsink_fit pgc_pgsink_column_fit(const pgconvoy_column *source, const pgc_pgsink_column *target)
 {
     if (same_type(source->type, target))
@@ -215,6 +232,8 @@ pgc_pgsink_fit pgc_pgsink_column_fit(const pgconvoy_column *source, const pgc_pg
     if (base != source->type && same_type(base, target)) /* a domain into its base type */
         return modifier_keeps(base->oid, source->type->typmod, target->typmod) ? PGSINK_FIT_SAME : PGSINK_FIT_NONE;
     if (target->type_oid == PGC_TEXT_OID && base->kind == PGCONVOY_TYPE_ENUM)
+        return PGSINK_FIT_TEXT;
+    if (pgc_pgsink_is_named_otherwise(source, target))
         return PGSINK_FIT_TEXT;
     if (!is_wider(base->oid, target->type_oid))
         return PGSINK_FIT_NONE;
@@ -254,7 +273,7 @@ static int note_text_column(pgc_pgsink *sink, const pgconvoy_column *column, pgc
 }
 
 static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
-                        const pgconvoy_column *column, pgconvoy_error *err)
+                        const pgconvoy_column *column, bool begins, pgconvoy_error *err)
 {
     const pgc_pgsink_column *target = pgc_pgsink_relation_find(relation, column->name);
     if (!target) {
@@ -264,7 +283,7 @@ static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, c
         return -1;
     }
     pgc_pgsink_fit fit = pgc_pgsink_column_fit(column, target);
-    if (fit == PGSINK_FIT_NONE) {
+    if (fit == PGSINK_FIT_NONE || (begins && is_another_type(column, target))) {
         pgconvoy_error_set(
             err, PGCONVOY_ERROR_CONFIG,
             "column \"%s\" of table %s.%s is %s on the source and %s on the target, which does not hold its values",
@@ -278,7 +297,7 @@ static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, c
     return note_text_column(sink, column, err);
 }
 
-int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
+int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table, bool begins,
                               pgconvoy_error *err)
 {
     if (relation->guarded) {
@@ -287,7 +306,7 @@ int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relat
         return -1;
     }
     for (int i = 0; i < table->column_count; i++)
-        if (check_column(sink, relation, table, &table->columns[i], err) != 0)
+        if (check_column(sink, relation, table, &table->columns[i], begins, err) != 0)
             return -1;
     for (int i = 0; i < relation->column_count; i++) {
         const pgc_pgsink_column *target = &relation->columns[i];

@@ -217,11 +217,18 @@ static int refuse(const pgconvoy_ddl *ddl, const pgconvoy_error *why, pgconvoy_e
     return -1;
 }
 
+/* A label whose old name is gone was renamed by hand; where both names are there, rows keep the old one. */
+static meaning meaning_of_renamed_label(const char *sqlstate)
+{
+    return strcmp(sqlstate, "22023") == 0 ? DONE_ALREADY : strcmp(sqlstate, "42710") == 0 ? REFUSED : meaning_of(sqlstate);
+}
+
 /* The command failed: whether that matters. */
 static int judge(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const pgconvoy_error *why, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
-    meaning meaning = meaning_of(why->sqlstate);
+    bool renames_label = strcmp(ddl->tag, "ALTER TYPE") == 0 && pgc_pgsink_ddl_has(ddl, "RENAME") && pgc_pgsink_ddl_has(ddl, "VALUE");
+    meaning meaning = renames_label ? meaning_of_renamed_label(why->sqlstate) : meaning_of(why->sqlstate);
     if (meaning == DONE_ALREADY) {
         pgc_log_info(sink->config->log, "%s: it is so on the target already (%s)", ddl->tag, why->message);
         return 0;

@@ -101,7 +101,7 @@ static int check_with(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *tabl
     if (content == PGSINK_CONTENT_UNKNOWN && if_exists == PGCONVOY_IF_EXISTS_ERROR)
         return in_the_way(table, err);
     if (content == PGSINK_CONTENT_UNKNOWN && if_exists != PGCONVOY_IF_EXISTS_DROP &&
-        pgc_pgsink_relation_check(sink, &relation, table, err) != 0)
+        pgc_pgsink_relation_check(sink, &relation, table, true, err) != 0)
         return -1;
     return check_types(sink, conn, table, err);
 }
@@ -231,7 +231,7 @@ static int take_over(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table
         *content = PGSINK_CONTENT_CREATED;
         return on_table(conn, "DROP TABLE", table, "", err) != 0 ? -1 : create_table(sink, conn, table, err);
     }
-    if (pgc_pgsink_relation_check(sink, relation, table, err) != 0 || check_generated(relation, table, err) != 0)
+    if (pgc_pgsink_relation_check(sink, relation, table, true, err) != 0 || check_generated(relation, table, err) != 0)
         return -1;
     *content = PGSINK_CONTENT_EMPTIED;
     if (if_exists == PGCONVOY_IF_EXISTS_TRUNCATE)
@@ -252,19 +252,29 @@ static int take_over(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table
     return 0;
 }
 
+static int give_labels(pgc_pgsink *sink, const pgconvoy_table *table, const pgc_pgsink_relation *relation, pgconvoy_error *err)
+{
+    for (int i = 0; i < table->column_count; i++) {
+        const pgc_pgsink_column *column = pgc_pgsink_relation_find(relation, table->columns[i].name);
+        if (column && pgc_pgsink_enum_extend(sink, table->columns[i].type, column, PGSINK_LABELS_ALL, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* What an earlier copy of this pipeline left. */
 static int start_again(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, const pgc_pgsink_relation *relation,
                        pgc_pgsink_content content, pgconvoy_error *err)
 {
     if (content == PGSINK_CONTENT_CREATED && !pgc_pgsink_relation_equals(relation, table))
         return on_table(conn, "DROP TABLE", table, "", err) != 0 ? -1 : create_table(sink, conn, table, err);
-    if (empty_table(conn, table, relation, err) != 0)
+    if (empty_table(conn, table, relation, err) != 0 || give_labels(sink, table, relation, err) != 0)
         return -1;
     if (content == PGSINK_CONTENT_FOLLOWED)
         return pgc_pgsink_alter_empty(sink, conn, table, err);
     if (content == PGSINK_CONTENT_CREATED)
         return pgc_pgsink_drop_keys(conn, relation->oid, table, err);
-    return pgc_pgsink_relation_check(sink, relation, table, err) != 0 ? -1 : check_generated(relation, table, err);
+    return pgc_pgsink_relation_check(sink, relation, table, false, err) != 0 ? -1 : check_generated(relation, table, err);
 }
 
 static int prepare_with(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_if_exists if_exists,

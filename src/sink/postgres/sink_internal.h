@@ -141,10 +141,12 @@ int pgc_pgsink_relation_load(PGconn *conn, const char *schema, const char *name,
 /* NULL when there is none of that name. */
 pgc_pgsink_column *pgc_pgsink_relation_find(const pgc_pgsink_relation *relation, const char *name);
 pgc_pgsink_fit pgc_pgsink_column_fit(const pgconvoy_column *source, const pgc_pgsink_column *target);
+/* Both are of a user's types, and not of the same name: one may have been renamed, or be another at the target by --map-schema. */
+bool pgc_pgsink_is_named_otherwise(const pgconvoy_column *source, const pgc_pgsink_column *target);
 /* True when the relation has exactly the columns of table, in any order, of the same types. */
 bool pgc_pgsink_relation_equals(const pgc_pgsink_relation *relation, const pgconvoy_table *table);
-/* Refuses, by name, columns that are missing or do not fit, and columns that nobody would fill. */
-int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
+/* Refuses, by name, columns that are missing or do not fit, and columns that nobody would fill; where it begins also user's types by another name. */
+int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table, bool begins,
                               pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- session.c */

@@ -101,7 +101,7 @@ static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
             pgc_pgsink_relation_load(writer->conn, table->schema, table->name, target->arena, &target->relation, err) != 0)
             return -1;
     }
-    return pgc_pgsink_relation_check(writer->sink, &target->relation, table, err);
+    return pgc_pgsink_relation_check(writer->sink, &target->relation, table, false, err);
 }
 
 static int match_columns(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_error *err)
@@ -119,7 +119,8 @@ static int match_columns(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
         /* a binary form that we cannot read is best left to the same type's own code */
         target->pass_binary[i] =
             same && (pgc_pgsink_type_is_portable(writer->sink, column->type) || !pgc_type_has_binary(column->type));
-        if (same && pgc_pgsink_enum_extend(writer->sink, column->type, err) != 0)
+        if ((same || pgc_pgsink_is_named_otherwise(column, target->columns[i])) &&
+            pgc_pgsink_enum_extend(writer->sink, column->type, target->columns[i], PGSINK_LABELS_NEW, err) != 0)
             return -1;
     }
     return 0;
@@ -287,7 +288,7 @@ static bool is_ready(const pgc_pgsink_writer *writer, const pgc_pgsink_target *t
 {
     pgconvoy_error ignored = {0};
     return target->relation.oid != 0 && !lacks_columns(&target->relation, target->table) &&
-           pgc_pgsink_relation_check(writer->sink, &target->relation, target->table, &ignored) == 0;
+           pgc_pgsink_relation_check(writer->sink, &target->relation, target->table, false, &ignored) == 0;
 }
 
 /* Drops those that are not ready, and makes the others known. */

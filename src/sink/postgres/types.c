@@ -90,9 +90,9 @@ bool pgc_pgsink_type_is_portable(pgc_pgsink *sink, const pgconvoy_type *type)
     return false;
 }
 
-static bool is_built_in(const pgconvoy_type *type)
+bool pgc_pgsink_type_is_built_in(const pgconvoy_type *type)
 {
-    return !type->extension && type->oid < 16384;
+    return !type->extension && type->oid < PGSINK_FIRST_USER_OID;
 }
 
 /* ---- what is known already */
@@ -162,8 +162,8 @@ static int labels_check(PGconn *conn, const pgconvoy_type *type, const char *oid
     return status;
 }
 
-/* Whether a type of this name is on the target; one of another kind is refused. */
-static presence look(PGconn *conn, const pgconvoy_type *type, const char *what, pgconvoy_error *err)
+/* Whether a type of this name is on the target; one of another kind is refused, and with_labels an enum that lacks some. */
+static presence look(PGconn *conn, const pgconvoy_type *type, bool with_labels, const char *what, pgconvoy_error *err)
 {
     static const char kinds[] = {
         [PGCONVOY_TYPE_BASE] = 'b',      [PGCONVOY_TYPE_ARRAY] = 'b',     [PGCONVOY_TYPE_ENUM] = 'e',
@@ -184,7 +184,7 @@ static presence look(PGconn *conn, const pgconvoy_type *type, const char *what, 
                            type->name);
         pgconvoy_error_hint(err, "rename or drop that type on the target");
         found = FAILED;
-    } else if (found == PRESENT && type->kind == PGCONVOY_TYPE_ENUM &&
+    } else if (found == PRESENT && with_labels && type->kind == PGCONVOY_TYPE_ENUM &&
                labels_check(conn, type, PQgetvalue(result, 0, 0), err) != 0) {
         found = FAILED;
     }
@@ -227,10 +227,10 @@ static int refuse_base(const pgconvoy_type *type, const char *what, pgconvoy_err
 {
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%s: type %s.%s is not on the target and cannot be made there", what,
                        type->schema, type->name);
-    pgconvoy_error_hint(err, is_built_in(type)
+    pgconvoy_error_hint(err, pgc_pgsink_type_is_built_in(type)
                                  ? "the target's server is too old for it; leave the table out, or upgrade the target"
                                  : "create the type on the target, or leave the table out");
-    if (!is_built_in(type))
+    if (!pgc_pgsink_type_is_built_in(type))
         pgc_error_sqlstate(err, PGC_ERROR_UNDEFINED_OBJECT); /* sync brings its definition with the tables that it makes */
     return -1;
 }
@@ -263,12 +263,12 @@ int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *t
         if (status == 0 && type->kind == PGCONVOY_TYPE_ARRAY && type->element)
             found = PRESENT;
         else if (status == 0)
-            found = look(conn, type, what, err);
+            found = look(conn, type, true, what, err);
         if (found == FAILED)
             status = -1;
         else if (found == ABSENT && type->extension)
             status = check_extension(conn, type, what, err);
-        else if (found == ABSENT && (is_built_in(type) || type->kind == PGCONVOY_TYPE_BASE))
+        else if (found == ABSENT && (pgc_pgsink_type_is_built_in(type) || type->kind == PGCONVOY_TYPE_BASE))
             status = refuse_base(type, what, err);
         if (found == PRESENT && type->kind != PGCONVOY_TYPE_ARRAY)
             remember_good(sink, name.data);
@@ -364,7 +364,7 @@ static int create_missing(PGconn *conn, const pgconvoy_type *type, const char *n
     if (status == 0)
         status = pgc_pgsink_execute_buffer(conn, &sql, doing, err);
     pgc_buffer_free(&sql);
-    if (status == 0 && type->extension && look(conn, type, what, err) == ABSENT)
+    if (status == 0 && type->extension && look(conn, type, false, what, err) == ABSENT)
         status = check_extension(conn, type, what, err);
     return status;
 }
@@ -373,7 +373,7 @@ int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *
                            pgconvoy_error *err)
 {
     pgc_buffer name;
-    if (is_built_in(type))
+    if (pgc_pgsink_type_is_built_in(type))
         return 0;
     if (qualified_name(type, &name, err) != 0)
         return -1;
@@ -381,7 +381,7 @@ int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *
     if (!known_good(sink, name.data)) {
         status = type->extension ? 0 : each_part(sink, conn, type, what, pgc_pgsink_type_create, err);
         if (status == 0 && !(type->kind == PGCONVOY_TYPE_ARRAY && type->element)) {
-            presence found = look(conn, type, what, err);
+            presence found = look(conn, type, false, what, err);
             if (found == FAILED)
                 status = -1;
             else if (found == ABSENT)
@@ -392,38 +392,56 @@ int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *
     return status;
 }
 
-/* Its place is after the label before it, which is there by now; the first goes before the next one that is there. */
-static int add_label(PGconn *conn, const pgconvoy_type *type, int label, const PGresult *there, pgconvoy_error *err)
+/* Its place is after the next label before it that is there (with all, each before it is by now), else before the next one after it. */
+static int add_label(PGconn *conn, const pgconvoy_type *type, const char *schema, const char *name, int label, const PGresult *there, bool all,
+                     pgconvoy_error *err)
 {
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
     pgc_buffer_text(&sql, "ALTER TYPE ");
-    pgc_quote_qualified(&sql, type->schema, type->name);
+    pgc_quote_qualified(&sql, schema, name);
     pgc_buffer_text(&sql, " ADD VALUE IF NOT EXISTS ");
     pgc_quote_literal(&sql, type->labels[label]);
-    int next = label + 1;
-    while (label == 0 && next < type->label_count && !has_label(there, type->labels[next]))
+    int before = label - 1, next = label + 1;
+    while (before >= 0 && !all && !has_label(there, type->labels[before]))
+        before--;
+    while (next < type->label_count && !has_label(there, type->labels[next]))
         next++;
-    if (label > 0) {
-        pgc_buffer_text(&sql, " AFTER ");
-        pgc_quote_literal(&sql, type->labels[label - 1]);
-    } else if (next < type->label_count) {
-        pgc_buffer_text(&sql, " BEFORE ");
-        pgc_quote_literal(&sql, type->labels[next]);
+    if (before >= 0 || next < type->label_count) {
+        pgc_buffer_text(&sql, before >= 0 ? " AFTER " : " BEFORE ");
+        pgc_quote_literal(&sql, type->labels[before >= 0 ? before : next]);
     }
     int status = pgc_pgsink_execute_buffer(conn, &sql, "adding a label to an enum on the target", err);
     pgc_buffer_free(&sql);
     return status;
 }
 
-static int extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err)
+/*
+ * The target has a label that the source has not: it may have been renamed there, and the command that says so is still to come. Until then the
+ * new name is not to be taken.
+ */
+static bool may_be_renamed(const PGresult *there, const pgconvoy_type *type)
+{
+    int current = type->label_count - type->former_label_count;
+    for (int row = 0; row < PQntuples(there); row++) {
+        int i = 0;
+        while (i < current && strcmp(type->labels[i], PQgetvalue(there, row, 0)) != 0)
+            i++;
+        if (i == current)
+            return true;
+    }
+    return false;
+}
+
+/* schema, name: what it is called on the target. */
+static int extend(pgc_pgsink *sink, const pgconvoy_type *type, const char *schema, const char *name, pgc_pgsink_labels which, pgconvoy_error *err)
 {
     if (sink->config->tell) /* it would be committed; the command that adds a label is told */
         return 0;
     PGconn *conn = pgc_pgsink_borrow(sink, err);
     if (!conn)
         return -1;
-    const char *values[] = {type->schema, type->name};
+    const char *values[] = {schema, name};
     PGresult *result =
         pgc_pgsink_query(conn,
                          "SELECT e.enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid "
@@ -431,22 +449,30 @@ static int extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *e
                          2, values, "reading the labels of an enum on the target", err);
     int status = result ? 0 : -1;
     /* none at all: no such enum, which is for others to say */
+    bool all = which == PGSINK_LABELS_ALL ||
+               (which == PGSINK_LABELS_NEW && status == 0 && (sink->config->lacks_label || !may_be_renamed(result, type)));
     for (int i = 0; i < type->label_count && status == 0 && PQntuples(result) > 0; i++)
-        if (!has_label(result, type->labels[i]))
-            status = add_label(conn, type, i, result, err);
+        if ((all || (which == PGSINK_LABEL_MET && strcmp(type->labels[i], type->met_label) == 0)) && !has_label(result, type->labels[i]))
+            status = add_label(conn, type, schema, name, i, result, all, err);
     PQclear(result);
     pgc_pgsink_give_back(sink, conn);
     return status;
 }
 
-int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err)
+int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, const pgc_pgsink_column *column, pgc_pgsink_labels which, pgconvoy_error *err)
 {
     if (type->kind == PGCONVOY_TYPE_ENUM)
-        return extend(sink, type, err);
+        return which == PGSINK_LABEL_MET && !type->met_label
+                   ? 0
+                   : extend(sink, type, column ? column->type_schema : type->schema, column ? column->type_name : type->name, which, err);
+    if (type->kind == PGCONVOY_TYPE_ARRAY && type->element && column) {
+        const pgc_pgsink_column element = {.type_schema = column->element_schema, .type_name = column->element_name};
+        return pgc_pgsink_enum_extend(sink, type->element, &element, which, err);
+    }
     if (type->kind != PGCONVOY_TYPE_BASE && type->element)
-        return pgc_pgsink_enum_extend(sink, type->element, err);
+        return pgc_pgsink_enum_extend(sink, type->element, NULL, which, err);
     for (int i = 0; i < type->field_count; i++)
-        if (pgc_pgsink_enum_extend(sink, type->fields[i].type, err) != 0)
+        if (pgc_pgsink_enum_extend(sink, type->fields[i].type, NULL, which, err) != 0)
             return -1;
     return 0;
 }

@@ -23,10 +23,23 @@ int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *t
 int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what,
                            pgconvoy_error *err) PGC_MUST_CHECK;
 
+#define PGSINK_FIRST_USER_OID 16384u /* FirstNormalObjectId */
+
+/* One that every server of the version has. */
+bool pgc_pgsink_type_is_built_in(const pgconvoy_type *type);
+
+typedef enum pgc_pgsink_labels {
+    PGSINK_LABEL_MET,  /* the one that a row had */
+    PGSINK_LABELS_NEW, /* all, unless the target has one that the source has not: a command that renames it may be still to come */
+    PGSINK_LABELS_ALL, /* all: rows come as the catalog is now */
+} pgc_pgsink_labels;
+
 /*
- * Adds to an enum on the target the labels it lacks (of what is made of other types: to the enums in it). On a
- * connection of its own, as a label can be used only after the commit that made it.
+ * Adds to an enum on the target labels that it lacks (of what is made of other types: to the enums in it).
+ * column: the target's, whose type it is there, by whatever name; NULL: by its own. On a connection of its own, as a label can be used only
+ * after the commit that made it.
  */
-int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, const pgc_pgsink_column *column, pgc_pgsink_labels which,
+                           pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif

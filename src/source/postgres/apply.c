@@ -237,8 +237,9 @@ static int learn_labels(pgc_assembler *a, pgc_relation_entry *entry, const pgcon
                         pgconvoy_error *err)
 {
     pgc_unknown_label unknown;
-    while (a->config.relabel && ((old && pgc_labels_missing(entry->labels, old, &unknown)) ||
-                                 (new_ && pgc_labels_missing(entry->labels, new_, &unknown)))) {
+    bool fields = !a->config.composites_change;
+    while (a->config.relabel && ((old && pgc_labels_missing(entry->labels, old, fields, &unknown)) ||
+                                 (new_ && pgc_labels_missing(entry->labels, new_, fields, &unknown)))) {
         const pgconvoy_table *relabelled = NULL;
         if (a->config.relabel(a->config.resolve_arg, entry->table, &unknown, &relabelled, err) != 0 ||
             pgc_relation_set_table(entry, relabelled, err) != 0)

@@ -106,6 +106,7 @@ typedef struct pgc_assembler_config {
     size_t spill_total_bytes;       /* of all streamed transactions together; 0: 16 MB */
     pgc_resolve_table resolve;
     pgc_relabel_table relabel; /* may be NULL */
+    bool composites_change; /* as commands that the sink follows: a row may have other fields than its table's type has by now. They are not looked into */
     void *resolve_arg;         /* of both */
     pgc_read_ddl read_ddl;     /* may be NULL */
     void *read_ddl_arg;

@@ -350,6 +350,41 @@ static int read_tables(pgc_ddl_reader *reader, const pgc_json *list, const pgc_j
     return read_attached(reader, attached, room, err);
 }
 
+static bool is_made_of(const pgconvoy_type *type, uint32_t oid)
+{
+    if (!type || type->oid == oid)
+        return type != NULL;
+    for (int i = 0; i < type->field_count; i++)
+        if (is_made_of(type->fields[i].type, oid))
+            return true;
+    return is_made_of(type->element, oid);
+}
+
+static bool has_column_of(const pgconvoy_table *table, uint32_t type)
+{
+    for (int i = 0; i < table->column_count; i++)
+        if (is_made_of(table->columns[i].type, type))
+            return true;
+    return false;
+}
+
+/* Rows have a label by another name now. A sink that does not rename it in its type has to have them anew. */
+static int read_renamed_label(pgc_ddl_reader *reader, const pgc_json *objects, pgconvoy_error *err)
+{
+    const pgc_postgres_source *source = reader->tables->source;
+    const char *command = reader->ddl.command;
+    if (source->config.ddl_as_text || source->config.ddl_as_events || strcmp(reader->ddl.tag, "ALTER TYPE") != 0 || reader->ddl.recopied_count > 0 ||
+        (command && !(pgc_sql_has_word(command, strlen(command), "RENAME") && pgc_sql_has_word(command, strlen(command), "VALUE"))))
+        return 0;
+    for (size_t i = 0; i < source->table_count && objects && objects->first; i++) {
+        const pgc_source_table *table = ours(reader, ((const pgconvoy_table *)source->tables[i])->oid);
+        if (table && has_column_of(&table->table, (uint32_t)pgc_json_number(objects->first, "oid", 0)) && !copied_since(reader, table->table.oid) &&
+            add_recopied(reader, table->table.oid, source->table_count, err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int read_settings(pgc_ddl_reader *reader, const pgc_json *settings, pgconvoy_error *err)
 {
     size_t count = settings ? (size_t)settings->count : 0, at = 0;
@@ -388,7 +423,8 @@ static int read_end(pgc_ddl_reader *reader, const pgc_json *end, pgc_ddl_seen *s
         return 0; /* of temporary objects, or nothing was there to be done */
     if (read_settings(reader, pgc_json_get(end, "settings"), err) != 0 ||
         read_objects(reader, drops ? dropped : objects, drops, err) != 0 ||
-        read_tables(reader, pgc_json_get(end, "tables"), pgc_json_get(end, "attached"), err) != 0)
+        read_tables(reader, pgc_json_get(end, "tables"), pgc_json_get(end, "attached"), err) != 0 ||
+        (!drops && read_renamed_label(reader, objects, err) != 0))
         return -1;
     reader->rewrites = NULL;
     seen->ddl = ddl->object_count > 0 || ddl->recopied_count > 0 ? ddl : NULL;

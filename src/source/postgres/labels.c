@@ -146,7 +146,7 @@ static bool is_known(const enum_labels *known, const char *text, size_t length)
 }
 
 static bool is_missing(pgc_labels *labels, const pgconvoy_type *type, const pgconvoy_value *value,
-                       pgc_unknown_label *unknown)
+                       bool in_composites, pgc_unknown_label *unknown)
 {
     pgconvoy_error unreadable = {0};
     if (value->length < 0 || !has_enum(type))
@@ -161,34 +161,34 @@ static bool is_missing(pgc_labels *labels, const pgconvoy_type *type, const pgco
         return true;
     }
     case PGCONVOY_TYPE_DOMAIN:
-        return is_missing(labels, type->element, value, unknown);
+        return is_missing(labels, type->element, value, in_composites, unknown);
     case PGCONVOY_TYPE_ARRAY: {
         pgc_array array;
         if (pgc_value_array(type, value, labels->scratch, &array, &unreadable) != 0)
             return false;
         for (int64_t i = 0; i < array.count; i++)
-            if (is_missing(labels, type->element, &array.elements[i], unknown))
+            if (is_missing(labels, type->element, &array.elements[i], in_composites, unknown))
                 return true;
         return false;
     }
     default: {
         pgconvoy_value *fields;
-        if (pgc_value_composite(type, value, labels->scratch, &fields, &unreadable) != 0)
+        if (!in_composites || pgc_value_composite(type, value, labels->scratch, &fields, &unreadable) != 0)
             return false;
         for (int i = 0; i < type->field_count; i++)
-            if (is_missing(labels, type->fields[i].type, &fields[i], unknown))
+            if (is_missing(labels, type->fields[i].type, &fields[i], in_composites, unknown))
                 return true;
         return false;
     }
     }
 }
 
-bool pgc_labels_missing(pgc_labels *labels, const pgconvoy_value *row, pgc_unknown_label *unknown)
+bool pgc_labels_missing(pgc_labels *labels, const pgconvoy_value *row, bool in_composites, pgc_unknown_label *unknown)
 {
     pgc_arena_reset(labels->scratch);
     for (int i = 0; i < labels->column_count; i++) {
         int column = labels->columns[i];
-        if (is_missing(labels, labels->table->columns[column].type, &row[column], unknown))
+        if (is_missing(labels, labels->table->columns[column].type, &row[column], in_composites, unknown))
             return true;
     }
     return false;

@@ -27,8 +27,8 @@ void pgc_labels_free(pgc_labels *labels);
 
 /*
  * True when a value of the row has a label that its enum lacks. A value that cannot be read is passed: to say so is for
- * the one who needs it.
+ * the one who needs it. in_composites: also in their fields, which are those that the type had when the table was read.
  */
-bool pgc_labels_missing(pgc_labels *labels, const pgconvoy_value *row, pgc_unknown_label *unknown);
+bool pgc_labels_missing(pgc_labels *labels, const pgconvoy_value *row, bool in_composites, pgc_unknown_label *unknown);
 
 #endif

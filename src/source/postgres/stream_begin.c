@@ -132,6 +132,7 @@ int pgc_stream_make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn
         .spill_total_bytes = memory ? memory / 4 : 0,
         .resolve = pgc_stream_tables_resolve,
         .relabel = pgc_stream_tables_relabel,
+        .composites_change = source->config.ddl_as_text && stream->ddl,
         .resolve_arg = &stream->tables,
         .read_ddl = stream->ddl ? pgc_ddl_reader_read : NULL,
         .read_ddl_arg = stream->ddl,

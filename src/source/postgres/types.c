@@ -345,7 +345,9 @@ int pgc_types_learn_label(pgc_types *types, PGconn *conn, uint32_t oid, const ch
     if (!has_label(labels, count, text, length))
         labels[count++] = label;
     entry->type.labels = labels;
+    entry->type.former_label_count = count - entry->type.label_count;
     entry->type.label_count = count;
+    entry->type.met_label = label;
     pgc_log_info(log, "enum %s.%s has a new label '%s'", entry->type.schema, entry->type.name, label);
     return 0;
 }

@@ -37,7 +37,32 @@ def same(source, target):
         assert sorted(ours) == sorted(theirs), (here, sorted(set(ours) ^ set(theirs))[:6])
 
 
+TYPES = """CREATE SCHEMA shop; CREATE TYPE shop.e AS ENUM ('x', 'y'); CREATE DOMAIN shop.d AS int CHECK (VALUE > 0); CREATE TYPE shop.c AS (a int, e shop.e);
+CREATE TABLE shop.t (id int PRIMARY KEY, e shop.e, ee shop.e[], d shop.d, c shop.c); INSERT INTO shop.t SELECT g, 'x', '{x,y}', g, (g, 'y')::shop.c FROM generate_series(1, 100) g"""
+STEPS = ["INSERT INTO shop.t VALUES (200, 'y', '{y}', 5, (1, 'x')); UPDATE shop.t SET e = 'y' WHERE id = 3; DELETE FROM shop.t WHERE id = 4",
+         "ALTER TABLE shop.t ADD COLUMN r int DEFAULT (random() * 100)::int; UPDATE shop.t SET e = 'x', r = 1 WHERE id = 3",
+         "ALTER TYPE shop.e ADD VALUE 'z' BEFORE 'x'; UPDATE shop.t SET e = 'z' WHERE id = 5; UPDATE shop.t SET ee = '{z}', c = (1, 'z') WHERE id = 6",
+         "ALTER TYPE shop.e RENAME VALUE 'y' TO 'why'", "UPDATE shop.t SET e = 'why' WHERE id = 8",
+         "UPDATE shop.t SET e = 'x' WHERE id = 9; ALTER TYPE shop.e RENAME VALUE 'x' TO 'ex'; UPDATE shop.t SET e = 'ex' WHERE id = 10"]
+
+
+def types_move_along(s):
+    """A schema's types have the target's schema, too: rows are written into them, labels added there, and no second type is made under the source's name."""
+    source, target = s.server(), s.target("postgres")
+    source.sql(TYPES)
+    for step in [None] + STEPS:
+        for sql in step.split("; ") if step else []:
+            source.sql(sql)
+        s.sync_until_caught_up(source.uri(), target, "--name", "types", "--map-schema", "shop=store")
+        ours, theirs = (query("SELECT count(*), md5(string_agg(t::text, '|' ORDER BY id)) FROM %s.t t" % name).replace("\t", "|").strip() for query, name in
+                        ((source.sql, "shop"), (target.query, "store")))
+        assert ours == theirs, (step, ours, theirs)
+    assert target.query("SELECT count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = typnamespace WHERE nspname = 'shop'") == "0", "types under the source's name"
+
+
 def main(s):
+    if s.case == "types":
+        return types_move_along(s)
     source = s.server()
     source.sql(TABLES)
     target = s.target()
@@ -66,4 +91,4 @@ def main(s):
         assert target.query("SELECT nextval(pg_get_serial_sequence('store.client', 'id'))") == source.sql("SELECT last_value + 1 FROM shop.customer_id_seq")
 
 
-scenario.run(main, cases=["duckdb", "postgres"])
+scenario.run(main, cases=["duckdb", "postgres", "types"])

@@ -49,6 +49,16 @@ CREATE TABLE t (id int PRIMARY KEY, v varchar(10));
 INSERT INTO t VALUES (1, 'a');
 CREATE TYPE mood AS ENUM ('sad', 'ok');
 ALTER TYPE mood ADD VALUE 'happy';
+-- types that rows have take other names, labels and fields
+CREATE SCHEMA types; CREATE TYPE shade AS ENUM ('dark', 'light'); CREATE TYPE paint AS (n int, shade shade); CREATE DOMAIN small AS int CHECK (VALUE < 1000);
+CREATE TABLE painted (id int PRIMARY KEY, s shade, ss shade[], p paint, d small);
+INSERT INTO painted VALUES (1, 'dark', '{dark,NULL}', (1, 'dark'), 1);
+ALTER TYPE shade RENAME TO tone; INSERT INTO painted VALUES (2, 'dark', '{light}', (2, 'light'), 2);
+ALTER TYPE tone SET SCHEMA types; UPDATE painted SET s = 'light' WHERE id = 1;
+ALTER TYPE paint RENAME TO coat; ALTER DOMAIN small RENAME TO little; INSERT INTO painted VALUES (3, NULL, '{}', (3, 'dark'), 3);
+ALTER TYPE types.tone RENAME VALUE 'dark' TO 'black'; UPDATE painted SET d = 4, p = (4, 'black') WHERE s = 'black';
+ALTER TYPE types.tone ADD VALUE 'grey' BEFORE 'light'; INSERT INTO painted VALUES (4, 'grey', '{grey}', (4, 'grey'), 4);
+ALTER TYPE coat DROP ATTRIBUTE n CASCADE; ALTER TYPE coat ADD ATTRIBUTE n text CASCADE; INSERT INTO painted VALUES (5, 'black', NULL, ('grey', 'not a label'), 5);
 ALTER TABLE t ADD COLUMN m mood DEFAULT 'happy';
 INSERT INTO t VALUES (2, 'b', 'happy');
 ALTER TABLE t ALTER v TYPE text;
