@@ -214,7 +214,7 @@ static int mark_recopied(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error
         int at = state ? atomic_load(&state->state) : PGCONVOY_TABLE_FAILED;
         if (at != PGCONVOY_TABLE_CATCHING_UP && at != PGCONVOY_TABLE_LIVE)
             continue;
-        pgc_log_info(run->log, "%s gave %s.%s rows, or values, that only the source knows: it is copied anew", ddl->tag, state->table->schema,
+        pgc_log_info(run->log, "after %s only the source knows the rows of %s.%s: it is copied anew", ddl->tag, state->table->schema,
                      state->table->name);
         pgc_table_state **grown = realloc(stream->recopied, (stream->recopied_count + 1) * sizeof(pgc_table_state *));
         if (!grown)

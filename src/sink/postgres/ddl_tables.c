@@ -4,13 +4,17 @@
 
 #include "apply/sql_text.h"
 
+/* A partition comes under the name of the table it is part of, where that is the pipeline's; else by itself, as the leaves beside it do. */
 static int register_made(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl_object *object, pgconvoy_error *err)
 {
-    const char *values[] = {object->identity};
-    PGresult *result = pgc_pgsink_query(conn,
-                                        "SELECT 1 FROM pg_catalog.pg_class WHERE oid = pg_catalog.to_regclass($1) AND "
-                                        "relkind IN ('r', 'p') AND NOT relispartition",
-                                        1, values, PGSINK_DDL_DOING, err);
+    static const char sql[] =
+        "SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1) AND CASE WHEN NOT c.relispartition "
+        "THEN c.relkind IN ('r', 'p') ELSE c.relkind = 'r' AND NOT EXISTS (SELECT FROM "
+        "pg_catalog.pg_partition_ancestors(c.oid) a (oid) JOIN pg_catalog.pg_class r ON r.oid = a.oid JOIN "
+        "pg_catalog.pg_namespace n ON n.oid = r.relnamespace JOIN pgconvoy.table_state s ON s.pipeline = $2 AND "
+        "s.schema_name = n.nspname AND s.table_name = r.relname) END";
+    const char *values[] = {object->identity, sink->config->pipeline_name};
+    PGresult *result = pgc_pgsink_query(conn, sql, 2, values, PGSINK_DDL_DOING, err);
     if (!result)
         return -1;
     bool of_its_own = PQntuples(result) == 1;

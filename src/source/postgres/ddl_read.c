@@ -34,6 +34,8 @@ struct pgc_ddl_reader {
     const pgc_json *dropped; /* since the last command's end */
     rewrite *rewrites;
     pgconvoy_ddl ddl; /* the last that was read */
+    bool knows_parents;
+    pgc_oid_map parents; /* of tables of ours: what is done to one is done to them */
 };
 
 pgc_ddl_reader *pgc_ddl_reader_new(pgc_stream_tables *tables, const char *key)
@@ -55,6 +57,7 @@ void pgc_ddl_reader_free(pgc_ddl_reader *reader)
     if (!reader)
         return;
     pgc_arena_free(reader->arena);
+    pgc_oid_map_free(&reader->parents);
     free(reader);
 }
 
@@ -141,10 +144,35 @@ static bool is_table(const pgconvoy_ddl_object *object)
     return strcmp(object->type, "table") == 0;
 }
 
-/* With all tables everything is carried over, else what is part of tables of ours. */
+static int learn_parents(pgc_ddl_reader *reader, pgconvoy_error *err)
+{
+    const pgc_postgres_source *source = reader->tables->source;
+    if (reader->knows_parents || takes_all(source))
+        return 0;
+    uint32_t *oids = malloc((source->table_count + 1) * sizeof *oids);
+    PGconn *conn = oids ? pgc_stream_tables_catalog(reader->tables, err) : NULL;
+    for (size_t i = 0; i < source->table_count && oids; i++)
+        oids[i] = source->tables[i]->oid;
+    PGresult *result = conn ? pgc_query_oids(conn,
+                                             "WITH RECURSIVE up (oid) AS (SELECT inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = ANY "
+                                             "($1::pg_catalog.oid[]) UNION SELECT inhparent FROM pg_catalog.pg_inherits JOIN up ON inhrelid = up.oid) "
+                                             "SELECT oid FROM up",
+                                             oids, source->table_count, err)
+                            : NULL;
+    int failed = result ? 0 : oids ? -1 : pgc_error_out_of_memory(err);
+    for (int row = 0; !failed && row < PQntuples(result); row++)
+        failed = pgc_oid_map_put(&reader->parents, pgc_result_oid(result, row, 0), reader, err);
+    reader->knows_parents = !failed;
+    PQclear(result);
+    free(oids);
+    return failed;
+}
+
+/* With all tables everything is carried over, else what is part of tables of ours, or of those that they are part of. */
 static bool is_wanted(const pgc_ddl_reader *reader, const pgconvoy_ddl_object *object)
 {
-    return takes_all(reader->tables->source) || ours(reader, object->table_oid);
+    return takes_all(reader->tables->source) || ours(reader, object->table_oid) ||
+           (object->table_oid && pgc_oid_map_get(&reader->parents, object->table_oid));
 }
 
 /* A table that was made under the name of one that was dropped, and copied since, has the place of that one. */
@@ -421,7 +449,7 @@ static int read_end(pgc_ddl_reader *reader, const pgc_json *end, pgc_ddl_seen *s
         return -1;
     if (drops ? !dropped : !objects || objects->type != PGC_JSON_ARRAY)
         return 0; /* of temporary objects, or nothing was there to be done */
-    if (read_settings(reader, pgc_json_get(end, "settings"), err) != 0 ||
+    if (read_settings(reader, pgc_json_get(end, "settings"), err) != 0 || learn_parents(reader, err) != 0 ||
         read_objects(reader, drops ? dropped : objects, drops, err) != 0 ||
         read_tables(reader, pgc_json_get(end, "tables"), pgc_json_get(end, "attached"), err) != 0 ||
         (!drops && read_renamed_label(reader, objects, err) != 0))

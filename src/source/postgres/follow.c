@@ -7,6 +7,7 @@
 #include "source/postgres/follow.h"
 #include "source/postgres/choose.h"
 #include "source/postgres/publication.h"
+#include "source/postgres/truncated.h"
 #include "source/postgres/watch.h"
 
 #include <stdio.h>
@@ -174,6 +175,8 @@ int pgc_follow_tables(void *arg, const pgconvoy_table_status *left, size_t left_
     }
     if (!failed)
         failed = compare(source, conn, &published, changed, err);
+    if (!failed && !*changed)
+        failed = pgc_truncated_look(source, conn, err);
     free(published.oids);
     return failed;
 }

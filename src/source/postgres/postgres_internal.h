@@ -88,6 +88,8 @@ typedef struct pgc_postgres_source {
     _Atomic pgconvoy_lsn confirmed_lsn; /* raised by any thread; here so that it outlives a stream */
     PGconn *watch_conn;                 /* of the pipeline's watching thread */
     pgc_oid_map passed_over;            /* that thread's: tables that were named in the log as not joining */
+    bool partitions_seen;               /* that thread's: they were looked at before */
+    pgc_oid_map partition_files;        /* that thread's: pg_class.relfilenode of partitions when they were last looked at */
 } pgc_postgres_source;
 
 /*

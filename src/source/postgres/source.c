@@ -32,6 +32,7 @@ static void close_source(void *arg)
     PQfinish(source->conn);
     PQfinish(source->watch_conn);
     pgc_oid_map_free(&source->passed_over);
+    pgc_oid_map_free(&source->partition_files);
     pgc_types_free(source->types);
     pgc_oid_map_free(&source->table_map);
     pgc_oid_map_free(&source->streamed);

@@ -194,6 +194,24 @@ WHEN OTHERS THEN
 END
 $f$;
 
+-- A partition that was truncated by itself: a publication by the root's name leaves that out, and no event trigger sees it. The pipelines that
+-- meet its new file say so, once for each file, and each of them reads it. One that has another reason is noted, and not told.
+CREATE TABLE IF NOT EXISTS pgconvoy.ddl_emptied (leaf oid PRIMARY KEY, file oid NOT NULL);
+REVOKE ALL ON pgconvoy.ddl_emptied FROM PUBLIC;
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_truncated(root oid, leaf oid, is_told boolean) RETURNS boolean LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $f$
+BEGIN
+  INSERT INTO pgconvoy.ddl_emptied AS e SELECT c.oid, c.relfilenode FROM pg_class c WHERE c.oid = $2
+    ON CONFLICT ON CONSTRAINT ddl_emptied_pkey DO UPDATE SET file = EXCLUDED.file WHERE e.file <> EXCLUDED.file;
+  IF FOUND AND is_told THEN
+    PERFORM pgconvoy.ddl_write(json_build_object('event', 'ddl_command_end', 'tag', 'TRUNCATE TABLE', 'nested', false, 'objects', '[]'::json,
+      'attached', json_build_array(json_build_object('root', $1::bigint, 'parent', $1::bigint, 'child', $2::bigint))));
+  END IF;
+  RETURN FOUND;
+END
+$f$;
+REVOKE ALL ON FUNCTION pgconvoy.ddl_truncated(oid, oid, boolean) FROM PUBLIC;
+
 -- The table that an object is, or is part of.
 CREATE OR REPLACE FUNCTION pgconvoy.ddl_table_of(class oid, object oid) RETURNS oid LANGUAGE sql STABLE
   SET search_path = pg_catalog, pg_temp AS $f$
@@ -221,7 +239,7 @@ BEGIN
 END
 $f$;
 REVOKE ALL ON FUNCTION pgconvoy.ddl_write(json) FROM PUBLIC;
-COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 2';
+COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 3';
 
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;
