@@ -228,6 +228,25 @@ static int check_extensions(pgc_clone *clone, pgconvoy_error *err)
     return 0;
 }
 
+/* An extension that an administrator made has its comment, which only its owner may write. */
+static int leave_comments_of_extensions(pgc_clone *clone, pgconvoy_error *err)
+{
+    static const char sql[] = "SELECT 1 FROM pg_catalog.pg_extension WHERE pg_catalog.format('EXTENSION %I', extname) = $1 AND NOT "
+                              "pg_catalog.pg_has_role(extowner, 'USAGE')";
+    for (int i = 0; i < clone->entries.count; i++) {
+        const pgc_entry *entry = clone->entries.items[i];
+        if (!pgc_entry_is(entry, "COMMENT") || strncmp(entry->tag, "EXTENSION ", 10) != 0)
+            continue;
+        const char *values[] = {entry->tag};
+        PGresult *result = pgc_query_params(clone->target, sql, 1, values, err);
+        bool others = result && PQntuples(result) > 0;
+        PQclear(result);
+        if (!result || (others && clone_leave_out(clone, entry, "the extension is another role's", err)))
+            return -1;
+    }
+    return 0;
+}
+
 /* A table of a stream that guards its rows from its owner, too: the rows of the copy would get in before that, and no change after it. */
 static int check_guarded(const pgc_clone *clone, pgconvoy_error *err)
 {
@@ -300,7 +319,7 @@ int clone_check(pgc_clone *clone, pgconvoy_error *err)
     }
     if (check_tables_for_rows(clone, err) || check_guarded(clone, err))
         return -1;
-    return check_extensions(clone, err) || clone_roles_check(clone, err) ? -1 : 0;
+    return check_extensions(clone, err) || leave_comments_of_extensions(clone, err) || clone_roles_check(clone, err) ? -1 : 0;
 }
 
 /* ------------------------------------------------------------------ leaving out */
