@@ -334,10 +334,25 @@ static int check_mapping(pgc_postgres_source *source, PGconn *conn, pgconvoy_err
     return 0;
 }
 
+/* Said once, where the pipeline begins. */
+static int warn_of_large_objects(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    if (!source->config.streaming || source->publication.exists)
+        return 0;
+    PGresult *result = pgc_query(conn, "SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata", err);
+    if (!result)
+        return -1;
+    if (pgc_result_int64(result, 0, 0) > 0)
+        pgc_log_warning(source->config.log, "left out: %s large object%s: of what is not rows of a table the server sends nothing (pgconvoy copy takes them along, once)",
+                        PQgetvalue(result, 0, 0), strcmp(PQgetvalue(result, 0, 0), "1") == 0 ? "" : "s");
+    PQclear(result);
+    return 0;
+}
+
 int pgc_requirements_check_tables(pgc_postgres_source *source, pgconvoy_error *err)
 {
     PGconn *conn = pgc_source_conn(source, err);
     if (!conn || check_reading(source, conn, err) != 0 || check_ownership(source, conn, err) != 0)
         return -1;
-    return check_identities(source, err) != 0 ? -1 : check_mapping(source, conn, err);
+    return check_identities(source, err) || check_mapping(source, conn, err) || warn_of_large_objects(source, conn, err) ? -1 : 0;
 }
