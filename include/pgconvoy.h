@@ -179,6 +179,8 @@ struct pgconvoy_table {
     const int *key;
     int64_t estimated_rows;  /* -1 unknown */
     int64_t estimated_bytes; /* heap and TOAST, without indexes */
+    /* Of a version that the stream gives: commands that rename the table come as DDL. The name of this version may then be one of before what the sink was opened with. */
+    bool named_by_command;
 };
 
 /* ------------------------------------------------------------------ values */

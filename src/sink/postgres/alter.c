@@ -70,12 +70,15 @@ static int alter_table(alteration *alter, const char *before, const char *middle
 static int rename_table(alteration *alter, pgconvoy_error *err)
 {
     const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
-    if (!old || (strcmp(old->schema, new_->schema) == 0 && strcmp(old->name, new_->name) == 0))
+    if (!old || alter->followed || (strcmp(old->schema, new_->schema) == 0 && strcmp(old->name, new_->name) == 0))
         return 0;
     pgc_pgsink_relation before, after;
     if (pgc_pgsink_relation_load(alter->conn, old->schema, old->name, alter->arena, &before, err) != 0 ||
         pgc_pgsink_relation_load(alter->conn, new_->schema, new_->name, alter->arena, &after, err) != 0)
         return -1;
+    /* names that go from one table to another: rows of before the command that is still to come */
+    if (before.oid != 0 && after.oid != 0 && new_->named_by_command)
+        return 0;
     if (before.oid != 0 && after.oid == 0) {
         char doing[400];
         snprintf(doing, sizeof doing, "renaming table %s.%s to %s.%s on the target", old->schema, old->name,

@@ -132,7 +132,7 @@ int pgc_stream_make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn
         .spill_total_bytes = memory ? memory / 4 : 0,
         .resolve = pgc_stream_tables_resolve,
         .relabel = pgc_stream_tables_relabel,
-        .composites_change = source->config.ddl_as_text && stream->ddl,
+        .composites_change = stream->tables.commands_come,
         .resolve_arg = &stream->tables,
         .read_ddl = stream->ddl ? pgc_ddl_reader_read : NULL,
         .read_ddl_arg = stream->ddl,
@@ -196,6 +196,7 @@ static int open_ddl(pgc_postgres_source *source, pgconvoy_error *err)
     if (!access.key)
         return 0;
     source->stream->ddl = pgc_ddl_reader_new(&source->stream->tables, access.key);
+    source->stream->tables.commands_come = source->config.ddl_as_text;
     return source->stream->ddl ? 0 : pgc_error_out_of_memory(err);
 }
 

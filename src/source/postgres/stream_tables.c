@@ -182,6 +182,7 @@ static int build(pgc_stream_tables *tables, const pgc_stream_relation *relation,
     table->table.schema = pgc_arena_strdup(arena, relation->schema);
     table->table.name = pgc_arena_strdup(arena, relation->name);
     table->table.replica_identity = relation->replica_identity;
+    table->table.named_by_command = tables->commands_come;
     table->table.column_count = relation->column_count;
     table->table.columns = columns;
     table->attnums = NULL;

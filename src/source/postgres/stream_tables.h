@@ -9,6 +9,7 @@ typedef struct pgc_stream_tables {
     pgc_postgres_source *source;
     PGconn *conn;     /* to the catalog, made when a table changes */
     pgc_oid_map seen; /* relations that are none of ours and were looked into */
+    bool commands_come; /* the sink is given the texts of commands */
 } pgc_stream_tables;
 
 void pgc_stream_tables_free(pgc_stream_tables *tables);

@@ -149,3 +149,8 @@ COMMIT;
 BEGIN;
 ALTER TABLE old ADD COLUMN never int;
 ROLLBACK;
+
+-- all names of a schema become others at once
+CREATE SCHEMA early; CREATE TABLE early.t (id int PRIMARY KEY, v text); INSERT INTO early.t VALUES (1, 'a');
+SELECT pg_sleep(0.5);
+UPDATE early.t SET v = 'b'; ALTER SCHEMA early RENAME TO late; INSERT INTO late.t VALUES (2, 'c'); UPDATE late.t SET v = v || '!' WHERE id = 1;

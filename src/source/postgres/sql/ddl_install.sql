@@ -168,8 +168,9 @@ BEGIN
   END IF;
   IF kept > 0 AND tag <> 'COMMENT' AND tag NOT LIKE 'GRANT%' THEN
     WITH RECURSIVE relations (oid) AS (
-      SELECT DISTINCT pgconvoy.ddl_table_of(classid, objid) FROM pg_event_trigger_ddl_commands()
+      (SELECT pgconvoy.ddl_table_of(classid, objid) FROM pg_event_trigger_ddl_commands()
         WHERE NOT in_extension AND schema_name IS DISTINCT FROM 'pg_temp' AND schema_name IS DISTINCT FROM 'pgconvoy'
+      UNION SELECT r.oid FROM pg_event_trigger_ddl_commands() JOIN pg_class r ON r.relnamespace = objid WHERE classid = 'pg_namespace'::regclass AND tag = 'ALTER SCHEMA')
       UNION SELECT inhrelid FROM pg_inherits JOIN relations ON inhparent = relations.oid WHERE tag = 'ALTER TABLE')
     SELECT json_agg(pgconvoy.ddl_table(c.oid)) INTO tables FROM relations r JOIN pg_class c ON c.oid = r.oid
       WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't';
