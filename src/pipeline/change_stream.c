@@ -6,6 +6,7 @@
 #include "pipeline/change_reader.h"
 
 #include "apply/change.h"
+#include "apply/sql_text.h"
 #include "base/clock.h"
 #include "base/units.h"
 
@@ -44,6 +45,7 @@ typedef struct stream {
     pgconvoy_lsn passed;        /* the end of the last transaction that was handed over whole */
     pgc_table_state **recopied; /* to be copied anew, told to the sink with the next commit */
     size_t recopied_count;
+    bool looks_again; /* a table that could not join may be able to, once what is open is committed */
 } stream;
 
 /* ---- the writing side */
@@ -168,6 +170,10 @@ static int commit(stream *stream, pgconvoy_error *err)
         stream->recopied_count = 0;
         atomic_store(&run->tables_changed, true);
     }
+    if (stream->looks_again) {
+        stream->looks_again = false;
+        atomic_store(&run->tables_changed, true);
+    }
     if (count > 0)
         mark_live(stream);
     was_committed(stream);
@@ -225,6 +231,18 @@ static int mark_recopied(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error
     return 0;
 }
 
+/* A partition that was detached while nobody looked is in its own way, until the target has detached it, too. */
+static bool frees_a_table(const stream *stream, const pgconvoy_ddl *ddl)
+{
+    if (strcmp(ddl->tag, "ALTER TABLE") != 0 || !ddl->command || !pgc_sql_has_word(ddl->command, strlen(ddl->command), "DETACH"))
+        return false;
+    const pgc_table_states *states = &stream->run->states;
+    for (size_t i = 0; i < states->count; i++)
+        if (atomic_load(&states->items[i].state) == PGCONVOY_TABLE_FAILED)
+            return true;
+    return false;
+}
+
 static int follow_ddl(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error *err)
 {
     const pgconvoy_sink *sink_ops = stream->run->sink_ops;
@@ -235,6 +253,7 @@ static int follow_ddl(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error *e
         if (sink_ops->apply_ddl(stream->writer, ddl, err) != 0)
             return -1;
     }
+    stream->looks_again |= frees_a_table(stream, ddl);
     return mark_recopied(stream, ddl, err);
 }
 

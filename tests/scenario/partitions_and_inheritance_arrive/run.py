@@ -41,6 +41,20 @@ DELETE FROM vehicles WHERE id % 5 = 0;
 QUERY = "SELECT id, region, day, amount FROM sales"
 
 
+def a_partition_leaves(s, source):
+    """It is a table of its own by now, and a partition at the target until the stream has come that far: it joins in the same run."""
+    source.create_database("leaves")
+    source.sql("CREATE TABLE whole (id int PRIMARY KEY, v text) PARTITION BY RANGE (id); CREATE TABLE one PARTITION OF whole FOR VALUES FROM (0) TO (10); "
+               "CREATE TABLE two PARTITION OF whole FOR VALUES FROM (10) TO (20); INSERT INTO whole SELECT g, 'x' FROM generate_series(1, 15) g", "leaves")
+    target = s.target("postgres", name="leaves_target")
+    sync = (source.uri("leaves"), target, "--name", "leaves")
+    s.sync_until_caught_up(*sync)
+    source.sql("INSERT INTO whole VALUES (16, 'before'); ALTER TABLE whole DETACH PARTITION two; INSERT INTO two VALUES (100, 'after'); DELETE FROM two WHERE id = 12; "
+               "ALTER TABLE two ADD COLUMN n int DEFAULT 4", "leaves")
+    s.sync_until_caught_up(*sync)
+    s.equal(source, target, tables=[("public", "whole"), ("public", "two")], database="leaves")
+
+
 def a_table_becomes_a_partition(s, source):
     """Its rows come once: with the table that it is a partition of by now, which the target does not have yet. Somebody else's table stays as it is."""
     source.create_database("later")
@@ -101,6 +115,7 @@ def main(s):
         compare()
     if s.case == "postgres-root":
         a_table_becomes_a_partition(s, source)
+        a_partition_leaves(s, source)
 
 
 scenario.run(main, cases=[sink + kind for sink in scenario.SINKS for kind in ("", "-root")])
