@@ -20,6 +20,7 @@ VALUES = {"integer": "{0}", "bigint": "{0} * 1000000007::bigint", "text": "'text
           "jsonb": "jsonb_build_object('n', {0})", "integer[]": "ARRAY[{0}, NULL]", "uuid": "md5({0}::text)::uuid", "bytea": "decode(md5({0}::text), 'hex')",
           "character varying(40)": "'v' || {0}", "double precision": "{0} / 3.0::float8", "mood": "'sad'"}
 TYPES = [name for name in VALUES if name != "mood"]
+SCHEMAS = "(n.nspname IN ('public', 'app', 'Other One') OR n.nspname ~ '^moves')"
 WIDER = {"integer": ["bigint", "numeric", "text"], "character varying(40)": ["text"], "numeric(12,3)": ["numeric"], "date": ["timestamp with time zone"],
          "bigint": ["numeric"]}
 
@@ -30,9 +31,9 @@ class DdlWorkload:
         self.number = 0
 
     def prepare(self):
-        self._run("CREATE TYPE mood AS ENUM ('sad'); CREATE SCHEMA app; CREATE SCHEMA \"Other One\";")
-        for schema in ("public", "app", '"Other One"'): # what a copy of tables takes along is there at both ends
-            self._run(f"CREATE TABLE {schema}.{self._new('t')} (id bigint PRIMARY KEY, mood mood, n int);")
+        self._run("CREATE TYPE mood AS ENUM ('sad'); CREATE TYPE pair AS (n int, mood mood); CREATE SCHEMA app; CREATE SCHEMA \"Other One\"; CREATE SCHEMA moves0;")
+        for schema in ("public", "app", '"Other One"', "moves0"): # what a copy of tables takes along is there at both ends
+            self._run(f"CREATE TABLE {schema}.{self._new('t')} (id bigint PRIMARY KEY, mood mood, n int, pair pair, moods mood[]);")
 
     # ---- what there is
 
@@ -47,17 +48,32 @@ class DdlWorkload:
     def _look(self):
         self.tables = [row[0] for row in self._rows(
             "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p') "
-            "AND NOT relispartition AND n.nspname IN ('public', 'app', 'Other One') ORDER BY 1")]
+            f"AND NOT relispartition AND {SCHEMAS} ORDER BY 1")]
         columns = self._rows("SELECT attrelid::regclass, attrelid::text, quote_ident(attname), format_type(atttypid, atttypmod) FROM pg_attribute a JOIN pg_class c ON "
                              "c.oid = attrelid JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind IN ('r', 'p') AND NOT relispartition AND attnum > 0 "
-                             "AND NOT attisdropped AND attgenerated = '' AND attname <> 'id' AND n.nspname IN ('public', 'app', 'Other One') ORDER BY 2, attnum")
+                             f"AND NOT attisdropped AND attgenerated = '' AND attname <> 'id' AND {SCHEMAS} ORDER BY 2, attnum")
         names = {row[0]: row[1] for row in self._rows("SELECT c.oid, format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace")}
+        self.labels = self._objects("SELECT enumlabel FROM pg_enum e JOIN pg_type t ON t.oid = e.enumtypid WHERE typname = 'mood' ORDER BY enumsortorder")
+        self.fields = self._rows("SELECT quote_ident(attname), format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = 'pair'::regclass AND NOT attisdropped ORDER BY attnum")
+        self.parts = self._rows("SELECT inhrelid::regclass, inhparent::regclass FROM pg_inherits i JOIN pg_class c ON c.oid = inhparent AND relkind = 'p' JOIN pg_class l ON "
+                                "l.oid = inhrelid AND l.relkind = 'r' ORDER BY 1")
+        self.moves = self._objects("SELECT nspname FROM pg_namespace WHERE nspname ~ '^moves' ORDER BY 1")
         self.columns = {}
         for _, oid, name, kind in columns:
             self.columns.setdefault(names.get(oid), []).append((name, kind))
 
     def _objects(self, sql):
         return [row[0] for row in self._rows(sql)]
+
+    def _value(self, kind, number):
+        """An expression of that type, or NULL."""
+        if kind == "mood":
+            return "'" + self.rng.choice(self.labels or ["sad"]) + "'"
+        if kind == "mood[]":
+            return f"ARRAY[{self._value('mood', number)}, NULL, {self._value('mood', number)}]::mood[]"
+        if kind == "pair":
+            return f"ROW({', '.join(self._value(field, number) for _, field in self.fields)})::pair"
+        return VALUES.get(kind, "NULL").format(number)
 
     def _new(self, prefix):
         self.number += 1
@@ -77,7 +93,10 @@ class DdlWorkload:
         columns = [f"{self._new('c')} {self.rng.choice(TYPES)}" for _ in range(self.rng.randint(0, 3))]
         name = schema + self._new("t")
         if self.rng.random() < 0.2:
-            part = schema + self._new("p")
+            part, rest = schema + self._new("p"), schema + self._new("p")
+            if self.rng.random() < 0.6:
+                return (f"CREATE TABLE {name} ({', '.join(['id bigint PRIMARY KEY', *columns])}) PARTITION BY RANGE (id); "
+                        f"CREATE TABLE {part} PARTITION OF {name} FOR VALUES FROM (MINVALUE) TO (50000); CREATE TABLE {rest} PARTITION OF {name} DEFAULT")
             return (f"CREATE TABLE {name} ({', '.join(['id bigint PRIMARY KEY', *columns])}) PARTITION BY HASH (id); "
                     f"CREATE TABLE {part} PARTITION OF {name} FOR VALUES WITH (MODULUS 1, REMAINDER 0)")
         return f"CREATE TABLE {name} ({', '.join(['id bigint PRIMARY KEY', *columns])})"
@@ -130,17 +149,39 @@ class DdlWorkload:
 
     def _rows_of(self, table):
         name, kind = self._column(table)
-        value = VALUES.get(kind, "NULL").format("g")
+        value = self._value(kind, "g")
         first = self.rng.randint(1, 100000)
         return self.rng.choice([f"INSERT INTO {table} (id) SELECT g FROM generate_series({first}, {first + 5}) g ON CONFLICT DO NOTHING",
-                                f"UPDATE {table} SET {name} = {VALUES.get(kind, 'NULL').format('(id % 1000)::int')} WHERE id % 3 = 0",
+                                f"UPDATE {table} SET {name} = {self._value(kind, '(id % 1000)::int')} WHERE id % 3 = 0",
                                 f"DELETE FROM {table} WHERE id % 11 = 0", f"INSERT INTO {table} (id, {name}) SELECT g, {value} FROM generate_series({first}, {first + 3}) g"])
+
+    def _of_types(self):
+        field = self.rng.choice(self.fields)[0] if self.fields else "nothing"
+        label = self.rng.choice([label for label in self.labels if label != "sad"] or ["none"])
+        kind = self.rng.choice(["int", "text", "mood"])
+        return self.rng.choice([f"ALTER TYPE public.mood RENAME VALUE '{label}' TO '{self._new('m').strip(chr(34))}'", f"ALTER TYPE public.mood ADD VALUE '{self._new('m').strip(chr(34))}' BEFORE 'sad'",
+                                f"ALTER TYPE public.pair ADD ATTRIBUTE {self._new('f')} {kind} CASCADE", f"ALTER TYPE public.pair DROP ATTRIBUTE {field} CASCADE",
+                                f"ALTER TYPE public.pair RENAME ATTRIBUTE {field} TO {self._new('f')} CASCADE"])
+
+    def _of_names(self):
+        """Names that go from one to another."""
+        one, other, between = self._table(), self._table(), self._new("t")
+        schema, name = one.rsplit(".", 1)[0], one.rsplit(".", 1)[-1]
+        leaf, parent = self.rng.choice(self.parts) if self.parts else ("nothing", "nothing")
+        moving = self.rng.choice(self.moves) if self.moves else "nothing"
+        commands = [f"ALTER TABLE {one} RENAME TO {between}; CREATE TABLE {one} (LIKE {schema}.{between} INCLUDING ALL); INSERT INTO {one} (id) SELECT id FROM {schema}.{between}; DROP TABLE {schema}.{between} CASCADE",
+                    f"ALTER SCHEMA {moving} RENAME TO moves{self.number}", f"ALTER TABLE {one} SET SCHEMA {moving}", f"ALTER TABLE {parent} DETACH PARTITION {leaf}",
+                    f"CREATE TABLE app.{between} PARTITION OF {parent} FOR VALUES FROM (50000) TO (60000)"]
+        if other.rsplit(".", 1)[0] == schema and other != one:
+            commands += [f"ALTER TABLE {one} RENAME TO {between}; ALTER TABLE {other} RENAME TO {name}; ALTER TABLE {schema}.{between} RENAME TO {other.rsplit('.', 1)[-1]}"] * 3
+        return self.rng.choice(commands)
 
     def _commands(self):
         commands = []
         for _ in range(self.rng.randint(1, 4)):
             table = self._table()
-            commands += [self.rng.choice([self._add_column, self._of_column, self._of_column, self._of_table, lambda _: self._of_others()])(table), self._rows_of(table)]
+            commands += [self.rng.choice([self._add_column, self._of_column, self._of_column, self._of_table, lambda _: self._of_others(), lambda _: self._of_types(),
+                                          lambda _: self._of_names()])(table), self._rows_of(table)]
         return commands
 
     def step(self):

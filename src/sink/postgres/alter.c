@@ -368,7 +368,7 @@ static int follow_column(alteration *alter, const pgconvoy_column *column, pgcon
     if (!stays && (fit == PGSINK_FIT_NONE || (ours && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod)))) {
         if (change_type(alter, column, err) != 0)
             return -1;
-    } else if (pgc_pgsink_enum_extend(alter->sink, column->type, target, PGSINK_LABEL_MET, err) != 0) {
+    } else if (pgc_pgsink_enum_extend(alter->sink, alter->conn, column->type, target, PGSINK_LABEL_MET, err) != 0) {
         return -1;
     }
     if (ours && target->not_null && !column->not_null && !column->primary_key)

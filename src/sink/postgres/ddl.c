@@ -148,18 +148,6 @@ static int attempt(PGconn *conn, const pgconvoy_ddl *ddl, const char *sql, bool 
     return status != 0 ? -1 : 0;
 }
 
-/* A label is usable once its own transaction is over, and rows with it may come in this one. */
-static int add_label(pgc_pgsink *sink, const pgconvoy_ddl *ddl, const char *sql, bool *done, pgconvoy_error *why,
-                     pgconvoy_error *err)
-{
-    PGconn *conn = pgc_pgsink_borrow(sink, err);
-    int status = !conn || pgc_pgsink_begin(conn, err) != 0 ? -1 : attempt(conn, ddl, sql, done, why, err);
-    if (status == 0 && *done)
-        status = pgc_pgsink_execute(conn, "COMMIT", PGSINK_DDL_DOING, err);
-    pgc_pgsink_give_back(sink, conn);
-    return status;
-}
-
 /* ---- what was left out */
 
 /* For `status` only: what cannot be written is not missed. */
@@ -282,8 +270,7 @@ static int carry_out(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const c
     pgconvoy_error why = {0};
     pgc_pgsink_relation *before;
     pgc_arena *arena = pgc_arena_new(16384);
-    bool done = false, label = strcmp(ddl->tag, "ALTER TYPE") == 0 && pgc_pgsink_ddl_has(ddl, "ADD") &&
-                               pgc_pgsink_ddl_has(ddl, "VALUE");
+    bool done = false;
     PGresult *names = NULL;
     if (!arena)
         return pgc_error_out_of_memory(err);
@@ -292,9 +279,8 @@ static int carry_out(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const c
                          pgc_pgsink_ddl_look_at_names(writer->sink, writer->conn, ddl, &names, err)
                      ? -1
                      : 0;
-    if (status == 0 && label && !writer->sink->config->tell)
-        status = add_label(writer->sink, ddl, sql, &done, &why, err);
-    if (status == 0 && !done && !(label && meaning_of(why.sqlstate) == DONE_ALREADY))
+    /* also a new label: rows with it come after the source's commit, at which this transaction is committed, too */
+    if (status == 0)
         status = attempt(writer->conn, ddl, sql, &done, &why, err);
     if (status == 0 && !done)
         status = judge(writer, ddl, &why, err);

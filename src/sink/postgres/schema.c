@@ -252,11 +252,11 @@ static int take_over(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table
     return 0;
 }
 
-static int give_labels(pgc_pgsink *sink, const pgconvoy_table *table, const pgc_pgsink_relation *relation, pgconvoy_error *err)
+static int give_labels(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, const pgc_pgsink_relation *relation, pgconvoy_error *err)
 {
     for (int i = 0; i < table->column_count; i++) {
         const pgc_pgsink_column *column = pgc_pgsink_relation_find(relation, table->columns[i].name);
-        if (column && pgc_pgsink_enum_extend(sink, table->columns[i].type, column, PGSINK_LABELS_ALL, err) != 0)
+        if (column && pgc_pgsink_enum_extend(sink, conn, table->columns[i].type, column, PGSINK_LABELS_ALL, err) != 0)
             return -1;
     }
     return 0;
@@ -268,7 +268,7 @@ static int start_again(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *tab
 {
     if (content == PGSINK_CONTENT_CREATED && !pgc_pgsink_relation_equals(relation, table))
         return on_table(conn, "DROP TABLE", table, "", err) != 0 ? -1 : create_table(sink, conn, table, err);
-    if (empty_table(conn, table, relation, err) != 0 || give_labels(sink, table, relation, err) != 0)
+    if (empty_table(conn, table, relation, err) != 0 || give_labels(sink, conn, table, relation, err) != 0)
         return -1;
     if (content == PGSINK_CONTENT_FOLLOWED)
         return pgc_pgsink_alter_empty(sink, conn, table, err);

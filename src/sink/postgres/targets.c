@@ -120,7 +120,7 @@ static int match_columns(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
         target->pass_binary[i] =
             same && (pgc_pgsink_type_is_portable(writer->sink, column->type) || !pgc_type_has_binary(column->type));
         if ((same || pgc_pgsink_is_named_otherwise(column, target->columns[i])) &&
-            pgc_pgsink_enum_extend(writer->sink, column->type, target->columns[i], PGSINK_LABELS_NEW, err) != 0)
+            pgc_pgsink_enum_extend(writer->sink, writer->conn, column->type, target->columns[i], PGSINK_LABELS_NEW, err) != 0)
             return -1;
     }
     return 0;

@@ -393,7 +393,7 @@ int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *
 }
 
 /* Its place is after the next label before it that is there (with all, each before it is by now), else before the next one after it. */
-static int add_label(PGconn *conn, const pgconvoy_type *type, const char *schema, const char *name, int label, const PGresult *there, bool all,
+static int add_label(pgc_pgsink *sink, const pgconvoy_type *type, const char *schema, const char *name, int label, const PGresult *there, bool all,
                      pgconvoy_error *err)
 {
     pgc_buffer sql;
@@ -411,7 +411,10 @@ static int add_label(PGconn *conn, const pgconvoy_type *type, const char *schema
         pgc_buffer_text(&sql, before >= 0 ? " AFTER " : " BEFORE ");
         pgc_quote_literal(&sql, type->labels[before >= 0 ? before : next]);
     }
-    int status = pgc_pgsink_execute_buffer(conn, &sql, "adding a label to an enum on the target", err);
+    PGconn *conn = pgc_pgsink_borrow(sink, err);
+    int status = conn ? pgc_pgsink_execute_buffer(conn, &sql, "adding a label to an enum on the target", err) : -1;
+    if (conn)
+        pgc_pgsink_give_back(sink, conn);
     pgc_buffer_free(&sql);
     return status;
 }
@@ -433,14 +436,11 @@ static bool may_be_renamed(const PGresult *there, const pgconvoy_type *type)
     return false;
 }
 
-/* schema, name: what it is called on the target. */
-static int extend(pgc_pgsink *sink, const pgconvoy_type *type, const char *schema, const char *name, pgc_pgsink_labels which, pgconvoy_error *err)
+/* schema, name: what it is called on the target. conn: sees what the transaction under way has changed. */
+static int extend(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *schema, const char *name, pgc_pgsink_labels which, pgconvoy_error *err)
 {
     if (sink->config->tell) /* it would be committed; the command that adds a label is told */
         return 0;
-    PGconn *conn = pgc_pgsink_borrow(sink, err);
-    if (!conn)
-        return -1;
     const char *values[] = {schema, name};
     PGresult *result =
         pgc_pgsink_query(conn,
@@ -453,26 +453,25 @@ static int extend(pgc_pgsink *sink, const pgconvoy_type *type, const char *schem
                (which == PGSINK_LABELS_NEW && status == 0 && (sink->config->lacks_label || !may_be_renamed(result, type)));
     for (int i = 0; i < type->label_count && status == 0 && PQntuples(result) > 0; i++)
         if ((all || (which == PGSINK_LABEL_MET && strcmp(type->labels[i], type->met_label) == 0)) && !has_label(result, type->labels[i]))
-            status = add_label(conn, type, schema, name, i, result, all, err);
+            status = add_label(sink, type, schema, name, i, result, all, err);
     PQclear(result);
-    pgc_pgsink_give_back(sink, conn);
     return status;
 }
 
-int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, const pgc_pgsink_column *column, pgc_pgsink_labels which, pgconvoy_error *err)
+int pgc_pgsink_enum_extend(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const pgc_pgsink_column *column, pgc_pgsink_labels which, pgconvoy_error *err)
 {
     if (type->kind == PGCONVOY_TYPE_ENUM)
         return which == PGSINK_LABEL_MET && !type->met_label
                    ? 0
-                   : extend(sink, type, column ? column->type_schema : type->schema, column ? column->type_name : type->name, which, err);
+                   : extend(sink, conn, type, column ? column->type_schema : type->schema, column ? column->type_name : type->name, which, err);
     if (type->kind == PGCONVOY_TYPE_ARRAY && type->element && column) {
         const pgc_pgsink_column element = {.type_schema = column->element_schema, .type_name = column->element_name};
-        return pgc_pgsink_enum_extend(sink, type->element, &element, which, err);
+        return pgc_pgsink_enum_extend(sink, conn, type->element, &element, which, err);
     }
     if (type->kind != PGCONVOY_TYPE_BASE && type->element)
-        return pgc_pgsink_enum_extend(sink, type->element, NULL, which, err);
+        return pgc_pgsink_enum_extend(sink, conn, type->element, NULL, which, err);
     for (int i = 0; i < type->field_count; i++)
-        if (pgc_pgsink_enum_extend(sink, type->fields[i].type, NULL, which, err) != 0)
+        if (pgc_pgsink_enum_extend(sink, conn, type->fields[i].type, NULL, which, err) != 0)
             return -1;
     return 0;
 }

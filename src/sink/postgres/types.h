@@ -36,10 +36,10 @@ typedef enum pgc_pgsink_labels {
 
 /*
  * Adds to an enum on the target labels that it lacks (of what is made of other types: to the enums in it).
- * column: the target's, whose type it is there, by whatever name; NULL: by its own. On a connection of its own, as a label can be used only
- * after the commit that made it.
+ * column: the target's, whose type it is there, by whatever name; NULL: by its own. conn sees what is there; labels are added over another one, as
+ * a label can be used only after the commit that made it.
  */
-int pgc_pgsink_enum_extend(pgc_pgsink *sink, const pgconvoy_type *type, const pgc_pgsink_column *column, pgc_pgsink_labels which,
+int pgc_pgsink_enum_extend(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const pgc_pgsink_column *column, pgc_pgsink_labels which,
                            pgconvoy_error *err) PGC_MUST_CHECK;
 
 #endif
