@@ -216,9 +216,12 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
             attempt->waits_for_commits = true;
             pgconvoy_error_retriable(err, true);
         }
-        if (strcmp(err->sqlstate, "22P02") == 0 && !attempt->lacks_label) {
+        if (strcmp(err->sqlstate, "22P02") == 0 && attempt->established && !attempt->lacks_label) { /* at once: what helps is done by the next attempt */
             attempt->lacks_label = true;
-            pgconvoy_error_retriable(err, true);
+            pgc_log_info(&pipeline->log, "%s: going on with the labels that the source's enums have now", err->message);
+            pgc_reporter_tables(reporter, NULL, NULL);
+            pgc_pipeline_close_run(&attempt->run);
+            continue;
         }
         if (!retry_again(pipeline, &retry, err))
             return atomic_load(&pipeline->stop) && err->retriable ? 0 : -1;

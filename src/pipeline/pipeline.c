@@ -126,6 +126,12 @@ static bool is_stopped(void *arg)
     return atomic_load((atomic_bool *)arg);
 }
 
+/* With other names at the target a command's text means something else there. */
+static bool follows_texts(const pgconvoy_pipeline *pipeline)
+{
+    return !pgc_mapping_renames(pipeline->options.mapping) && (pipeline->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0;
+}
+
 int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_state_dir *state_dir, bool streaming,
                        pgconvoy_error *err)
 {
@@ -148,7 +154,7 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .origin_none = options->origin_none,
         .unused_sequences = options->split_sequences != NULL,
         .ddl = options->ddl,
-        .ddl_as_text = !pgc_mapping_renames(options->mapping) && (pipeline->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0,
+        .ddl_as_text = follows_texts(pipeline),
         .ddl_as_events = (pipeline->sink_ops->capabilities & PGCONVOY_SINK_KEEPS_EVENTS) != 0,
         .spool_path = pipeline->spool_path,
         .spool_bytes = options->spool_bytes,
@@ -208,6 +214,7 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
         .tell_arg = pipeline->tell_arg,
         .apply_jobs = pipeline->options.apply_jobs,
         .two_phase = pipeline->options.two_phase,
+        .ddl_by_text = pipeline->options.ddl && follows_texts(pipeline),
         .lacks_label = run->lacks_label,
     };
     run->sink_ops = pipeline->sink_ops;

@@ -252,11 +252,12 @@ static int take_over(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table
     return 0;
 }
 
+/* Where commands come, each label has come with its own by the time of the copy, or has another name since it was read. */
 static int give_labels(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, const pgc_pgsink_relation *relation, pgconvoy_error *err)
 {
     for (int i = 0; i < table->column_count; i++) {
         const pgc_pgsink_column *column = pgc_pgsink_relation_find(relation, table->columns[i].name);
-        if (column && pgc_pgsink_enum_extend(sink, conn, table->columns[i].type, column, PGSINK_LABELS_ALL, err) != 0)
+        if (column && pgc_pgsink_enum_extend(sink, conn, table->columns[i].type, column, sink->config->ddl_by_text ? PGSINK_LABELS_NEW : PGSINK_LABELS_ALL, err) != 0)
             return -1;
     }
     return 0;

@@ -263,7 +263,8 @@ int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *t
         if (status == 0 && type->kind == PGCONVOY_TYPE_ARRAY && type->element)
             found = PRESENT;
         else if (status == 0)
-            found = look(conn, type, true, what, err);
+            /* a stream that goes on brings labels by their commands */
+            found = look(conn, type, !sink->config->ddl_by_text || atomic_load(&sink->lsn) == 0, what, err);
         if (found == FAILED)
             status = -1;
         else if (found == ABSENT && type->extension)
@@ -439,7 +440,8 @@ static bool may_be_renamed(const PGresult *there, const pgconvoy_type *type)
 /* schema, name: what it is called on the target. conn: sees what the transaction under way has changed. */
 static int extend(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *schema, const char *name, pgc_pgsink_labels which, pgconvoy_error *err)
 {
-    if (sink->config->tell) /* it would be committed; the command that adds a label is told */
+    /* in a trial it would be committed. Where commands come they bring labels, and may hold a lock on the type */
+    if (sink->config->tell || (sink->config->ddl_by_text && !sink->config->lacks_label))
         return 0;
     const char *values[] = {schema, name};
     PGresult *result =
@@ -450,7 +452,7 @@ static int extend(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, con
     int status = result ? 0 : -1;
     /* none at all: no such enum, which is for others to say */
     bool all = which == PGSINK_LABELS_ALL ||
-               (which == PGSINK_LABELS_NEW && status == 0 && (sink->config->lacks_label || !may_be_renamed(result, type)));
+               (which == PGSINK_LABELS_NEW && status == 0 && ((sink->config->lacks_label && !sink->config->ddl_by_text) || !may_be_renamed(result, type)));
     for (int i = 0; i < type->label_count && status == 0 && PQntuples(result) > 0; i++)
         if ((all || (which == PGSINK_LABEL_MET && strcmp(type->labels[i], type->met_label) == 0)) && !has_label(result, type->labels[i]))
             status = add_label(sink, type, schema, name, i, result, all, err);
