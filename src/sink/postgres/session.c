@@ -23,6 +23,8 @@ void pgc_pgsink_error(PGconn *conn, const PGresult *result, const char *doing, p
         return;
     if (strcmp(err->sqlstate, "55P03") == 0)
         pgconvoy_error_hint(err, "another session holds a lock on the target; it is tried again");
+    else if (strcmp(err->sqlstate, "22P02") == 0)
+        pgconvoy_error_hint(err, "does an enum on the target lack a label? ALTER TYPE … ADD VALUE there, or RENAME VALUE where it was renamed at the source");
     else if (strcmp(err->sqlstate, "53100") == 0)
         pgconvoy_error_hint(err, "free disk space on the target's server");
     else if (strcmp(err->sqlstate, "42501") == 0)
