@@ -6,7 +6,6 @@
 #include "pipeline/change_reader.h"
 
 #include "apply/change.h"
-#include "apply/sql_text.h"
 #include "base/clock.h"
 #include "base/units.h"
 
@@ -45,7 +44,7 @@ typedef struct stream {
     pgconvoy_lsn passed;        /* the end of the last transaction that was handed over whole */
     pgc_table_state **recopied; /* to be copied anew, told to the sink with the next commit */
     size_t recopied_count;
-    bool looks_again; /* a table that could not join may be able to, once what is open is committed */
+    bool looks_again; /* a table that could not join may be able to by now */
 } stream;
 
 /* ---- the writing side */
@@ -170,10 +169,6 @@ static int commit(stream *stream, pgconvoy_error *err)
         stream->recopied_count = 0;
         atomic_store(&run->tables_changed, true);
     }
-    if (stream->looks_again) {
-        stream->looks_again = false;
-        atomic_store(&run->tables_changed, true);
-    }
     if (count > 0)
         mark_live(stream);
     was_committed(stream);
@@ -231,11 +226,9 @@ static int mark_recopied(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error
     return 0;
 }
 
-/* A partition that was detached while nobody looked is in its own way, until the target has detached it, too. */
-static bool frees_a_table(const stream *stream, const pgconvoy_ddl *ddl)
+/* What stands against a table may be gone by a command: a partition that is in its own way at the target until it is detached there, too. */
+static bool may_free_a_table(const stream *stream)
 {
-    if (strcmp(ddl->tag, "ALTER TABLE") != 0 || !ddl->command || !pgc_sql_has_word(ddl->command, strlen(ddl->command), "DETACH"))
-        return false;
     const pgc_table_states *states = &stream->run->states;
     for (size_t i = 0; i < states->count; i++)
         if (atomic_load(&states->items[i].state) == PGCONVOY_TABLE_FAILED)
@@ -253,7 +246,7 @@ static int follow_ddl(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error *e
         if (sink_ops->apply_ddl(stream->writer, ddl, err) != 0)
             return -1;
     }
-    stream->looks_again |= frees_a_table(stream, ddl);
+    stream->looks_again = stream->looks_again || may_free_a_table(stream);
     return mark_recopied(stream, ddl, err);
 }
 
@@ -494,9 +487,13 @@ static int write_changes(stream *stream, pgconvoy_error *err)
         }
         if ((commit_is_due(stream, got == PGC_QUEUE_OK) && commit(stream, err) != 0) || (is_late(stream) && make_durable(stream, err) != 0))
             return -1;
-        if (atomic_load(&run->counters->durable_lsn) >= atomic_load(&run->counters->source_lsn))
+        bool at_end = atomic_load(&run->counters->durable_lsn) >= atomic_load(&run->counters->source_lsn);
+        bool done = reached_until(stream) && !stream->open && run->lsn >= stream->until;
+        if (at_end)
             atomic_store(&run->counters->phase, PGCONVOY_PHASE_STREAMING);
-        if (reached_until(stream) && !stream->open && run->lsn >= stream->until)
+        if (stream->looks_again && (at_end || done)) /* each look begins the stream anew: not within a backlog */
+            atomic_store(&run->tables_changed, true);
+        if (done)
             return 0;
         if (pgc_run_stopped(run) || (atomic_load(&run->tables_changed) && stream->at_boundary && !stream->open))
             return 0;
