@@ -28,24 +28,46 @@ static int look_sql(const pgc_postgres_source *source, pgc_buffer *sql, pgconvoy
     return pgc_buffer_check(sql, err);
 }
 
-/* is_told false: it is only noted, so that nobody takes it for such a one later. */
-static int tell(pgc_postgres_source *source, PGconn *conn, const PGresult *result, int row, bool is_told, pgconvoy_error *err)
+static void warn(const pgc_postgres_source *source, const PGresult *result, int row, const char *why)
 {
-    const char *name = PQgetvalue(result, row, NAME), *root = PQgetvalue(result, row, ROOT_NAME);
+    pgc_log_warning(source->config.log, "partition %s of %s was truncated by itself, which the server does not send (%s): truncate it on the target, too",
+                    PQgetvalue(result, row, NAME), PQgetvalue(result, row, ROOT_NAME), why);
+}
+
+/* 1: it is news. Also where transactions are read-only unless they say otherwise. */
+static int note(PGconn *conn, const char *const *values, pgconvoy_error *err)
+{
+    if (pgc_execute(conn, "BEGIN READ WRITE", err) != 0)
+        return -1;
+    PGresult *told = pgc_query_params(
+        conn, "SELECT pgconvoy.ddl_truncated($1::pg_catalog.oid, $2::pg_catalog.oid, $3::pg_catalog.bool)", 3, values, err);
+    int news = told ? pgc_result_bool(told, 0, 0) : -1;
+    PQclear(told);
+    if (news >= 0 && pgc_execute(conn, "COMMIT", err) == 0)
+        return news;
+    PQclear(PQexec(conn, "ROLLBACK"));
+    return -1;
+}
+
+/* is_told false: it is only noted, so that nobody takes it for such a one later. */
+static int tell(const pgc_postgres_source *source, PGconn *conn, const PGresult *result, int row, bool is_told, pgconvoy_error *err)
+{
     if (!pgc_result_bool(result, row, CAN_TELL)) {
         if (is_told)
-            pgc_log_warning(source->config.log,
-                            "partition %s of %s was truncated by itself, which the server does not send: truncate it on the target, too", name, root);
+            warn(source, result, row, "there are no event triggers that could tell of it");
         return 0;
     }
     const char *values[] = {PQgetvalue(result, row, ROOT), PQgetvalue(result, row, LEAF), is_told ? "true" : "false"};
-    PGresult *told = pgc_query_params(
-        conn, "SELECT pgconvoy.ddl_truncated($1::pg_catalog.oid, $2::pg_catalog.oid, $3::pg_catalog.bool)", 3, values, err);
-    if (!told)
+    int news = note(conn, values, err);
+    if (news < 0 && (err->retriable || PQstatus(conn) != CONNECTION_OK))
         return -1;
-    if (is_told && pgc_result_bool(told, 0, 0))
-        pgc_log_info(source->config.log, "partition %s of %s was truncated by itself, which the server does not send", name, root);
-    PQclear(told);
+    if (news < 0 && is_told)
+        warn(source, result, row, err->message);
+    if (news < 0)
+        pgc_error_clear(err);
+    if (news > 0 && is_told)
+        pgc_log_info(source->config.log, "partition %s of %s was truncated by itself, which the server does not send", PQgetvalue(result, row, NAME),
+                     PQgetvalue(result, row, ROOT_NAME));
     return 0;
 }
 
