@@ -20,6 +20,7 @@
 #define BACKLOG_COMMIT_US INT64_C(3000000)
 /* What the sink has committed and not made durable is made so after this. */
 #define LATE_US           INT64_C(100000)
+#define LOOK_AGAIN_US     INT64_C(10000000)
 
 typedef struct stream {
     pgc_run *run;
@@ -478,6 +479,7 @@ static int wait_ms(const stream *stream)
 static int write_changes(stream *stream, pgconvoy_error *err)
 {
     pgc_run *run = stream->run;
+    int64_t began_us = pgc_clock_monotonic_us();
     for (;;) {
         pgc_change_batch *batch = NULL;
         pgc_queue_result got = pgc_change_reader_next(stream->reader, wait_ms(stream), &batch);
@@ -491,7 +493,8 @@ static int write_changes(stream *stream, pgconvoy_error *err)
         bool done = reached_until(stream) && !stream->open && run->lsn >= stream->until;
         if (at_end)
             atomic_store(&run->counters->phase, PGCONVOY_PHASE_STREAMING);
-        if (stream->looks_again && (at_end || done)) /* each look begins the stream anew: not within a backlog */
+        /* each look begins the stream anew: not within a backlog, nor with every command */
+        if (stream->looks_again && (done || (at_end && pgc_clock_monotonic_us() - began_us >= LOOK_AGAIN_US)))
             atomic_store(&run->tables_changed, true);
         if (done)
             return 0;
