@@ -20,6 +20,7 @@
 #define BACKLOG_COMMIT_US INT64_C(3000000)
 /* What the sink has committed and not made durable is made so after this. */
 #define LATE_US           INT64_C(100000)
+/* A table that could not join is looked at again when the stream is so old, at the soonest. */
 #define LOOK_AGAIN_US     INT64_C(10000000)
 
 typedef struct stream {
