@@ -46,9 +46,6 @@
 
 #define PGC_ROLE_DATABASE_OWNER 6171u /* pg_database_owner, 14 */
 
-/* Objects below this oid were made by initdb (FirstNormalObjectId). */
-#define PGC_FIRST_USER_OID 16384u
-
 /* A comment or security label; kept sorted by class, oid, column. */
 typedef struct pgc_note {
     uint32_t class_oid, oid;

@@ -3,6 +3,7 @@
  * to no schema; what belongs to an extension comes with the extension, but for privileges that were changed since; what every database has is not dumped.
  */
 #include "catalog/catalog_internal.h"
+#include "postgres/value.h"
 
 bool pgc_oids_have(const pgc_oids *oids, uint32_t oid)
 {

@@ -184,6 +184,12 @@ static void pause_before_retry(pgconvoy_pipeline *pipeline, pgc_state_dir *state
     retry->pause_ms = retry->pause_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : retry->pause_ms * 2;
 }
 
+static void close_attempt(attempt *attempt, pgc_reporter *reporter)
+{
+    pgc_reporter_tables(reporter, NULL, NULL);
+    pgc_pipeline_close_run(&attempt->run);
+}
+
 static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir *state_dir, pgconvoy_action action,
                         const pgc_copier *copier, pgc_reporter *reporter, pgconvoy_error *err)
 {
@@ -204,8 +210,7 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         retry.established |= attempt->established || (pipeline->options.spool_dir && pgc_state_dir_is_known(state_dir));
         if (result == 0 && atomic_load(&attempt->run.tables_changed) && !atomic_load(&pipeline->stop)) {
             pgc_log_info(&pipeline->log, "the tables to be moved have changed: going on with those there are now");
-            pgc_reporter_tables(reporter, NULL, NULL);
-            pgc_pipeline_close_run(&attempt->run);
+            close_attempt(attempt, reporter);
             continue;
         }
         if (result == 0)
@@ -219,14 +224,12 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         if (strcmp(err->sqlstate, "22P02") == 0 && attempt->established && !attempt->lacks_label) { /* at once: what helps is done by the next attempt */
             attempt->lacks_label = true;
             pgc_log_info(&pipeline->log, "%s: going on with the labels that the source's enums have now", err->message);
-            pgc_reporter_tables(reporter, NULL, NULL);
-            pgc_pipeline_close_run(&attempt->run);
+            close_attempt(attempt, reporter);
             continue;
         }
         if (!retry_again(pipeline, &retry, err))
             return atomic_load(&pipeline->stop) && err->retriable ? 0 : -1;
-        pgc_reporter_tables(reporter, NULL, NULL);
-        pgc_pipeline_close_run(&attempt->run);
+        close_attempt(attempt, reporter);
         pause_before_retry(pipeline, state_dir, &retry);
     }
 }

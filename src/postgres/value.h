@@ -22,6 +22,9 @@ enum pgc_type_oid {
     PGC_JSONPATH = 4072, PGC_XID8 = 5069, PGC_PG_SNAPSHOT = 5038
 };
 
+/* Objects below this oid were made by initdb (FirstNormalObjectId). */
+#define PGC_FIRST_USER_OID 16384u
+
 /* A domain's base, through domains over domains; any other type is its own base. */
 const pgconvoy_type *pgc_type_base(const pgconvoy_type *type);
 /* And the modifier that goes with it; typmod is the column's before. */

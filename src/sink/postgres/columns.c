@@ -158,23 +158,28 @@ pgc_pgsink_column *pgc_pgsink_relation_find(const pgc_pgsink_relation *relation,
 
 /* ---- whether a type fits */
 
+/* An array's own name is made up by the server; its element's is not. */
+static const pgconvoy_type *named_by(const pgconvoy_type *type, const pgc_pgsink_column *target)
+{
+    return type->kind == PGCONVOY_TYPE_ARRAY && type->element && target->element_name[0] ? type->element : type;
+}
+
+static bool same_name(const pgconvoy_type *type, const pgc_pgsink_column *target)
+{
+    const pgconvoy_type *named = named_by(type, target);
+    return strcmp(named->name, named == type ? target->type_name : target->element_name) == 0;
+}
+
 static bool same_type(const pgconvoy_type *type, const pgc_pgsink_column *target)
 {
-    /* an array's own name is made up by the server; its element's is not */
-    if (type->kind == PGCONVOY_TYPE_ARRAY && type->element && target->element_name[0])
-        return strcmp(type->element->name, target->element_name) == 0 &&
-               strcmp(type->element->schema, target->element_schema) == 0;
-    return strcmp(type->name, target->type_name) == 0 && strcmp(type->schema, target->type_schema) == 0;
+    const pgconvoy_type *named = named_by(type, target);
+    return same_name(type, target) && strcmp(named->schema, named == type ? target->type_schema : target->element_schema) == 0;
 }
 
 /* Where a pipeline begins with somebody else's table: --map-schema may give the type another schema, and nothing another name. */
 static bool is_another_type(const pgconvoy_column *source, const pgc_pgsink_column *target)
 {
-    const pgconvoy_type *type = source->type;
-    if (!pgc_pgsink_is_named_otherwise(source, target))
-        return false;
-    return type->kind == PGCONVOY_TYPE_ARRAY && type->element ? strcmp(type->element->name, target->element_name) != 0
-                                                              : strcmp(type->name, target->type_name) != 0;
+    return pgc_pgsink_is_named_otherwise(source, target) && !same_name(source->type, target);
 }
 
 /* numeric's modifier: 4 + (precision << 16 | scale in 11 bits, signed since 15). */
@@ -220,7 +225,7 @@ static bool is_wider(uint32_t source, uint32_t target)
 
 bool pgc_pgsink_is_named_otherwise(const pgconvoy_column *source, const pgc_pgsink_column *target)
 {
-    return target && !pgc_pgsink_type_is_built_in(source->type) && target->type_oid >= PGSINK_FIRST_USER_OID && !same_type(source->type, target) &&
+    return target && !pgc_pgsink_type_is_built_in(source->type) && target->type_oid >= PGC_FIRST_USER_OID && !same_type(source->type, target) &&
            (source->type->kind == PGCONVOY_TYPE_ARRAY) == (target->element_name[0] != '\0');
 }
 

@@ -6,6 +6,7 @@
  */
 #include "sink/postgres/types.h"
 #include "postgres/extension_types.h"
+#include "postgres/value.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,7 @@ bool pgc_pgsink_type_is_portable(pgc_pgsink *sink, const pgconvoy_type *type)
 
 bool pgc_pgsink_type_is_built_in(const pgconvoy_type *type)
 {
-    return !type->extension && type->oid < PGSINK_FIRST_USER_OID;
+    return !type->extension && type->oid < PGC_FIRST_USER_OID;
 }
 
 /* ---- what is known already */

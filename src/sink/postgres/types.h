@@ -23,8 +23,6 @@ int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *t
 int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *type, const char *what,
                            pgconvoy_error *err) PGC_MUST_CHECK;
 
-#define PGSINK_FIRST_USER_OID 16384u /* FirstNormalObjectId */
-
 /* One that every server of the version has. */
 bool pgc_pgsink_type_is_built_in(const pgconvoy_type *type);
 
