@@ -177,11 +177,27 @@ static bool is_filler(const pgc_sql_token *token)
     return false;
 }
 
+static bool selects_into(const char *command, size_t length)
+{
+    const char *at = command;
+    pgc_sql_token first = pgc_sql_next_token(&at, command + length);
+    return (pgc_sql_token_is(&first, "SELECT") || pgc_sql_token_is(&first, "WITH")) && pgc_sql_has_word(command, length, "INTO") &&
+           !pgc_sql_has_word(command, length, "INSERT") && !pgc_sql_has_word(command, length, "MERGE");
+}
+
+/* The one tag with which others begin that are of other commands. */
+static bool ends_in_operator(const char *tag)
+{
+    static const char word[] = " OPERATOR";
+    size_t length = strlen(tag);
+    return length >= sizeof word && strcmp(tag + length - (sizeof word - 1), word) == 0;
+}
+
 bool pgc_sql_is_of_tag(const char *command, size_t length, const char *tag)
 {
     const char *at = command, *end = command + length;
     if (strcmp(tag, "SELECT INTO") == 0)
-        return pgc_sql_has_word(command, length, "INTO") && !pgc_sql_has_word(command, length, "INSERT");
+        return selects_into(command, length);
     size_t words = strcmp(tag, "CREATE TABLE AS") == 0 ? 2 : SIZE_MAX;
     for (const char *word = tag; *word && words > 0; words--) {
         char wanted[64];
@@ -198,7 +214,8 @@ bool pgc_sql_is_of_tag(const char *command, size_t length, const char *tag)
         word += wanted_length;
         word += *word == ' ';
     }
-    return true;
+    pgc_sql_token token = pgc_sql_next_token(&at, end);
+    return !ends_in_operator(tag) || !(pgc_sql_token_is(&token, "CLASS") || pgc_sql_token_is(&token, "FAMILY"));
 }
 
 static pgc_sql_token find_word(const char *command, size_t length, const char *upper)

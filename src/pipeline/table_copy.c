@@ -256,14 +256,14 @@ static bool is_over(const pgc_run *run)
     return pgc_run_stopped(run) || atomic_load(&run->tables_changed);
 }
 
-/* The interrupted copy of a table that the target does not have yet is no place for commands about that table. */
-static bool only_new_tables_wait(const pgc_run *run)
+/* The interrupted copy of a table that the target does not have yet is no place for commands about that table. What only waits has been there
+ * before: it is copied anew. */
+static bool no_copy_was_interrupted(const pgc_run *run)
 {
     bool is_begun = false;
     for (size_t i = 0; i < run->states.count; i++) {
         const pgc_table_state *state = &run->states.items[i];
-        bool is_copied = atomic_load(&state->state) >= PGCONVOY_TABLE_CATCHING_UP;
-        if (state->known && !is_copied)
+        if (state->known && atomic_load(&state->state) == PGCONVOY_TABLE_COPYING)
             return false;
         is_begun |= state->known;
     }
@@ -286,7 +286,7 @@ static bool is_first(const pgc_run *run)
 static int catch_up_first(pgc_run *run, const copy *copy, pgconvoy_error *err)
 {
     bool follows = run->options->ddl && (run->sink_ops->capabilities & PGCONVOY_SINK_DDL_TEXT) != 0;
-    if (!follows || run->lsn >= copy->lsn || (run->lsn == 0 && !only_new_tables_wait(run)))
+    if (!follows || run->lsn >= copy->lsn || (run->lsn == 0 && !no_copy_was_interrupted(run)))
         return 0;
     if (pgc_change_stream_find_start(run, err) != 0)
         return -1;

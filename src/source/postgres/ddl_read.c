@@ -1,9 +1,10 @@
 /*
  * What the event triggers write comes in up to three messages for a command: what it dropped, which tables it rewrote,
- * and at its end what it made or changed. Of a query with several commands each is found by its tag, from the one
- * before on: they come in their order. The same goes for what PL/pgSQL ran, where it may also run again from the start.
+ * and at its end what it made or changed. Of a query with several commands each is found by its number among those of its tag, which
+ * the triggers count. Of what PL/pgSQL ran it is the next one of its tag: they come in their order, and it may run again from the start.
  */
 #include "source/postgres/ddl.h"
+#include "apply/sql_script.h"
 #include "apply/sql_text.h"
 #include "source/postgres/ddl_table.h"
 
@@ -13,10 +14,10 @@
 #define REWROTE_FOR_DEFAULT 2 /* pg_event_trigger_table_rewrite_reason(), in event_trigger.h */
 #define REWROTE_FOR_TYPE 4
 
-/* A text of commands, and how far they have come. */
-typedef struct script {
+/* What PL/pgSQL ran, or a query whose commands nobody has counted, and how far they have come. */
+typedef struct passage {
     const char *text, *at;
-} script;
+} passage;
 
 typedef struct rewrite {
     struct rewrite *next;
@@ -30,7 +31,8 @@ struct pgc_ddl_reader {
     bool warned;
     pgc_arena *arena; /* of one transaction, but for what is found */
     pgconvoy_lsn commit_lsn;
-    script query, nested;
+    pgc_sql_script query; /* the last that came */
+    passage uncounted, nested;
     const pgc_json *dropped; /* since the last command's end */
     rewrite *rewrites;
     pgconvoy_ddl ddl; /* the last that was read */
@@ -67,41 +69,66 @@ static void begin_transaction(pgc_ddl_reader *reader, pgconvoy_lsn commit_lsn)
         return;
     pgc_arena_reset(reader->arena);
     reader->commit_lsn = commit_lsn;
-    reader->query = reader->nested = (script){0};
+    reader->query = (pgc_sql_script){0};
+    reader->uncounted = reader->nested = (passage){0};
     reader->dropped = NULL;
     reader->rewrites = NULL;
 }
 
 /* ---- the command's text */
 
-static bool find_command(script *script, const char *tag, const char **command, size_t *length)
+static bool find_next(passage *passage, const char *tag, const char **command, size_t *length)
 {
-    const char *end = script->text ? script->text + strlen(script->text) : NULL;
-    while (script->text && pgc_sql_next_command(&script->at, end, command, length))
+    const char *end = passage->text + strlen(passage->text);
+    while (pgc_sql_next_command(&passage->at, end, command, length))
         if (pgc_sql_is_of_tag(*command, *length, tag))
             return true;
     return false;
+}
+
+/* text NULL: the same as before. */
+static bool go_on(passage *passage, const char *text, const char *tag, const char **command, size_t *length)
+{
+    if (text && (!passage->text || strcmp(passage->text, text) != 0))
+        passage->text = passage->at = text;
+    if (!passage->text || find_next(passage, tag, command, length))
+        return passage->text != NULL;
+    passage->at = passage->text; /* the same text once more: a loop, or a client that sends it again in the transaction */
+    return find_next(passage, tag, command, length);
+}
+
+static int find_nth(pgc_ddl_reader *reader, const char *text, const char *tag, size_t nth, const pgc_sql_command **found,
+                    pgconvoy_error *err)
+{
+    pgc_sql_script *query = &reader->query;
+    *found = NULL;
+    if (text && (!query->text || strcmp(query->text, text) != 0) &&
+        pgc_sql_script_read(query, text, reader->arena, err) != 0)
+        return -1;
+    *found = pgc_sql_script_nth(query, tag, nth);
+    return 0;
 }
 
 /* NULL where it is not known. */
 static int command_of(pgc_ddl_reader *reader, const pgc_json *end, const char *tag, const char **out,
                       pgconvoy_error *err)
 {
-    bool nested = pgc_json_truth(end, "nested");
-    const char *text = pgc_json_get_text(end, "text"), *command;
-    script *script = nested ? &reader->nested : &reader->query;
-    size_t length;
+    const char *text = pgc_json_get_text(end, "text");
+    size_t nth = (size_t)pgc_json_number(end, "nth", 0);
+    pgc_sql_command command = {0};
     *out = NULL;
     if (!text && !pgc_json_truth(end, "again"))
         return 0;
-    if (text && (!script->text || strcmp(script->text, text) != 0))
-        script->text = script->at = text;
-    bool found = find_command(script, tag, &command, &length);
-    if (!found) { /* the same text once more: a loop, or a client that sends it again in the transaction */
-        script->at = script->text;
-        found = find_command(script, tag, &command, &length);
+    if (nth > 0) {
+        const pgc_sql_command *found;
+        if (find_nth(reader, text, tag, nth, &found, err) != 0)
+            return -1;
+        if (found)
+            command = *found;
+    } else if (!go_on(pgc_json_truth(end, "nested") ? &reader->nested : &reader->uncounted, text, tag, &command.text, &command.length)) {
+        command.text = NULL;
     }
-    if (found && !(*out = pgc_arena_strndup(reader->arena, command, length)))
+    if (command.text && !(*out = pgc_arena_strndup(reader->arena, command.text, command.length)))
         return pgc_error_out_of_memory(err);
     return 0;
 }

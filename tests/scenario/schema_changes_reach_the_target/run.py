@@ -18,6 +18,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # one query with several commands, and rows between them
 SEVERAL = ("CREATE TABLE several (a int PRIMARY KEY, b int); INSERT INTO several VALUES (1, 1); ALTER TABLE several ADD c text DEFAULT 'semi;colon'; "
            "/* ; */ CREATE INDEX several_b ON several (b); INSERT INTO several VALUES (2, 2)")
+# one query with several transactions, some of it undone: what looks alike is not taken for another
+TRANSACTIONS = """BEGIN; CREATE INDEX first ON old (id, text); CREATE TABLE undone AS SELECT 1 AS i; DROP TABLE undone; COMMIT; BEGIN; CREATE INDEX second ON old (text, id); ROLLBACK;
+    BEGIN; CREATE INDEX third ON old (id DESC); SAVEPOINT s; CREATE INDEX fourth ON old (text DESC); CREATE TABLE fifth (id text PRIMARY KEY); ROLLBACK TO s; CREATE TEMP TABLE fifth (id date PRIMARY KEY);
+    CREATE INDEX sixth ON old (length(text)); COMMENT ON DATABASE postgres IS 'of the server'; COMMENT ON TABLE public.old IS 'of the table'; COMMIT; CREATE EXTENSION pg_trgm;
+    CREATE FUNCTION seventh() RETURNS int LANGUAGE sql AS 'SELECT 7'; CREATE TABLE public.fifth (id int PRIMARY KEY); CREATE TABLE public.eighth AS SELECT 8 AS i; ALTER TABLE public.eighth ADD PRIMARY KEY (i);
+    CREATE TABLE public.ninth (LIKE public.fifth INCLUDING ALL)"""
 TABLES = """CREATE TABLE old (id serial PRIMARY KEY, text text); INSERT INTO old (text) VALUES ('first'), ('second');
     CREATE TABLE dropped (id int PRIMARY KEY); INSERT INTO dropped VALUES (1); CREATE SCHEMA app;
     CREATE TABLE joined (id int PRIMARY KEY, d text, e int DEFAULT 5); INSERT INTO joined VALUES (101, 'before');
@@ -63,7 +69,8 @@ def every_kind(s):
     source.sql(lines[:half])
     run.kill()
     source.sql(lines[half:])
-    subprocess.run([scenario.client("psql"), "-X", "-q", "-d", source.socket_conninfo(), "-c", SEVERAL], check=True)
+    for query in (SEVERAL, TRANSACTIONS):
+        subprocess.run([scenario.client("psql"), "-X", "-q", "-d", source.socket_conninfo(), "-c", query], check=True)
     run = s.sync(source.uri(), target, "--name", "kinds")
     all_joined(source, target, run)
     durable(source, run)

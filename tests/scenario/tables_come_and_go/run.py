@@ -112,9 +112,25 @@ SWAP = """CREATE TABLE next (LIKE lone INCLUDING ALL); INSERT INTO next SELECT i
 ALTER TABLE lone RENAME TO before; ALTER TABLE next RENAME TO lone; UPDATE lone SET n = -1 WHERE id = 4; DROP TABLE before"""
 
 
+def before_anything_is_streamed(s, source, target):
+    """The same while the position is still that of the copy's end, of a table that has become another one before."""
+    source.sql("CREATE TABLE lone (id int PRIMARY KEY, n int); INSERT INTO lone VALUES (1, 1); CREATE TABLE twin (LIKE lone INCLUDING ALL)", "early")
+    run = s.sync(source.uri("early"), target, "--name", "early")
+    scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+    run.kill()
+    source.sql("ALTER TABLE lone ALTER n TYPE text; CREATE TABLE next (LIKE lone INCLUDING ALL); INSERT INTO next VALUES (2, 'two'); ALTER TABLE lone RENAME TO before; "
+               "ALTER TABLE next RENAME TO lone; DROP TABLE before", "early")
+    s.sync_until_caught_up(source.uri("early"), target, "--name", "early")
+    s.equal(source, target, database="early", tables=[("public", "lone"), ("public", "twin")])
+    s.pgconvoy("drop", "early").ok()
+
+
 def while_nobody_looks(s, kind):
     """All of it happens between two runs: the name is another table's, the last table goes, one comes, one is taken out."""
     source = s.server()
+    if kind == "postgres":
+        source.create_database("early")
+        before_anything_is_streamed(s, source, s.target(kind, name="to_early"))
     source.sql("CREATE TABLE lone (id int PRIMARY KEY, n int); INSERT INTO lone SELECT g, g FROM generate_series(1, 5) g")
     target, lone = s.target(kind), ("public", "lone")
 

@@ -63,6 +63,8 @@ static void a_command_is_known_by_its_tag(void **state)
     assert_true(is_of("SELECT 1 INTO t", "SELECT INTO"));
     assert_true(is_of("ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO x", "ALTER DEFAULT PRIVILEGES"));
     assert_false(is_of("INSERT INTO t SELECT 1", "SELECT INTO"));
+    assert_false(is_of("MERGE INTO t USING s ON a = b WHEN MATCHED THEN DELETE", "SELECT INTO"));
+    assert_false(is_of("CREATE OPERATOR CLASS c FOR TYPE t USING btree AS STORAGE int", "CREATE OPERATOR"));
     assert_false(is_of("CREATE TABLE \"index\" ()", "CREATE INDEX"));
     assert_false(is_of("DROP TABLE t", "ALTER TABLE"));
 }

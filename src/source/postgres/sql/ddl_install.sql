@@ -80,6 +80,20 @@ BEGIN
 END
 $f$;
 
+-- Which command of its tag it is in a query of several: what ROLLBACK undoes is not counted, as a setting goes with its transaction.
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_nth(tag text) RETURNS int LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $f$
+DECLARE
+  name text := 'pgconvoy.nth_' || replace(lower(regexp_replace(tag, ' AS$', '')), ' ', '_');
+  query text := (extract(epoch FROM statement_timestamp()) * 1000000)::bigint::text;
+  had text := current_setting(name, true);
+  nth int := 1 + CASE WHEN split_part(had, ' ', 1) = query THEN split_part(had, ' ', 2)::int ELSE 0 END;
+BEGIN
+  PERFORM set_config(name, query || ' ' || nth, false);
+  RETURN nth;
+END
+$f$;
+
 -- Partitions that this transaction has attached with rows in them: nothing has told of these rows under the parent's name. A row of pg_inherits
 -- that can be seen and is of a transaction in progress is of this one, or of a subtransaction of it, which has a later number. One that was
 -- frozen keeps a number of long ago, which may look like one to come.
@@ -125,6 +139,8 @@ DECLARE
   tables json;
   seen bigint;
   kept bigint;
+  scripted bigint;
+  nth int;
   had text;
   attached json;
 BEGIN
@@ -147,15 +163,19 @@ BEGIN
     RETURN; -- their texts may hold a password, and they are of this server alone
   END IF;
   text := pgconvoy.ddl_text(stack, query);
-  SELECT count(*), count(*) FILTER (WHERE mine), json_agg(json_build_object('type', object_type, 'schema', schema_name,
+  SELECT count(*), count(*) FILTER (WHERE mine), count(*) FILTER (WHERE in_extension), json_agg(json_build_object('type', object_type, 'schema', schema_name,
       'identity', object_identity, 'oid', objid::bigint, 'table', relation,
       'name', CASE WHEN classid = 'pg_class'::regclass THEN (SELECT relname FROM pg_class WHERE oid = objid) END,
       'definition', CASE WHEN text.body IS NULL OR tag IN ('CREATE TABLE AS', 'SELECT INTO') THEN pgconvoy.ddl_definition(classid, objid, object_identity) END)) FILTER (WHERE mine)
-    INTO seen, kept, objects
+    INTO seen, kept, scripted, objects
     FROM (SELECT *, NOT in_extension AND schema_name IS DISTINCT FROM 'pg_temp' AND schema_name IS DISTINCT FROM 'pgconvoy' AS mine,
       pgconvoy.ddl_table_of(classid, objid)::bigint AS relation FROM pg_event_trigger_ddl_commands()) c;
-  -- what was dropped is told by another event, and done with this one; of several commands each must be known to find the next
-  IF kept = 0 AND tag NOT LIKE 'DROP %' AND (text.nested OR position(';' in rtrim(query, E'; \n\t')) = 0) THEN
+  -- what an extension's script does stands in no query
+  IF NOT text.nested AND position(';' in rtrim(query, E'; \n\t')) > 0 AND (seen = 0 OR scripted < seen) THEN
+    nth := pgconvoy.ddl_nth(tag);
+  END IF;
+  -- what was dropped is told by another event, and done with this one
+  IF kept = 0 AND tag NOT LIKE 'DROP %' THEN
     RETURN;
   END IF;
   IF NOT text.nested AND length(text.body) > 2000 THEN
@@ -179,7 +199,7 @@ BEGIN
     SELECT json_agg(json_build_object('root', pg_partition_root(a.parent)::oid::bigint, 'parent', a.parent::bigint, 'child', a.child::bigint)) INTO attached
       FROM (SELECT DISTINCT objid FROM pg_event_trigger_ddl_commands() WHERE classid = 'pg_class'::regclass) c, pgconvoy.ddl_attached(c.objid) a;
   END IF;
-  PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'nested', text.nested, 'text', text.body,
+  PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'nested', text.nested, 'nth', nth, 'text', text.body,
     'again', had IS NOT NULL AND text.body IS NULL, 'path', path, 'settings', settings, 'objects', objects, 'tables', tables,
     'attached', attached));
 EXCEPTION
@@ -188,6 +208,9 @@ WHEN event_trigger_protocol_violated THEN
 WHEN OTHERS THEN
   RAISE WARNING 'pgconvoy: %', SQLERRM;
   BEGIN
+    IF nth IS NOT NULL THEN
+      PERFORM pgconvoy.ddl_nth(tag);
+    END IF;
     PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'failure', SQLERRM));
   EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'pgconvoy: %', SQLERRM;
@@ -240,7 +263,7 @@ BEGIN
 END
 $f$;
 REVOKE ALL ON FUNCTION pgconvoy.ddl_write(json) FROM PUBLIC;
-COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 3';
+COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 4';
 
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;

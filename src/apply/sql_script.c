@@ -1,0 +1,150 @@
+/*
+ * Transactions within a query are those of the manual's section "Multiple Statements in a Simple Query" (Frontend/Backend Protocol): commands
+ * before the first COMMIT or ROLLBACK are one transaction, and a BEGIN in it changes nothing of that. A query that fails ends there,
+ * so that what is met in the WAL was followed by all that its text says up to then.
+ */
+#include "apply/sql_script.h"
+
+#include "apply/sql_text.h"
+
+#include <ctype.h>
+#include <string.h>
+
+/* ---- what a command does to its transaction */
+
+typedef enum effect { NONE, MARKS, RETURNS, UNDOES, ENDS } effect;
+
+/* name: of the savepoint that is marked or returned to. */
+static effect effect_of(const pgc_sql_command *command, pgc_sql_token *name)
+{
+    const char *at = command->text, *end = at + command->length;
+    pgc_sql_token word = pgc_sql_next_token(&at, end);
+    if (pgc_sql_token_is(&word, "SAVEPOINT")) {
+        *name = pgc_sql_next_token(&at, end);
+        return MARKS;
+    }
+    if (pgc_sql_token_is(&word, "COMMIT") || pgc_sql_token_is(&word, "END"))
+        return ENDS;
+    bool prepares = pgc_sql_token_is(&word, "PREPARE");
+    bool undoes = pgc_sql_token_is(&word, "ROLLBACK") || pgc_sql_token_is(&word, "ABORT");
+    if (!undoes && !prepares)
+        return NONE;
+    word = pgc_sql_next_token(&at, end);
+    if (prepares)
+        return pgc_sql_token_is(&word, "TRANSACTION") ? ENDS : NONE;
+    if (pgc_sql_token_is(&word, "WORK") || pgc_sql_token_is(&word, "TRANSACTION"))
+        word = pgc_sql_next_token(&at, end);
+    if (!pgc_sql_token_is(&word, "TO"))
+        return UNDOES;
+    *name = pgc_sql_next_token(&at, end);
+    const char *behind = at;
+    word = pgc_sql_next_token(&behind, end);
+    if (pgc_sql_token_is(name, "SAVEPOINT") && word.kind != PGC_SQL_END)
+        *name = word;
+    return RETURNS;
+}
+
+/* As the server reads names: a bare word in any case, a quoted one as it is. */
+static bool is_same_name(const pgc_sql_token *a, const pgc_sql_token *b)
+{
+    const pgc_sql_token *names[] = {a, b};
+    const char *start[2];
+    size_t length[2];
+    for (int i = 0; i < 2; i++) {
+        bool quoted = names[i]->kind == PGC_SQL_QUOTED_WORD && names[i]->length >= 2;
+        start[i] = names[i]->start + quoted;
+        length[i] = names[i]->length - 2 * (size_t)quoted;
+    }
+    if (length[0] != length[1])
+        return false;
+    for (size_t i = 0; i < length[0]; i++) {
+        int character[2];
+        for (int k = 0; k < 2; k++)
+            character[k] = names[k]->kind == PGC_SQL_QUOTED_WORD ? (unsigned char)start[k][i] : tolower((unsigned char)start[k][i]);
+        if (character[0] != character[1])
+            return false;
+    }
+    return true;
+}
+
+/* What is behind the last savepoint of that name; all of them, where it was made before the query. */
+static size_t behind_savepoint(const pgc_sql_script *script, size_t first, size_t last, const pgc_sql_token *name)
+{
+    for (size_t i = last; i-- > first;) {
+        pgc_sql_token made;
+        if (!script->commands[i].undone && effect_of(&script->commands[i], &made) == MARKS && is_same_name(&made, name))
+            return i + 1;
+    }
+    return first;
+}
+
+static void undo(pgc_sql_script *script)
+{
+    size_t first = 0; /* of the transaction */
+    for (size_t i = 0; i < script->count; i++) {
+        pgc_sql_token name;
+        size_t from = i;
+        switch (effect_of(&script->commands[i], &name)) {
+        case RETURNS:
+            from = behind_savepoint(script, first, i, &name);
+            break;
+        case UNDOES:
+            from = first;
+            first = i + 1;
+            break;
+        case ENDS:
+            first = i + 1;
+            break;
+        default:
+            break;
+        }
+        for (; from < i; from++)
+            script->commands[from].undone = true;
+    }
+}
+
+/* ---- the script */
+
+int pgc_sql_script_read(pgc_sql_script *script, const char *text, pgc_arena *arena, pgconvoy_error *err)
+{
+    const char *at, *end = text + strlen(text);
+    pgc_sql_command command = {0};
+    size_t count = 0;
+    for (at = text; pgc_sql_next_command(&at, end, &command.text, &command.length);)
+        count++;
+    *script = (pgc_sql_script){.text = text, .commands = pgc_arena_alloc(arena, (count + 1) * sizeof *script->commands)};
+    if (!script->commands)
+        return pgc_error_out_of_memory(err);
+    for (at = text; pgc_sql_next_command(&at, end, &command.text, &command.length);)
+        script->commands[script->count++] = command;
+    undo(script);
+    return 0;
+}
+
+/* Comments on what is of all databases fire no event trigger. */
+static bool is_unseen(const pgc_sql_command *command)
+{
+    static const char *const shared[] = {"DATABASE", "ROLE", "TABLESPACE", "EVENT"};
+    const char *at = command->text, *end = at + command->length;
+    pgc_sql_token word = pgc_sql_next_token(&at, end);
+    if (!pgc_sql_token_is(&word, "COMMENT"))
+        return false;
+    pgc_sql_next_token(&at, end);
+    word = pgc_sql_next_token(&at, end);
+    for (size_t i = 0; i < sizeof shared / sizeof *shared; i++)
+        if (pgc_sql_token_is(&word, shared[i]))
+            return true;
+    return false;
+}
+
+const pgc_sql_command *pgc_sql_script_nth(const pgc_sql_script *script, const char *tag, size_t nth)
+{
+    if (strcmp(tag, "CREATE TABLE AS") == 0)
+        tag = "CREATE TABLE";
+    for (size_t i = 0; i < script->count; i++) {
+        const pgc_sql_command *command = &script->commands[i];
+        if (!command->undone && pgc_sql_is_of_tag(command->text, command->length, tag) && !is_unseen(command) && --nth == 0)
+            return command;
+    }
+    return NULL;
+}
