@@ -202,8 +202,11 @@ static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_e
     pgc_log_info(run->log, "the columns of %s.%s have changed on the source", table->schema, table->name);
     if (is_in_sink && begin_if_needed(stream, err) != 0)
         return -1;
-    if (is_in_sink && run->sink_ops->change_schema(stream->writer, state->table, table, err) != 0)
+    const pgconvoy_table *before = state->table;
+    if (is_in_sink && run->sink_ops->change_schema(stream->writer, before, table, err) != 0)
         return -1;
+    if (is_in_sink && (strcmp(before->schema, table->schema) != 0 || strcmp(before->name, table->name) != 0))
+        atomic_store(&state->state, PGCONVOY_TABLE_CATCHING_UP); /* the next commit says under its new name that it is live */
     state->table = table;
     return 0;
 }
