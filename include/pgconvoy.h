@@ -272,6 +272,7 @@ typedef struct pgconvoy_ddl {
     const pgconvoy_table *const *tables; /* of the pipeline, as the command leaves them: the change_schema of each comes next */
     size_t table_count;
     bool copied;            /* a table of it was copied after the command, and has it already */
+    bool by_leaves;         /* the pipeline has partitions as tables of their own, and none that is partitioned */
 } pgconvoy_ddl;
 
 typedef struct pgconvoy_change {

@@ -5,16 +5,16 @@
 #include "apply/sql_text.h"
 
 /* A partition comes under the name of the table it is part of, where that is the pipeline's; else by itself, as the leaves beside it do. */
-static int register_made(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl_object *object, pgconvoy_error *err)
+static int register_made(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl_object *object, bool by_leaves, pgconvoy_error *err)
 {
     static const char sql[] =
-        "SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1) AND CASE WHEN NOT c.relispartition "
-        "THEN c.relkind IN ('r', 'p') ELSE c.relkind = 'r' AND NOT EXISTS (SELECT FROM "
+        "SELECT 1 FROM pg_catalog.pg_class c WHERE c.oid = pg_catalog.to_regclass($1) AND CASE WHEN $3 THEN c.relkind = 'r' "
+        "WHEN NOT c.relispartition THEN c.relkind IN ('r', 'p') ELSE c.relkind = 'r' AND NOT EXISTS (SELECT FROM "
         "pg_catalog.pg_partition_ancestors(c.oid) a (oid) JOIN pg_catalog.pg_class r ON r.oid = a.oid JOIN "
         "pg_catalog.pg_namespace n ON n.oid = r.relnamespace JOIN pgconvoy.table_state s ON s.pipeline = $2 AND "
         "s.schema_name = n.nspname AND s.table_name = r.relname) END";
-    const char *values[] = {object->identity, sink->config->pipeline_name};
-    PGresult *result = pgc_pgsink_query(conn, sql, 2, values, PGSINK_DDL_DOING, err);
+    const char *values[] = {object->identity, sink->config->pipeline_name, by_leaves ? "t" : "f"};
+    PGresult *result = pgc_pgsink_query(conn, sql, 3, values, PGSINK_DDL_DOING, err);
     if (!result)
         return -1;
     bool of_its_own = PQntuples(result) == 1;
@@ -83,7 +83,7 @@ static int note_tables(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, 
         const pgconvoy_ddl_object *object = &ddl->objects[i];
         if (!pgc_pgsink_ddl_is_a(object, "table") || !object->schema || !object->name)
             continue;
-        if (object->dropped ? forget_dropped(sink, conn, object, err) : makes && register_made(sink, conn, object, err))
+        if (object->dropped ? forget_dropped(sink, conn, object, err) : makes && register_made(sink, conn, object, ddl->by_leaves, err))
             return -1;
     }
     return 0;

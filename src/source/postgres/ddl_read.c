@@ -343,9 +343,8 @@ static int gives_unknown_values(pgc_ddl_reader *reader, const pgc_json *table, c
 {
     const char *kind = pgc_json_get_text(table, "kind"), *command = reader->ddl.command;
     int reasons = rewrite_reasons(reader, before->table.oid, kind && kind[0] == 'p');
-    *unknown = (reasons & REWROTE_FOR_DEFAULT) &&
-               pgc_ddl_table_has_unknown(table, before,
-                                         pgc_oid_map_get(&reader->tables->source->streamed, before->table.oid) != NULL);
+    bool known = !before->numbered_by_names && pgc_oid_map_get(&reader->tables->source->streamed, before->table.oid) != NULL;
+    *unknown = (reasons & REWROTE_FOR_DEFAULT) && pgc_ddl_table_has_unknown(table, before, known);
     if (*unknown || !(reasons & REWROTE_FOR_TYPE))
         return 0;
     bool by_expression = !command || pgc_sql_has_word(command, strlen(command), "USING");
@@ -463,7 +462,7 @@ static int read_end(pgc_ddl_reader *reader, const pgc_json *end, pgc_ddl_seen *s
     pgconvoy_ddl *ddl = &reader->ddl;
     const char *tag = pgc_json_get_text(end, "tag"), *failure = pgc_json_get_text(end, "failure");
     const pgc_json *objects = pgc_json_get(end, "objects"), *dropped = reader->dropped;
-    *ddl = (pgconvoy_ddl){.tag = tag, .search_path = pgc_json_get_text(end, "path")};
+    *ddl = (pgconvoy_ddl){.tag = tag, .search_path = pgc_json_get_text(end, "path"), .by_leaves = !reader->tables->source->publication.via_root};
     if (failure) {
         pgc_log_warning(reader->tables->source->config.log, "the source could not tell what a command %s did: %s", tag,
                         failure);

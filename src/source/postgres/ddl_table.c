@@ -202,6 +202,7 @@ static int build(pgc_stream_tables *tables, const pgc_json *json, const pgc_sour
     bool failed = false;
     *made = *before;
     made->attnums = NULL;
+    made->numbered_by_names = false;
     for (const pgc_json *column = columns->first; column; column = column->next)
         if (number_of(column) > made->natts)
             made->natts = number_of(column);

@@ -39,6 +39,7 @@ typedef struct pgc_source_table {
     int part_count;
     const char *quoted_name; /* "schema"."name" */
     const int16_t *attnums;  /* of the columns */
+    bool numbered_by_names;  /* a version whose columns have the numbers that their names have by now: of other columns, it may be */
     int natts;               /* the highest number that a column has, or had (pg_class.relnatts) */
     pgconvoy_lsn copy_lsn;   /* changes of transactions that committed before are in its copy; 0 none */
 } pgc_source_table;

@@ -186,6 +186,7 @@ static int build(pgc_stream_tables *tables, const pgc_stream_relation *relation,
     table->table.column_count = relation->column_count;
     table->table.columns = columns;
     table->attnums = NULL;
+    table->numbered_by_names = true;
     if (!table->table.schema || !table->table.name)
         return pgc_error_out_of_memory(err);
     *built = table;

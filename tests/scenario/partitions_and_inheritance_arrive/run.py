@@ -55,6 +55,25 @@ def a_partition_leaves(s, source):
     s.equal(source, target, tables=[("public", "whole"), ("public", "two")], database="leaves")
 
 
+def leaves_are_tables(s, source):
+    """A partitioned table that comes while nobody looks, and one while the pipeline runs: with --partitions leaves it is none of the pipeline's, and each of its partitions is."""
+    source.create_database("each")
+    source.sql("CREATE TABLE alone (id int PRIMARY KEY)", "each")
+    target = s.target("postgres", name="each_target")
+    sync = (source.uri("each"), target, "--name", "each", "--partitions", "leaves")
+    s.sync_until_caught_up(*sync)
+    make = "CREATE TABLE {0} (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE {0}_low PARTITION OF {0} FOR VALUES FROM (0) TO (10); CREATE TABLE {0}_high PARTITION OF {0} DEFAULT; "
+    source.sql(make.format("away") + "INSERT INTO away VALUES (1), (11); ALTER TABLE away DETACH PARTITION away_high", "each")
+    run = s.sync(*sync)
+    scenario.wait_for(lambda: "copied public.away_high" in run.stderr or not run.running(), 60, "the leaves are copied")
+    source.sql(make.format("live") + "INSERT INTO live VALUES (1), (11)", "each")
+    scenario.wait_for(lambda: "copied public.live_high" in run.stderr or not run.running(), 60, "the leaves are copied")
+    source.sql("TRUNCATE live_low; INSERT INTO live VALUES (2), (12)", "each")
+    assert run.stop() == 0, run.error_tail()
+    s.sync_until_caught_up(*sync)
+    s.equal(source, target, tables=[("public", name) for name in ("away", "away_high", "live")], database="each")
+
+
 def a_table_becomes_a_partition(s, source):
     """Its rows come once: with the table that it is a partition of by now, which the target does not have yet. Somebody else's table stays as it is."""
     source.create_database("later")
@@ -116,6 +135,7 @@ def main(s):
     if s.case == "postgres-root":
         a_table_becomes_a_partition(s, source)
         a_partition_leaves(s, source)
+        leaves_are_tables(s, source)
 
 
 scenario.run(main, cases=[sink + kind for sink in scenario.SINKS for kind in ("", "-root")])

@@ -114,7 +114,7 @@ ALTER TABLE lone RENAME TO before; ALTER TABLE next RENAME TO lone; UPDATE lone 
 
 def before_anything_is_streamed(s, source, target):
     """The same while the position is still that of the copy's end, of a table that has become another one before."""
-    source.sql("CREATE TABLE lone (id int PRIMARY KEY, n int); INSERT INTO lone VALUES (1, 1); CREATE TABLE twin (LIKE lone INCLUDING ALL)", "early")
+    source.sql("CREATE TABLE lone (id int PRIMARY KEY, n int); INSERT INTO lone VALUES (1, 1); CREATE TABLE twin (id int PRIMARY KEY, n int, last text)", "early")
     run = s.sync(source.uri("early"), target, "--name", "early")
     scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
     run.kill()
@@ -122,6 +122,13 @@ def before_anything_is_streamed(s, source, target):
                "ALTER TABLE next RENAME TO lone; DROP TABLE before", "early")
     s.sync_until_caught_up(source.uri("early"), target, "--name", "early")
     s.equal(source, target, database="early", tables=[("public", "lone"), ("public", "twin")])
+    # rows of before a command, whose column has a name by now that another one had; a partitioned table that comes meanwhile
+    source.sql("INSERT INTO twin VALUES (1, 1); ALTER TABLE twin ADD u uuid DEFAULT md5(random()::text)::uuid; ALTER TABLE twin RENAME n TO s; ALTER TABLE twin RENAME u TO n; "
+               "ALTER TABLE twin RENAME s TO u; ALTER TABLE twin DROP last, ADD last text; CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id); "
+               "CREATE TABLE part PARTITION OF parted DEFAULT; INSERT INTO parted VALUES (1)", "early")
+    for _ in range(2):
+        s.sync_until_caught_up(source.uri("early"), target, "--name", "early")
+        s.equal(source, target, database="early", tables=[("public", "twin"), ("public", "parted")])
     s.pgconvoy("drop", "early").ok()
 
 
