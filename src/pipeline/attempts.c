@@ -54,9 +54,14 @@ static int do_copy(pgc_run *run, bool create, pgconvoy_error *err)
     return pgc_table_copy_run(run, create, err);
 }
 
-/* stream: no table copy; what the sink does not have yet starts empty at the slot's position. */
+/*
+ * stream: no table copy; what the sink does not have yet starts empty at the slot's position. Tables that come once it streams are copied, as
+ * their first rows are older than their place in the publication; but for two ends that both take writes, where a copy would undo those of the target.
+ */
 static int do_prepare(pgc_run *run, const pgc_position_status *status, pgconvoy_error *err)
 {
+    if (status->exists && run->lsn > 0 && !run->options->origin_none)
+        return pgc_table_states_unfinished(&run->states) > 0 ? pgc_table_copy_run(run, false, err) : 0;
     pgconvoy_lsn lsn = status->confirmed_lsn;
     if (!status->exists) {
         if (run->source_ops->create_position(run->source, &lsn, err) != 0)

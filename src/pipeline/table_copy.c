@@ -342,6 +342,10 @@ int pgc_table_prepare_only(pgc_run *run, pgconvoy_lsn lsn, pgconvoy_error *err)
         int was = atomic_load(&state->state);
         if (was == PGCONVOY_TABLE_FAILED || (state->known && was >= PGCONVOY_TABLE_CATCHING_UP))
             continue;
+        if (run->lsn > 0)
+            pgc_log_warning(run->log, "%s.%s may have rows that the stream has not brought: with --origin none they are not copied, as both ends take writes; "
+                                      "pgconvoy verify names them",
+                            state->table->schema, state->table->name);
         state->copy_lsn = lsn;
         pgconvoy_table_status status = pgc_table_state_status(state);
         status.state = PGCONVOY_TABLE_LIVE;

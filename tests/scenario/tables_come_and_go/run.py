@@ -132,12 +132,33 @@ def before_anything_is_streamed(s, source, target):
     s.pgconvoy("drop", "early").ok()
 
 
+def a_stream_takes_what_comes_later(s, source, target):
+    """stream copies nothing of what is there when it begins. A table that comes later has all its rows, also those of before it joined; so has one whose new values only the source knows."""
+    source.sql("CREATE TABLE there (id int PRIMARY KEY, n int); INSERT INTO there VALUES (1, 1); CREATE TABLE other (LIKE there INCLUDING ALL)", "born")
+    stream = ("stream", source.uri("born"), target.uri, "--name", "born")
+    run = s.pgconvoy(*stream)
+    scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+    source.sql("INSERT INTO there VALUES (2, 2); CREATE TABLE comes (id int PRIMARY KEY); INSERT INTO comes VALUES (1)", "born")
+    scenario.wait_for(lambda: "copied public.comes" in run.stderr or not run.running(), 60, "it has joined")
+    assert target.query("SELECT string_agg(id::text, ',') FROM there") == "2"
+    assert run.stop() == 0, run.error_tail()
+    source.sql("CREATE TABLE away (id int PRIMARY KEY); INSERT INTO away VALUES (1); INSERT INTO comes VALUES (2); INSERT INTO other VALUES (1, 1); "
+               "ALTER TABLE other ADD u uuid DEFAULT md5(random()::text)::uuid; INSERT INTO other VALUES (2, 2)", "born")
+    for _ in range(2):
+        s.pgconvoy(*stream, "--until", "caught-up").ok()
+    s.equal(source, target, database="born", tables=[("public", "comes"), ("public", "away"), ("public", "other")])
+    assert target.query("SELECT string_agg(id::text, ',') FROM there") == "2"
+    s.pgconvoy("drop", "born").ok()
+
+
 def while_nobody_looks(s, kind):
     """All of it happens between two runs: the name is another table's, the last table goes, one comes, one is taken out."""
     source = s.server()
     if kind == "postgres":
         source.create_database("early")
         before_anything_is_streamed(s, source, s.target(kind, name="to_early"))
+        source.create_database("born")
+        a_stream_takes_what_comes_later(s, source, s.target(kind, name="to_born"))
     source.sql("CREATE TABLE lone (id int PRIMARY KEY, n int); INSERT INTO lone SELECT g, g FROM generate_series(1, 5) g")
     target, lone = s.target(kind), ("public", "lone")
 

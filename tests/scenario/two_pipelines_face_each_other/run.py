@@ -109,6 +109,20 @@ class Pair:
         self.s_pass(b, a, 1000004)
         assert before == (a.sql(version, self.name), b.sql(version, self.name))
 
+    def definitions(self):
+        """A table that is made at the first end is copied to the second, and not back from there; a column comes from either end."""
+        a, b = self.servers
+        a.sql("CREATE TABLE later (id int PRIMARY KEY, v text); ALTER TABLE later REPLICA IDENTITY FULL; INSERT INTO later VALUES (1, 'before')", self.name)
+        scenario.wait_for(lambda: "copied public.later: 1 rows" in self.runs[0].stderr and "public.later may have rows" in self.runs[1].stderr or not all(
+            run.running() for run in self.runs), 60, "both have the new table")
+        b.sql("ALTER TABLE later ADD w int DEFAULT 7; INSERT INTO later VALUES (2, 'b', 2)", self.name)
+        scenario.wait_for(lambda: a.sql("SELECT count(*) FROM later", self.name) == "2", 60, "the row has come")
+        a.sql("ALTER TABLE later ALTER v SET DEFAULT 'by a'; INSERT INTO later (id) VALUES (3); UPDATE later SET v = 'changed' WHERE id = 2", self.name)
+        rows = "SELECT string_agg(concat_ws(' ', id, v, w), ', ' ORDER BY id) FROM later"
+        scenario.wait_for(lambda: b.sql(rows, self.name) == "1 before 7, 2 changed 2, 3 by a 7", 60, "all has come")
+        assert a.sql(rows, self.name) == b.sql(rows, self.name)
+        assert all(run.running() for run in self.runs), [run.error_tail() for run in self.runs]
+
     def s_pass(self, a, b, key):
         a.sql(f"INSERT INTO plain VALUES ({key}, 'last')", self.name)
         scenario.wait_for(lambda: b.sql(f"SELECT count(*) FROM plain WHERE id = {key}", self.name) == "1", 60, "it has passed")
@@ -146,6 +160,7 @@ def policies(s):
         print(pair.name, [server.sql("SELECT count(*) FROM orders", pair.name) for server in servers], "conflicts (kept, outcomes):", counts)
         assert all(int(count.split("|")[0]) > 0 for count in counts), "the conflicts were not kept"
         pair.equal()
+    pairs[0].definitions()
     pairs[0].end()
 
 
