@@ -10,6 +10,7 @@
 
 #include "apply/change.h"
 #include "base/grow.h"
+#include "postgres/quote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -248,8 +249,9 @@ static int misplaced(const pgc_compact *compact, const char *what, pgconvoy_erro
 static int unidentified(const pgc_compact *compact, pgconvoy_error *err)
 {
     misplaced(compact, "an UPDATE or DELETE came for a table whose rows cannot be identified", err);
-    pgconvoy_error_hint(err, "give the table a primary key, or run ALTER TABLE %s.%s REPLICA IDENTITY FULL on the source",
-                        compact->table->schema, compact->table->name);
+    char name[PGC_QUOTED_NAME_SIZE];
+    pgconvoy_error_hint(err, "give the table a primary key, or run ALTER TABLE %s REPLICA IDENTITY FULL on the source",
+                        pgc_quoted_name(compact->table->schema, compact->table->name, name));
     return -1;
 }
 

@@ -297,7 +297,8 @@ static int check_privilege(const pgc_clone *clone, pgconvoy_error *err)
         status = -1;
     } else if (PQgetvalue(result, 0, 0)[0] != 't' && !clone->options->part) { /* of a part what it may not make is found by trying */
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "role \"%s\" may not create schemas in the target database \"%s\"", PQgetvalue(result, 0, 2), PQgetvalue(result, 0, 1));
-        pgconvoy_error_hint(err, "GRANT CREATE ON DATABASE %s TO %s", PQgetvalue(result, 0, 1), PQgetvalue(result, 0, 2));
+        char database[PGC_QUOTED_NAME_SIZE], role[PGC_QUOTED_NAME_SIZE];
+        pgconvoy_error_hint(err, "GRANT CREATE ON DATABASE %s TO %s", pgc_quoted_name(NULL, PQgetvalue(result, 0, 1), database), pgc_quoted_name(NULL, PQgetvalue(result, 0, 2), role));
         status = -1;
     }
     PQclear(result);

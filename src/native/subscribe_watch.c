@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "format/json_object.h"
 #include "format/json_text.h"
+#include "postgres/quote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -97,10 +98,11 @@ static int look_at_tables(watch *watch, pgconvoy_error *err)
     pgconvoy_error_set(err, PGCONVOY_ERROR_STATE,
                        there ? "subscription %s is disabled on the target" : "subscription %s is gone from the target",
                        state->name);
+    char name[PGC_QUOTED_NAME_SIZE];
     pgconvoy_error_hint(err,
                         there ? "the target's log says why, if it was by an error; then: ALTER SUBSCRIPTION %s ENABLE"
                               : "pgconvoy subscribe --drop removes what is left of %s at the source",
-                        state->name);
+                        pgc_quoted_name(NULL, state->name, name));
     return -1;
 }
 

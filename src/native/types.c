@@ -2,6 +2,7 @@
 
 #include "base/buffer.h"
 #include "format/json_text.h"
+#include "postgres/quote.h"
 
 static PGresult *ask(PGconn *conn, const char *sql, const char *value, pgconvoy_error *err)
 {
@@ -53,9 +54,10 @@ int native_refuse_types(PGconn *source, PGconn *target, const PGresult *tables, 
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
                            "the target does not have the type %s, which columns of the tables have%s",
                            PQgetvalue(missing, 0, 0), count > 1 ? " (nor others)" : "");
+        char name[PGC_QUOTED_NAME_SIZE];
         if (!PQgetisnull(missing, 0, 1))
             pgconvoy_error_hint(err, "on the target: CREATE EXTENSION %s; in the schema where the source has it",
-                                PQgetvalue(missing, 0, 1));
+                                pgc_quoted_name(NULL, PQgetvalue(missing, 0, 1), name));
         else if (!PQgetisnull(missing, 0, 2))
             pgconvoy_error_hint(err, "on the target: %s", PQgetvalue(missing, 0, 2));
         else

@@ -3,6 +3,10 @@
 
 #include "postgres/keywords.h"
 
+#include <stdio.h>
+
+#define ANY_SERVER 180000 /* the newest has the most words */
+
 static void quote(pgc_buffer *out, char mark, const char *text, size_t length)
 {
     const char *end = text + length, *at;
@@ -45,6 +49,20 @@ void pgc_quote_qualified(pgc_buffer *out, const char *schema, const char *name)
     pgc_quote_identifier(out, schema);
     pgc_buffer_byte(out, '.');
     pgc_quote_identifier(out, name);
+}
+
+const char *pgc_quoted_name(const char *schema, const char *name, char out[PGC_QUOTED_NAME_SIZE])
+{
+    pgc_buffer text;
+    pgc_buffer_init(&text, 4096);
+    if (schema) {
+        pgc_quote_identifier_if_needed(&text, schema, ANY_SERVER, false);
+        pgc_buffer_byte(&text, '.');
+    }
+    pgc_quote_identifier_if_needed(&text, name, ANY_SERVER, false);
+    snprintf(out, PGC_QUOTED_NAME_SIZE, "%s", text.data ? text.data : name);
+    pgc_buffer_free(&text);
+    return out;
 }
 
 void pgc_quote_array_element(pgc_buffer *array, const char *text)

@@ -10,6 +10,9 @@ void pgc_quote_identifier(pgc_buffer *out, const char *name);
 void pgc_quote_identifier_if_needed(pgc_buffer *out, const char *name, int server_version, bool always);
 /* Appends "schema"."name". */
 void pgc_quote_qualified(pgc_buffer *out, const char *schema, const char *name);
+/* For a sentence with SQL in it that people run: schema.name, or name alone where schema is NULL, each with quotes where it needs them on any server. Fills out, which is given back. */
+#define PGC_QUOTED_NAME_SIZE 280
+const char *pgc_quoted_name(const char *schema, const char *name, char out[PGC_QUOTED_NAME_SIZE]);
 /* Appends 'text'. standard_conforming_strings is on for our connections. */
 void pgc_quote_literal(pgc_buffer *out, const char *text);
 /* Appends an element to the text of an array: '{' or a comma, and "text", quoted whatever it is. The buffer has nothing but this array, which is ended by pgc_array_end. (PostgreSQL manual, section 8.15.6) */

@@ -4,6 +4,7 @@
  * should be.
  */
 #include "sink/postgres/types.h"
+#include "postgres/quote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,8 +70,9 @@ static int check_may_create(PGconn *conn, const pgconvoy_table *table, pgconvoy_
         pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
                            "table %s.%s cannot be created on the target: no CREATE privilege on schema %s",
                            table->schema, table->name, table->schema);
-        pgconvoy_error_hint(err, "on the target: GRANT USAGE, CREATE ON SCHEMA \"%s\" TO %s", table->schema,
-                            PQgetvalue(result, 0, 1));
+        char schema[PGC_QUOTED_NAME_SIZE], role[PGC_QUOTED_NAME_SIZE];
+        pgconvoy_error_hint(err, "on the target: GRANT USAGE, CREATE ON SCHEMA %s TO %s", pgc_quoted_name(NULL, table->schema, schema),
+                            pgc_quoted_name(NULL, PQgetvalue(result, 0, 1), role));
         status = -1;
     }
     PQclear(result);

@@ -5,6 +5,7 @@
  * and last-write needs the times of the target's own commits, and who made them.
  */
 #include "sink/postgres/sink_internal.h"
+#include "postgres/quote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,8 @@ int pgc_pgsink_two_way_table(const pgc_pgsink *sink, const pgconvoy_table *table
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
                        "changes of %s.%s come without the row as it was, so conflicts about it cannot be seen",
                        table->schema, table->name);
-    pgconvoy_error_hint(err, "at both ends: ALTER TABLE %s.%s REPLICA IDENTITY FULL", table->schema, table->name);
+    char name[PGC_QUOTED_NAME_SIZE];
+    pgconvoy_error_hint(err, "at both ends: ALTER TABLE %s REPLICA IDENTITY FULL", pgc_quoted_name(table->schema, table->name, name));
     return -1;
 }
 

@@ -1,5 +1,6 @@
 /* The first thing that is missing is told; where tables are at fault the first few are named together. */
 #include "source/postgres/requirements.h"
+#include "postgres/quote.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -211,7 +212,7 @@ static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
     const pgc_publication *publication = &source->publication;
     if (!source->config.streaming || (publication->exists && !publication->updates && !publication->deletes))
         return 0;
-    char changed[700] = "", quiet[700] = "", first[160] = "";
+    char changed[700] = "", quiet[700] = "", first[PGC_QUOTED_NAME_SIZE] = "";
     int changed_count = 0, quiet_count = 0;
     for (size_t i = 0; i < source->table_count; i++) {
         const pgc_source_table *table = (const pgc_source_table *)source->tables[i];
@@ -225,7 +226,7 @@ static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
             if ((*count)++ < NAMES_MAX)
                 snprintf(list + used, sizeof changed - used, "%s%s.%s", used ? ", " : "", part->schema, part->name);
             if (part->was_changed && !first[0])
-                snprintf(first, sizeof first, "%s.%s", part->schema, part->name);
+                pgc_quoted_name(part->schema, part->name, first);
         }
     }
     if (changed_count > 0 && !source->config.any_identity) {

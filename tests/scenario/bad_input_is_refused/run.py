@@ -130,12 +130,12 @@ def no_room(s):
 
 def no_identity(s):
     source = s.server()
-    source.sql(TABLE + "; CREATE TABLE heap (id int, n int); INSERT INTO heap VALUES (1, 1)")
-    source.sql("UPDATE heap SET n = 2")
+    source.sql(TABLE + "; CREATE TABLE \"A Heap\" (id int, n int); INSERT INTO \"A Heap\" VALUES (1, 1)")
+    source.sql("UPDATE \"A Heap\" SET n = 2")
     # statistics of other sessions come a little later
-    scenario.wait_for(lambda: source.sql("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'heap'") == "1", 20,
+    scenario.wait_for(lambda: source.sql("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'A Heap'") == "1", 20,
                       "the update is counted")
-    refuse(s, source, s.target("duckdb"), 1, ["heap", "replica identity"])
+    refuse(s, source, s.target("duckdb"), 1, ["A Heap", "replica identity", 'ALTER TABLE public."A Heap" REPLICA IDENTITY FULL'])
 
 
 def table_in_the_way(s):

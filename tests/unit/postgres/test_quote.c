@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <setjmp.h>
+#include <string.h>
 #include <cmocka.h>
 
 static void assert_quoted(const char *name, int version, bool always, const char *expected)
@@ -34,6 +35,19 @@ static void other_characters_are_quoted(void **state)
     assert_quoted("\303\244", 150020, false, "\"\303\244\"");
     assert_quoted("say \"x\"", 150020, false, "\"say \"\"x\"\"\"");
     assert_quoted("", 150020, false, "\"\"");
+}
+
+static void a_name_in_a_sentence_can_be_run(void **state)
+{
+    (void)state;
+    char name[PGC_QUOTED_NAME_SIZE], longest[64];
+    assert_string_equal(pgc_quoted_name("public", "orders", name), "public.orders");
+    assert_string_equal(pgc_quoted_name("Shop", "INH 102", name), "\"Shop\".\"INH 102\"");
+    assert_string_equal(pgc_quoted_name(NULL, "uuid-ossp", name), "\"uuid-ossp\"");
+    assert_string_equal(pgc_quoted_name(NULL, "system_user", name), "\"system_user\""); /* a key word since 16 */
+    memset(longest, '"', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    assert_int_equal(strlen(pgc_quoted_name(longest, longest, name)), 2 * (2 * 63 + 2) + 1);
 }
 
 static void a_keyword_is_quoted_unless_it_is_unreserved(void **state)
@@ -77,6 +91,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_plain_name_stands_bare),
         cmocka_unit_test(other_characters_are_quoted),
+        cmocka_unit_test(a_name_in_a_sentence_can_be_run),
         cmocka_unit_test(a_keyword_is_quoted_unless_it_is_unreserved),
         cmocka_unit_test(a_keyword_counts_from_its_version_on),
         cmocka_unit_test(elements_of_an_array_are_quoted_whatever_they_are),
