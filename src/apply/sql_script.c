@@ -12,9 +12,16 @@
 
 /* ---- what a command does to its transaction */
 
-typedef enum effect { NONE, MARKS, RETURNS, UNDOES, ENDS } effect;
+typedef enum effect { NONE, MARKS, RELEASES, RETURNS, UNDOES, ENDS } effect;
 
-/* name: of the savepoint that is marked or returned to. */
+/* The name where SAVEPOINT may stand before it. */
+static pgc_sql_token name_of_savepoint(const char *at, const char *end)
+{
+    pgc_sql_token name = pgc_sql_next_token(&at, end), behind = pgc_sql_next_token(&at, end);
+    return pgc_sql_token_is(&name, "SAVEPOINT") && behind.kind != PGC_SQL_END ? behind : name;
+}
+
+/* name: of the savepoint that is marked, released or returned to. */
 static effect effect_of(const pgc_sql_command *command, pgc_sql_token *name)
 {
     const char *at = command->text, *end = at + command->length;
@@ -22,6 +29,10 @@ static effect effect_of(const pgc_sql_command *command, pgc_sql_token *name)
     if (pgc_sql_token_is(&word, "SAVEPOINT")) {
         *name = pgc_sql_next_token(&at, end);
         return MARKS;
+    }
+    if (pgc_sql_token_is(&word, "RELEASE")) {
+        *name = name_of_savepoint(at, end);
+        return RELEASES;
     }
     if (pgc_sql_token_is(&word, "COMMIT") || pgc_sql_token_is(&word, "END"))
         return ENDS;
@@ -36,11 +47,7 @@ static effect effect_of(const pgc_sql_command *command, pgc_sql_token *name)
         word = pgc_sql_next_token(&at, end);
     if (!pgc_sql_token_is(&word, "TO"))
         return UNDOES;
-    *name = pgc_sql_next_token(&at, end);
-    const char *behind = at;
-    word = pgc_sql_next_token(&behind, end);
-    if (pgc_sql_token_is(name, "SAVEPOINT") && word.kind != PGC_SQL_END)
-        *name = word;
+    *name = name_of_savepoint(at, end);
     return RETURNS;
 }
 
@@ -78,6 +85,17 @@ static size_t behind_savepoint(const pgc_sql_script *script, size_t first, size_
     return first;
 }
 
+/* A savepoint that is released goes, and those that were made since; the commands stay. */
+static void release(pgc_sql_script *script, size_t first, size_t last, const pgc_sql_token *name)
+{
+    size_t from = behind_savepoint(script, first, last, name);
+    for (size_t i = from > first ? from - 1 : first; i < last; i++) {
+        pgc_sql_token made;
+        if (effect_of(&script->commands[i], &made) == MARKS)
+            script->commands[i].undone = true;
+    }
+}
+
 static void undo(pgc_sql_script *script)
 {
     size_t first = 0; /* of the transaction */
@@ -85,6 +103,9 @@ static void undo(pgc_sql_script *script)
         pgc_sql_token name;
         size_t from = i;
         switch (effect_of(&script->commands[i], &name)) {
+        case RELEASES:
+            release(script, first, i, &name);
+            break;
         case RETURNS:
             from = behind_savepoint(script, first, i, &name);
             break;

@@ -46,6 +46,9 @@ static void what_a_rollback_undoes_is_left_out(void **state)
         {"SAVEPOINT s; a; SAVEPOINT \"S\"; b; ROLLBACK TO s; c", "[SAVEPOINT s][ROLLBACK TO s][c]"},
         {"a; ROLLBACK TO before; b", "[ROLLBACK TO before][b]"}, /* made by a query before this one */
         {"a; COMMIT; BEGIN; b; ROLLBACK TO s; c", "[a][COMMIT][ROLLBACK TO s][c]"},
+        {"SAVEPOINT s; a; SAVEPOINT s; b; SAVEPOINT t; RELEASE s; c; ROLLBACK TO s; d", "[SAVEPOINT s][ROLLBACK TO s][d]"},
+        {"SAVEPOINT s; a; RELEASE SAVEPOINT s; b", "[a][RELEASE SAVEPOINT s][b]"},
+        {"RELEASE before; a; SAVEPOINT s; b; ROLLBACK TO s", "[RELEASE before][a][SAVEPOINT s][ROLLBACK TO s]"},
         {"SAVEPOINT savepoint; a; ROLLBACK TO savepoint; b", "[SAVEPOINT savepoint][ROLLBACK TO savepoint][b]"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
