@@ -51,27 +51,29 @@ static effect effect_of(const pgc_sql_command *command, pgc_sql_token *name)
     return RETURNS;
 }
 
-/* As the server reads names: a bare word in any case, a quoted one as it is. */
+static bool is_quoted(const pgc_sql_token *name)
+{
+    return name->kind == PGC_SQL_QUOTED_WORD && name->length >= 2;
+}
+
+/* Without its quotes. */
+static size_t length_of(const pgc_sql_token *name)
+{
+    return is_quoted(name) ? name->length - 2 : name->length;
+}
+
+/* As the server reads it: of a bare word in lower case, of a quoted one as it is. */
+static int character_of(const pgc_sql_token *name, size_t i)
+{
+    return is_quoted(name) ? (unsigned char)name->start[i + 1] : tolower((unsigned char)name->start[i]);
+}
+
 static bool is_same_name(const pgc_sql_token *a, const pgc_sql_token *b)
 {
-    const pgc_sql_token *names[] = {a, b};
-    const char *start[2];
-    size_t length[2];
-    for (int i = 0; i < 2; i++) {
-        bool quoted = names[i]->kind == PGC_SQL_QUOTED_WORD && names[i]->length >= 2;
-        start[i] = names[i]->start + quoted;
-        length[i] = names[i]->length - 2 * (size_t)quoted;
-    }
-    if (length[0] != length[1])
-        return false;
-    for (size_t i = 0; i < length[0]; i++) {
-        int character[2];
-        for (int k = 0; k < 2; k++)
-            character[k] = names[k]->kind == PGC_SQL_QUOTED_WORD ? (unsigned char)start[k][i] : tolower((unsigned char)start[k][i]);
-        if (character[0] != character[1])
-            return false;
-    }
-    return true;
+    size_t i = 0;
+    while (i < length_of(a) && i < length_of(b) && character_of(a, i) == character_of(b, i))
+        i++;
+    return i == length_of(a) && i == length_of(b);
 }
 
 /* What is behind the last savepoint of that name; all of them, where it was made before the query. */
