@@ -77,6 +77,7 @@ typedef struct pgc_dump_options {
 
     /* ---- the session */
     const char *role, *snapshot;
+    bool for_a_session; /* read for another session of ours, not for a file: what a role or database has set for its applications changes nothing */
     const char *lock_wait_timeout;
     bool serializable_deferrable;
     bool has_extra_float_digits;

@@ -42,16 +42,6 @@ static void forget(char *password)
     free(password);
 }
 
-static void connect_error(PGconn *conn, pgconvoy_error *err)
-{
-    const char *message = conn ? PQerrorMessage(conn) : "out of memory";
-    size_t length = strlen(message);
-    while (length && message[length - 1] == '\n')
-        length--;
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "%.*s", (int)length, message);
-    pgconvoy_error_retriable(err, pgc_connection_may_heal(message));
-}
-
 PGconn *pgc_session_connect(const pgc_server_address *address, char **password, pgconvoy_error *err)
 {
     if (!*password && address->prompt == PGC_PROMPT_ALWAYS)
@@ -63,7 +53,7 @@ PGconn *pgc_session_connect(const pgc_server_address *address, char **password, 
         conn = try_connect(address, *password);
     }
     if (!conn || PQstatus(conn) == CONNECTION_BAD) {
-        connect_error(conn, err);
+        pgc_connection_refused(conn, err);
         PQfinish(conn);
         forget(*password);
         *password = NULL;
@@ -91,6 +81,9 @@ static void settings(const pgc_dump_options *options, PGconn *conn, pgc_buffer *
     pgc_buffer_format(sql, "SET extra_float_digits TO %d;", options->has_extra_float_digits ? options->extra_float_digits : 3);
     if (options->quote_all_identifiers)
         pgc_buffer_text(sql, "SET quote_all_identifiers = true;");
+    if (options->for_a_session)
+        pgc_buffer_text(sql, "SET lc_monetary = 'C'; SET quote_all_identifiers = off; SET client_min_messages = notice;");
+    pgc_buffer_text(sql, "SET jit = off;"); /* what is compiled for queries of the catalog costs more than it saves */
     pgc_buffer_format(sql, "SET row_security = %s;", options->enable_row_security ? "on" : "off");
     /* where the server has it: no view or foreign table of the user's runs code while the catalogs are read */
     pgc_buffer_text(sql, "SELECT pg_catalog.set_config(name, 'view, foreign-table', false) FROM pg_catalog.pg_settings "
@@ -139,8 +132,9 @@ PGconn *pgc_session_open(const pgc_dump_options *options, const char *snapshot, 
         PQfinish(conn);
         return NULL;
     }
-    if (options->encoding && PQsetClientEncoding(conn, options->encoding) < 0) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "invalid client encoding \"%s\" specified", options->encoding);
+    const char *encoding = options->for_a_session ? PQparameterStatus(conn, "server_encoding") : options->encoding;
+    if (encoding && PQsetClientEncoding(conn, encoding) < 0) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_USAGE, "invalid client encoding \"%s\" specified", encoding);
         PQfinish(conn);
         return NULL;
     }

@@ -140,6 +140,7 @@ static int set_up(pgc_clone *clone, pgconvoy_error *err)
     if (!clone->arena)
         return pgc_error_out_of_memory(err);
     clone->dump = options->dump;
+    clone->dump.for_a_session = true;
     clone->dump.address = (pgc_server_address){.dbname = options->source, .prompt = PGC_PROMPT_NEVER, .program = "pgconvoy copy"};
     clone->dump.sections = PGC_SECTIONS_ALL;
     clone->dump.jobs = options->jobs;

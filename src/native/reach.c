@@ -34,6 +34,11 @@ static int try_server(PGconn *target, const native_address *address, pgc_buffer 
     return pgc_buffer_check(sql, err) || native_run_unseen(target, sql->data, "trying a foreign server", err) ? -1 : 0;
 }
 
+bool native_is_out_of_reach(const pgconvoy_error *why)
+{
+    return strncmp(why->sqlstate, "08", 2) == 0 || strstr(why->message, "could not connect"); /* 13 and before give no code */
+}
+
 int native_reach(PGconn *target, const native_address *address, native_way way, pgconvoy_error *err)
 {
     pgc_buffer sql;

@@ -10,4 +10,7 @@ typedef enum native_way { NATIVE_SUBSCRIPTION, NATIVE_FOREIGN_SERVER } native_wa
  * role may not try. */
 int native_reach(PGconn *target, const native_address *address, native_way way, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* Whether a failure of the target's was that its server does not reach the source. */
+bool native_is_out_of_reach(const pgconvoy_error *why);
+
 #endif

@@ -6,6 +6,7 @@
  */
 #include "native/subscribe_internal.h"
 
+#include "native/reach.h"
 #include "native/unseen.h"
 #include "postgres/quote.h"
 
@@ -248,7 +249,7 @@ static int make_subscription(subscribe_state *state, bool disabled, pgconvoy_err
     write_subscription(state, &parameters, true, &masked);
     int failed = pgc_buffer_check(&sql, err) || pgc_buffer_check(&masked, err) ||
                  run(state, state->target, sql.data, masked.data, "making the subscription", err);
-    if (failed && strstr(err->message, "could not connect"))
+    if (failed && native_is_out_of_reach(err))
         hint_at_via(err);
     pgc_buffer_free(&sql);
     pgc_buffer_free(&masked);

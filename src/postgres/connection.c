@@ -12,14 +12,20 @@
 
 #define SESSION_OPTIONS                                                                                                \
     "-c datestyle=ISO -c intervalstyle=postgres -c timezone=UTC -c bytea_output=hex -c extra_float_digits=3 "          \
-    "-c standard_conforming_strings=on -c statement_timeout=0 -c lock_timeout=0 "                                      \
-    "-c idle_in_transaction_session_timeout=0 -c search_path=pg_catalog"
+    "-c lc_monetary=C -c quote_all_identifiers=off -c standard_conforming_strings=on -c client_min_messages=notice "     \
+    "-c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0 -c search_path=pg_catalog"
 
 #define COPY_PIECE_BYTES ((size_t)256 << 10) /* libpq keeps a whole piece in its buffer, and the buffer for good */
 
-/* The server's own keepalives: a session whose client is gone without a word keeps its locks until it is noticed. */
+/*
+ * What a server, a database or a role has set for its own applications must change no value, and no text of ours. The server's own keepalives: a
+ * session whose client is gone without a word keeps its locks until it is noticed.
+ */
 #define SESSION_SETTINGS                                                                                               \
     "SET datestyle = ISO; SET intervalstyle = postgres; SET timezone = 'UTC'; SET bytea_output = hex; "                    \
+    "SET lc_monetary = 'C'; SET array_nulls = on; SET xmloption = content; SET transform_null_equals = off; "               \
+    "SET quote_all_identifiers = off; SET default_transaction_isolation = 'read committed'; "                             \
+    "SET default_transaction_deferrable = off; SET client_min_messages = notice; "                                        \
     "SET extra_float_digits = 3; SET standard_conforming_strings = on; SET statement_timeout = 0; SET lock_timeout = 0; " \
     "SET idle_in_transaction_session_timeout = 0; SET row_security = off; SET search_path = pg_catalog; "                 \
     "SET tcp_keepalives_idle = 30; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3"
@@ -197,8 +203,13 @@ void pgc_connection_error(PGconn *conn, const PGresult *result, const char *doin
     pgconvoy_error_retriable(err, lost || (sqlstate && (sqlstate_is_retriable(sqlstate) || lost_an_object(sqlstate, primary))));
 }
 
-bool pgc_connection_may_heal(const char *message)
+/* The SQLSTATE is told in any language; the words are of libpq itself, and of poolers. */
+static bool may_heal(const char *sqlstate, const char *message)
 {
+    static const char *const final_states[] = {"28000", "28P01", "3D000", "42501", "42704", "22023", "55000"};
+    for (size_t i = 0; i < sizeof final_states / sizeof *final_states; i++)
+        if (strcmp(sqlstate, final_states[i]) == 0)
+            return false;
     static const char *const final[] = {"password authentication failed", "no password supplied", "does not exist", "no pg_hba.conf entry",
                                         "authentication failed", "certificate", "SSL", "role \"", "must be superuser", "permission denied",
                                         "could not translate host name", "invalid port", "is not permitted to log in",
@@ -209,31 +220,39 @@ bool pgc_connection_may_heal(const char *message)
     return true;
 }
 
-static void connect_error(PGconn *conn, const char *uri, pgconvoy_error *err)
+void pgc_connection_refused(const PGconn *conn, pgconvoy_error *err)
 {
-    char message[700];
-    snprintf(message, sizeof message, "%s", conn ? PQerrorMessage(conn) : "out of memory");
-    char *question = strstr(message, "\n\tIs the server running"); /* the hint asks it in our words */
+    char sqlstate[6], message[700];
+    pgc_notice_refusal(conn, sqlstate, message, sizeof message);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "%s", message);
+    pgc_error_sqlstate(err, sqlstate);
+    pgconvoy_error_retriable(err, may_heal(sqlstate, message));
+}
+
+static void connect_error(const PGconn *conn, const char *uri, pgc_connection_kind kind, pgconvoy_error *err)
+{
+    pgc_connection_refused(conn, err);
+    char *question = strstr(err->message, "\n\tIs the server running"); /* the hint asks it in our words */
     if (question)
         *question = '\0';
-    bool heals = pgc_connection_may_heal(message);
+    const char *message = err->message, *sqlstate = err->sqlstate;
+    bool replication = kind == PGC_CONNECTION_REPLICATION;
     pgc_buffer where;
     pgc_buffer_init(&where, 4096);
     pgc_connection_describe(uri, &where);
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONNECTION, "cannot connect to %s: %s", where.data ? where.data : "the server", message);
-    pgc_buffer_free(&where);
-    if (strstr(message, "password"))
+    if (strcmp(sqlstate, "28P01") == 0 || strstr(message, "password"))
         pgconvoy_error_hint(err, "check user and password; a password can stand in ~/.pgpass or PGPASSWORD");
-    else if (strstr(message, "WAL senders") || strstr(message, "walsender")) {
-        pgconvoy_error_hint(err, "raise max_wal_senders on the source, or end a replication connection that is not needed");
-        heals = true;
-    } else if (strstr(message, "replication"))
+    else if (strcmp(sqlstate, "53300") == 0)
+        pgconvoy_error_hint(err, replication ? "raise max_wal_senders on the source, or end a replication connection that is not needed"
+                                             : "raise max_connections there, or end a connection that is not needed");
+    else if (replication && (strcmp(sqlstate, "42501") == 0 || strcmp(sqlstate, "28000") == 0))
         pgconvoy_error_hint(err, "as a superuser: ALTER ROLE … REPLICATION; and allow the connection in pg_hba.conf");
-    else if (strstr(message, "does not exist"))
+    else if (strcmp(sqlstate, "3D000") == 0 || strstr(message, "does not exist"))
         pgconvoy_error_hint(err, "check the name in the connection string");
     else
         pgconvoy_error_hint(err, "check that the server runs there and accepts connections from here");
-    pgconvoy_error_retriable(err, heals);
+    pgc_error_prefix(err, "cannot connect to %s", where.data ? where.data : "the server");
+    pgc_buffer_free(&where);
 }
 
 /* Such a server converts nothing, but would refuse what is not valid in the client's encoding. */
@@ -305,7 +324,7 @@ PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *appli
     PQconninfoFree(given);
     pgc_buffer_free(&options);
     if (PQstatus(conn) != CONNECTION_OK) {
-        connect_error(conn, uri, err);
+        connect_error(conn, uri, kind, err);
         PQfinish(conn);
         return NULL;
     }

@@ -11,12 +11,13 @@
 
 typedef enum pgc_connection_kind { PGC_CONNECTION_SQL, PGC_CONNECTION_REPLICATION } pgc_connection_kind;
 
-/* What libpq says of a connection that is not had: a refused start-up (wrong password, no such database) does not heal; a server that is not there yet may. */
-bool pgc_connection_may_heal(const char *message);
+/* Why a connection is not had (NULL: no memory), in libpq's words, with the server's SQLSTATE. A refused start-up (wrong password, no such database) does not heal; a server that is not there yet may. */
+void pgc_connection_refused(const PGconn *conn, pgconvoy_error *err);
 
 /*
  * Connects as libpq does (URI or key=value, PG* variables, .pgpass, service files, TLS settings). Sets application_name to "pgconvoy NAME purpose", UTF8 (SQL_ASCII where the database is in that: bytes as they are), ISO dates, UTC,
- * hex bytea, extra_float_digits 3, IntervalStyle postgres, standard_conforming_strings on, search_path pg_catalog, no JIT (PGC_CONNECTION_SQL: by a query after connecting, since poolers drop options),
+ * hex bytea, extra_float_digits 3, IntervalStyle postgres, lc_monetary C, standard_conforming_strings on, search_path pg_catalog, and (PGC_CONNECTION_SQL: all by a query after connecting, since poolers drop options) no JIT,
+ * NULL in arrays, xmloption content, READ COMMITTED, whatever a role or database has set of these;
  * no timeouts (statement, lock, transaction, idle session or transaction), row_security off, TCP keepalives of both sides (ours where the user set none), and a look-out for servers that are gone without a word (silence.h); of several hosts the primary, unless the user says otherwise. NULL and err on failure.
  */
 PGconn *pgc_connect(const char *uri, pgc_connection_kind kind, const char *application_name, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -97,9 +97,41 @@ PGconn *pgc_notice_connect(const char *const *keywords, const char *const *value
     if (!conn || PQstatus(conn) == CONNECTION_BAD)
         return conn;
     keep(conn);
+    PQsetErrorVerbosity(conn, PQERRORS_VERBOSE); /* for the SQLSTATE, which libpq gives in no other way before there is a session */
     if (!wait_for(conn, pgc_clock_monotonic_us() + START_US))
         PQreset(conn);
+    if (PQstatus(conn) == CONNECTION_OK)
+        PQsetErrorVerbosity(conn, PQERRORS_DEFAULT);
     return conn;
+}
+
+/* "FATAL:  28P01: password …": the SQLSTATE's place, after two spaces. */
+static char *find_sqlstate(char *message)
+{
+    for (char *at = message; (at = strstr(at, ":  ")) != NULL; at += 3)
+        if (strspn(at + 3, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") == 5 && strncmp(at + 8, ": ", 2) == 0)
+            return at + 3;
+    return NULL;
+}
+
+static void take_out(char *from, const char *rest)
+{
+    memmove(from, rest, strlen(rest) + 1);
+}
+
+void pgc_notice_refusal(const PGconn *conn, char sqlstate[6], char *message, size_t size)
+{
+    snprintf(message, size, "%s", conn ? PQerrorMessage(conn) : "out of memory");
+    sqlstate[0] = '\0';
+    for (char *at; (at = find_sqlstate(message)) != NULL;) {
+        snprintf(sqlstate, 6, "%.5s", at);
+        take_out(at, at + 7);
+    }
+    for (char *at; (at = strstr(message, "\nLOCATION:  ")) != NULL;)
+        take_out(at, at + 1 + strcspn(at + 1, "\n"));
+    size_t length = strlen(message);
+    while (length > 0 && message[length - 1] == '\n')
+        message[--length] = '\0';
 }
 
 void pgc_notice_take(PGconn *conn, pgc_notice *take, void *arg)

@@ -246,7 +246,7 @@ static int check_reach(check *check, pgc_check_result *result, pgconvoy_error *e
     native_way way = check->options->job == PGC_CHECK_LINK ? NATIVE_FOREIGN_SERVER : NATIVE_SUBSCRIPTION;
     int failed = 0;
     if (native_reach(target, address, way, &why)) {
-        bool out_of_reach = strncmp(why.sqlstate, "08", 2) == 0 || strstr(why.message, "could not connect");
+        bool out_of_reach = native_is_out_of_reach(&why);
         pgconvoy_error_hint(
             &why, "%s",
             out_of_reach ? "let the target's server reach the source (address, firewall, pg_hba.conf), or say where it "

@@ -56,6 +56,7 @@ static int fill_options(pgc_verify *verify, int which, side *side, pgconvoy_erro
     side->options.include_schemas = names_of(choice->include_schemas, choice->include_schema_count);
     side->options.exclude_schemas = (pgc_names){.items = excluded, .count = (int)choice->exclude_schema_count + 1};
     side->options.schema_only = true;
+    side->options.for_a_session = true;
     side->options.no_subscriptions = true; /* of one end alone */
     side->options.sections = PGC_SECTIONS_PRE_DATA | PGC_SECTIONS_POST_DATA;
     side->options.jobs = 1;

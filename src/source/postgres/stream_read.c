@@ -30,12 +30,19 @@
 /* Of the spool between two looks at whether the stream should end. */
 #define REPLAY_RECORDS 20000
 
+/* What does not exist, the slot or a publication, the message says in the server's language; the function that met it is told beside. */
+static bool is_of_slot(const PGresult *result, const pgconvoy_error *err)
+{
+    const char *function = result ? PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION) : NULL;
+    return function ? strstr(function, "Slot") != NULL : strstr(err->message, "slot \"") != NULL;
+}
+
 int pgc_stream_error(pgc_postgres_source *source, const PGresult *result, pgconvoy_error *err)
 {
     char doing[128];
     snprintf(doing, sizeof doing, "streaming from slot %s", source->slot_name);
     pgc_connection_error(source->stream->conn, result, doing, err);
-    bool gone = strcmp(err->sqlstate, "42704") == 0 && strstr(err->message, "slot \"");
+    bool gone = strcmp(err->sqlstate, "42704") == 0 && is_of_slot(result, err);
     /* 55000: the slot was invalidated, or reserves no WAL; 58P01: the segment is no longer there */
     if (gone || strcmp(err->sqlstate, "55000") == 0 || strcmp(err->sqlstate, "58P01") == 0) {
         err->code = PGCONVOY_ERROR_STATE;

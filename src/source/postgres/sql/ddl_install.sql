@@ -259,11 +259,13 @@ BEGIN
     (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s::pg_catalog.text), ', ') FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) s),
     pg_catalog.json_build_object('DateStyle', pg_catalog.current_setting('DateStyle'), 'IntervalStyle', pg_catalog.current_setting('IntervalStyle'),
       'TimeZone', pg_catalog.current_setting('TimeZone'), 'bytea_output', pg_catalog.current_setting('bytea_output'),
-      'extra_float_digits', pg_catalog.current_setting('extra_float_digits'), 'xmloption', pg_catalog.current_setting('xmloption')));
+      'extra_float_digits', pg_catalog.current_setting('extra_float_digits'), 'xmloption', pg_catalog.current_setting('xmloption'),
+      'array_nulls', pg_catalog.current_setting('array_nulls'), 'transform_null_equals', pg_catalog.current_setting('transform_null_equals'),
+      'standard_conforming_strings', pg_catalog.current_setting('standard_conforming_strings')));
 END
 $f$;
 REVOKE ALL ON FUNCTION pgconvoy.ddl_write(json) FROM PUBLIC;
-COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 4';
+COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 5';
 
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;
