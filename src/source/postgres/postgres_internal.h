@@ -90,6 +90,7 @@ typedef struct pgc_postgres_source {
     PGconn *watch_conn;                 /* of the pipeline's watching thread */
     pgc_oid_map passed_over;            /* that thread's: tables that were named in the log as not joining */
     bool partitions_seen;               /* that thread's: they were looked at before */
+    PGresult *partitions;               /* that thread's: what the last look has found; NULL: there was none */
     pgc_oid_map partition_files;        /* that thread's: pg_class.relfilenode of partitions when they were last looked at */
 } pgc_postgres_source;
 

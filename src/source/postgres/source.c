@@ -33,6 +33,7 @@ static void close_source(void *arg)
     PQfinish(source->watch_conn);
     pgc_oid_map_free(&source->passed_over);
     pgc_oid_map_free(&source->partition_files);
+    PQclear(source->partitions);
     pgc_types_free(source->types);
     pgc_oid_map_free(&source->table_map);
     pgc_oid_map_free(&source->streamed);

@@ -105,6 +105,41 @@ static int look_at_root(pgc_postgres_source *source, PGconn *conn, const PGresul
     return 0;
 }
 
+/* Both are in order of root and leaf; place is where the search goes on from. */
+static bool is_still_there(const PGresult *before, int row, const PGresult *now, int *place)
+{
+    uint64_t wanted = (uint64_t)pgc_result_oid(before, row, ROOT) << 32 | pgc_result_oid(before, row, LEAF), at = 0;
+    for (; *place < PQntuples(now); (*place)++) {
+        at = (uint64_t)pgc_result_oid(now, *place, ROOT) << 32 | pgc_result_oid(now, *place, LEAF);
+        if (at >= wanted)
+            break;
+    }
+    return at == wanted;
+}
+
+static bool is_followed(const PGresult *result, int row, const uint32_t *roots, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (roots[i] == pgc_result_oid(result, row, ROOT))
+            return true;
+    return false;
+}
+
+/*
+ * Partitions that were detached, or dropped: the server tells of none of their rows. PostgreSQL does as the command says, and a log of events
+ * has the command; all others keep the rows, which may be what is wanted.
+ */
+static void warn_of_gone(const pgc_postgres_source *source, const PGresult *result, const uint32_t *roots, size_t root_count)
+{
+    const PGresult *any = PQntuples(result) > 0 ? result : source->partitions;
+    bool follows = source->config.ddl && (source->config.ddl_as_text || source->config.ddl_as_events) && PQntuples(any) > 0 &&
+                   pgc_result_bool(any, 0, CAN_TELL);
+    for (int row = 0, place = 0; !follows && row < PQntuples(source->partitions); row++)
+        if (!is_still_there(source->partitions, row, result, &place) && is_followed(source->partitions, row, roots, root_count))
+            pgc_log_warning(source->config.log, "partition %s of %s was detached or dropped: the rows that it had stay in the target; where they are not wanted, delete them there",
+                            PQgetvalue(source->partitions, row, NAME), PQgetvalue(source->partitions, row, ROOT_NAME));
+}
+
 int pgc_truncated_look(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
 {
     uint32_t *roots = malloc((source->table_count + 1) * sizeof *roots);
@@ -119,6 +154,8 @@ int pgc_truncated_look(pgc_postgres_source *source, PGconn *conn, pgconvoy_error
     PGresult *result = count > 0 && look_sql(source, &sql, err) == 0 ? pgc_query_oids(conn, sql.data, roots, count, err) : NULL;
     int failed = count > 0 && !result ? -1 : 0;
     pgc_buffer_free(&sql);
+    if (result && source->partitions)
+        warn_of_gone(source, result, roots, count);
     free(roots);
     /* the event triggers, and what goes with them, are made when the stream begins: the next look comes after that */
     bool early = !source->partitions_seen && source->config.ddl && result && PQntuples(result) > 0 && !pgc_result_bool(result, 0, CAN_TELL);
@@ -129,6 +166,9 @@ int pgc_truncated_look(pgc_postgres_source *source, PGconn *conn, pgconvoy_error
             end++;
         failed = look_at_root(source, conn, result, row, end, err);
     }
-    PQclear(result);
+    if (result) {
+        PQclear(source->partitions);
+        source->partitions = result;
+    }
     return failed;
 }

@@ -10,7 +10,8 @@
 
 /*
  * Looks for partitions that were truncated since the last look, or, at the first, since the slot's horizon. Each is told in the WAL, once for all
- * pipelines of the database, and has its root copied anew; where that cannot be told it is said in the log. The caller's thread's connection.
+ * pipelines of the database, and has its root copied anew; where that cannot be told it is said in the log. So are partitions that are gone since the
+ * last look, where the sink keeps their rows. The caller's thread's connection.
  */
 int pgc_truncated_look(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -3,6 +3,7 @@
 between partitions, and partitions that are attached and detached."""
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
 import scenario
@@ -94,6 +95,25 @@ def a_table_becomes_a_partition(s, source):
     s.equal(source, target, tables=[("public", "whole"), ("public", "more")], database="later")
 
 
+def rows_of_a_partition_stay(s):
+    """No one tells DuckDB of rows that leave with their partition: they stay, and the log says so. Of what else happens to partitions it says nothing."""
+    source, target = s.server(), s.target("duckdb", name="stays")
+    source.sql("CREATE TABLE kept (id int PRIMARY KEY) PARTITION BY RANGE (id); CREATE TABLE kept_1 PARTITION OF kept FOR VALUES FROM (1) TO (10); CREATE TABLE kept_2 PARTITION OF kept "
+               "FOR VALUES FROM (10) TO (20); CREATE TABLE kept_3 PARTITION OF kept FOR VALUES FROM (20) TO (30); CREATE TABLE goes (id int PRIMARY KEY) PARTITION BY RANGE (id); "
+               "CREATE TABLE goes_1 PARTITION OF goes DEFAULT; INSERT INTO kept SELECT generate_series(1, 29)")
+    run = s.sync(source.uri(), target, "--name", "stays")
+    scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+    time.sleep(3)  # it looks at the partitions as they are
+    source.sql("ALTER TABLE kept DETACH PARTITION kept_2; DROP TABLE kept_1; DROP TABLE goes; ALTER TABLE kept_3 RENAME TO \"Kept 3\"; "
+               "CREATE TABLE kept_4 PARTITION OF kept FOR VALUES FROM (30) TO (40); INSERT INTO kept VALUES (31)")
+    scenario.wait_for(lambda: run.stderr.count("was detached or dropped") == 2 or not run.running(), 60, "it is said")
+    time.sleep(3)
+    assert run.stop() == 0, run.error_tail()
+    told = [line for line in run.stderr.split("\n") if "was detached or dropped" in line]
+    assert len(told) == 2 and all(f"partition public.kept_{n} of kept" in "".join(told) or f"partition public.kept_{n} of public.kept" in "".join(told) for n in (1, 2)), told
+    assert target.query("SELECT count(*) FROM kept") == "30", target.query("SELECT count(*) FROM kept")
+
+
 def main(s):
     source = s.server()
     kind, _, root = s.case.partition("-")
@@ -132,6 +152,8 @@ def main(s):
         source.sql("INSERT INTO sales VALUES (9000, 'more', '2026-02-02', 1), (9001, 'north', '2026-02-02', 1)")
         sync()
         compare()
+    if s.case == "duckdb-root":
+        rows_of_a_partition_stay(s)
     if s.case == "postgres-root":
         a_table_becomes_a_partition(s, source)
         a_partition_leaves(s, source)
