@@ -226,12 +226,19 @@ int pgc_value_array(const pgconvoy_type *type, const pgconvoy_value *value, pgc_
 
 /* ----------------------------------------------------------------- composites */
 
+int pgc_composite_other_fields(const pgconvoy_type *type, pgconvoy_error *err)
+{
+    pgc_value_set_malformed(err, pgc_type_label(type), "it has not as many fields as its type");
+    pgconvoy_error_hint(err, "was the type altered since? pgconvoy drop, then sync --if-exists drop copies anew");
+    return -1;
+}
+
 /* Binary: the number of fields, then for each its type and its value. */
 static int take_field_count(const pgconvoy_type *type, pgc_bytes *b, pgconvoy_error *err)
 {
     int32_t count;
     if (!pgc_take_int32(b, &count) || count != type->field_count)
-        return pgc_value_malformed(err, pgc_type_label(type), "it has not as many fields as its type");
+        return pgc_composite_other_fields(type, err);
     return 0;
 }
 

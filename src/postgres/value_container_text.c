@@ -249,7 +249,7 @@ int pgc_composite_from_text(const pgconvoy_type *type, const pgconvoy_value *val
     char *room = NULL; /* for all fields that need it */
     for (int i = 0; i < type->field_count; i++) {
         if (i > 0 && *p++ != ',')
-            return pgc_value_malformed(err, label, "it has not as many fields as its type");
+            return pgc_composite_other_fields(type, err);
         if (!read_plain_field(&p, end, &fields[i])) {
             room = room ? room : pgc_arena_alloc(arena, (size_t)(end - p));
             if (!room)
@@ -262,6 +262,6 @@ int pgc_composite_from_text(const pgconvoy_type *type, const pgconvoy_value *val
         }
     }
     if (p != end - 1)
-        return pgc_value_malformed(err, label, "it has not as many fields as its type");
+        return pgc_composite_other_fields(type, err);
     return 0;
 }

@@ -207,6 +207,8 @@ static inline const char *pgc_type_label(const pgconvoy_type *type)
 {
     return type->name ? type->name : "(unnamed type)";
 }
+/* A composite's value is of before its type was altered, or of after that. Returns -1. */
+int pgc_composite_other_fields(const pgconvoy_type *type, pgconvoy_error *err);
 void pgc_value_set_absent(const pgconvoy_value *value, const char *type_name, pgconvoy_error *err);
 /* Refuses NULL and unchanged, which have no bytes to read. */
 static inline int pgc_value_present(const pgconvoy_value *value, const char *type_name, pgconvoy_error *err)

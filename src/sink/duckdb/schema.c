@@ -337,15 +337,66 @@ int pgc_duckdb_finish_table(void *arg, const pgconvoy_table *table, const pgconv
 
 /* ---- the target's columns */
 
-static bool has_enum(const pgc_duckdb_type *type)
+/* Labels and fields may have changed while nobody looked. */
+static bool has_parts(const pgc_duckdb_type *type)
 {
-    if (type->kind == PGC_DUCKDB_LIST)
-        return has_enum(type->element);
-    for (int i = 0; type->kind == PGC_DUCKDB_STRUCT && i < type->field_count; i++) {
-        if (has_enum(&type->fields[i]))
-            return true;
+    return type->kind == PGC_DUCKDB_LIST ? has_parts(type->element) : type->kind == PGC_DUCKDB_STRUCT || type->kind == PGC_DUCKDB_ENUM;
+}
+
+/* The end of what begins there: a comma or a parenthesis that is not within it, or, for a name, the space behind it. */
+static const char *end_of(const char *at, bool is_name)
+{
+    int depth = 0;
+    for (char quote = '\0'; *at; at++) {
+        if (quote || *at == '"' || *at == '\'')
+            quote = quote == *at ? '\0' : quote ? quote : *at;
+        else if (*at == '(')
+            depth++;
+        else if (depth == 0 && (*at == ')' || *at == ',' || (is_name && *at == ' ')))
+            break;
+        else if (*at == ')')
+            depth--;
     }
-    return type->kind == PGC_DUCKDB_ENUM;
+    return at;
+}
+
+/* A name with quotes or without. */
+static bool same_name(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    if (a_length > 1 && *a == '"') {
+        a++;
+        a_length -= 2;
+    }
+    if (b_length > 1 && *b == '"') {
+        b++;
+        b_length -= 2;
+    }
+    return a_length == b_length && strncasecmp(a, b, a_length) == 0;
+}
+
+/* Whether two types' texts have fields of the same names, as far as they are STRUCTs. DuckDB casts by these names: what was renamed would become NULL. */
+static bool same_fields(const char *a, const char *b)
+{
+    static const char word[] = "STRUCT(";
+    if (strncmp(a, word, sizeof word - 1) != 0 || strncmp(b, word, sizeof word - 1) != 0)
+        return true;
+    a += sizeof word - 1;
+    b += sizeof word - 1;
+    for (;;) {
+        const char *a_type = end_of(a, true), *b_type = end_of(b, true);
+        if (!same_name(a, (size_t)(a_type - a), b, (size_t)(b_type - b)) || *a_type != ' ' || *b_type != ' ' || !same_fields(a_type + 1, b_type + 1))
+            return false;
+        a = end_of(a_type, false);
+        b = end_of(b_type, false);
+        if (*a != *b)
+            return false;
+        if (*a != ',')
+            return true;
+        for (a++; *a == ' '; a++)
+            ;
+        for (b++; *b == ' '; b++)
+            ;
+    }
 }
 
 /* DuckDB quotes names in a type's text only where it must. */
@@ -363,7 +414,15 @@ static bool same_type_text(const char *a, const char *b)
     }
 }
 
-static int adapt_enum(pgc_duckdb_sink *sink, duckdb_connection connection, const pgc_duckdb_layout *layout, int column,
+static int other_fields(const pgc_duckdb_layout *layout, int column, const char *has, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "column %s of table %s.%s is %s in the DuckDB file: the composite type has other fields by now", pgc_duckdb_layout_column(layout, column),
+                       layout->table->schema, layout->table->name, has);
+    pgconvoy_error_hint(err, "pgconvoy drop, then sync --if-exists drop copies anew");
+    return -1;
+}
+
+static int adapt_type(pgc_duckdb_sink *sink, duckdb_connection connection, const pgc_duckdb_layout *layout, int column,
                       const char *has, pgconvoy_error *err)
 {
     pgc_buffer type, sql;
@@ -371,6 +430,8 @@ static int adapt_enum(pgc_duckdb_sink *sink, duckdb_connection connection, const
     pgc_buffer_init(&sql, (size_t)16 << 20);
     pgc_duckdb_type_sql(layout->types[column], &type);
     int result = pgc_buffer_check(&type, err);
+    if (result == 0 && !same_fields(type.data, has))
+        result = other_fields(layout, column, has, err);
     if (result == 0 && strstr(has, "ENUM(") && !same_type_text(type.data, has)) {
         pgc_buffer_text(&sql, "ALTER TABLE ");
         pgc_duckdb_table_name(sink, layout->table->schema, layout->table->name, &sql);
@@ -437,7 +498,7 @@ int pgc_duckdb_adapt_columns(pgc_duckdb_sink *sink, duckdb_connection connection
     if (pgc_duckdb_match_columns(sink, connection, layout, same_order, err) != 0)
         return -1;
     for (int c = 0; c < layout->column_count; c++) {
-        if (has_enum(layout->types[c]) && adapt_enum(sink, connection, layout, c, layout->target_types[c], err) != 0)
+        if (has_parts(layout->types[c]) && adapt_type(sink, connection, layout, c, layout->target_types[c], err) != 0)
             return -1;
     }
     return 0;

@@ -175,7 +175,7 @@ int pgc_follow_tables(void *arg, const pgconvoy_table_status *left, size_t left_
     }
     if (!failed)
         failed = compare(source, conn, &published, changed, err);
-    if (!failed && !*changed)
+    if (!failed) /* also before the stream begins anew, which knows nothing of the partitions there were */
         failed = pgc_truncated_look(source, conn, err);
     free(published.oids);
     return failed;

@@ -117,27 +117,36 @@ static bool is_still_there(const PGresult *before, int row, const PGresult *now,
     return at == wanted;
 }
 
-static bool is_followed(const PGresult *result, int row, const uint32_t *roots, size_t count)
+/* A root that was dropped, or has left, took its partitions along. */
+static int is_followed(PGconn *conn, const PGresult *before, int row, const uint32_t *roots, size_t count, bool *followed, pgconvoy_error *err)
 {
+    *followed = false;
     for (size_t i = 0; i < count; i++)
-        if (roots[i] == pgc_result_oid(result, row, ROOT))
-            return true;
-    return false;
+        *followed |= roots[i] == pgc_result_oid(before, row, ROOT);
+    const char *values[] = {PQgetvalue(before, row, ROOT)};
+    return *followed ? pgc_query_truth(conn, "SELECT EXISTS (SELECT FROM pg_catalog.pg_class WHERE oid = $1)", 1, values, followed, err) : 0;
 }
 
 /*
  * Partitions that were detached, or dropped: the server tells of none of their rows. PostgreSQL does as the command says, and a log of events
  * has the command; all others keep the rows, which may be what is wanted.
  */
-static void warn_of_gone(const pgc_postgres_source *source, const PGresult *result, const uint32_t *roots, size_t root_count)
+static int warn_of_gone(const pgc_postgres_source *source, PGconn *conn, const PGresult *now, const uint32_t *roots, size_t root_count, pgconvoy_error *err)
 {
-    const PGresult *any = PQntuples(result) > 0 ? result : source->partitions;
+    const PGresult *before = source->partitions, *any = PQntuples(now) > 0 ? now : before;
     bool follows = source->config.ddl && (source->config.ddl_as_text || source->config.ddl_as_events) && PQntuples(any) > 0 &&
                    pgc_result_bool(any, 0, CAN_TELL);
-    for (int row = 0, place = 0; !follows && row < PQntuples(source->partitions); row++)
-        if (!is_still_there(source->partitions, row, result, &place) && is_followed(source->partitions, row, roots, root_count))
+    for (int row = 0, place = 0; !follows && row < PQntuples(before); row++) {
+        bool followed;
+        if (is_still_there(before, row, now, &place))
+            continue;
+        if (is_followed(conn, before, row, roots, root_count, &followed, err) != 0)
+            return -1;
+        if (followed)
             pgc_log_warning(source->config.log, "partition %s of %s was detached or dropped: the rows that it had stay in the target; where they are not wanted, delete them there",
-                            PQgetvalue(source->partitions, row, NAME), PQgetvalue(source->partitions, row, ROOT_NAME));
+                            PQgetvalue(before, row, NAME), PQgetvalue(before, row, ROOT_NAME));
+    }
+    return 0;
 }
 
 int pgc_truncated_look(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
@@ -155,7 +164,7 @@ int pgc_truncated_look(pgc_postgres_source *source, PGconn *conn, pgconvoy_error
     int failed = count > 0 && !result ? -1 : 0;
     pgc_buffer_free(&sql);
     if (result && source->partitions)
-        warn_of_gone(source, result, roots, count);
+        failed = warn_of_gone(source, conn, result, roots, count, err);
     free(roots);
     /* the event triggers, and what goes with them, are made when the stream begins: the next look comes after that */
     bool early = !source->partitions_seen && source->config.ddl && result && PQntuples(result) > 0 && !pgc_result_bool(result, 0, CAN_TELL);

@@ -110,8 +110,8 @@ def rows_of_a_partition_stay(s):
     time.sleep(3)
     assert run.stop() == 0, run.error_tail()
     told = [line for line in run.stderr.split("\n") if "was detached or dropped" in line]
-    assert len(told) == 2 and all(f"partition public.kept_{n} of kept" in "".join(told) or f"partition public.kept_{n} of public.kept" in "".join(told) for n in (1, 2)), told
-    assert target.query("SELECT count(*) FROM kept") == "30", target.query("SELECT count(*) FROM kept")
+    assert len(told) == 2 and all(f"partition public.kept_{n} of public.kept" in "".join(told) for n in (1, 2)), told
+    assert target.query("SELECT count(*) FROM public.kept") == "30", target.query("SELECT count(*) FROM public.kept")
 
 
 def main(s):
