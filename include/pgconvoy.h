@@ -501,7 +501,11 @@ typedef struct pgconvoy_sink {
      */
     int (*write_changes)(void *writer, const pgconvoy_changes *changes, pgconvoy_error *err);
 
-    /* From here on rows of the table have the columns of new_table. Refuses, by name, what it cannot follow. */
+    /*
+     * From here on rows of the table have the columns of new_table. Refuses, by name, what it cannot follow; or returns 1, with the reason in err, where
+     * it can have the table as it is now once that is copied anew: the checkpoint has it under its new name then, no change of it is given any more, and
+     * the commit makes it waiting for prepare_table.
+     */
     int (*change_schema)(void *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                          pgconvoy_error *err);
 

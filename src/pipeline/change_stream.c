@@ -46,6 +46,7 @@ typedef struct stream {
     pgconvoy_lsn passed;        /* the end of the last transaction that was handed over whole */
     pgc_table_state **recopied; /* to be copied anew, told to the sink with the next commit */
     size_t recopied_count;
+    bool leaves_rows; /* a table waits for its copy, which brings what its changes would */
     bool looks_again; /* a table that could not join may be able to by now */
 } stream;
 
@@ -191,6 +192,34 @@ static int write_run(stream *stream, const pgconvoy_change *items, size_t count,
     return stream->run->sink_ops->write_changes(stream->writer, &changes, err);
 }
 
+static int add_recopied(stream *stream, pgc_table_state *state, pgconvoy_error *err)
+{
+    if (is_recopied(stream, state))
+        return 0;
+    pgc_table_state **grown = realloc(stream->recopied, (stream->recopied_count + 1) * sizeof(pgc_table_state *));
+    if (!grown)
+        return pgc_error_out_of_memory(err);
+    stream->recopied = grown;
+    grown[stream->recopied_count++] = state;
+    return 0;
+}
+
+/* The sink cannot follow a change of the table, for the reason in err, but can have it as it is now. */
+static int leave_to_copy(stream *stream, pgc_table_state *state, pgconvoy_error *err)
+{
+    pgc_log_info(stream->run->log, "%s: the table is copied anew", err->message);
+    pgc_error_clear(err);
+    atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
+    stream->leaves_rows = true;
+    return add_recopied(stream, state, err);
+}
+
+static bool is_left_to_copy(stream *stream, const pgconvoy_change *change)
+{
+    const pgc_table_state *state = stream->leaves_rows && change->table ? pgc_table_states_find(&stream->run->states, change->table->oid) : NULL;
+    return state && atomic_load(&state->state) == PGCONVOY_TABLE_WAITING;
+}
+
 static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_error *err)
 {
     pgc_run *run = stream->run;
@@ -203,9 +232,10 @@ static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_e
     if (is_in_sink && begin_if_needed(stream, err) != 0)
         return -1;
     const pgconvoy_table *before = state->table;
-    if (is_in_sink && run->sink_ops->change_schema(stream->writer, before, table, err) != 0)
+    int left = is_in_sink ? run->sink_ops->change_schema(stream->writer, before, table, err) : 0;
+    if (left < 0 || (left > 0 && leave_to_copy(stream, state, err) != 0))
         return -1;
-    if (is_in_sink && (strcmp(before->schema, table->schema) != 0 || strcmp(before->name, table->name) != 0))
+    if (is_in_sink && !left && (strcmp(before->schema, table->schema) != 0 || strcmp(before->name, table->name) != 0))
         atomic_store(&state->state, PGCONVOY_TABLE_CATCHING_UP); /* the next commit says under its new name that it is live */
     state->table = table;
     return 0;
@@ -222,11 +252,8 @@ static int mark_recopied(stream *stream, const pgconvoy_ddl *ddl, pgconvoy_error
             continue;
         pgc_log_info(run->log, "after %s only the source knows the rows of %s.%s: it is copied anew", ddl->tag, state->table->schema,
                      state->table->name);
-        pgc_table_state **grown = realloc(stream->recopied, (stream->recopied_count + 1) * sizeof(pgc_table_state *));
-        if (!grown)
-            return pgc_error_out_of_memory(err);
-        stream->recopied = grown;
-        grown[stream->recopied_count++] = state;
+        if (add_recopied(stream, state, err) != 0)
+            return -1;
     }
     return 0;
 }
@@ -382,7 +409,7 @@ static int write_batch(stream *stream, pgc_change_batch *batch, pgconvoy_error *
                 return -1;
             start = kept;
         }
-        if (keeps_events || !is_event(change)) {
+        if ((keeps_events || !is_event(change)) && !is_left_to_copy(stream, change)) {
             if (kept != i)
                 items[kept] = items[i];
             kept++;

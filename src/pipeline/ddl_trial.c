@@ -44,8 +44,13 @@ static int change(trial *trial, pgc_table_state *state, const pgconvoy_table *ta
         say(trial, "  not copied yet, and copied as it will be then: ", table->name);
         return 0;
     }
-    if (trial->run.sink_ops->change_schema(trial->writer, before, table, err) != 0)
+    int left = trial->run.sink_ops->change_schema(trial->writer, before, table, err);
+    if (left < 0)
         return -1;
+    if (left > 0) {
+        say(trial, "  would be copied anew: ", err->message);
+        pgc_error_clear(err);
+    }
     atomic_store(&state->table, table);
     return 0;
 }

@@ -6,8 +6,9 @@
 
 #include "postgres/quote.h"
 
-int pgc_duckdb_alter_refuse(const pgc_duckdb_alteration *a, const char *column, const char *what, pgconvoy_error *err)
+int pgc_duckdb_alter_refuse(pgc_duckdb_alteration *a, const char *column, const char *what, pgconvoy_error *err)
 {
+    a->refused = true;
     pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "column %s of table %s.%s %s, which cannot be followed in DuckDB",
                        column, a->from->schema, a->from->name, what);
     pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
@@ -79,6 +80,7 @@ int pgc_duckdb_alter_lift_key(pgc_duckdb_alteration *a, pgconvoy_error *err)
 static int follow(pgc_duckdb_alteration *a, pgc_duckdb_actual *actual, pgconvoy_error *err)
 {
     if (strcmp(a->from->schema, a->to->schema) != 0) {
+        a->refused = true;
         pgconvoy_error_set(err, PGCONVOY_ERROR_SINK,
                            "table %s.%s moves to schema %s, which cannot be followed in DuckDB", a->from->schema,
                            a->from->name, a->to->schema);
@@ -140,6 +142,33 @@ static int find_table(pgc_duckdb_alteration *a, const pgconvoy_table *old_table,
     return pgc_duckdb_alter_look(a, a->to, actual, err);
 }
 
+static int drop_as(pgc_duckdb_alteration *a, pgconvoy_error *err)
+{
+    pgc_buffer_reset(&a->sql);
+    pgc_buffer_text(&a->sql, "DROP TABLE IF EXISTS ");
+    pgc_duckdb_table_name(a->writer->sink, a->from->schema, a->from->name, &a->sql);
+    return pgc_duckdb_alter_run(a, err) != 0 ? -1 : pgc_duckdb_checkpoint_rename(a->writer->sink, a->writer->connection, a->from, a->to, err);
+}
+
+static bool is_made(const pgc_duckdb_alteration *a)
+{
+    pgc_duckdb_sink *sink = a->writer->sink;
+    const char *how = NULL;
+    pgconvoy_error unused = {0};
+    pthread_mutex_lock(&sink->lock);
+    int looked = pgc_duckdb_checkpoint_owned(sink, a->from, &how, &unused);
+    pthread_mutex_unlock(&sink->lock);
+    return looked == 0 && how && strcmp(how, PGC_DUCKDB_MADE) == 0;
+}
+
+/* A table that this pipeline has made is made again by its copy. 1: that is to be done; else the refusal stands. */
+static int leave_to_copy(pgc_duckdb_alteration *a)
+{
+    pgconvoy_error unused = {0};
+    bool same = strcmp(a->from->schema, a->to->schema) == 0 && strcmp(a->from->name, a->to->name) == 0;
+    return a->is_made && (same || drop_as(a, &unused) == 0) ? 1 : -1;
+}
+
 int pgc_duckdb_change_schema(void *arg, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                              pgconvoy_error *err)
 {
@@ -160,8 +189,12 @@ int pgc_duckdb_change_schema(void *arg, const pgconvoy_table *old_table, const p
         pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
         result = -1;
     }
-    if (result == 0)
+    if (result == 0) {
+        a.is_made = is_made(&a);
         result = alter_with(&a, &actual, touched, err);
+    }
+    if (result != 0 && a.refused)
+        result = leave_to_copy(&a);
     pgc_buffer_free(&a.sql);
     pgc_arena_free(actual.arena);
     pgc_duckdb_stream_table_forget(writer, old_table);

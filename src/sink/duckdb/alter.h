@@ -9,6 +9,8 @@ typedef struct pgc_duckdb_alteration {
     const pgconvoy_table *from, *to;
     pgc_duckdb_layout *old_layout, *new_layout;
     bool has_primary_key, lifted;
+    bool is_made; /* by this pipeline, whose copy makes it again where it must */
+    bool refused; /* it cannot be followed, though there is nothing against the table as it is now */
     pgc_buffer sql;
 } pgc_duckdb_alteration;
 
@@ -29,7 +31,7 @@ typedef struct pgc_duckdb_actual {
 /* ---- alter.c: statements, each told in a trial of DDL as well */
 
 /* Sets err: the column cannot be followed. what: "changes its type". */
-int pgc_duckdb_alter_refuse(const pgc_duckdb_alteration *a, const char *column, const char *what, pgconvoy_error *err);
+int pgc_duckdb_alter_refuse(pgc_duckdb_alteration *a, const char *column, const char *what, pgconvoy_error *err);
 /* What a->sql says. */
 int pgc_duckdb_alter_run(pgc_duckdb_alteration *a, pgconvoy_error *err) PGC_MUST_CHECK;
 /* ALTER TABLE … clause name [TO second]. */
@@ -59,5 +61,7 @@ bool pgc_duckdb_type_is_wider(const pgc_duckdb_type *old, const pgc_duckdb_type 
 bool pgc_duckdb_type_reads_text(const pgc_duckdb_type *type);
 /* Of DuckDB's names of whole numbers: which is the wider; 0: it is none. */
 int pgc_duckdb_type_integer_rank(const char *name);
+/* Whether a cast from one type to another may round, or cut off, without a word. Both as DuckDB's texts. */
+bool pgc_duckdb_type_loses(const char *from, const char *to);
 
 #endif

@@ -89,7 +89,7 @@ static int number_of(const pgc_duckdb_alteration *a, const pgc_duckdb_actual_col
 }
 
 /* Side by side, for columns without numbers: what goes where another of the same type comes is that one renamed. */
-static int pair_by_place(const pgc_duckdb_alteration *a, pgc_duckdb_actual *actual, pgconvoy_error *err)
+static int pair_by_place(pgc_duckdb_alteration *a, pgc_duckdb_actual *actual, pgconvoy_error *err)
 {
     for (int i = 0, t = 0; i < actual->count && t < a->to->column_count;) {
         pgc_duckdb_actual_column *column = &actual->columns[i];
@@ -117,7 +117,7 @@ static int pair_by_place(const pgc_duckdb_alteration *a, pgc_duckdb_actual *actu
  * By number where both definitions have it, by name, and then by place: what stands where a column of the same type is
  * missing is taken for that column renamed, as PostgreSQL puts new columns at the end.
  */
-static int pair(const pgc_duckdb_alteration *a, pgc_duckdb_actual *actual, pgconvoy_error *err)
+static int pair(pgc_duckdb_alteration *a, pgc_duckdb_actual *actual, pgconvoy_error *err)
 {
     for (int i = 0; i < actual->count; i++) {
         int number = number_of(a, &actual->columns[i]);
@@ -249,14 +249,31 @@ static int add_column(pgc_duckdb_alteration *a, int to, pgconvoy_error *err)
     return pgc_duckdb_alter_run(a, err);
 }
 
+/* DuckDB's own text of a type, which its tables are told with. */
+static int canonical_type(const pgc_duckdb_alteration *a, const char *type, pgc_arena *arena, const char **text, pgconvoy_error *err)
+{
+    pgc_duckdb_sink *sink = a->writer->sink;
+    pgc_buffer sql;
+    duckdb_result found;
+    pgc_buffer_init(&sql, (size_t)16 << 20);
+    pgc_buffer_format(&sql, "SELECT typeof(CAST(NULL AS %s))", type);
+    int result = pgc_duckdb_select(&sink->api, a->writer->connection, &sql, "looking at a type", &found, err);
+    pgc_buffer_free(&sql);
+    if (result != 0)
+        return -1;
+    *text = pgc_duckdb_cell(&sink->api, &found, 0, 0, arena);
+    sink->api.destroy_result(&found);
+    return *text ? 0 : pgc_error_out_of_memory(err);
+}
+
 /*
- * What DuckDB has may be older than the definition before says, in a stream that began after both. Its texts of types
- * are its own: those of whole numbers are looked at, as they are what is widened; what else does not fit is told by the
- * next row.
+ * What DuckDB has may be older than the definition before says, in a stream that began after both. Whole numbers are
+ * widened; any other column than one that the table would be made with casts values, and may round them without a word.
  */
-static int widen_actual(pgc_duckdb_alteration *a, const pgc_duckdb_actual_column *column, pgconvoy_error *err)
+static int widen_actual(pgc_duckdb_alteration *a, const pgc_duckdb_actual_column *column, pgc_arena *arena, pgconvoy_error *err)
 {
     pgc_buffer wanted;
+    const char *made;
     const pgc_duckdb_type *type = a->new_layout->types[column->to];
     pgc_buffer_init(&wanted, (size_t)16 << 20);
     pgc_duckdb_type_sql(type, &wanted);
@@ -264,6 +281,11 @@ static int widen_actual(pgc_duckdb_alteration *a, const pgc_duckdb_actual_column
     if (result == 0 && pgc_duckdb_type_integer_rank(column->type) > 0 &&
         pgc_duckdb_type_integer_rank(wanted.data) > pgc_duckdb_type_integer_rank(column->type))
         result = pgc_duckdb_alter_typed(a, " ALTER COLUMN ", column->name, " TYPE ", type, err);
+    else if (result == 0 && a->is_made && strcmp(wanted.data, column->type) != 0) {
+        result = canonical_type(a, wanted.data, arena, &made, err);
+        if (result == 0 && strcmp(made, column->type) != 0)
+            result = pgc_duckdb_alter_refuse(a, column->name, "has another type by now", err);
+    }
     pgc_buffer_free(&wanted);
     return result;
 }
@@ -280,7 +302,7 @@ static int change_types(pgc_duckdb_alteration *a, const pgc_duckdb_actual *actua
             result =
                 pgc_duckdb_type_same(a->old_layout->types[column->from], a->new_layout->types[column->to], &same, err);
         if (result == 0)
-            result = same ? widen_actual(a, column, err) : change_type(a, column->from, column->to, err);
+            result = same ? widen_actual(a, column, actual->arena, err) : change_type(a, column->from, column->to, err);
         if (result == 0 && same && column->from >= 0)
             result = change_type(a, column->from, column->to, err);
         if (result != 0)

@@ -1,6 +1,9 @@
 /* Which types of DuckDB's may become which, with all their values. */
 #include "sink/duckdb/alter.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static int digits_of(pgc_duckdb_kind kind)
 {
     switch (kind) {
@@ -119,4 +122,19 @@ int pgc_duckdb_type_integer_rank(const char *type)
             return i + 1;
     }
     return 0;
+}
+
+bool pgc_duckdb_type_loses(const char *from, const char *to)
+{
+    static const char *const wider[][3] = {{"DECIMAL(", "FLOAT", "DOUBLE"}, {"TIMESTAMP", NULL, NULL}};
+    bool whole = pgc_duckdb_type_integer_rank(to) > 0, day = strcmp(to, "DATE") == 0, decimal = strncmp(to, "DECIMAL(", 8) == 0;
+    if (strcmp(from, "VARCHAR") == 0)
+        return whole || day || decimal || strcmp(to, "FLOAT") == 0 || strcmp(to, "DOUBLE") == 0 || strncmp(to, "TIME", 4) == 0;
+    for (size_t i = 0; (whole || day) && i < 3 && wider[day][i]; i++)
+        if (strncmp(from, wider[day][i], strlen(wider[day][i])) == 0)
+            return true;
+    const char *from_scale = strchr(from, ','), *to_scale = strchr(to, ',');
+    if (decimal && strncmp(from, "DECIMAL(", 8) == 0 && from_scale && to_scale)
+        return atoi(from_scale + 1) > atoi(to_scale + 1);
+    return (decimal && (strcmp(from, "FLOAT") == 0 || strcmp(from, "DOUBLE") == 0)) || (strcmp(to, "FLOAT") == 0 && strcmp(from, "DOUBLE") == 0);
 }

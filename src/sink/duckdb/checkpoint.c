@@ -264,7 +264,9 @@ int pgc_duckdb_checkpoint_rename(pgc_duckdb_sink *sink, duckdb_connection connec
     pgc_buffer_init(&sql, 8192);
     pgc_buffer_text(&sql, "UPDATE ");
     checkpoint_table_name(sink, "tables", &sql);
-    pgc_buffer_text(&sql, " SET table_name = ");
+    pgc_buffer_text(&sql, " SET schema_name = ");
+    pgc_quote_literal(&sql, to->schema);
+    pgc_buffer_text(&sql, ", table_name = ");
     pgc_quote_literal(&sql, to->name);
     where_table(sink, from->schema, from->name, &sql);
     int result = pgc_duckdb_run(&sink->api, connection, &sql, "storing a table's new name", NULL, err);

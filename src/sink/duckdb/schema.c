@@ -1,5 +1,5 @@
 /* Target tables: looked up, checked, made, finished. */
-#include "sink/duckdb/duckdb_internal.h"
+#include "sink/duckdb/alter.h"
 
 #include "base/grow.h"
 #include "postgres/quote.h"
@@ -337,12 +337,6 @@ int pgc_duckdb_finish_table(void *arg, const pgconvoy_table *table, const pgconv
 
 /* ---- the target's columns */
 
-/* Labels and fields may have changed while nobody looked. */
-static bool has_parts(const pgc_duckdb_type *type)
-{
-    return type->kind == PGC_DUCKDB_LIST ? has_parts(type->element) : type->kind == PGC_DUCKDB_STRUCT || type->kind == PGC_DUCKDB_ENUM;
-}
-
 /* The end of what begins there: a comma or a parenthesis that is not within it, or, for a name, the space behind it. */
 static const char *end_of(const char *at, bool is_name)
 {
@@ -422,6 +416,21 @@ static int other_fields(const pgc_duckdb_layout *layout, int column, const char 
     return -1;
 }
 
+/* A column that this pipeline made has had another type at the source, and nobody has told of the change. */
+static int refuse_loss(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layout, int column, const char *wanted, const char *has, pgconvoy_error *err)
+{
+    const char *how;
+    pthread_mutex_lock(&sink->lock);
+    int looked = pgc_duckdb_checkpoint_owned(sink, layout->table, &how, err);
+    pthread_mutex_unlock(&sink->lock);
+    if (looked != 0 || !how || strcmp(how, PGC_DUCKDB_MADE) != 0)
+        return looked;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "column %s of table %s.%s is %s in the DuckDB file, which would round or cut off what is %s by now", pgc_duckdb_layout_column(layout, column),
+                       layout->table->schema, layout->table->name, has, wanted);
+    pgconvoy_error_hint(err, "was its type altered at the source, or an option of the target? pgconvoy drop, then sync --if-exists drop copies anew");
+    return -1;
+}
+
 static int adapt_type(pgc_duckdb_sink *sink, duckdb_connection connection, const pgc_duckdb_layout *layout, int column,
                       const char *has, pgconvoy_error *err)
 {
@@ -430,6 +439,8 @@ static int adapt_type(pgc_duckdb_sink *sink, duckdb_connection connection, const
     pgc_buffer_init(&sql, (size_t)16 << 20);
     pgc_duckdb_type_sql(layout->types[column], &type);
     int result = pgc_buffer_check(&type, err);
+    if (result == 0 && pgc_duckdb_type_loses(type.data, has))
+        result = refuse_loss(sink, layout, column, type.data, has, err);
     if (result == 0 && !same_fields(type.data, has))
         result = other_fields(layout, column, has, err);
     if (result == 0 && strstr(has, "ENUM(") && !same_type_text(type.data, has)) {
@@ -498,7 +509,7 @@ int pgc_duckdb_adapt_columns(pgc_duckdb_sink *sink, duckdb_connection connection
     if (pgc_duckdb_match_columns(sink, connection, layout, same_order, err) != 0)
         return -1;
     for (int c = 0; c < layout->column_count; c++) {
-        if (has_parts(layout->types[c]) && adapt_type(sink, connection, layout, c, layout->target_types[c], err) != 0)
+        if (adapt_type(sink, connection, layout, c, layout->target_types[c], err) != 0)
             return -1;
     }
     return 0;
