@@ -2,7 +2,7 @@
  * A table's columns change on the source: the target's table is brought to the new definition. What is there is looked
  * at, not what was known, so that it may be done again after a crash, in the middle of it or after it. Each column of
  * the target carries the number of its column on the source in its comment ("pg 3"), by which a renamed one is found;
- * without a number the name serves. What cannot be followed is refused by name.
+ * without a number the name serves. What cannot be followed has the table copied anew, or is refused by name where it is not ours to make anew.
  */
 #include "sink/clickhouse/clickhouse_internal.h"
 
@@ -14,10 +14,12 @@ typedef struct alteration {
     pgc_clickhouse_layout *layout; /* of to */
     pgc_clickhouse_columns columns;
     pgc_buffer sql;
+    bool refused; /* it cannot be followed, though there is nothing against the table as it is now */
 } alteration;
 
-static int refuse(const alteration *a, const char *column, const char *what, pgconvoy_error *err)
+static int refuse(alteration *a, const char *column, const char *what, pgconvoy_error *err)
 {
+    a->refused = true;
     pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "column %s of table %s.%s %s, which cannot be followed in ClickHouse",
                        column, a->from->schema, a->from->name, what);
     pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
@@ -134,6 +136,15 @@ static int rename_column(alteration *a, const char *from, const char *to, pgconv
     return run(a, err);
 }
 
+/* The server alters no column that the table is sorted by, but for labels of an enum. */
+static bool is_sorted_by(const alteration *a, int column)
+{
+    bool found = false;
+    for (int k = 0; k < a->to->key_count && a->layout->form != PGC_CLICKHOUSE_HISTORY; k++)
+        found |= a->to->key[k] == column;
+    return found;
+}
+
 static int change_type(alteration *a, int column, const char *has, pgconvoy_error *err)
 {
     pgc_clickhouse_type *type = a->layout->types[column], old;
@@ -153,7 +164,9 @@ static int change_type(alteration *a, int column, const char *has, pgconvoy_erro
         bool same = old.kind == type->kind && (!decimals || (old.width == type->width && old.scale == type->scale));
         bool text =
             old.kind == PGC_CLICKHOUSE_AS_TEXT && strncmp(wanted.data + (type->nullable ? 9 : 0), "String", 6) == 0;
-        if (same || text || pgc_clickhouse_type_is_wider(&old, type)) {
+        if (is_sorted_by(a, column) && old.kind != PGC_CLICKHOUSE_ENUM) {
+            result = refuse(a, a->to->columns[column].name, "is of the key and changes its type", err);
+        } else if (same || text || pgc_clickhouse_type_is_wider(&old, type)) {
             begin_alter(a);
             pgc_buffer_text(&a->sql, " MODIFY COLUMN ");
             pgc_clickhouse_identifier(&a->sql, a->layout->names[column]);
@@ -252,6 +265,7 @@ static int follow(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_erro
     pgc_clickhouse_sink *sink = a->writer->sink;
     pgc_clickhouse_session *session = &a->writer->session;
     if (a->layout->form != PGC_CLICKHOUSE_HISTORY && !same_key(a)) {
+        a->refused = true;
         pgconvoy_error_set(err, PGCONVOY_ERROR_SINK,
                            "table %s.%s gets another key, which cannot be followed in ClickHouse", a->from->schema,
                            a->from->name);
@@ -268,6 +282,26 @@ static int follow(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_erro
     if (sink->config->tell)
         return 0;
     return pgc_clickhouse_make_view(sink, session, a->layout, err);
+}
+
+/* A table that this pipeline has made, and that is no history, is made again by its copy. 1: that is to be done; else the refusal stands. */
+static int leave_to_copy(alteration *a, const pgc_clickhouse_layout *old)
+{
+    pgc_clickhouse_sink *sink = a->writer->sink;
+    const char *how = "";
+    pgconvoy_error unused = {0};
+    bool exists, made = false;
+    pthread_mutex_lock(&sink->lock);
+    for (int now = 0; now < 2 && !made; now++) { /* it may have its new name already */
+        const pgconvoy_table *table = now ? a->to : a->from;
+        made = pgc_clickhouse_checkpoint_owned(sink, table->schema, table->name, &how, &unused) == 0 && strcmp(how, PGC_CLICKHOUSE_MADE) == 0;
+    }
+    pthread_mutex_unlock(&sink->lock);
+    if (!made || a->layout->form == PGC_CLICKHOUSE_HISTORY)
+        return -1;
+    if (strcmp(old->name, a->layout->name) == 0)
+        return 1;
+    return pgc_clickhouse_table_exists(sink, &a->writer->session, old->name, &exists, &unused) == 0 && (!exists || rename_table(a, old, &unused) == 0) ? 1 : -1;
 }
 
 int pgc_clickhouse_change_schema(void *arg, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
@@ -287,6 +321,8 @@ int pgc_clickhouse_change_schema(void *arg, const pgconvoy_table *old_table, con
     }
     pgc_buffer_init(&a.sql, (size_t)16 << 20);
     int result = follow(&a, old, err);
+    if (result != 0 && a.refused)
+        result = leave_to_copy(&a, old);
     pgc_buffer_free(&a.sql);
     pgc_clickhouse_layout_free(a.layout);
     pgc_clickhouse_layout_free(old);

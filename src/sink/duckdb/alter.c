@@ -1,6 +1,7 @@
 /*
  * A table changes on the source: the difference between two definitions as ALTER TABLEs, inside the transaction that
- * brings it. Its columns are in alter_columns.c. What cannot be followed is refused by name.
+ * brings it. Its columns are in alter_columns.c. What cannot be followed has the table copied anew, or is refused
+ * by name where it was there before us.
  */
 #include "sink/duckdb/alter.h"
 
