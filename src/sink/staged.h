@@ -340,6 +340,7 @@ struct pgc_staged_writer {
     size_t later_count, later_capacity;
     const pgconvoy_table *renamed_from, *renamed_to;
     bool schema_changed;
+    bool refused; /* a change cannot be followed, though there is nothing against the table as it is now */
 };
 
 /* ---- tables that change */

@@ -25,6 +25,7 @@ typedef pgc_staged_alteration alteration;
 
 int pgc_staged_refuse(const alteration *a, const char *column, const char *what, pgconvoy_error *err)
 {
+    a->writer->refused = true;
     pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "column %s of table %s.%s %s, which cannot be followed in %s", column,
                        a->to->schema, a->to->name, what, a->writer->sink->service->name);
     pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
@@ -291,6 +292,32 @@ int pgc_staged_adapt_table(pgc_staged_writer *writer, pgc_staged_table *table, p
     return bring_about(&a, err);
 }
 
+/* Has one of the table's own steps to go before it: then it has not the name by which its copy would find it. */
+static bool is_renamed_later(const alteration *a)
+{
+    for (size_t i = 0; i < a->writer->later_count; i++)
+        if (!a->writer->later[i].cancelled && !a->writer->later[i].column && strcmp(a->writer->later[i].table, a->new_layout->name) == 0)
+            return true;
+    return false;
+}
+
+/* A table that this pipeline has made, and that is no history, is made again by its copy. 1: that is to be done; else the refusal stands. */
+static int leave_to_copy(const alteration *a)
+{
+    pgc_staged_sink *sink = a->writer->sink;
+    pgc_arena *arena = pgc_arena_new(4096);
+    const char *how = NULL, *copy;
+    pgconvoy_error unused = {0};
+    bool made = arena && pgc_staged_checkpoint_owned(sink, a->to, arena, &how, &copy, &unused) == 0 && how && strcmp(how, PGC_STAGED_MADE) == 0;
+    pgc_arena_free(arena);
+    if (!made || sink->keeps_history || is_renamed_later(a))
+        return -1;
+    for (size_t i = 0; i < a->writer->later_count; i++)
+        if (!a->writer->later[i].cancelled && strcmp(a->writer->later[i].table, a->new_layout->name) == 0)
+            cancel_later(&a->writer->later[i]);
+    return 1;
+}
+
 int pgc_staged_follow(pgc_staged_writer *writer, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                       pgconvoy_error *err)
 {
@@ -303,5 +330,7 @@ int pgc_staged_follow(pgc_staged_writer *writer, const pgconvoy_table *old_table
     alteration a = {
         .writer = writer, .from = old_table, .to = new_table, .old_layout = old_layout, .new_layout = new_->layout};
     writer->schema_changed = new_->looked_at = true;
-    return bring_about(&a, err);
+    writer->refused = false;
+    int result = bring_about(&a, err);
+    return result != 0 && writer->refused ? leave_to_copy(&a) : result;
 }

@@ -11,7 +11,7 @@ import scenario
 
 TABLES = """
 CREATE SCHEMA app; CREATE TABLE other (id int PRIMARY KEY); CREATE TABLE t (id int PRIMARY KEY, n int, f real, a int[], d date);
-INSERT INTO t SELECT i, i, i / 3.0, ARRAY[i, NULL], '2026-01-01'::date + i FROM generate_series(1, 20) AS i"""
+INSERT INTO t SELECT i, i, i / 3.0, ARRAY[i, -i], '2026-01-01'::date + i FROM generate_series(1, 20) AS i"""
 BEFORE = "INSERT INTO {0} (id) VALUES (100); UPDATE {0} SET n = 1 WHERE id = 1; INSERT INTO other SELECT count(*) FROM other; "
 AFTER = "; INSERT INTO {0} (id) VALUES (200), (201); UPDATE {0} SET id = 203 WHERE id = 201; DELETE FROM {0} WHERE id IN (5, 100, 200, 203); INSERT INTO other SELECT count(*) FROM other"
 
@@ -24,7 +24,9 @@ STEPS = [("public.t", "ALTER TABLE t ALTER n TYPE numeric", "UPDATE t SET n = 1.
 # What they can do by an ALTER of their own.
 FOLLOWED = {"duckdb": ["ALTER TABLE t ALTER d TYPE timestamp"],
             "clickhouse": ["ALTER TABLE t ALTER n TYPE numeric", "ALTER TABLE t ALTER a TYPE text USING a::text", "ALTER TABLE t ADD span interval DEFAULT '1 day 2:03', ADD two int[] DEFAULT '{1,2}'",
-                           "ALTER TABLE t SET SCHEMA app"]}
+                           "ALTER TABLE t SET SCHEMA app"],
+            "bigquery": ["ALTER TABLE t SET SCHEMA app"], "snowflake": ["ALTER TABLE t ADD span interval DEFAULT '1 day 2:03', ADD two int[] DEFAULT '{1,2}'", "ALTER TABLE t SET SCHEMA app"]}
+SERVICES = ("bigquery", "snowflake")  # stand-ins
 
 
 def confirmed(source):
@@ -32,10 +34,10 @@ def confirmed(source):
 
 
 def each_step(s, kind, away):
-    source, target, name = s.server(), s.target(kind), "public.t"
+    source, target, name = s.server(), s.service(kind, "anew") if kind in SERVICES else s.target(kind), "public.t"
     source.sql(TABLES)
     s.sync_until_caught_up(source.uri(), target, "--name", "anew").ok()
-    for after, change, only_new in STEPS:
+    for after, change, only_new in STEPS[:5] if kind in SERVICES else STEPS:  # a service renames after the commit, and refuses another type before that
         steps = BEFORE.format(name) + change + AFTER.format(after) + ";" + only_new
         name = after
         if away:
@@ -81,4 +83,4 @@ def what_nobody_tells(s):
 
 CASES = {f"{kind}-{when}": lambda s, kind=kind, when=when: each_step(s, kind, when == "away") for kind in FOLLOWED for when in ("away", "live")}
 CASES["untold"] = what_nobody_tells
-scenario.run(lambda s: CASES[s.case](s), cases=list(CASES))
+scenario.run(lambda s: CASES[s.case](s), cases=[case for case in CASES if os.environ.get("SCENARIO_FULL") or not case.startswith(SERVICES)])
