@@ -97,6 +97,12 @@ typedef struct pgc_duckdb_sink {
 /* Makes a new file anew with small blocks, as long as nothing is in it, where a table of so many columns would not fit into memory else. Under the lock. */
 int pgc_duckdb_make_room(pgc_duckdb_sink *sink, int column_count, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* ---- open.c */
+
+/* As open_ext; a write-ahead log that DuckDB cannot replay so is replayed in another way. -1: *message says why, to be freed by api->free. */
+int pgc_duckdb_open(const pgc_duckdb_api *api, const char *file, duckdb_config config, pgconvoy_log *log, duckdb_database *database,
+                    char **message) PGC_MUST_CHECK;
+
 /* ---- statement.c */
 
 /* Sets err from a failed result: code by DuckDB's kind of error, doing ("creating table public.users") in front. Destroys the result. */

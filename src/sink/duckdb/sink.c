@@ -150,7 +150,7 @@ static int open_database(pgc_duckdb_sink *sink, pgconvoy_error *err)
         return pgc_error_out_of_memory(err);
     char *message = NULL;
     int result = configure(sink, config, err);
-    if (result == 0 && sink->api.open_ext(sink->target.file, &sink->database, config, &message) != DuckDBSuccess)
+    if (result == 0 && pgc_duckdb_open(&sink->api, sink->target.file, config, sink->config->log, &sink->database, &message) != 0)
         result = refuse_open(sink, message, err);
     sink->api.free(message);
     sink->api.destroy_config(&config);
