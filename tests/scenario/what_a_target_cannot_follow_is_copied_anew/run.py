@@ -61,6 +61,17 @@ def each_step(s, kind, away):
     assert target.query("SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_schema IN ('public', 'app') ORDER BY 1") == "app.u\npublic.other"
 
 
+def labels_are_no_other_type(s):
+    """Nor are those that an enum has from before, or not yet: a command on such a table copies nothing."""
+    source, target = s.server(), s.target("duckdb")
+    source.sql("CREATE TYPE mood AS ENUM ('a', 'b'); CREATE TABLE t (id int PRIMARY KEY, m mood, ms mood[]); INSERT INTO t VALUES (1, 'a', '{b}')")
+    s.sync_until_caught_up(source.uri(), target, "--name", "labels").ok()
+    source.sql("ALTER TYPE mood ADD VALUE 'c'; ALTER TABLE t ADD n int; INSERT INTO t VALUES (2, 'c', '{a,c}', 1); ALTER TABLE t ADD d date")
+    run = s.sync_until_caught_up(source.uri(), target, "--name", "labels")
+    assert "anew" not in run.stderr, run.stderr
+    s.equal(source, target)
+
+
 def what_nobody_tells(s):
     """And a table that was there before is its owner's."""
     source, target = s.server(), s.target("duckdb")
@@ -83,4 +94,5 @@ def what_nobody_tells(s):
 
 CASES = {f"{kind}-{when}": lambda s, kind=kind, when=when: each_step(s, kind, when == "away") for kind in FOLLOWED for when in ("away", "live")}
 CASES["untold"] = what_nobody_tells
+CASES["labels"] = labels_are_no_other_type
 scenario.run(lambda s: CASES[s.case](s), cases=[case for case in CASES if os.environ.get("SCENARIO_FULL") or not case.startswith(SERVICES)])
