@@ -162,6 +162,30 @@ static int abort_stream(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy_
     return 0;
 }
 
+/*
+ * What a subtransaction had streamed when it was rolled back is to be forgotten by a Stream Abort. The server forgets to send it for one that it had written
+ * to its own disk before, as it does when its memory is full in the middle of a TOASTed row (14 to 17, not 18: ReorderBufferTruncateTXN marks
+ * only those as streamed that have changes in memory). So it is asked once more.
+ */
+int pgc_assembler_leave_out_undone(pgc_assembler *a, pgc_spilled *spilled, bool *any, pgconvoy_error *err)
+{
+    const uint32_t *xids;
+    size_t count = pgc_spill_subxids(spilled, &xids);
+    *any = false;
+    if (count == 0 || !a->config.undone)
+        return 0;
+    uint32_t *undone = malloc(count * sizeof *undone);
+    if (!undone)
+        return pgc_error_out_of_memory(err);
+    memcpy(undone, xids, count * sizeof *undone);
+    int failed = a->config.undone(a->config.resolve_arg, undone, &count, err);
+    for (size_t i = 0; i < count && !failed; i++)
+        failed = pgc_spill_abort(spilled, undone[i], err);
+    *any = !failed && count > 0;
+    free(undone);
+    return failed;
+}
+
 static int commit_stream(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy_error *err)
 {
     pgc_pgoutput_commit commit;
@@ -170,7 +194,10 @@ static int commit_stream(pgc_assembler *a, pgc_pgoutput_reader *reader, pgconvoy
     pgc_spilled *spilled = pgc_spill_find(a->spill, commit.xid);
     if (!spilled)
         return pgc_assembler_unexpected(err, 'c', "no block of its transaction came before");
-    if (spilled == a->tentative)
+    bool undone;
+    if (pgc_assembler_leave_out_undone(a, spilled, &undone, err))
+        return -1;
+    if (spilled == a->tentative && !undone)
         return pgc_tentative_commit(a, &commit, err);
     if (pgc_tentative_end(a, err))
         return -1;

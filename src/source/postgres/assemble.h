@@ -72,6 +72,9 @@ typedef int (*pgc_resolve_table)(void *arg, const pgc_stream_relation *relation,
 typedef int (*pgc_relabel_table)(void *arg, const pgconvoy_table *table, const pgc_unknown_label *unknown,
                                  const pgconvoy_table **relabelled, pgconvoy_error *err);
 
+/* Of the subtransactions of a transaction that has ended, or is prepared: which were rolled back. Gives them at the front of xids, and how many in *count. */
+typedef int (*pgc_undone_subtransactions)(void *arg, uint32_t *xids, size_t *count, pgconvoy_error *err);
+
 /* A message of our event triggers (ddl.h), with where its transaction commits. */
 typedef struct pgc_ddl_message {
     const char *content;
@@ -107,7 +110,8 @@ typedef struct pgc_assembler_config {
     pgc_resolve_table resolve;
     pgc_relabel_table relabel; /* may be NULL */
     bool composites_change; /* as commands that the sink follows: a row may have other fields than its table's type has by now. They are not looked into */
-    void *resolve_arg;         /* of both */
+    pgc_undone_subtransactions undone; /* may be NULL: the server's word for it is enough */
+    void *resolve_arg;         /* of all three */
     pgc_read_ddl read_ddl;     /* may be NULL */
     void *read_ddl_arg;
     uint32_t ddl_log; /* oid of the table whose new rows (an id, a message) stand for such messages; 0: none */

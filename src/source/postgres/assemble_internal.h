@@ -64,6 +64,9 @@ int pgc_assembler_apply_message(pgc_assembler *assembler, pgconvoy_lsn lsn, pgc_
 int pgc_assembler_add_outcome(pgc_assembler *assembler, pgconvoy_operation operation, const pgconvoy_transaction *transaction,
                               pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* A streamed transaction is about to be read, or its commit said: leaves out what the server has not told to be rolled back. *any: there was some. */
+int pgc_assembler_leave_out_undone(pgc_assembler *assembler, pgc_spilled *spilled, bool *any, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* ---- tentative.c */
 /* A block of the streamed transaction a->stream begins; lsn is that of its first change, 0 unknown. */
 int pgc_tentative_block(pgc_assembler *assembler, pgconvoy_lsn lsn, bool first, pgconvoy_error *err) PGC_MUST_CHECK;

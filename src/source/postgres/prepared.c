@@ -152,6 +152,9 @@ static int begin_prepare(pgc_assembler *a, const pgc_pgoutput_prepared *message,
 static int read_back(pgc_assembler *a, pgc_spilled *spilled, const pgc_pgoutput_prepared *message, const char *gid,
                      pgconvoy_error *err)
 {
+    bool undone;
+    if (pgc_assembler_leave_out_undone(a, spilled, &undone, err))
+        return -1;
     pgc_assembler_begin(a, message->xid, message->lsn, message->time);
     a->open.end_lsn = message->end_lsn;
     if (gid && !(a->open.facts.gid = strdup(gid)))

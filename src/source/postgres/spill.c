@@ -35,6 +35,8 @@ struct pgc_spilled {
     size_t extent_count, extent_capacity;
     uint32_t *aborted; /* rolled back subtransactions, sorted by rewind */
     size_t aborted_count, aborted_capacity;
+    uint32_t *subxids; /* of messages' subtransactions, as they came; twice where they take turns */
+    size_t subxid_count, subxid_capacity;
     uint64_t offset; /* of the next record to read, over disk and buffer */
     uint32_t last_xid; /* of the record read before, and whether it was aborted: records come in runs */
     bool last_aborted;
@@ -269,6 +271,7 @@ void pgc_spill_drop(pgc_spill *spill, pgc_spilled *spilled)
     free_buffer(spill, spilled);
     free(spilled->extents);
     free(spilled->aborted);
+    free(spilled->subxids);
     free(spilled);
 }
 
@@ -313,9 +316,21 @@ static int grow_buffer(pgc_spill *spill, pgc_spilled *spilled, size_t needed, pg
     return 0;
 }
 
+static int note_subxid(pgc_spilled *spilled, uint32_t xid, pgconvoy_error *err)
+{
+    if (xid == spilled->xid || (spilled->subxid_count > 0 && spilled->subxids[spilled->subxid_count - 1] == xid))
+        return 0;
+    if (pgc_grow(&spilled->subxids, spilled->subxid_count, &spilled->subxid_capacity, sizeof(uint32_t), err))
+        return -1;
+    spilled->subxids[spilled->subxid_count++] = xid;
+    return 0;
+}
+
 int pgc_spill_append(pgc_spill *spill, pgc_spilled *spilled, const pgc_spill_record *record, pgconvoy_error *err)
 {
     header head;
+    if (note_subxid(spilled, record->xid, err))
+        return -1;
     memset(&head, 0, sizeof head); /* padding goes to disk too */
     head.lsn = record->lsn;
     head.length = record->length;
@@ -357,6 +372,24 @@ static int compare_xids(const void *a, const void *b)
 {
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     return (x > y) - (x < y);
+}
+
+size_t pgc_spill_subxids(pgc_spilled *spilled, const uint32_t **xids)
+{
+    size_t kept = 0;
+    if (spilled->subxid_count > 0)
+        qsort(spilled->subxids, spilled->subxid_count, sizeof(uint32_t), compare_xids);
+    if (spilled->aborted_count > 0)
+        qsort(spilled->aborted, spilled->aborted_count, sizeof(uint32_t), compare_xids);
+    for (size_t i = 0; i < spilled->subxid_count; i++) {
+        uint32_t xid = spilled->subxids[i];
+        bool aborted = spilled->aborted_count > 0 && bsearch(&xid, spilled->aborted, spilled->aborted_count, sizeof xid, compare_xids);
+        if (!aborted && (kept == 0 || spilled->subxids[kept - 1] != xid))
+            spilled->subxids[kept++] = xid;
+    }
+    spilled->subxid_count = kept;
+    *xids = spilled->subxids;
+    return kept;
 }
 
 void pgc_spill_rewind(pgc_spill *spill, pgc_spilled *spilled)

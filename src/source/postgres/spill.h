@@ -42,6 +42,9 @@ int pgc_spill_append(pgc_spill *spill, pgc_spilled *spilled, const pgc_spill_rec
 /* Messages of subtransaction xid are not to be read. */
 int pgc_spill_abort(pgc_spilled *spilled, uint32_t xid, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* The subtransactions that have messages and were not aborted, each once; *xids is the transaction's until its next message. Returns how many. */
+size_t pgc_spill_subxids(pgc_spilled *spilled, const uint32_t **xids);
+
 /* Starts reading at the first message. One transaction is read at a time. */
 void pgc_spill_rewind(pgc_spill *spill, pgc_spilled *spilled);
 /* 1: *record is the next, its bytes valid until the next call; 0: that was the last; -1: err. */

@@ -1,5 +1,6 @@
 /* The change stream's beginning, by what the server can and how far behind it is, and its end. */
 #include "source/postgres/stream_internal.h"
+#include "source/postgres/undone.h"
 
 #include "base/clock.h"
 
@@ -132,6 +133,7 @@ int pgc_stream_make_assembler(pgc_postgres_source *source, pgconvoy_lsn from_lsn
         .spill_total_bytes = memory ? memory / 4 : 0,
         .resolve = pgc_stream_tables_resolve,
         .relabel = pgc_stream_tables_relabel,
+        .undone = pgc_undone,
         .composites_change = stream->tables.commands_come,
         .resolve_arg = &stream->tables,
         .read_ddl = stream->ddl ? pgc_ddl_reader_read : NULL,
