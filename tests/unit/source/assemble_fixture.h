@@ -84,6 +84,19 @@ static inline void open_assembler(fixture *f)
     assert_non_null(f->assembler);
 }
 
+/* A server that has rolled back subtransaction 8, and 11, which is none of anything here, and says so when it is asked. */
+static inline int eight_was_undone(void *arg, uint32_t *xids, size_t *count, pgconvoy_error *err)
+{
+    (void)arg;
+    (void)err;
+    size_t kept = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (xids[i] == 8 || xids[i] == 11)
+            xids[kept++] = xids[i];
+    *count = kept;
+    return 0;
+}
+
 static inline fixture *new_fixture(void)
 {
     fixture *f = calloc(1, sizeof *f);

@@ -113,6 +113,12 @@ static void rolled_back_subtransactions_are_passed_over(void **state)
     assert_int_equal(pgc_spill_abort(spilled, 9, &err), 0);
     assert_int_equal(pgc_spill_abort(spilled, 6, &err), 0);
     assert_int_equal(pgc_spill_abort(spilled, 14, &err), 0);
+    static const uint32_t left[] = {7, 8, 10, 11, 12, 13};
+    const uint32_t *xids;
+    for (int again = 0; again < 2; again++) { /* each once, without the transaction itself */
+        assert_int_equal(pgc_spill_subxids(spilled, &xids), 6);
+        assert_memory_equal(xids, left, sizeof left);
+    }
     pgc_spill_rewind(spill, spilled);
     for (uint32_t i = 0; i < 300; i++)
         if (i % 10 != 4 && i % 10 != 1 && i % 10 != 9)

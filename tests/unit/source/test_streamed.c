@@ -49,6 +49,27 @@ static void a_rolled_back_subtransaction_is_left_out_and_its_sequence_too(void *
     free_fixture(f);
 }
 
+static void what_the_server_forgot_to_roll_back_is_left_out(void **state)
+{
+    (void)state;
+    fixture *f = new_fixture();
+    f->config.undone = eight_was_undone;
+    open_assembler(f);
+    add_table(f, T, "t", "id");
+    stream_start(f, 7, true);
+    relation(f, 7, T, "t", "id*");
+    INSERT(f, 7, T, "1");
+    INSERT(f, 8, T, "undone");
+    INSERT(f, 9, T, "told");
+    INSERT(f, 8, T, "undone, too");
+    INSERT(f, 10, T, "kept");
+    stream_stop(f);
+    stream_abort(f, 7, 9);
+    stream_commit(f, 7, 5000);
+    expect(f, "begin 7 at 5000\ninsert #0 t.1 (1)\ninsert #1 t.1 (kept)\ncommit 7 end 5050\n");
+    free_fixture(f);
+}
+
 static void a_schema_change_of_a_rolled_back_subtransaction_never_was(void **state)
 {
     (void)state;
@@ -351,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_streamed_transaction_comes_out_at_its_commit),
         cmocka_unit_test(a_rolled_back_subtransaction_is_left_out_and_its_sequence_too),
+        cmocka_unit_test(what_the_server_forgot_to_roll_back_is_left_out),
         cmocka_unit_test(a_schema_change_of_a_rolled_back_subtransaction_never_was),
         cmocka_unit_test(a_rolled_back_transaction_leaves_nothing),
         cmocka_unit_test(relations_inside_a_stream_are_replayed_in_their_order),

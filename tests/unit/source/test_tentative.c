@@ -48,6 +48,28 @@ static void its_changes_come_before_its_commit(void **state)
     free_fixture(f);
 }
 
+static void what_the_server_forgot_to_roll_back_takes_it_back(void **state)
+{
+    (void)state;
+    fixture *f = new_fixture();
+    f->config.undone = eight_was_undone;
+    open_assembler(f);
+    const pgconvoy_table *table = add_table(f, T, "t", "id");
+    assert_int_equal(pgc_assembler_set_table(f->assembler, table, &f->err), 0);
+    pgc_assembler_allow_tentative(f->assembler, 2000, 9000);
+    f->lsn = 2000;
+    first_block(f, 7);
+    stream_start(f, 7, false);
+    INSERT(f, 8, T, "2");
+    INSERT(f, 9, T, "3");
+    stream_stop(f);
+    expect(f, "begin 7 in progress, after 2000\ninsert #0 t.1 (1)\ninsert #1 t.1 (2)\ninsert #2 t.1 (3)\n");
+    stream_commit(f, 7, 5000);
+    expect(f, "rollback 7 end 0\nbegin 7 at 5000\ninsert #0 t.1 (1)\ninsert #1 t.1 (3)\ncommit 7 end 5050\n");
+    assert_true(f->at_boundary && f->position == 5050);
+    free_fixture(f);
+}
+
 static void another_transaction_takes_it_back(void **state)
 {
     (void)state;
@@ -266,6 +288,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(its_changes_come_before_its_commit),
+        cmocka_unit_test(what_the_server_forgot_to_roll_back_takes_it_back),
         cmocka_unit_test(another_transaction_takes_it_back),
         cmocka_unit_test(the_commit_of_another_streamed_one_takes_it_back),
         cmocka_unit_test(a_rollback_takes_it_back_and_so_does_one_of_a_part),
