@@ -292,7 +292,7 @@ int pgc_staged_adapt_table(pgc_staged_writer *writer, pgc_staged_table *table, p
     return bring_about(&a, err);
 }
 
-/* Has one of the table's own steps to go before it: then it has not the name by which its copy would find it. */
+/* Its new name comes after the commit: until then its copy would not find it by that. */
 static bool is_renamed_later(const alteration *a)
 {
     for (size_t i = 0; i < a->writer->later_count; i++)

@@ -151,17 +151,6 @@ static int drop_as(pgc_duckdb_alteration *a, pgconvoy_error *err)
     return pgc_duckdb_alter_run(a, err) != 0 ? -1 : pgc_duckdb_checkpoint_rename(a->writer->sink, a->writer->connection, a->from, a->to, err);
 }
 
-static bool is_made(const pgc_duckdb_alteration *a)
-{
-    pgc_duckdb_sink *sink = a->writer->sink;
-    const char *how = NULL;
-    pgconvoy_error unused = {0};
-    pthread_mutex_lock(&sink->lock);
-    int looked = pgc_duckdb_checkpoint_owned(sink, a->from, &how, &unused);
-    pthread_mutex_unlock(&sink->lock);
-    return looked == 0 && how && strcmp(how, PGC_DUCKDB_MADE) == 0;
-}
-
 /* A table that this pipeline has made is made again by its copy. 1: that is to be done; else the refusal stands. */
 static int leave_to_copy(pgc_duckdb_alteration *a)
 {
@@ -190,10 +179,10 @@ int pgc_duckdb_change_schema(void *arg, const pgconvoy_table *old_table, const p
         pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
         result = -1;
     }
-    if (result == 0) {
-        a.is_made = is_made(&a);
+    if (result == 0)
+        result = pgc_duckdb_checkpoint_is_made(writer->sink, a.from, &a.is_made, err);
+    if (result == 0)
         result = alter_with(&a, &actual, touched, err);
-    }
     if (result != 0 && a.refused)
         result = leave_to_copy(&a);
     pgc_buffer_free(&a.sql);

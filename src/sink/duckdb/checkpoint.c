@@ -257,6 +257,16 @@ int pgc_duckdb_checkpoint_table(pgc_duckdb_sink *sink, duckdb_connection connect
     return result;
 }
 
+int pgc_duckdb_checkpoint_is_made(pgc_duckdb_sink *sink, const pgconvoy_table *table, bool *made, pgconvoy_error *err)
+{
+    const char *how;
+    pthread_mutex_lock(&sink->lock);
+    int result = pgc_duckdb_checkpoint_owned(sink, table, &how, err);
+    *made = result == 0 && how && strcmp(how, PGC_DUCKDB_MADE) == 0;
+    pthread_mutex_unlock(&sink->lock);
+    return result;
+}
+
 int pgc_duckdb_checkpoint_rename(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *from,
                                  const pgconvoy_table *to, pgconvoy_error *err)
 {

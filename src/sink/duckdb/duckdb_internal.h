@@ -245,6 +245,8 @@ int pgc_duckdb_checkpoint_table(pgc_duckdb_sink *sink, duckdb_connection connect
 /* Removes the state of a table. */
 int pgc_duckdb_checkpoint_forget(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
                                  pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether this pipeline has made the table, so that it may make it again. Takes the sink's lock. */
+int pgc_duckdb_checkpoint_is_made(pgc_duckdb_sink *sink, const pgconvoy_table *table, bool *made, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_checkpoint_rename(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *from,
                                  const pgconvoy_table *to, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Stores the numbers of a table's columns, in place of those that from had (the same table, or what it was). */

@@ -419,12 +419,11 @@ static int other_fields(const pgc_duckdb_layout *layout, int column, const char 
 /* A column that this pipeline made has had another type at the source, and nobody has told of the change. */
 static int refuse_loss(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layout, int column, const char *wanted, const char *has, pgconvoy_error *err)
 {
-    const char *how;
-    pthread_mutex_lock(&sink->lock);
-    int looked = pgc_duckdb_checkpoint_owned(sink, layout->table, &how, err);
-    pthread_mutex_unlock(&sink->lock);
-    if (looked != 0 || !how || strcmp(how, PGC_DUCKDB_MADE) != 0)
-        return looked;
+    bool made;
+    if (pgc_duckdb_checkpoint_is_made(sink, layout->table, &made, err) != 0)
+        return -1;
+    if (!made)
+        return 0;
     pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "column %s of table %s.%s is %s in the DuckDB file, which would round or cut off what is %s by now", pgc_duckdb_layout_column(layout, column),
                        layout->table->schema, layout->table->name, has, wanted);
     pgconvoy_error_hint(err, "was its type altered at the source, or an option of the target? pgconvoy drop, then sync --if-exists drop copies anew");

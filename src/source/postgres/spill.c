@@ -374,17 +374,26 @@ static int compare_xids(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void sort_xids(uint32_t *xids, size_t count)
+{
+    if (count > 0) /* else there may be none to point to */
+        qsort(xids, count, sizeof *xids, compare_xids);
+}
+
+/* Once they are sorted. */
+static bool was_aborted(const pgc_spilled *spilled, uint32_t xid)
+{
+    return spilled->aborted_count > 0 && bsearch(&xid, spilled->aborted, spilled->aborted_count, sizeof xid, compare_xids);
+}
+
 size_t pgc_spill_subxids(pgc_spilled *spilled, const uint32_t **xids)
 {
     size_t kept = 0;
-    if (spilled->subxid_count > 0)
-        qsort(spilled->subxids, spilled->subxid_count, sizeof(uint32_t), compare_xids);
-    if (spilled->aborted_count > 0)
-        qsort(spilled->aborted, spilled->aborted_count, sizeof(uint32_t), compare_xids);
+    sort_xids(spilled->subxids, spilled->subxid_count);
+    sort_xids(spilled->aborted, spilled->aborted_count);
     for (size_t i = 0; i < spilled->subxid_count; i++) {
         uint32_t xid = spilled->subxids[i];
-        bool aborted = spilled->aborted_count > 0 && bsearch(&xid, spilled->aborted, spilled->aborted_count, sizeof xid, compare_xids);
-        if (!aborted && (kept == 0 || spilled->subxids[kept - 1] != xid))
+        if (!was_aborted(spilled, xid) && (kept == 0 || spilled->subxids[kept - 1] != xid))
             spilled->subxids[kept++] = xid;
     }
     spilled->subxid_count = kept;
@@ -394,8 +403,7 @@ size_t pgc_spill_subxids(pgc_spilled *spilled, const uint32_t **xids)
 
 void pgc_spill_rewind(pgc_spill *spill, pgc_spilled *spilled)
 {
-    if (spilled->aborted_count > 0)
-        qsort(spilled->aborted, spilled->aborted_count, sizeof(uint32_t), compare_xids);
+    sort_xids(spilled->aborted, spilled->aborted_count);
     spilled->offset = 0;
     spilled->last_xid = spilled->xid;
     spilled->last_aborted = false; /* the top transaction's own abort drops it whole */
@@ -412,7 +420,7 @@ static bool is_aborted(pgc_spilled *spilled, uint32_t xid)
         return false;
     if (xid != spilled->last_xid) {
         spilled->last_xid = xid;
-        spilled->last_aborted = bsearch(&xid, spilled->aborted, spilled->aborted_count, sizeof xid, compare_xids) != NULL;
+        spilled->last_aborted = was_aborted(spilled, xid);
     }
     return spilled->last_aborted;
 }
