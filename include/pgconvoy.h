@@ -155,6 +155,8 @@ struct pgconvoy_column {
     /* What rows have here that were there before the column was, as text (pg_attribute.attmissingval): the value that
      * an ADD COLUMN with a default gave them. NULL: they have NULL, or it is not known. */
     const char *missing;
+    /* An ADD COLUMN gave such rows values that the rows alone tell: an identity column, or one with a volatile default, as far as the catalog says. */
+    bool computed;
 };
 
 /*

@@ -3,10 +3,12 @@
  * step by step, each step only where the target is not there yet: somebody may have made the change there by hand.
  *
  * A column's number tells whether it was renamed, or dropped and another added under its name: the numbers only grow. The old
- * definition may be a later one than the target's (the source's catalog as it was when the stream began), so a number that goes back
- * to a smaller one says nothing. Where a definition has no numbers a renamed column looks like one dropped and one added. New columns of a table always come last: a new name with an old column behind it is a rename for sure. At the end of
+ * definition may be a later one than the target's (the source's catalog as it was when the stream began). It is certain that the target
+ * has it where the stream has told it, or where the target's columns stand in its order; else a name that the target has twice over, as
+ * the old one and as the new one, cannot be told, and the table is copied anew. Where a definition has no numbers a renamed column looks like one dropped and one added. New columns of a table always come last: a new name with an old column behind it is a rename for sure. At the end of
  * the table it may be either, and guessing wrong would lose or keep the wrong values: that is refused.
  */
+#include "postgres/value.h"
 #include "sink/postgres/ddl.h"
 #include "sink/postgres/types.h"
 
@@ -18,8 +20,11 @@ typedef struct alteration {
     pgc_pgsink *sink;
     PGconn *conn;
     pgc_arena *arena;
+    const pgconvoy_table *before;                /* the version that the stream told before, for its name; NULL: the stream has just begun */
     const pgconvoy_table *old_table, *new_table; /* old_table NULL: not known */
     bool followed, empty;                        /* see pgc_pgsink_alter, pgc_pgsink_alter_empty */
+    bool certain;                                /* the target has the old definition */
+    bool unclear;                                /* which of its columns is which cannot be told */
     pgc_pgsink_relation relation;
     pgc_pgsink_content content;
 } alteration;
@@ -69,7 +74,7 @@ static int alter_table(alteration *alter, const char *before, const char *middle
 
 static int rename_table(alteration *alter, pgconvoy_error *err)
 {
-    const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
+    const pgconvoy_table *old = alter->before, *new_ = alter->new_table;
     if (!old || alter->followed || (strcmp(old->schema, new_->schema) == 0 && strcmp(old->name, new_->name) == 0))
         return 0;
     pgc_pgsink_relation before, after;
@@ -181,6 +186,20 @@ static int find_number(const pgconvoy_table *table, int number)
     return -1;
 }
 
+/* Whether the target's columns have these names in this order. Generated ones are not sent. */
+static bool has_in_order(const alteration *alter, const pgconvoy_table *table)
+{
+    int at = 0;
+    for (int i = 0; i < alter->relation.column_count; i++) {
+        if (alter->relation.columns[i].generated)
+            continue;
+        if (at == table->column_count || strcmp(alter->relation.columns[i].name, table->columns[at].name) != 0)
+            return false;
+        at++;
+    }
+    return at == table->column_count;
+}
+
 /* Columns whose names others have by now go before those come. */
 static int drop_replaced(alteration *alter, pgconvoy_error *err)
 {
@@ -189,7 +208,7 @@ static int drop_replaced(alteration *alter, pgconvoy_error *err)
     for (int o = 0; o < old->column_count; o++) {
         const pgconvoy_column *gone = &old->columns[o];
         int n = find(new_, gone->name);
-        if (n < 0 || new_->columns[n].number <= gone->number || find_number(new_, gone->number) >= 0 ||
+        if (n < 0 || (new_->columns[n].number <= gone->number && !alter->certain) || find_number(new_, gone->number) >= 0 ||
             !on_target(alter, gone->name))
             continue;
         if (alter_table(alter, "DROP COLUMN", gone->name, "", err) != 0)
@@ -201,12 +220,11 @@ static int drop_replaced(alteration *alter, pgconvoy_error *err)
 
 #define ON_THE_WAY "pgconvoy_renamed"
 
-/* Whether a name is that of a column which gives it up. It is certain that the target has the old names only where the old
- * definition was told by the stream. */
+/* Whether a name is that of a column which gives it up. */
 static bool waits_for_another(const alteration *alter, const char *const *names, const char *wanted)
 {
     const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
-    for (int o = 0; o < old->column_count && old->version > 1; o++) {
+    for (int o = 0; o < old->column_count; o++) {
         int here = find_number(new_, old->columns[o].number);
         if (here >= 0 && strcmp(names[o], wanted) == 0 && strcmp(new_->columns[here].name, wanted) != 0)
             return true;
@@ -235,13 +253,16 @@ static int rename_by_number(alteration *alter, pgconvoy_error *err)
     for (int rounds = 0; rounds <= 2 * old->column_count; rounds++) {
         bool renamed = false;
         int waiting = -1;
+        alter->unclear = false;
         for (int o = 0; o < old->column_count; o++) {
             int here = find_number(new_, old->columns[o].number);
             const char *to = here < 0 ? names[o] : new_->columns[here].name;
             if (strcmp(names[o], to) == 0 || !on_target(alter, names[o]))
                 continue;
             if (on_target(alter, to)) {
-                waiting = waits_for_another(alter, names, to) ? o : waiting;
+                bool waits = waits_for_another(alter, names, to);
+                waiting = waits && alter->certain ? o : waiting;
+                alter->unclear |= waits && !alter->certain;
                 continue;
             }
             if (give_name(alter, &names[o], to, err) != 0)
@@ -262,8 +283,16 @@ static int rename_columns(alteration *alter, pgconvoy_error *err)
     const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
     if (!old || alter->followed)
         return 0;
-    if (is_numbered(old) && is_numbered(new_))
-        return drop_replaced(alter, err) != 0 ? -1 : rename_by_number(alter, err);
+    if (is_numbered(old) && is_numbered(new_)) {
+        alter->certain |= old->version > 1 || (!new_->named_by_command && has_in_order(alter, old));
+        if (drop_replaced(alter, err) != 0)
+            return -1;
+        if (!alter->certain && has_in_order(alter, new_))
+            return 0; /* it is there already: the old definition is of later */
+        int status = rename_by_number(alter, err);
+        alter->unclear &= !new_->named_by_command; /* a command that is still to come says it */
+        return status;
+    }
     gap gap;
     gap.olds = pgc_arena_alloc(alter->arena, sizeof(int) * ((size_t)old->column_count + 1));
     gap.news = pgc_arena_alloc(alter->arena, sizeof(int) * ((size_t)new_->column_count + 1));
@@ -356,6 +385,16 @@ static bool keeps_type(const alteration *alter, const pgconvoy_column *column)
     return before >= 0 && !pgc_pgsink_type_is_built_in(column->type) && alter->old_table->columns[before].type->oid == column->type->oid;
 }
 
+/* Whether the target has the very type that the source had: it is kept the same, whoever made it. */
+static bool had_type_of_source(const alteration *alter, const pgconvoy_column *column, const pgc_pgsink_column *target)
+{
+    int before = !alter->old_table ? -1 : column->number ? find_number(alter->old_table, column->number) : find(alter->old_table, column->name);
+    const pgconvoy_column *old = before < 0 ? NULL : &alter->old_table->columns[before];
+    if (!old || old->typmod != target->typmod)
+        return false;
+    return old->type->oid < PGC_FIRST_USER_OID ? old->type->oid == target->type_oid : pgc_pgsink_column_fit(old, target) == PGSINK_FIT_SAME;
+}
+
 static int follow_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
 {
     const pgc_pgsink_column *target = pgc_pgsink_relation_find(&alter->relation, column->name);
@@ -365,7 +404,8 @@ static int follow_column(alteration *alter, const pgconvoy_column *column, pgcon
     bool ours = alter->content == PGSINK_CONTENT_CREATED || alter->empty;
     bool stays = fit != PGSINK_FIT_SAME && (alter->old_table ? keeps_type(alter, column) : pgc_pgsink_is_named_otherwise(column, target));
     /* somebody else's table may have a wider type; in ours the source's is meant */
-    if (!stays && (fit == PGSINK_FIT_NONE || (ours && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod)))) {
+    bool follows = ours || had_type_of_source(alter, column, target);
+    if (!stays && (fit == PGSINK_FIT_NONE || (follows && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod)))) {
         if (change_type(alter, column, err) != 0)
             return -1;
     } else if (pgc_pgsink_enum_extend(alter->sink, alter->conn, column->type, target, PGSINK_LABEL_MET, err) != 0) {
@@ -425,6 +465,110 @@ static bool same_keys(const pgconvoy_table *old, const pgconvoy_table *new_)
     return true;
 }
 
+static bool is_of_the_source(const alteration *alter, const char *name)
+{
+    return find(alter->new_table, name) >= 0 || (alter->old_table && find(alter->old_table, name) >= 0);
+}
+
+/* Its copy may give the table whatever columns the source has, as it has none of its own. */
+static bool may_be_copied_anew(const alteration *alter)
+{
+    if (alter->content == PGSINK_CONTENT_APPENDED || alter->content == PGSINK_CONTENT_UNKNOWN)
+        return false;
+    for (int i = 0; i < alter->relation.column_count; i++)
+        if (!alter->relation.columns[i].generated && !is_of_the_source(alter, alter->relation.columns[i].name))
+            return false;
+    return true;
+}
+
+/* A new column of which only the source knows what the rows from before have. */
+static const pgconvoy_column *find_computed(const alteration *alter)
+{
+    for (int i = 0; i < alter->new_table->column_count; i++) {
+        const pgconvoy_column *column = &alter->new_table->columns[i];
+        if (column->computed && !column->missing && !on_target(alter, column->name))
+            return column;
+    }
+    return NULL;
+}
+
+static int refuse_circle(const alteration *alter, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "columns of %s.%s were renamed, and it cannot be told which of them the target has under which name",
+                       alter->new_table->schema, alter->new_table->name);
+    pgconvoy_error_hint(err, "give the columns on the target the source's names by hand, then run again");
+    return -1;
+}
+
+/* Where the table cannot be copied anew its owner has to give the values. */
+static int check_computed(const alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_column *column = alter->empty || alter->followed || !may_be_copied_anew(alter) ? NULL : find_computed(alter);
+    bool rows = false;
+    if (column && pgc_pgsink_has_rows(alter->conn, alter->new_table, &rows, err) != 0)
+        return -1;
+    if (!rows)
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "column \"%s\" of %s.%s was added, and what it gave the rows from before only the source knows",
+                       column->name, alter->new_table->schema, alter->new_table->name);
+    return -1;
+}
+
+/* A column that is gone from the source by now, whose number only the order tells. */
+static int find_gone(const alteration *alter, const pgconvoy_column *columns, int at)
+{
+    const pgconvoy_table *old = alter->old_table;
+    int low = 0, high = 0, found = 0, count = 0;
+    for (int i = 0; i < at; i++)
+        low = columns[i].number > low ? columns[i].number : low;
+    for (int i = at + 1; i < alter->new_table->column_count && high == 0; i++)
+        high = columns[i].number;
+    for (int o = 0; o < old->column_count; o++) {
+        int number = old->columns[o].number;
+        if (number <= low || (high != 0 && number >= high))
+            continue;
+        if (strcmp(old->columns[o].name, columns[at].name) == 0)
+            return number;
+        found = number;
+        count++;
+    }
+    /* one more of the message may be between them */
+    bool alone = high != 0 && at + 1 < alter->new_table->column_count && columns[at + 1].number == high && (at == 0 || columns[at - 1].number == low);
+    return count == 1 && alone && high <= old->columns[old->column_count - 1].number ? found : 0;
+}
+
+static int number_gone(alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_table *sent = alter->new_table;
+    pgconvoy_table *table = pgc_arena_alloc(alter->arena, sizeof *table);
+    pgconvoy_column *columns = pgc_arena_alloc(alter->arena, ((size_t)sent->column_count + 1) * sizeof *columns);
+    if (!table || !columns)
+        return pgc_error_out_of_memory(err);
+    memcpy(columns, sent->columns, (size_t)sent->column_count * sizeof *columns);
+    for (int i = 0; i < sent->column_count; i++)
+        if (columns[i].number == 0)
+            columns[i].number = find_gone(alter, columns, i);
+    *table = *sent;
+    table->columns = columns;
+    alter->new_table = table;
+    return 0;
+}
+
+/* What is stored of the target's columns counts for more than what the stream told: that may be of later. Commands tell it themselves. */
+static int take_known(alteration *alter, pgconvoy_error *err)
+{
+    pgc_pgsink_known ask = {.table = alter->new_table, .relation = &alter->relation, .arena = alter->arena};
+    if (alter->empty || alter->followed || alter->new_table->named_by_command)
+        return 0;
+    if (pgc_pgsink_known_read(alter->sink, alter->conn, &ask, 1, err) != 0)
+        return -1;
+    if (!ask.known)
+        return 0;
+    alter->old_table = ask.known;
+    alter->certain = true;
+    return number_gone(alter, err);
+}
+
 static int follow(alteration *alter, pgconvoy_error *err)
 {
     const pgconvoy_table *table = alter->new_table;
@@ -435,12 +579,15 @@ static int follow(alteration *alter, pgconvoy_error *err)
         pgconvoy_error_hint(err, "create it there, or start again so that it is copied: pgconvoy drop, then sync");
         return -1;
     }
-    if (check_unknown(alter, err) != 0 ||
+    if (take_known(alter, err) != 0 || check_unknown(alter, err) != 0 ||
         pgc_pgsink_checkpoint_content(alter->sink, alter->conn, table->schema, table->name, &alter->content, err) !=
             0 ||
         rename_columns(alter, err) != 0)
         return -1;
-    bool new_keys = alter->content == PGSINK_CONTENT_CREATED && alter->old_table && !alter->followed && !same_keys(alter->old_table, table);
+    table = alter->new_table;
+    if (alter->unclear || check_computed(alter, err) != 0)
+        return alter->unclear ? refuse_circle(alter, err) : -1;
+    bool new_keys = alter->content == PGSINK_CONTENT_CREATED && alter->before && !alter->followed && !same_keys(alter->before, table);
     if (new_keys && pgc_pgsink_drop_keys(alter->conn, alter->relation.oid, table, err) != 0)
         return -1;
     if (drop_columns(alter, err) != 0)
@@ -450,7 +597,33 @@ static int follow(alteration *alter, pgconvoy_error *err)
             return -1;
     if (new_keys)
         pgc_pgsink_tell(alter->sink, "-- the table's key is built anew");
-    return new_keys ? pgc_pgsink_build_keys(alter->conn, alter->relation.oid, table, err) : 0;
+    if (new_keys && pgc_pgsink_build_keys(alter->conn, alter->relation.oid, table, err) != 0)
+        return -1;
+    return alter->empty ? 0 : pgc_pgsink_known_store(alter->sink, alter->conn, table, err);
+}
+
+/* A refusal of ours, or of the server's to make of the old values new ones. */
+static bool is_helped_by_copy(const alteration *alter, const pgconvoy_error *err)
+{
+    static const char *const classes[] = {"22", "23", "42"};
+    if (alter->relation.oid == 0 || err->retriable || !may_be_copied_anew(alter))
+        return false;
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        if (strncmp(err->sqlstate, classes[i], 2) == 0)
+            return true;
+    return err->code == PGCONVOY_ERROR_STATE;
+}
+
+/* 1, for the reason in err: what was begun is taken back, and the table is to be copied anew. */
+static int leave_to_copy(alteration *alter, pgconvoy_error *err)
+{
+    const pgconvoy_table *table = alter->new_table;
+    pgconvoy_error failure = {0};
+    if (pgc_pgsink_execute(alter->conn, "ROLLBACK TO SAVEPOINT pgconvoy_alter", "taking back a change of a table on the target", &failure) == 0 &&
+        (!alter->before || pgc_pgsink_leave_table(alter->sink, alter->conn, table->schema, table->name, &failure) == 0))
+        return 1;
+    *err = failure;
+    return -1;
 }
 
 static int alter_with(alteration *alter, pgconvoy_error *err)
@@ -458,7 +631,10 @@ static int alter_with(alteration *alter, pgconvoy_error *err)
     alter->arena = pgc_arena_new(16384);
     if (!alter->arena)
         return pgc_error_out_of_memory(err);
-    int status = follow(alter, err);
+    bool saved = !alter->empty && !alter->followed && !alter->new_table->named_by_command;
+    int status = saved ? pgc_pgsink_execute(alter->conn, "SAVEPOINT pgconvoy_alter", "changing a table on the target", err) : 0;
+    if (status == 0 && (status = follow(alter, err)) != 0 && saved && is_helped_by_copy(alter, err))
+        status = leave_to_copy(alter, err);
     pgc_arena_free(alter->arena);
     return status;
 }
@@ -466,7 +642,7 @@ static int alter_with(alteration *alter, pgconvoy_error *err)
 int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                      bool followed, pgconvoy_error *err)
 {
-    alteration alter = {.sink = sink, .conn = conn, .old_table = old_table, .new_table = new_table, .followed = followed};
+    alteration alter = {.sink = sink, .conn = conn, .before = old_table, .old_table = old_table, .new_table = new_table, .followed = followed};
     return alter_with(&alter, err);
 }
 

@@ -166,7 +166,8 @@ int pgc_pgsink_checkpoint_create(pgc_pgsink *sink, PGconn *conn, pgconvoy_error 
     if (state_exists(sink, conn, &exists, err) != 0)
         return -1;
     if (!exists && (pgc_pgsink_create_schema(conn, "pgconvoy", err) != 0 ||
-                    pgc_pgsink_execute(conn, create_sql, "creating the checkpoint tables on the target", err) != 0))
+                    pgc_pgsink_execute(conn, create_sql, "creating the checkpoint tables on the target", err) != 0 ||
+                    pgc_pgsink_execute(conn, pgc_pgsink_known_create_sql(), "creating the checkpoint tables on the target", err) != 0))
         return -1;
     const char *values[] = {sink->config->pipeline_name, sink->config->source_id ? sink->config->source_id : ""};
     PGresult *result = pgc_pgsink_query(conn, insert, 2, values, "creating the checkpoint on the target", err);
@@ -323,6 +324,16 @@ int pgc_pgsink_checkpoint_content(pgc_pgsink *sink, PGconn *conn, const char *sc
     return 0;
 }
 
+int pgc_pgsink_leave_table(pgc_pgsink *sink, PGconn *conn, const char *schema, const char *name, pgconvoy_error *err)
+{
+    pgconvoy_table_status waiting = {schema, name, PGCONVOY_TABLE_WAITING, 0};
+    pgc_pgsink_content content;
+    if (pgc_pgsink_checkpoint_content(sink, conn, schema, name, &content, err) != 0)
+        return -1;
+    content = content == PGSINK_CONTENT_EMPTIED ? PGSINK_CONTENT_FOLLOWED : PGSINK_CONTENT_UNKNOWN;
+    return pgc_pgsink_checkpoint_tables(sink, conn, &waiting, 1, content, err);
+}
+
 int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table,
                                  const pgconvoy_table *new_table, pgconvoy_error *err)
 {
@@ -372,12 +383,25 @@ static int drop_copy(PGconn *conn, const char *const *values, const char *doing,
     return there ? pgc_pgsink_execute(conn, away, doing, err) : 0;
 }
 
+static int drop_columns(PGconn *conn, const char *const *values, const char *doing, pgconvoy_error *err)
+{
+    bool there;
+    if (pgc_pgsink_relation_exists(conn, "pgconvoy.table_columns", doing, &there, err) != 0)
+        return -1;
+    if (!there)
+        return 0;
+    PGresult *result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.table_columns WHERE pipeline = $1", 1, values, doing, err);
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err)
 {
     const char *values[] = {sink->config->pipeline_name};
     if (drop_counts(conn, values, "removing the counts of conflicts on the target", err) != 0)
         return -1;
-    if (drop_copy(conn, values, "removing the state of the copy on the target", err) != 0 ||
+    if (drop_columns(conn, values, "removing what is known of the target's columns", err) != 0 ||
+        drop_copy(conn, values, "removing the state of the copy on the target", err) != 0 ||
         pgc_pgsink_parts_remove(sink, conn, err) != 0 || pgc_pgsink_prepared_remove(sink, conn, err) != 0)
         return -1;
     static const char is_empty[] = "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
@@ -401,7 +425,7 @@ int pgc_pgsink_checkpoint_remove_in(pgc_pgsink *sink, PGconn *conn, bool *empty,
     if (drop_rows(sink, conn, empty, err) != 0)
         return -1;
     return *empty ? pgc_pgsink_execute(conn,
-                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count, pgconvoy.ddl_skipped, pgconvoy.apply_part, pgconvoy.prepared;"
+                                       "DROP TABLE IF EXISTS pgconvoy.conflict_count, pgconvoy.ddl_skipped, pgconvoy.apply_part, pgconvoy.prepared, pgconvoy.table_columns;"
                                        "DROP TABLE pgconvoy.table_state, pgconvoy.pipeline",
                                        "removing the checkpoint on the target", err)
                   : 0;
@@ -437,7 +461,7 @@ int pgc_pgsink_checkpoint_drop(pgc_pgsink *sink, pgconvoy_error *err)
 
 void pgc_pgsink_append_pipeline(pgc_buffer *sql, const char *pipeline, const char *source_id)
 {
-    pgc_buffer_format(sql, "%s;INSERT INTO pgconvoy.pipeline (name, source_id, lsn) VALUES (", create_sql);
+    pgc_buffer_format(sql, "%s;%s;INSERT INTO pgconvoy.pipeline (name, source_id, lsn) VALUES (", create_sql, pgc_pgsink_known_create_sql());
     pgc_quote_literal(sql, pipeline);
     pgc_buffer_text(sql, ", ");
     pgc_quote_literal(sql, source_id ? source_id : "");

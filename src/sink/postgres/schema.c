@@ -305,7 +305,7 @@ static int prepare_with(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *ta
     }
     pgconvoy_table_status copying = {table->schema, table->name, PGCONVOY_TABLE_COPYING, 0};
     if (status == 0)
-        status = pgc_pgsink_checkpoint_tables(sink, conn, &copying, 1, content, err);
+        status = pgc_pgsink_checkpoint_tables(sink, conn, &copying, 1, content, err) != 0 ? -1 : pgc_pgsink_known_store(sink, conn, table, err);
     if (status == 0)
         status = pgc_pgsink_execute(conn, "COMMIT", "preparing a table on the target", err);
     if (status == 0)

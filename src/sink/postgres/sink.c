@@ -162,6 +162,17 @@ static int sink_drop(void *state, pgconvoy_error *err)
 
 /* ---- writers */
 
+/* Where it fails the table meets the same error again, and is marked then. */
+static void mark_left(pgc_pgsink_writer *writer)
+{
+    pgc_pgsink *sink = writer->sink;
+    pgconvoy_error err = {0};
+    PGconn *conn = pgc_pgsink_borrow(sink, &err);
+    if (!conn || pgc_pgsink_leave_table(sink, conn, writer->left_schema, writer->left_name, &err) != 0)
+        pgc_log_warning(sink->config->log, "table %s.%s could not be marked for its new copy: %s", writer->left_schema, writer->left_name, err.message);
+    pgc_pgsink_give_back(sink, conn);
+}
+
 void pgc_pgsink_writer_close(pgc_pgsink_writer *writer)
 {
     if (!writer)
@@ -169,6 +180,10 @@ void pgc_pgsink_writer_close(pgc_pgsink_writer *writer)
     pgc_pgsink_gather_free(writer->gather); /* before what its thread uses */
     pgc_pgsink_targets_clear(writer);
     PQfinish(writer->conn);
+    if (writer->left_name)
+        mark_left(writer);
+    free(writer->left_schema);
+    free(writer->left_name);
     free(writer->values);
     free(writer->lengths);
     free(writer->formats);

@@ -243,7 +243,10 @@ int pgc_pgsink_checkpoint_remove_in(pgc_pgsink *sink, PGconn *conn, bool *empty,
 void pgc_pgsink_checkpoint_key_sql(const pgc_pgsink *sink, pgc_buffer *out);
 void pgc_pgsink_checkpoint_lock_sql(const pgc_pgsink *sink, pgc_buffer *out);
 
-/* ---- schema.c, keys.c, alter.c */
+/* The table is to be copied anew: its state says so with conn's transaction. */
+int pgc_pgsink_leave_table(pgc_pgsink *sink, PGconn *conn, const char *schema, const char *name, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* ---- schema.c, keys.c */
 
 int pgc_pgsink_check_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists, pgconvoy_error *err);
 int pgc_pgsink_prepare_table(void *sink, const pgconvoy_table *table, pgconvoy_if_exists if_exists,
@@ -280,10 +283,32 @@ int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table 
 int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table,
                          pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* ---- known.c */
+
+/* Stores, in the transaction of conn, that the target's table has table's columns; where they have no numbers, that nothing is known. */
+int pgc_pgsink_known_store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+typedef struct pgc_pgsink_known {
+    const pgconvoy_table *table;
+    const pgc_pgsink_relation *relation; /* the target's */
+    pgc_arena *arena;
+    const pgconvoy_table *known; /* what is found, in arena: columns with their numbers, names, types and modifiers. NULL: see below */
+} pgc_pgsink_known;
+
+/*
+ * Which columns the target's tables have. Of types that table has not, only the oid is told. NULL where it is not stored, or somebody has given
+ * relation other names.
+ */
+int pgc_pgsink_known_read(pgc_pgsink *sink, PGconn *conn, pgc_pgsink_known *asks, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Whether they are table's. */
+bool pgc_pgsink_known_is(const pgconvoy_table *known, const pgconvoy_table *table);
+
+/* ---- alter.c */
+
 /*
  * Gives the table on the target the columns of new_table, in the open transaction of conn. old_table NULL: it is not
  * known what the table was like (it changed while nobody looked); then columns are added but none is dropped. followed: a
- * command has done it, with names and keys, and only what it left is to be done.
+ * command has done it, with names and keys, and only what it left is to be done. 1: it cannot be done, for the reason in err, but by a new
+ * copy of the table, as which it is marked if old_table is known.
  */
 int pgc_pgsink_alter(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *old_table, const pgconvoy_table *new_table,
                      bool followed, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -347,6 +372,7 @@ typedef struct pgc_pgsink_target {
     const pgconvoy_table *table;
     pgc_arena *arena;
     pgc_pgsink_relation relation;
+    const pgconvoy_table *known; /* the columns it had when it was loaded, as they are stored; NULL: not known */
     pgc_pgsink_column **columns; /* for each column of table */
     bool *pass_binary;           /* for each column: binary values may go as they are */
     bool upsert;                 /* a unique index on the key is there */
@@ -438,6 +464,7 @@ struct pgc_pgsink_writer {
     bool origin_tried;
     char *wait_for_disk; /* the SQL with which a transaction of the stream says that its commit does; NULL: all do */
     bool altered; /* a table, when it was loaded: since it was last asked */
+    char *left_schema, *left_name; /* a table that cannot have its columns but by a new copy: it is marked when the writer is closed. NULL: none */
     bool conflicts_ready;
     pgc_pgsink_tally *tallies; /* conflicts by table */
 };

@@ -70,8 +70,20 @@ static bool lacks_columns(const pgc_pgsink_relation *relation, const pgconvoy_ta
     return false;
 }
 
+/* In a transaction of its own, when the writer's is over. */
+static int leave_to_copy(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    free(writer->left_schema);
+    free(writer->left_name);
+    writer->left_schema = strdup(table->schema);
+    writer->left_name = strdup(table->name);
+    pgconvoy_error_hint(err, "the table is copied anew");
+    pgconvoy_error_retriable(err, true);
+    return -1;
+}
+
 /* What a prepared transaction does is not there yet, and may never be: then it is done by another one, before. */
-static int add_columns(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
+static int change_columns(pgc_pgsink_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
 {
     pgc_pgsink *sink = writer->sink;
     if (!writer->preparing)
@@ -79,9 +91,33 @@ static int add_columns(pgc_pgsink_writer *writer, const pgconvoy_table *table, p
     PGconn *conn = pgc_pgsink_borrow(sink, err);
     int status = conn && pgc_pgsink_begin(conn, err) == 0 ? pgc_pgsink_alter(sink, conn, NULL, table, false, err) : -1;
     if (status == 0)
-        status = pgc_pgsink_execute(conn, "COMMIT", "adding columns on the target", err);
+        status = pgc_pgsink_execute(conn, "COMMIT", "changing columns on the target", err);
     pgc_pgsink_give_back(sink, conn);
     return status;
+}
+
+/* With commands in the stream a table is as they have left it. */
+static int read_known(pgc_pgsink_writer *writer, pgc_pgsink_target *const *targets, size_t count, pgconvoy_error *err)
+{
+    pgc_pgsink_known *asks = calloc(count, sizeof *asks);
+    size_t asked = 0;
+    if (!asks)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < count; i++)
+        if (!targets[i]->table->named_by_command)
+            asks[asked++] = (pgc_pgsink_known){.table = targets[i]->table, .relation = &targets[i]->relation, .arena = targets[i]->arena};
+    int status = pgc_pgsink_known_read(writer->sink, writer->conn, asks, asked, err);
+    for (size_t i = 0, of = 0; i < count && status == 0; i++)
+        if (!targets[i]->table->named_by_command)
+            targets[i]->known = asks[of++].known;
+    free(asks);
+    return status;
+}
+
+/* It changed while no pipeline ran. */
+static bool has_changed(const pgc_pgsink_target *target)
+{
+    return lacks_columns(&target->relation, target->table) || (target->known && !pgc_pgsink_known_is(target->known, target->table));
 }
 
 static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_error *err)
@@ -94,10 +130,14 @@ static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, p
         pgconvoy_error_hint(err, "create it there, or start again so that it is copied: pgconvoy drop, then sync");
         return -1;
     }
-    /* columns that came while no pipeline ran */
-    if (lacks_columns(&target->relation, table)) {
+    if (read_known(writer, &target, 1, err) != 0)
+        return -1;
+    if (has_changed(target)) {
         writer->altered = true;
-        if (add_columns(writer, table, err) != 0 ||
+        int status = change_columns(writer, table, err);
+        if (status > 0)
+            return leave_to_copy(writer, table, err);
+        if (status != 0 ||
             pgc_pgsink_relation_load(writer->conn, table->schema, table->name, target->arena, &target->relation, err) != 0)
             return -1;
     }
@@ -287,7 +327,7 @@ pgc_pgsink_target *pgc_pgsink_target_get(pgc_pgsink_writer *writer, const pgconv
 static bool is_ready(const pgc_pgsink_writer *writer, const pgc_pgsink_target *target)
 {
     pgconvoy_error ignored = {0};
-    return target->relation.oid != 0 && !lacks_columns(&target->relation, target->table) &&
+    return target->relation.oid != 0 && !has_changed(target) &&
            pgc_pgsink_relation_check(writer->sink, &target->relation, target->table, false, &ignored) == 0;
 }
 
@@ -302,6 +342,8 @@ static int load_together(pgc_pgsink_writer *writer, pgc_pgsink_target **targets,
         lookups[i] = (pgc_pgsink_lookup){targets[i]->table->schema, targets[i]->table->name, targets[i]->arena, &targets[i]->relation};
     int status = pgc_pgsink_relations_load(writer->conn, lookups, *count, err);
     free(lookups);
+    if (status == 0)
+        status = read_known(writer, targets, *count, err);
     if (status != 0)
         return -1;
     for (size_t i = 0; i < *count; i++) {

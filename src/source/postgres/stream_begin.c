@@ -199,6 +199,8 @@ static int open_ddl(pgc_postgres_source *source, pgconvoy_error *err)
         return 0;
     source->stream->ddl = pgc_ddl_reader_new(&source->stream->tables, access.key);
     source->stream->tables.commands_come = source->config.ddl_as_text;
+    for (size_t i = 0; i < source->table_count && source->config.ddl_as_text; i++)
+        pgc_source_find_table(source, source->tables[i]->oid)->table.named_by_command = true;
     return source->stream->ddl ? 0 : pgc_error_out_of_memory(err);
 }
 

@@ -1,13 +1,18 @@
 /*
  * A Relation message says what rows look like from here on in the stream; the catalog says what the table is by now,
  * which may be later. So names, types and modifiers are the message's, and what a message does not tell (NOT NULL, the
- * primary key, a type's text) is taken from the catalog for those columns that are still the same.
+ * primary key, a type's text) is taken from the catalog for those columns that still have their type. Which those are is
+ * found by numbers.h.
  */
 #include "source/postgres/stream_tables.h"
+#include "base/clock.h"
+#include "source/postgres/numbers.h"
 #include "source/postgres/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define VISIBLE_MS 2000
 
 void pgc_stream_tables_free(pgc_stream_tables *tables)
 {
@@ -48,7 +53,18 @@ static bool same_table(const pgconvoy_table *table, const pgc_stream_relation *r
     return true;
 }
 
-static const pgconvoy_column *find_column(const pgc_source_table *table, const pgc_relation_column *sent)
+/* The column of that number, where it has the type that was sent. */
+static const pgconvoy_column *find_column(const pgc_source_table *table, const pgc_relation_column *sent, int number)
+{
+    for (int i = 0; table && number > 0 && i < table->table.column_count; i++) {
+        const pgconvoy_column *column = &table->table.columns[i];
+        if (column->number == number)
+            return column->type->oid == sent->type_oid && column->typmod == sent->typmod ? column : NULL;
+    }
+    return NULL;
+}
+
+static const pgconvoy_column *find_by_name(const pgc_source_table *table, const pgc_relation_column *sent)
 {
     for (int i = 0; table && i < table->table.column_count; i++)
         if (same_column(&table->table.columns[i], sent))
@@ -90,27 +106,100 @@ static int column_from_message(pgc_stream_tables *tables, const pgc_relation_col
     return column->name && column->type_sql ? 0 : pgc_error_out_of_memory(err);
 }
 
-static int fill_columns(pgc_stream_tables *tables, const pgc_stream_relation *relation, const pgc_source_table *before,
-                        const pgc_source_table *now, pgconvoy_column *columns, pgconvoy_error *err)
+static int fill_column(pgc_stream_tables *tables, const pgc_relation_column *sent, int number, const pgconvoy_column *known,
+                       pgconvoy_column *column, pgconvoy_error *err)
 {
-    for (int i = 0; i < relation->column_count; i++) {
-        const pgc_relation_column *sent = &relation->columns[i];
-        const pgconvoy_column *known = find_column(now, sent);
-        if (!known)
-            known = find_column(before, sent);
-        if (known)
-            columns[i] = *known;
-        else if (column_from_message(tables, sent, &columns[i], err) != 0)
-            return -1;
-        columns[i].primary_key = 0;
+    if (!known && column_from_message(tables, sent, column, err) != 0)
+        return -1;
+    if (known) {
+        *column = *known;
+        if (strcmp(known->name, sent->name) != 0 && !(column->name = pgc_arena_strdup(tables->source->arena, sent->name)))
+            return pgc_error_out_of_memory(err);
     }
+    column->number = number;
+    column->primary_key = 0;
     return 0;
 }
 
-static int index_of(const pgconvoy_table *table, const char *name)
+/* Whether the catalog has the message's columns, in their order. A commit may have come between two queries of the description. */
+static bool is_in_catalog(const pgc_source_table *now, const pgc_stream_relation *relation)
+{
+    int at = 0, highest = 0;
+    for (int i = 0; now && i < now->table.column_count; i++) {
+        highest = now->table.columns[i].number;
+        at += at < relation->column_count && same_column(&now->table.columns[i], &relation->columns[at]);
+    }
+    return now && at == relation->column_count && highest <= now->natts;
+}
+
+/* A lock that goes only when all see what its transaction did. */
+static const char altered_sql[] =
+    "SELECT FROM pg_catalog.pg_locks WHERE relation = ANY ($1::pg_catalog.oid[]) AND locktype = 'relation' AND granted AND mode = 'AccessExclusiveLock' "
+    "AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
+
+/*
+ * The table as the catalog has it. A commit is in the stream a moment before others see it (with a synchronous standby, which we may be, much
+ * longer): a catalog that lacks what the message tells is looked at again then. *now NULL: it is gone, or not there yet.
+ */
+static int describe(pgc_stream_tables *tables, const pgc_stream_relation *relation, pgc_source_table **now, bool *settled, pgconvoy_error *err)
+{
+    PGconn *conn = pgc_stream_tables_catalog(tables, err);
+    size_t found = 0;
+    if (!conn || pgc_tables_describe(tables->source, conn, &relation->oid, 1, now, &found, err) != 0)
+        return -1;
+    *now = found ? *now : NULL;
+    *settled = true;
+    if (is_in_catalog(*now, relation))
+        return 0;
+    for (int64_t until = pgc_clock_monotonic_us() + VISIBLE_MS * INT64_C(1000); ; pgc_clock_sleep_ms(1)) {
+        PGresult *result = pgc_query_oids(conn, altered_sql, &relation->oid, 1, err);
+        bool altering = PQntuples(result) > 0;
+        PQclear(result);
+        if (!result)
+            return -1;
+        *settled = !altering;
+        if (!altering || pgc_clock_monotonic_us() > until)
+            break;
+    }
+    found = 0;
+    int failed = pgc_tables_describe(tables->source, conn, &relation->oid, 1, now, &found, err);
+    *now = found ? *now : NULL;
+    return failed;
+}
+
+static int highest_of(const pgc_source_table *now, const pgc_source_table *before)
+{
+    int highest = before->natts;
+    for (int i = 0; now && i < now->table.column_count; i++)
+        highest = now->table.columns[i].number > highest ? now->table.columns[i].number : highest;
+    return now && now->natts > highest ? now->natts : highest;
+}
+
+/* settled false: the catalog may be older than the message, and tells no numbers. */
+static int fill_columns(pgc_stream_tables *tables, const pgc_stream_relation *relation, const pgc_source_table *before,
+                        const pgc_source_table *now, bool settled, pgconvoy_column *columns, pgconvoy_error *err)
+{
+    pgc_numbering numbering = {.now = now ? &now->table : NULL, .before = &before->table, .told = before->table.version > 1,
+                               .natts = settled ? highest_of(now, before) : 0};
+    int *numbers = malloc(((size_t)relation->column_count + 1) * sizeof *numbers);
+    int failed = numbers ? pgc_columns_number(relation, &numbering, numbers, err) : pgc_error_out_of_memory(err);
+    for (int i = 0; i < relation->column_count && !failed; i++) {
+        const pgc_relation_column *sent = &relation->columns[i];
+        const pgconvoy_column *known = settled ? find_column(now, sent, numbers[i]) : find_by_name(now, sent);
+        if (!known)
+            known = settled ? find_column(before, sent, numbers[i]) : find_by_name(before, sent);
+        failed = fill_column(tables, sent, numbers[i], known, &columns[i], err);
+    }
+    free(numbers);
+    return failed;
+}
+
+/* Where a column of the catalog is in the table of a message. */
+static int index_of(const pgconvoy_table *table, const pgconvoy_column *column)
 {
     for (int i = 0; i < table->column_count; i++)
-        if (strcmp(table->columns[i].name, name) == 0)
+        if (table->columns[i].number == column->number ||
+            (table->columns[i].number == 0 && strcmp(table->columns[i].name, column->name) == 0))
             return i;
     return -1;
 }
@@ -126,7 +215,7 @@ static int primary_key(pgconvoy_table *table, const pgc_source_table *now, int *
         int place = now->table.columns[i].primary_key;
         if (place <= 0)
             continue;
-        key[place - 1] = index_of(table, now->table.columns[i].name);
+        key[place - 1] = index_of(table, &now->table.columns[i]);
         if (key[place - 1] < 0)
             return 0;
     }
@@ -145,11 +234,11 @@ static int sent_key(const pgconvoy_table *table, const pgc_stream_relation *rela
     if (!now || now->table.key_count != count)
         return count;
     for (int i = 0; i < count; i++) {
-        int at = index_of(table, now->table.columns[now->table.key[i]].name);
+        int at = index_of(table, &now->table.columns[now->table.key[i]]);
         ordered += at >= 0 && relation->columns[at].in_key;
     }
     for (int i = 0; i < count && ordered == count; i++)
-        key[i] = index_of(table, now->table.columns[now->table.key[i]].name);
+        key[i] = index_of(table, &now->table.columns[now->table.key[i]]);
     return count;
 }
 
@@ -170,7 +259,7 @@ static int set_key(pgc_arena *arena, pgconvoy_table *table, const pgc_stream_rel
 }
 
 static int build(pgc_stream_tables *tables, const pgc_stream_relation *relation, const pgc_source_table *before,
-                 const pgc_source_table *now, pgc_source_table **built, pgconvoy_error *err)
+                 const pgc_source_table *now, bool settled, pgc_source_table **built, pgconvoy_error *err)
 {
     pgc_arena *arena = tables->source->arena;
     pgc_source_table *table = pgc_arena_alloc(arena, sizeof *table);
@@ -186,11 +275,12 @@ static int build(pgc_stream_tables *tables, const pgc_stream_relation *relation,
     table->table.column_count = relation->column_count;
     table->table.columns = columns;
     table->attnums = NULL;
+    table->natts = highest_of(now, before);
     table->numbered_by_names = true;
     if (!table->table.schema || !table->table.name)
         return pgc_error_out_of_memory(err);
     *built = table;
-    return fill_columns(tables, relation, before, now, columns, err) ||
+    return fill_columns(tables, relation, before, now, settled, columns, err) ||
                    set_key(arena, &table->table, relation, now, err)
                ? -1
                : 0;
@@ -250,12 +340,11 @@ int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, co
         *table = &before->table;
         return 0;
     }
-    PGconn *conn = pgc_stream_tables_catalog(tables, err);
-    size_t found = 0;
-    if (!conn || pgc_tables_describe(source, conn, &relation->oid, 1, &now, &found, err) != 0)
+    bool settled;
+    if (describe(tables, relation, &now, &settled, err) != 0)
         return -1;
     pthread_mutex_lock(&source->catalog_lock);
-    int failed = build(tables, relation, before, found ? now : NULL, &built, err);
+    int failed = build(tables, relation, before, now, settled, &built, err);
     pthread_mutex_unlock(&source->catalog_lock);
     if (failed || pgc_oid_map_put(&source->streamed, relation->oid, built, err) != 0) {
         pgc_error_prefix(err, "table %s.%s", relation->schema, relation->name);

@@ -106,6 +106,26 @@ static int read_relations(description *d)
     return failed;
 }
 
+/* What an ADD COLUMN gave the rows of before is kept with each table that has rows: of a partitioned one, with its partitions. */
+#define OF_PARTITIONS \
+    "LEFT JOIN (SELECT r.oid, l.attname, min((l.attmissingval::pg_catalog.text::pg_catalog.text[])[1]) AS value, " \
+    "count(DISTINCT l.attmissingval::pg_catalog.text) AS count FROM pg_catalog.pg_class r, " \
+    "LATERAL pg_catalog.pg_partition_tree(r.oid) t JOIN pg_catalog.pg_attribute l ON l.attrelid = t.relid " \
+    "WHERE r.oid = ANY ($1::pg_catalog.oid[]) AND r.relkind = 'p' AND t.isleaf AND l.atthasmissing " \
+    "GROUP BY r.oid, l.attname) p_missing ON p_missing.oid = a.attrelid AND p_missing.attname = a.attname"
+#define MISSING \
+    "CASE WHEN c.relkind <> 'p' THEN (a.attmissingval::pg_catalog.text::pg_catalog.text[])[1] WHEN p_missing.count = 1 THEN p_missing.value END"
+/* Since a table was written anew, which another type does, it keeps none. */
+#define WRITTEN_ANEW \
+    "CASE WHEN c.relkind <> 'p' THEN c.relfilenode <> c.oid ELSE EXISTS (SELECT FROM pg_catalog.pg_partition_tree(c.oid) t " \
+    "JOIN pg_catalog.pg_class l ON l.oid = t.relid WHERE t.isleaf AND l.relfilenode <> l.oid) END"
+/* A default that calls a volatile function, by the number that the stored expression has of it; an identity column's is a sequence. */
+#define COMPUTED \
+    "a.attidentity <> '' OR coalesce(p_missing.count > 1, false) OR a.atthasdef AND NOT a.atthasmissing AND p_missing.count IS NULL " \
+    "AND (" WRITTEN_ANEW " OR EXISTS (SELECT FROM pg_catalog.pg_attrdef d, " \
+    "LATERAL pg_catalog.regexp_matches(d.adbin::pg_catalog.text, ':(?:funcid|opfuncid) (\\d+)', 'g') f (id) " \
+    "JOIN pg_catalog.pg_proc v ON v.oid = f.id[1]::pg_catalog.oid WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND v.provolatile = 'v'))"
+
 /*
  * A generated column is sent from 18 on, when the publication says so; before, the publication's list may name it, but
  * its values are not sent. A NOT NULL that is not validated (18) does not hold for every row.
@@ -117,8 +137,8 @@ static void columns_sql(const pgc_postgres_source *source, pgc_buffer *sql)
         sql,
         "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, "
         "a.atttypmod), "
-        "a.attnotnull%s, a.attgenerated <> '', (a.attmissingval::pg_catalog.text::pg_catalog.text[])[1] FROM pg_catalog.pg_attribute a "
-        "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace",
+        "a.attnotnull%s, a.attgenerated <> '', " MISSING ", " COMPUTED " FROM pg_catalog.pg_attribute a "
+        "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " OF_PARTITIONS,
         from_18 ? " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND "
                   "k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated)"
                 : "");
@@ -168,6 +188,7 @@ static int read_column_run(description *d, const PGresult *result, int row, int 
         columns[i].generated = pgc_result_bool(result, row, 7);
         columns[i].number = attnums[i];
         columns[i].missing = PQgetisnull(result, row, 8) ? NULL : keep(d, result, row, 8);
+        columns[i].computed = pgc_result_bool(result, row, 9);
         if (!columns[i].name || !columns[i].type_sql || (!columns[i].missing && !PQgetisnull(result, row, 8)))
             return pgc_error_out_of_memory(d->err);
         i++;
