@@ -250,7 +250,8 @@ static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_e
         return 0;
     int at = atomic_load(&state->state);
     bool is_in_sink = at == PGCONVOY_TABLE_CATCHING_UP || at == PGCONVOY_TABLE_LIVE;
-    pgc_log_info(run->log, "the columns of %s.%s have changed on the source", table->schema, table->name);
+    if (state->table->columns != table->columns) /* else it is told as it is, once */
+        pgc_log_info(run->log, "the columns of %s.%s have changed on the source", table->schema, table->name);
     if (is_in_sink && begin_if_needed(stream, err) != 0)
         return -1;
     const pgconvoy_table *before = state->table;

@@ -228,6 +228,8 @@ static int add_column(pgc_duckdb_alteration *a, int to, pgconvoy_error *err)
 {
     const pgconvoy_column *column = &a->to->columns[to];
     const pgc_duckdb_type *type = a->new_layout->types[to];
+    if (column->computed && !column->missing && a->is_made)
+        return pgc_duckdb_alter_refuse(a, column->name, "was added, and what it gave the rows from before only the source knows", err);
     if (!column->missing)
         return pgc_duckdb_alter_typed(a, " ADD COLUMN ", column->name, " ", type, err);
     if (!pgc_duckdb_type_reads_text(type))

@@ -370,7 +370,10 @@ static int change_type(alteration *alter, const pgconvoy_column *column, pgconvo
     if (pgc_pgsink_type_create(alter->sink, alter->conn, column->type, "the new type of a column", err) != 0)
         return -1;
     pgc_buffer_format(&tail, "TYPE %s USING ", column->type_sql);
-    pgc_quote_identifier(&tail, column->name);
+    if (alter->empty) /* there need not be a cast */
+        pgc_buffer_text(&tail, "NULL");
+    else
+        pgc_quote_identifier(&tail, column->name);
     pgc_buffer_format(&tail, "::%s", column->type_sql);
     int status =
         pgc_buffer_check(&tail, err) == 0 ? alter_table(alter, "ALTER COLUMN", column->name, tail.data, err) : -1;

@@ -195,6 +195,7 @@ static int open_ddl(pgc_postgres_source *source, pgconvoy_error *err)
     if (pgc_ddl_install(source, err) != 0 || pgc_ddl_read_access(source, &access, err) != 0)
         return -1;
     source->stream->ddl_log = access.log;
+    source->stream->tables.tell_first = source->config.tell_first && !access.key;
     if (!access.key)
         return 0;
     source->stream->ddl = pgc_ddl_reader_new(&source->stream->tables, access.key);

@@ -53,15 +53,19 @@ static bool same_table(const pgconvoy_table *table, const pgc_stream_relation *r
     return true;
 }
 
+static const pgconvoy_column *find_number(const pgc_source_table *table, int number)
+{
+    for (int i = 0; table && number > 0 && i < table->table.column_count; i++)
+        if (table->table.columns[i].number == number)
+            return &table->table.columns[i];
+    return NULL;
+}
+
 /* The column of that number, where it has the type that was sent. */
 static const pgconvoy_column *find_column(const pgc_source_table *table, const pgc_relation_column *sent, int number)
 {
-    for (int i = 0; table && number > 0 && i < table->table.column_count; i++) {
-        const pgconvoy_column *column = &table->table.columns[i];
-        if (column->number == number)
-            return column->type->oid == sent->type_oid && column->typmod == sent->typmod ? column : NULL;
-    }
-    return NULL;
+    const pgconvoy_column *column = find_number(table, number);
+    return column && column->type->oid == sent->type_oid && column->typmod == sent->typmod ? column : NULL;
 }
 
 static const pgconvoy_column *find_by_name(const pgc_source_table *table, const pgc_relation_column *sent)
@@ -189,6 +193,9 @@ static int fill_columns(pgc_stream_tables *tables, const pgc_stream_relation *re
         if (!known)
             known = settled ? find_column(before, sent, numbers[i]) : find_by_name(before, sent);
         failed = fill_column(tables, sent, numbers[i], known, &columns[i], err);
+        /* what rows from before have is told in the type that it has by now */
+        const pgconvoy_column *altered = known ? NULL : find_number(now, numbers[i]);
+        columns[i].computed |= altered && (altered->computed || altered->missing);
     }
     free(numbers);
     return failed;
@@ -327,6 +334,23 @@ static int not_ours(pgc_stream_tables *tables, const pgc_stream_relation *relati
     return pgc_oid_map_put(&tables->seen, relation->oid, tables, err);
 }
 
+/* The sink may have the table as it was before what came while no stream ran. */
+static int tell_as_it_is(pgc_stream_tables *tables, const pgc_source_table *before, const pgconvoy_table **table, pgconvoy_error *err)
+{
+    *table = &before->table;
+    if (!tables->tell_first || before->table.version > 1)
+        return 0;
+    pthread_mutex_lock(&tables->source->catalog_lock);
+    pgc_source_table *told = pgc_arena_alloc(tables->source->arena, sizeof *told);
+    pthread_mutex_unlock(&tables->source->catalog_lock);
+    if (!told)
+        return pgc_error_out_of_memory(err);
+    *told = *before;
+    told->table.version = before->table.version + 1;
+    *table = &told->table;
+    return pgc_oid_map_put(&tables->source->streamed, before->table.oid, told, err);
+}
+
 int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table,
                               pgconvoy_error *err)
 {
@@ -336,10 +360,8 @@ int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, co
     *table = NULL;
     if (!before)
         return not_ours(tables, relation, err);
-    if (same_table(&before->table, relation)) {
-        *table = &before->table;
-        return 0;
-    }
+    if (same_table(&before->table, relation))
+        return tell_as_it_is(tables, before, table, err);
     bool settled;
     if (describe(tables, relation, &now, &settled, err) != 0)
         return -1;
