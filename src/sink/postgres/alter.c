@@ -398,6 +398,32 @@ static bool had_type_of_source(const alteration *alter, const pgconvoy_column *c
     return old->type->oid < PGC_FIRST_USER_OID ? old->type->oid == target->type_oid : pgc_pgsink_column_fit(old, target) == PGSINK_FIT_SAME;
 }
 
+static bool is_of_the_source(const alteration *alter, const char *name)
+{
+    return find(alter->new_table, name) >= 0 || (alter->old_table && find(alter->old_table, name) >= 0);
+}
+
+/* Its copy may give the table whatever columns the source has, as it has none of its own. */
+static bool may_be_copied_anew(const alteration *alter)
+{
+    if (alter->content == PGSINK_CONTENT_APPENDED || alter->content == PGSINK_CONTENT_UNKNOWN)
+        return false;
+    for (int i = 0; i < alter->relation.column_count; i++)
+        if (!alter->relation.columns[i].generated && !is_of_the_source(alter, alter->relation.columns[i].name))
+            return false;
+    return true;
+}
+
+/* What USING made of the values, rows alone do not tell. */
+static int check_using(const alteration *alter, const pgconvoy_column *column, const pgc_pgsink_column *target, pgconvoy_error *err)
+{
+    if (alter->empty || alter->followed || alter->new_table->named_by_command || pgc_pgsink_widens(target, column->type) || !may_be_copied_anew(alter))
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "column \"%s\" of %s.%s has another type, and what became of the values from before only the source knows",
+                       column->name, alter->new_table->schema, alter->new_table->name);
+    return -1;
+}
+
 static int follow_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
 {
     const pgc_pgsink_column *target = pgc_pgsink_relation_find(&alter->relation, column->name);
@@ -409,7 +435,7 @@ static int follow_column(alteration *alter, const pgconvoy_column *column, pgcon
     /* somebody else's table may have a wider type; in ours the source's is meant */
     bool follows = ours || had_type_of_source(alter, column, target);
     if (!stays && (fit == PGSINK_FIT_NONE || (follows && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod)))) {
-        if (change_type(alter, column, err) != 0)
+        if (check_using(alter, column, target, err) != 0 || change_type(alter, column, err) != 0)
             return -1;
     } else if (pgc_pgsink_enum_extend(alter->sink, alter->conn, column->type, target, PGSINK_LABEL_MET, err) != 0) {
         return -1;
@@ -465,22 +491,6 @@ static bool same_keys(const pgconvoy_table *old, const pgconvoy_table *new_)
         if (new_->columns[i].primary_key != (before < 0 ? 0 : old->columns[before].primary_key))
             return false;
     }
-    return true;
-}
-
-static bool is_of_the_source(const alteration *alter, const char *name)
-{
-    return find(alter->new_table, name) >= 0 || (alter->old_table && find(alter->old_table, name) >= 0);
-}
-
-/* Its copy may give the table whatever columns the source has, as it has none of its own. */
-static bool may_be_copied_anew(const alteration *alter)
-{
-    if (alter->content == PGSINK_CONTENT_APPENDED || alter->content == PGSINK_CONTENT_UNKNOWN)
-        return false;
-    for (int i = 0; i < alter->relation.column_count; i++)
-        if (!alter->relation.columns[i].generated && !is_of_the_source(alter, alter->relation.columns[i].name))
-            return false;
     return true;
 }
 

@@ -223,6 +223,11 @@ static bool is_wider(uint32_t source, uint32_t target)
     return false;
 }
 
+bool pgc_pgsink_widens(const pgc_pgsink_column *target, const pgconvoy_type *type)
+{
+    return target->type_oid == type->oid || same_type(type, target) || is_wider(target->type_oid, pgc_type_base(type)->oid);
+}
+
 bool pgc_pgsink_is_named_otherwise(const pgconvoy_column *source, const pgc_pgsink_column *target)
 {
     return target && !pgc_pgsink_type_is_built_in(source->type) && target->type_oid >= PGC_FIRST_USER_OID && !same_type(source->type, target) &&

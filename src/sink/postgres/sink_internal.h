@@ -141,6 +141,8 @@ int pgc_pgsink_relation_load(PGconn *conn, const char *schema, const char *name,
 /* NULL when there is none of that name. */
 pgc_pgsink_column *pgc_pgsink_relation_find(const pgc_pgsink_relation *relation, const char *name);
 pgc_pgsink_fit pgc_pgsink_column_fit(const pgconvoy_column *source, const pgc_pgsink_column *target);
+/* Whether the target's column becomes one of type by a cast that nobody writes as USING, for it keeps every value. */
+bool pgc_pgsink_widens(const pgc_pgsink_column *target, const pgconvoy_type *type);
 /* Both are of a user's types, and not of the same name: one may have been renamed, or be another at the target by --map-schema. */
 bool pgc_pgsink_is_named_otherwise(const pgconvoy_column *source, const pgc_pgsink_column *target);
 /* True when the relation has exactly the columns of table, in any order, of the same types. */

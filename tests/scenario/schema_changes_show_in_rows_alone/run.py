@@ -1,0 +1,89 @@
+#!/usr/bin/env python3
+"""Where the source's role may make no event triggers (most managed services), a changed definition is seen by what rows tell after it: names that
+changed places, a name that another column took, defaults that the rows from before have, other types, while the pipeline runs and while it is
+away. In the end definitions and rows are equal, and nothing has stopped it."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+NAMES = ("swapped", "circled", "taken", "anew", "drawn", "numbered", "written", "wider", "passing", "retyped", "parted")
+TABLES = "; ".join(f"CREATE TABLE {name} (id bigint PRIMARY KEY, a int, b text, c numeric(12,3), v varchar(8))" for name in NAMES[:-1]) + """;
+    CREATE TABLE parted (id bigint PRIMARY KEY, a int, b text, c numeric(12,3), v varchar(8)) PARTITION BY RANGE (id);
+    CREATE TABLE parted1 PARTITION OF parted FOR VALUES FROM (MINVALUE) TO (10); CREATE TABLE parted2 PARTITION OF parted DEFAULT;
+    CREATE TABLE plain (id int PRIMARY KEY, a int)"""
+# by table: commands, each before a row of the table
+CHANGES = {
+    "swapped": ["RENAME a TO x; ALTER TABLE swapped RENAME c TO a; ALTER TABLE swapped RENAME x TO c"],
+    "circled": ["RENAME b TO x; ALTER TABLE circled RENAME v TO b; ALTER TABLE circled RENAME x TO v", "RENAME a TO x; ALTER TABLE circled RENAME v TO a; ALTER TABLE circled RENAME x TO v"],
+    "taken": ["DROP c; ALTER TABLE taken RENAME a TO c", "DROP b; ALTER TABLE taken RENAME v TO b"],
+    "anew": ["DROP b, ADD b text DEFAULT 'of now'", "ADD w int DEFAULT 5; ALTER TABLE anew ALTER w DROP DEFAULT"],
+    "drawn": ["ADD u uuid NOT NULL DEFAULT gen_random_uuid()"],
+    "numbered": ["ADD n int GENERATED ALWAYS AS IDENTITY"],
+    "written": ["ADD d int DEFAULT 7; ALTER TABLE written ALTER a TYPE bigint"],
+    "wider": ["ALTER v TYPE text; UPDATE wider SET v = repeat('long ', id::int)", "ALTER a TYPE numeric", "ALTER b TYPE int USING length(b)"],
+    "passing": ["ADD p date DEFAULT '2026-11-23'", "RENAME b TO p2", "DROP p, ADD q text DEFAULT 'q'"],
+    "retyped": ["DROP b, ADD b bytea DEFAULT '\\x01'", "DROP b, ADD b timestamptz DEFAULT '2026-11-23'", "DROP b"],
+    "parted": ["ADD d text DEFAULT 'of all partitions'", "RENAME a TO x; ALTER TABLE parted RENAME c TO a; ALTER TABLE parted RENAME x TO c"],
+}
+COLUMNS = """SELECT relname, attname, format_type(atttypid, atttypmod) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped ORDER BY 1, 2"""
+
+
+def make(s):
+    source = s.server()
+    source.sql(TABLES)
+    for name in NAMES:
+        source.sql(f"INSERT INTO {name} SELECT g, g, 'row ' || g, g / 8.0, 'v' || g FROM generate_series(1, 20) g")
+    source.sql("CREATE ROLE mover LOGIN REPLICATION; GRANT pg_read_all_data TO mover; GRANT CREATE ON DATABASE postgres TO mover;"
+               "CREATE PUBLICATION by_owner FOR ALL TABLES WITH (publish_via_partition_root)")
+    return source
+
+
+def change(source, place):
+    """One change of each table, and a row that tells of it."""
+    for name, commands in CHANGES.items():
+        if place < len(commands):
+            source.sql(f"ALTER TABLE {name} {commands[place]}; INSERT INTO {name} (id) VALUES ({100 + place})")
+
+
+def durable(source, run):
+    end = source.current_lsn()
+    scenario.wait_for(lambda: not run.running() or source.sql(f"SELECT bool_and(confirmed_flush_lsn >= '{end}') FROM pg_replication_slots") == "t", 60,
+                      "all is durable")
+    assert run.running(), run.error_tail()
+
+
+def main(s):
+    kind, away = s.case.split("-")[0], s.case.endswith("-away")
+    source, target = make(s), s.target(kind)
+
+    def begin():
+        run = s.sync(source.uri(user="mover"), target, "--name", "alone", "--publication", "by_owner")
+        scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+        return run
+
+    run = begin()
+    assert "event triggers cannot be made" in run.stderr, run.stderr
+    if away:
+        assert run.stop() == 0, run.error_tail()
+    for place in range(3):
+        change(source, place)
+        if not away:
+            durable(source, run)
+    if away:
+        run = begin()
+    source.sql("INSERT INTO plain VALUES (1, 1)")
+    durable(source, run)
+    # of these only the source knows the values
+    scenario.wait_for(lambda: not run.running() or all(run.stderr.count(f"copied public.{name}:") == (1 if away else 2) for name in ("drawn", "numbered", "written")), 60,
+                      "they are copied anew")
+    durable(source, run)
+    assert run.stop() == 0, run.error_tail()
+    if kind == "postgres":
+        assert source.sql(COLUMNS) == target.query(COLUMNS), set(source.sql(COLUMNS).split("\n")) ^ set(target.query(COLUMNS).split("\n"))
+    s.equal(source, target)
+
+
+scenario.run(main, ["postgres", "postgres-away", "duckdb", "duckdb-away"])
