@@ -12,6 +12,7 @@
 #include "postgres/text_arrays.h"
 #include "postgres/value.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -352,15 +353,18 @@ int pgc_pgsink_checkpoint_rename(pgc_pgsink *sink, PGconn *conn, const pgconvoy_
     return result ? 0 : -1;
 }
 
-/* The table is made with the first conflict. */
-static int drop_counts(PGconn *conn, const char *const *values, const char *doing, pgconvoy_error *err)
+/* Each is made when it is first needed. */
+static int drop_rows_of(PGconn *conn, const char *table, const char *const *values, pgconvoy_error *err)
 {
+    static const char doing[] = "removing the checkpoint on the target";
     bool there;
-    if (pgc_pgsink_relation_exists(conn, "pgconvoy.conflict_count", doing, &there, err) != 0)
+    if (pgc_pgsink_relation_exists(conn, table, doing, &there, err) != 0)
         return -1;
     if (!there)
         return 0;
-    PGresult *result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.conflict_count WHERE pipeline = $1", 1, values, doing, err);
+    char sql[100];
+    snprintf(sql, sizeof sql, "DELETE FROM %s WHERE pipeline = $1", table);
+    PGresult *result = pgc_pgsink_query(conn, sql, 1, values, doing, err);
     PQclear(result);
     return result ? 0 : -1;
 }
@@ -383,26 +387,14 @@ static int drop_copy(PGconn *conn, const char *const *values, const char *doing,
     return there ? pgc_pgsink_execute(conn, away, doing, err) : 0;
 }
 
-static int drop_columns(PGconn *conn, const char *const *values, const char *doing, pgconvoy_error *err)
-{
-    bool there;
-    if (pgc_pgsink_relation_exists(conn, "pgconvoy.table_columns", doing, &there, err) != 0)
-        return -1;
-    if (!there)
-        return 0;
-    PGresult *result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.table_columns WHERE pipeline = $1", 1, values, doing, err);
-    PQclear(result);
-    return result ? 0 : -1;
-}
-
 static int drop_rows(pgc_pgsink *sink, PGconn *conn, bool *empty, pgconvoy_error *err)
 {
     const char *values[] = {sink->config->pipeline_name};
-    if (drop_counts(conn, values, "removing the counts of conflicts on the target", err) != 0)
-        return -1;
-    if (drop_columns(conn, values, "removing what is known of the target's columns", err) != 0 ||
-        drop_copy(conn, values, "removing the state of the copy on the target", err) != 0 ||
-        pgc_pgsink_parts_remove(sink, conn, err) != 0 || pgc_pgsink_prepared_remove(sink, conn, err) != 0)
+    static const char *const tables[] = {"pgconvoy.conflict_count", "pgconvoy.table_columns", "pgconvoy.apply_part", "pgconvoy.prepared"};
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (drop_rows_of(conn, tables[i], values, err) != 0)
+            return -1;
+    if (drop_copy(conn, values, "removing the state of the copy on the target", err) != 0)
         return -1;
     static const char is_empty[] = "SELECT NOT EXISTS (SELECT FROM pgconvoy.pipeline WHERE name <> $1)"
                                    " AND NOT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline <> $1)";

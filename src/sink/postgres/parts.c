@@ -120,20 +120,6 @@ int pgc_pgsink_parts_alone(pgc_pgsink *sink, pgconvoy_lsn lsn, pgconvoy_error *e
     return result ? 0 : -1;
 }
 
-int pgc_pgsink_parts_remove(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
-{
-    static const char doing[] = "removing the checkpoint on the target";
-    const char *values[] = {sink->config->pipeline_name};
-    bool there;
-    if (pgc_pgsink_relation_exists(conn, "pgconvoy.apply_part", doing, &there, err) != 0)
-        return -1;
-    if (!there)
-        return 0;
-    PGresult *result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.apply_part WHERE pipeline = $1", 1, values, doing, err);
-    PQclear(result);
-    return result ? 0 : -1;
-}
-
 /* ---- reading */
 
 static int malformed(pgconvoy_error *err)

@@ -67,7 +67,4 @@ typedef enum pgc_pgsink_parts_lock {
 } pgc_pgsink_parts_lock;
 void pgc_pgsink_parts_lock_sql(const pgc_pgsink *sink, pgc_pgsink_parts_lock lock, pgc_buffer *out);
 
-/* Removes the pipeline's rows. */
-int pgc_pgsink_parts_remove(pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
-
 #endif

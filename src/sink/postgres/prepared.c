@@ -273,20 +273,6 @@ int pgc_pgsink_prepared_roll_back(const pgc_pgsink *sink, PGconn *conn, pgconvoy
     return status;
 }
 
-int pgc_pgsink_prepared_remove(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err)
-{
-    const char *values[] = {sink->config->pipeline_name};
-    bool exists;
-    if (table_exists(conn, &exists, err) != 0)
-        return -1;
-    if (!exists)
-        return 0;
-    PGresult *result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.prepared WHERE pipeline = $1", 1, values,
-                                        "removing the checkpoint on the target", err);
-    PQclear(result);
-    return result ? 0 : -1;
-}
-
 int pgc_pgsink_prepared_count(const pgc_pgsink *sink, PGconn *conn, int *count, pgconvoy_error *err)
 {
     const char *values[] = {sink->config->pipeline_name};

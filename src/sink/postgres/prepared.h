@@ -37,8 +37,6 @@ int pgc_pgsink_prepared_command(PGconn *conn, const char *command, const char *g
 
 /* Rolls back, outside of any transaction, what the pipeline has prepared, and says so. */
 int pgc_pgsink_prepared_roll_back(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Removes the pipeline's rows. */
-int pgc_pgsink_prepared_remove(const pgc_pgsink *sink, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
 /* How many rows there are. */
 int pgc_pgsink_prepared_count(const pgc_pgsink *sink, PGconn *conn, int *count, pgconvoy_error *err) PGC_MUST_CHECK;
 
