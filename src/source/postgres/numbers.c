@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAME_NAME = 4, SAME_TYPE = 2, SAME_TYPMOD = 1, LEFT_OUT = -5, NOT_THERE_BEFORE = -20 };
+/* What cannot be weighs more than all names: but a publication's list of columns may have changed. */
+enum { SAME_NAME = 4, SAME_TYPE = 2, SAME_TYPMOD = 1, LEFT_OUT = -100, NOT_THERE_BEFORE = -100 };
 
 #define NONE (INT_MIN / 2)
 

@@ -88,6 +88,17 @@ static void a_column_that_was_dropped_and_added_is_a_new_one(void **state)
     are(1, 3, 4);
 }
 
+static void of_two_columns_the_first_one_came_first_whatever_its_name_is_by_now(void **state)
+{
+    (void)state;
+    pgconvoy_column is[] = {column("id", &int4, 1), column("b", &int4, 2), column("a", &int4, 3)};
+    pgc_relation_column message[] = {sent("id", &int4), sent("a", &int4)};
+    pgconvoy_table now = table_of(is, 3);
+    number(message, 2, &now, &now, false, 3);
+    assert_int_equal(numbers[0], 1);
+    assert_int_equal(numbers[1], 2);
+}
+
 static void a_column_that_only_the_stream_knows_has_no_number(void **state)
 {
     (void)state;
@@ -117,6 +128,7 @@ int main(void)
         cmocka_unit_test(a_catalog_of_after_a_swap_does_not_turn_the_columns_of_before_it),
         cmocka_unit_test(a_name_that_was_taken_over_from_a_dropped_column_is_of_the_one_that_took_it),
         cmocka_unit_test(a_column_that_was_dropped_and_added_is_a_new_one),
+        cmocka_unit_test(of_two_columns_the_first_one_came_first_whatever_its_name_is_by_now),
         cmocka_unit_test(a_column_that_only_the_stream_knows_has_no_number),
         cmocka_unit_test(a_table_with_fewer_columns_than_the_message_is_another_one),
     };
