@@ -78,14 +78,15 @@ static int begin_locked(PGconn *conn, pgconvoy_error *err)
 /* In a transaction that holds the lock. */
 static int make_triggers(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
 {
+    static const char making[] = "making event triggers on the source";
     installed there;
     if (look(source, conn, &there, err) != 0)
         return -1;
     if (there.current && there.enabled)
         return 0;
     return pgc_execute(conn, "SET LOCAL client_min_messages = warning", err) ||
-                   pgc_execute(conn, pgc_sql_ddl_install, err) ||
-                   (writes_log(source) && pgc_execute(conn, pgc_sql_ddl_install_log, err))
+                   pgc_execute_as(conn, pgc_sql_ddl_install, making, err) ||
+                   (writes_log(source) && pgc_execute_as(conn, pgc_sql_ddl_install_log, making, err))
                ? -1
                : 0;
 }
@@ -126,11 +127,9 @@ int pgc_ddl_install(pgc_postgres_source *source, pgconvoy_error *err)
         return 0;
     if (PQstatus(conn) != CONNECTION_OK || err->retriable)
         return -1;
-    pgc_log_warning(source->config.log,
-                    "event triggers cannot be made on the source (%s): a changed definition is seen only with the next "
-                    "change of a row of "
-                    "its table",
-                    err->message);
+    if (!source->said_no_triggers)
+        pgc_log_warning(source->config.log, "%s: a changed definition is seen only with the next change of a row of its table", err->message);
+    source->said_no_triggers = true;
     pgc_error_clear(err);
     return 0;
 }

@@ -211,7 +211,7 @@ def left_out(s):
     assert "public.far" in dry.stdout and writable(server)
     run = s.pgconvoy(*SWITCH, "--skip-unavailable")
     assert run.wait(60) == 0, run.stdout + run.error_tail()
-    assert "event triggers cannot be made" not in run.stderr, run.stderr
+    assert "making event triggers" not in run.stderr, run.stderr
     assert "left out, as the target does not have them: public.far" in run.stdout, run.stdout
     equal(server, other)
     assert other.sql("SELECT to_regclass('far') IS NULL", "shop") == "t"

@@ -65,7 +65,7 @@ def main(s):
         return run
 
     run = begin()
-    assert "event triggers cannot be made" in run.stderr, run.stderr
+    assert run.stderr.count("making event triggers on the source: permission denied") == 1, run.stderr
     if away:
         assert run.stop() == 0, run.error_tail()
     for place in range(3):
