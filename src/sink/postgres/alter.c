@@ -29,6 +29,12 @@ typedef struct alteration {
     pgc_pgsink_content content;
 } alteration;
 
+/* Only the rows tell how the table changed: no command does, and it is not empty, as what is about to be copied is. */
+static bool is_told_by_rows(const alteration *alter)
+{
+    return !alter->empty && !alter->followed && !alter->new_table->named_by_command;
+}
+
 static int find(const pgconvoy_table *table, const char *name)
 {
     for (int i = 0; i < table->column_count; i++)
@@ -417,7 +423,7 @@ static bool may_be_copied_anew(const alteration *alter)
 /* What USING made of the values, rows alone do not tell. */
 static int check_using(const alteration *alter, const pgconvoy_column *column, const pgc_pgsink_column *target, pgconvoy_error *err)
 {
-    if (alter->empty || alter->followed || alter->new_table->named_by_command || pgc_pgsink_widens(target, column->type) || !may_be_copied_anew(alter))
+    if (!is_told_by_rows(alter) || pgc_pgsink_widens(target, column->type) || !may_be_copied_anew(alter))
         return 0;
     pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "column \"%s\" of %s.%s has another type, and what became of the values from before only the source knows",
                        column->name, alter->new_table->schema, alter->new_table->name);
@@ -516,7 +522,7 @@ static int refuse_circle(const alteration *alter, pgconvoy_error *err)
 /* Where the table cannot be copied anew its owner has to give the values. */
 static int check_computed(const alteration *alter, pgconvoy_error *err)
 {
-    const pgconvoy_column *column = alter->empty || alter->followed || !may_be_copied_anew(alter) ? NULL : find_computed(alter);
+    const pgconvoy_column *column = is_told_by_rows(alter) && may_be_copied_anew(alter) ? find_computed(alter) : NULL;
     bool rows = false;
     if (column && pgc_pgsink_has_rows(alter->conn, alter->new_table, &rows, err) != 0)
         return -1;
@@ -571,7 +577,7 @@ static int number_gone(alteration *alter, pgconvoy_error *err)
 static int take_known(alteration *alter, pgconvoy_error *err)
 {
     pgc_pgsink_known ask = {.table = alter->new_table, .relation = &alter->relation, .arena = alter->arena};
-    if (alter->empty || alter->followed || alter->new_table->named_by_command)
+    if (!is_told_by_rows(alter))
         return 0;
     if (pgc_pgsink_known_read(alter->sink, alter->conn, &ask, 1, err) != 0)
         return -1;
@@ -644,7 +650,7 @@ static int alter_with(alteration *alter, pgconvoy_error *err)
     alter->arena = pgc_arena_new(16384);
     if (!alter->arena)
         return pgc_error_out_of_memory(err);
-    bool saved = !alter->empty && !alter->followed && !alter->new_table->named_by_command;
+    bool saved = is_told_by_rows(alter);
     int status = saved ? pgc_pgsink_execute(alter->conn, "SAVEPOINT pgconvoy_alter", "changing a table on the target", err) : 0;
     if (status == 0 && (status = follow(alter, err)) != 0 && saved && is_helped_by_copy(alter, err))
         status = leave_to_copy(alter, err);

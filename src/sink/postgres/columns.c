@@ -225,7 +225,8 @@ static bool is_wider(uint32_t source, uint32_t target)
 
 bool pgc_pgsink_widens(const pgc_pgsink_column *target, const pgconvoy_type *type)
 {
-    return target->type_oid == type->oid || same_type(type, target) || is_wider(target->type_oid, pgc_type_base(type)->oid);
+    uint32_t base = pgc_type_base(type)->oid;
+    return target->type_oid == base || same_type(type, target) || is_wider(target->type_oid, base);
 }
 
 bool pgc_pgsink_is_named_otherwise(const pgconvoy_column *source, const pgc_pgsink_column *target)

@@ -410,7 +410,12 @@ static void a_rename_before_another_column_is_a_rename(void **state)
     ok(update(&second, T("1"), T("x"), T("m"), UNCHANGED));
     ok(commit(10));
     assert_asked("SELECT \"B \"\"2\"\"\" || note || list::text FROM public.items", "xm{1}");
-    /* at the end it may be a drop and an add: not guessed, but taken as done when it was done by hand */
+    /* at the end it may be a drop and an add: not guessed, but copied anew; with somebody else's rows refused, and taken as done when it was done by hand */
+    stream_begin();
+    assert_int_equal(change(&second, &third), 1);
+    assert_message("lust");
+    pgc_sink_postgres.abort(writer);
+    sql("UPDATE pgconvoy.table_state SET content = 'appended'");
     stream_begin();
     assert_int_equal(change(&second, &third), -1);
     assert_message("lust");
@@ -421,7 +426,7 @@ static void a_rename_before_another_column_is_a_rename(void **state)
     ok(commit(20));
 }
 
-static void a_not_null_column_with_unknown_values_is_refused(void **state)
+static void a_not_null_column_with_unknown_values_is_left_to_a_copy_or_refused(void **state)
 {
     (void)state;
     static const pgconvoy_column more[] = {{KEY_COLUMN("id", int4_type, "integer")},
@@ -429,6 +434,12 @@ static void a_not_null_column_with_unknown_values_is_refused(void **state)
                                            {COLUMN("x", int4_type, "integer"), .not_null = true}};
     pgconvoy_table second = next_version(&users, more, 3);
     make_table(&users);
+    stream_begin();
+    ok(insert(&users, T("1"), T("one")));
+    assert_int_equal(change(&users, &second), 1);
+    assert_message("\"x\"");
+    pgc_sink_postgres.abort(writer);
+    sql("UPDATE pgconvoy.table_state SET content = 'appended'");
     stream_begin();
     ok(insert(&users, T("1"), T("one")));
     assert_int_equal(change(&users, &second), -1);
@@ -544,7 +555,7 @@ int main(void)
                                        TEST(columns_come_go_and_change_their_type),
                                        TEST(a_schema_change_is_undone_with_its_transaction),
                                        TEST(a_rename_before_another_column_is_a_rename),
-                                       TEST(a_not_null_column_with_unknown_values_is_refused),
+                                       TEST(a_not_null_column_with_unknown_values_is_left_to_a_copy_or_refused),
                                        TEST(a_new_label_of_an_enum_arrives),
                                        TEST(keys_and_names_follow_the_source),
                                        TEST(a_column_that_came_while_nobody_looked_is_added),
