@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """
 A type that a target's column cannot become, a default that it does not read, another schema of DuckDB's: the one table is copied anew as it is by then, and the others go on, be it while the
-pipeline runs or not, with changes of before and after on their way. Without event triggers nobody tells of a type that was altered meanwhile: then it is named before a value is rounded.
+pipeline runs or not, with changes of before and after on their way. Also without event triggers, where nobody tells of a type that was altered meanwhile.
 """
 import os
 import sys
@@ -79,17 +79,15 @@ def what_nobody_tells(s):
     options = ("--name", "untold", "--ddl", "off")
     s.sync_until_caught_up(source.uri(), target, *options).ok()
     source.sql("ALTER TABLE t ALTER n TYPE numeric; UPDATE t SET n = 1.5 WHERE id = 2")
-    for _ in range(2):
-        run = s.pgconvoy("sync", source.uri(), target.uri, *options, "--until", "caught-up").fails()
-        assert "column n of table public.t is INTEGER in the DuckDB file" in run.stderr and "--if-exists drop" in run.stderr, run.stderr
-    assert target.query("SELECT n FROM public.t WHERE id = 2") == "2"
-    s.pgconvoy("drop", source.uri(), target.uri, "--name", "untold").ok()
-    s.sync_until_caught_up(source.uri(), target, *options, "--if-exists", "truncate", "-t", "other").ok()
+    run = s.sync_until_caught_up(source.uri(), target, *options)
+    assert "has another type by now" in run.stderr and "copied public.t: 20 rows" in run.stderr, run.stderr
+    s.equal(source, target)
     s.pgconvoy("drop", source.uri(), target.uri, "--name", "untold").ok()
     s.sync_until_caught_up(source.uri(), target, "--name", "owned", "--if-exists", "truncate", "-t", "other").ok()
     source.sql("ALTER TABLE other ALTER id TYPE text; INSERT INTO other VALUES ('a')")
-    run = s.pgconvoy("sync", source.uri(), target.uri, "--name", "owned", "-t", "other", "--until", "caught-up").fails()
-    assert "table public.other" in run.stderr and "anew" not in run.stderr.split("error:")[0], run.stderr
+    for more in ((), ("--ddl", "off")):
+        run = s.pgconvoy("sync", source.uri(), target.uri, "--name", "owned", "-t", "other", "--until", "caught-up", *more).fails()
+        assert "table public.other" in run.stderr and "anew" not in run.stderr.split("error:")[0], run.stderr
 
 
 CASES = {f"{kind}-{when}": lambda s, kind=kind, when=when: each_step(s, kind, when == "away") for kind in FOLLOWED for when in ("away", "live")}
