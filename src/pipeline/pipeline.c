@@ -156,7 +156,7 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .ddl = options->ddl,
         .ddl_as_text = follows_texts(pipeline),
         .ddl_as_events = (pipeline->sink_ops->capabilities & PGCONVOY_SINK_KEEPS_EVENTS) != 0,
-        .tell_first = (pipeline->sink_ops->capabilities & (PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TEXT)) == PGCONVOY_SINK_DDL,
+        .tell_first = (pipeline->sink_ops->capabilities & PGCONVOY_SINK_NOTES_COLUMNS) != 0,
         .spool_path = pipeline->spool_path,
         .spool_bytes = options->spool_bytes,
         .jobs = options->jobs,

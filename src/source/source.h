@@ -38,7 +38,7 @@ typedef struct pgc_source_config {
     bool ddl;                  /* follow changed definitions by event triggers */
     bool ddl_as_text;          /* the sink does what a command's text says, values included */
     bool ddl_as_events;        /* the sink hands commands on as they are told, and has no rows that they could have changed */
-    bool tell_first;           /* the sink keeps what its columns are: where no event triggers are, a table is told before its first change, though it is as the catalog says */
+    bool tell_first;           /* PGCONVOY_SINK_NOTES_COLUMNS: where no event triggers are, a table is told before its first change, though it is as the catalog says */
     bool origin_none;          /* leave out transactions that have a replication origin */
     bool unused_sequences;     /* read_sequences gives those too that have given no value yet, as 0 */
     bool any_identity;         /* tables that see updates need no replica identity: the user knows what that means */

@@ -11,7 +11,8 @@
 typedef struct alteration {
     pgc_clickhouse_writer *writer;
     const pgconvoy_table *from, *to;
-    pgc_clickhouse_layout *layout; /* of to */
+    const pgc_clickhouse_layout *old; /* of from */
+    pgc_clickhouse_layout *layout;    /* of to */
     pgc_clickhouse_columns columns;
     pgc_buffer sql;
     bool refused; /* it cannot be followed, though there is nothing against the table as it is now */
@@ -89,10 +90,28 @@ static bool put_missing(alteration *a, const pgc_clickhouse_type *type, const ch
     return told;
 }
 
+/* A table that this pipeline has made, and that is no history. */
+static bool may_be_made_anew(const alteration *a)
+{
+    pgc_clickhouse_sink *sink = a->writer->sink;
+    const char *how = "";
+    pgconvoy_error unused = {0};
+    bool made = false;
+    pthread_mutex_lock(&sink->lock);
+    for (int now = 0; now < 2 && !made; now++) { /* it may have its new name already */
+        const pgconvoy_table *table = now ? a->to : a->from;
+        made = pgc_clickhouse_checkpoint_owned(sink, table->schema, table->name, &how, &unused) == 0 && strcmp(how, PGC_CLICKHOUSE_MADE) == 0;
+    }
+    pthread_mutex_unlock(&sink->lock);
+    return made && a->layout->form != PGC_CLICKHOUSE_HISTORY;
+}
+
 static int add_column(alteration *a, int column, pgconvoy_error *err)
 {
     pgc_clickhouse_type *type = a->layout->types[column];
     const char *missing = a->to->columns[column].missing;
+    if (a->to->columns[column].computed && !missing && may_be_made_anew(a))
+        return refuse(a, a->layout->names[column], "was added, and what it gave the rows from before only the source knows", err);
     /* rows that were there have no value, unless the source says which */
     if (!missing && type->kind != PGC_CLICKHOUSE_ARRAY && type->kind != PGC_CLICKHOUSE_VECTOR &&
         !a->to->columns[column].in_key)
@@ -145,6 +164,28 @@ static bool is_sorted_by(const alteration *a, int column)
     return found;
 }
 
+/* Whether the column had the wider type that the table has: what became of its values only the source knows. */
+static bool narrows(const alteration *a, int column, const char *has, bool nullable)
+{
+    const pgconvoy_column *to = &a->to->columns[column];
+    if (a->from->columns == a->to->columns) /* as it is by now: no change is later */
+        return true;
+    for (int i = 0; i < a->from->column_count; i++) {
+        const pgconvoy_column *from = &a->from->columns[i];
+        if (to->number ? from->number != to->number : strcmp(from->name, to->name) != 0)
+            continue;
+        pgc_clickhouse_type was = *a->old->types[i];
+        pgc_buffer sql;
+        was.nullable = nullable;
+        pgc_buffer_init(&sql, (size_t)4 << 20);
+        pgc_clickhouse_type_sql(&was, &sql);
+        bool same = !sql.failed && strcmp(sql.data, has) == 0;
+        pgc_buffer_free(&sql);
+        return same;
+    }
+    return false;
+}
+
 static int change_type(alteration *a, int column, const char *has, pgconvoy_error *err)
 {
     pgc_clickhouse_type *type = a->layout->types[column], old;
@@ -172,8 +213,8 @@ static int change_type(alteration *a, int column, const char *has, pgconvoy_erro
             pgc_clickhouse_identifier(&a->sql, a->layout->names[column]);
             pgc_buffer_format(&a->sql, " %s", wanted.data);
             result = run(a, err);
-        } else if (!pgc_clickhouse_type_is_wider(type, &old)) {
-            /* what is wider already is so by a later change, which comes again after a crash */
+        } else if (!pgc_clickhouse_type_is_wider(type, &old) || (narrows(a, column, has, old.nullable) && may_be_made_anew(a))) {
+            /* what is wider already may be so by a later change, which comes again after a crash */
             result = refuse(a, a->to->columns[column].name, "changes its type", err);
         }
     }
@@ -201,20 +242,70 @@ static bool is_of_source(const alteration *a, size_t there)
     return false;
 }
 
+static int drop_columns(alteration *a, pgconvoy_error *err)
+{
+    size_t kept = 0;
+    bool *wanted = pgc_arena_zalloc(a->layout->arena, (a->columns.count + 1) * sizeof *wanted);
+    if (!wanted)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < a->columns.count; i++)
+        wanted[i] = !(a->columns.numbers[i] > 0 || is_of_source(a, i)) || is_wanted(a, i);
+    for (size_t i = 0; i < a->columns.count; i++)
+        if (!wanted[i] && drop_column(a, a->columns.names[i], err) != 0)
+            return -1;
+    for (size_t i = 0; i < a->columns.count; i++) {
+        if (!wanted[i])
+            continue;
+        a->columns.names[kept] = a->columns.names[i];
+        a->columns.types[kept] = a->columns.types[i];
+        a->columns.numbers[kept++] = a->columns.numbers[i];
+    }
+    a->columns.count = kept;
+    return 0;
+}
+
+static int give_name(alteration *a, int there, const char *name, pgconvoy_error *err)
+{
+    if (rename_column(a, a->columns.names[there], name, err) != 0)
+        return -1;
+    a->columns.names[there] = name;
+    return 0;
+}
+
+/* A name may be one that another column gives up: round by round, and in a circle by way of a name of ours. In between the comment tells which column it is. */
+static int rename_columns(alteration *a, pgconvoy_error *err)
+{
+    for (int rounds = 0; rounds <= 2 * a->to->column_count; rounds++) {
+        int waiting = -1;
+        bool renamed = false;
+        for (int j = 0; j < a->to->column_count; j++) {
+            const char *name = a->to->columns[j].name;
+            int there = pgc_clickhouse_column_find(&a->columns, &a->to->columns[j]);
+            if (there < 0 || strcmp(a->columns.names[there], name) == 0)
+                continue;
+            if (pgc_clickhouse_column_type(&a->columns, name)) {
+                waiting = there;
+                continue;
+            }
+            if (give_name(a, there, name, err) != 0)
+                return -1;
+            renamed = true;
+        }
+        if (waiting < 0)
+            return 0;
+        if (!renamed && give_name(a, waiting, "pgconvoy_renamed", err) != 0)
+            return -1;
+    }
+    return 0;
+}
+
 /* Drops first and then renames: a column may get the name of one that went. */
 static int follow_columns(alteration *a, pgconvoy_error *err)
 {
-    for (size_t i = 0; i < a->columns.count; i++) {
-        if ((a->columns.numbers[i] > 0 || is_of_source(a, i)) && !is_wanted(a, i) &&
-            drop_column(a, a->columns.names[i], err) != 0)
-            return -1;
-    }
-    for (int j = 0; j < a->to->column_count; j++) {
-        int there = pgc_clickhouse_column_find(&a->columns, &a->to->columns[j]);
-        if (there >= 0 && strcmp(a->columns.names[there], a->to->columns[j].name) != 0 &&
-            rename_column(a, a->columns.names[there], a->to->columns[j].name, err) != 0)
-            return -1;
-    }
+    if (drop_columns(a, err) != 0)
+        return -1;
+    if (rename_columns(a, err) != 0)
+        return -1;
     for (int j = 0; j < a->to->column_count; j++) {
         int there = pgc_clickhouse_column_find(&a->columns, &a->to->columns[j]);
         if (there >= 0 ? change_type(a, j, a->columns.types[there], err) != 0 : add_column(a, j, err) != 0)
@@ -284,20 +375,13 @@ static int follow(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_erro
     return pgc_clickhouse_make_view(sink, session, a->layout, err);
 }
 
-/* A table that this pipeline has made, and that is no history, is made again by its copy. 1: that is to be done; else the refusal stands. */
+/* 1: its copy is to make the table again; else the refusal stands. */
 static int leave_to_copy(alteration *a, const pgc_clickhouse_layout *old)
 {
     pgc_clickhouse_sink *sink = a->writer->sink;
-    const char *how = "";
     pgconvoy_error unused = {0};
-    bool exists, made = false;
-    pthread_mutex_lock(&sink->lock);
-    for (int now = 0; now < 2 && !made; now++) { /* it may have its new name already */
-        const pgconvoy_table *table = now ? a->to : a->from;
-        made = pgc_clickhouse_checkpoint_owned(sink, table->schema, table->name, &how, &unused) == 0 && strcmp(how, PGC_CLICKHOUSE_MADE) == 0;
-    }
-    pthread_mutex_unlock(&sink->lock);
-    if (!made || a->layout->form == PGC_CLICKHOUSE_HISTORY)
+    bool exists;
+    if (!may_be_made_anew(a))
         return -1;
     if (strcmp(old->name, a->layout->name) == 0)
         return 1;
@@ -312,8 +396,8 @@ int pgc_clickhouse_change_schema(void *arg, const pgconvoy_table *old_table, con
     pgc_clickhouse_stream_table *table = pgc_clickhouse_stream_table_find(writer, old_table);
     if (table && pgc_clickhouse_apply_table(writer, table, err) != 0)
         return -1;
-    alteration a = {.writer = writer, .from = old_table, .to = new_table};
     pgc_clickhouse_layout *old = pgc_clickhouse_layout_new(writer->sink, old_table, err);
+    alteration a = {.writer = writer, .from = old_table, .to = new_table, .old = old};
     a.layout = old ? pgc_clickhouse_layout_new(writer->sink, new_table, err) : NULL;
     if (!a.layout) {
         pgc_clickhouse_layout_free(old);

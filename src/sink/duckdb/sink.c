@@ -416,7 +416,7 @@ const pgconvoy_sink pgc_sink_duckdb = {
     .description = "a DuckDB database file, or a database of MotherDuck",
     .schemes = schemes,
     .target_help = "duckdb:FILE[?option=value&...] or md:DATABASE",
-    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TRIAL,
+    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL | PGCONVOY_SINK_DDL_TRIAL | PGCONVOY_SINK_NOTES_COLUMNS,
     .open = open_sink,
     .read_checkpoint = pgc_duckdb_read_checkpoint,
     .column_format = column_format,

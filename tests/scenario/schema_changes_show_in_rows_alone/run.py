@@ -86,4 +86,4 @@ def main(s):
     s.equal(source, target)
 
 
-scenario.run(main, ["postgres", "postgres-away", "duckdb", "duckdb-away"])
+scenario.run(main, [kind + when for kind in ("postgres", "duckdb", "clickhouse") for when in ("", "-away")])
