@@ -15,6 +15,7 @@ typedef struct alteration {
     pgc_clickhouse_layout *layout;    /* of to */
     pgc_clickhouse_columns columns;
     pgc_buffer sql;
+    bool ran;     /* something was to be done */
     bool refused; /* it cannot be followed, though there is nothing against the table as it is now */
 } alteration;
 
@@ -39,6 +40,7 @@ static void begin_alter(alteration *a)
 static int run(alteration *a, pgconvoy_error *err)
 {
     const pgconvoy_sink_config *config = a->writer->sink->config;
+    a->ran = true;
     if (config->tell) {
         if (pgc_buffer_check(&a->sql, err) != 0)
             return -1;
@@ -370,7 +372,7 @@ static int follow(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_erro
     if (pgc_clickhouse_column_list(sink, session, name, a->layout->arena, &a->columns, err) != 0 ||
         follow_columns(a, err) != 0)
         return -1;
-    if (sink->config->tell)
+    if (sink->config->tell || (a->from->columns == a->to->columns && !a->ran))
         return 0;
     return pgc_clickhouse_make_view(sink, session, a->layout, err);
 }
