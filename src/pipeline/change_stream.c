@@ -220,28 +220,6 @@ static bool is_left_to_copy(stream *stream, const pgconvoy_change *change)
     return state && atomic_load(&state->state) == PGCONVOY_TABLE_WAITING;
 }
 
-/* A new column, of which the sink has NULL in rows that were there before. */
-static const pgconvoy_column *find_unknown_values(const pgconvoy_table *before, const pgconvoy_table *table)
-{
-    int highest = 0;
-    for (int i = 0; i < before->column_count; i++)
-        highest = before->columns[i].number > highest ? before->columns[i].number : highest;
-    for (int i = 0; i < table->column_count; i++)
-        if (table->columns[i].computed && !table->columns[i].missing && table->columns[i].number > highest)
-            return &table->columns[i];
-    return NULL;
-}
-
-static int leave_new_column_to_copy(stream *stream, pgc_table_state *state, const pgconvoy_table *table, pgconvoy_error *err)
-{
-    const pgconvoy_column *column = find_unknown_values(state->table, table);
-    if (!column || state->copy_lsn > stream->position || (stream->run->sink_ops->capabilities & PGCONVOY_SINK_KEEPS_EVENTS))
-        return 0;
-    pgc_log_info(stream->run->log, "column \"%s\" of %s.%s was added, and what it gave the rows from before only the source knows: the table is copied anew",
-                 column->name, table->schema, table->name);
-    return add_recopied(stream, state, err);
-}
-
 static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_error *err)
 {
     pgc_run *run = stream->run;
@@ -257,8 +235,6 @@ static int follow_schema(stream *stream, const pgconvoy_table *table, pgconvoy_e
     const pgconvoy_table *before = state->table;
     int left = is_in_sink ? run->sink_ops->change_schema(stream->writer, before, table, err) : 0;
     if (left < 0 || (left > 0 && leave_to_copy(stream, state, err) != 0))
-        return -1;
-    if (is_in_sink && !left && leave_new_column_to_copy(stream, state, table, err) != 0)
         return -1;
     if (is_in_sink && !left && (strcmp(before->schema, table->schema) != 0 || strcmp(before->name, table->name) != 0))
         atomic_store(&state->state, PGCONVOY_TABLE_CATCHING_UP); /* the next commit says under its new name that it is live */

@@ -156,6 +156,18 @@ static const char *name_before(const alteration *a, int column)
     return before && pgc_staged_find(a, before) ? before : NULL;
 }
 
+/* A table that this pipeline has made, and that is no history. */
+static bool may_be_made_anew(const alteration *a)
+{
+    pgc_staged_sink *sink = a->writer->sink;
+    pgc_arena *arena = pgc_arena_new(4096);
+    const char *how = NULL, *copy;
+    pgconvoy_error unused = {0};
+    bool made = arena && pgc_staged_checkpoint_owned(sink, a->to, arena, &how, &copy, &unused) == 0 && how && strcmp(how, PGC_STAGED_MADE) == 0;
+    pgc_arena_free(arena);
+    return made && !sink->keeps_history;
+}
+
 static int follow_column(const alteration *a, int column, pgconvoy_error *err)
 {
     const pgconvoy_column *source = &a->to->columns[column];
@@ -176,6 +188,8 @@ static int follow_column(const alteration *a, int column, pgconvoy_error *err)
     }
     int old = counterpart(a->from, source);
     /* that came with this definition: also when it is there already, made by a process that could not commit */
+    if (!there && source->computed && !source->missing && a->from != a->to && may_be_made_anew(a))
+        return pgc_staged_refuse(a, source->name, "was added, and what it gave the rows from before only the source knows", err);
     if (!there || (old < 0 && a->from != a->to))
         return a->writer->sink->service->add_column(a, column, err);
     return a->writer->sink->service->change_type(a, old, column, err);
@@ -301,16 +315,10 @@ static bool is_renamed_later(const alteration *a)
     return false;
 }
 
-/* A table that this pipeline has made, and that is no history, is made again by its copy. 1: that is to be done; else the refusal stands. */
+/* 1: its copy is to make the table again; else the refusal stands. */
 static int leave_to_copy(const alteration *a)
 {
-    pgc_staged_sink *sink = a->writer->sink;
-    pgc_arena *arena = pgc_arena_new(4096);
-    const char *how = NULL, *copy;
-    pgconvoy_error unused = {0};
-    bool made = arena && pgc_staged_checkpoint_owned(sink, a->to, arena, &how, &copy, &unused) == 0 && how && strcmp(how, PGC_STAGED_MADE) == 0;
-    pgc_arena_free(arena);
-    if (!made || sink->keeps_history || is_renamed_later(a))
+    if (!may_be_made_anew(a) || is_renamed_later(a))
         return -1;
     for (size_t i = 0; i < a->writer->later_count; i++)
         if (!a->writer->later[i].cancelled && strcmp(a->writer->later[i].table, a->new_layout->name) == 0)

@@ -176,14 +176,6 @@ static int rename_in_gap(alteration *alter, const gap *gap, bool last, pgconvoy_
     return reload(alter, err);
 }
 
-static bool is_numbered(const pgconvoy_table *table)
-{
-    for (int i = 0; i < table->column_count; i++)
-        if (table->columns[i].number == 0)
-            return false;
-    return true;
-}
-
 static int find_number(const pgconvoy_table *table, int number)
 {
     for (int i = 0; i < table->column_count; i++)
@@ -289,7 +281,7 @@ static int rename_columns(alteration *alter, pgconvoy_error *err)
     const pgconvoy_table *old = alter->old_table, *new_ = alter->new_table;
     if (!old || alter->followed)
         return 0;
-    if (is_numbered(old) && is_numbered(new_)) {
+    if (pgc_pgsink_is_numbered(old) && pgc_pgsink_is_numbered(new_)) {
         alter->certain |= old->version > 1 || (!new_->named_by_command && has_in_order(alter, old));
         if (drop_replaced(alter, err) != 0)
             return -1;

@@ -24,7 +24,7 @@ static void append_column(pgc_buffer *text, const pgconvoy_column *column)
     pgc_buffer_format(text, "%d %u %d %s", column->number, column->type->oid, column->typmod, column->name);
 }
 
-static bool is_numbered(const pgconvoy_table *table)
+bool pgc_pgsink_is_numbered(const pgconvoy_table *table)
 {
     for (int i = 0; i < table->column_count; i++)
         if (table->columns[i].number == 0)
@@ -82,7 +82,7 @@ int pgc_pgsink_known_store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table 
     bool there;
     if (exists(conn, &there, err) != 0 || (!there && pgc_pgsink_execute(conn, create_sql, "creating pgconvoy.table_columns on the target", err) != 0))
         return -1;
-    return is_numbered(table) ? store(sink, conn, table, err) : forget(sink, conn, table, err);
+    return pgc_pgsink_is_numbered(table) ? store(sink, conn, table, err) : forget(sink, conn, table, err);
 }
 
 /* Only the type's number is known of a type that the table has no more. */

@@ -287,6 +287,9 @@ int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *
 
 /* ---- known.c */
 
+/* Whether all of the columns have a number. */
+bool pgc_pgsink_is_numbered(const pgconvoy_table *table);
+
 /* Stores, in the transaction of conn, that the target's table has table's columns; where they have no numbers, that nothing is known. */
 int pgc_pgsink_known_store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
 typedef struct pgc_pgsink_known {
