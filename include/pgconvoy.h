@@ -416,10 +416,10 @@ typedef struct pgconvoy_sink_config {
 /* May be given changes of a transaction that is still in progress at the source, alone between begin and commit; abort takes them back, and the writer goes on. */
 #define PGCONVOY_SINK_TENTATIVE     4096u
 #define PGCONVOY_SINK_PRIVILEGES    8192u /* has check_privileges */
+#define PGCONVOY_SINK_HANDS_ON     16384u /* does not keep in memory what it is given between begin and commit, however much that is */
 /* Notes which column of the source each of its columns is. Where no event triggers tell of changes, change_schema is called with a table as old and as new before the
  * first change of it: then it follows what came while no stream ran. */
 #define PGCONVOY_SINK_NOTES_COLUMNS 32768u
-#define PGCONVOY_SINK_HANDS_ON     16384u /* does not keep in memory what it is given between begin and commit, however much that is */
 
 /*
  * A sink: one struct of functions. Call order:

@@ -12,9 +12,9 @@ enum { SAME_NAME = 4, SAME_TYPE = 2, SAME_TYPMOD = 1, LEFT_OUT = -100, NOT_THERE
 
 #define NONE (INT_MIN / 2)
 
-static const pgconvoy_column *of_number(const pgconvoy_table *table, int number)
+const pgconvoy_column *pgc_column_of_number(const pgconvoy_table *table, int number)
 {
-    for (int i = 0; table && i < table->column_count; i++)
+    for (int i = 0; table && number > 0 && i < table->column_count; i++)
         if (table->columns[i].number == number)
             return &table->columns[i];
     return NULL;
@@ -105,8 +105,8 @@ int pgc_columns_number(const pgc_stream_relation *relation, const pgc_numbering 
         p.best = p.live + count;
         p.next = p.best + count;
         for (int number = 1; number <= natts; number++) {
-            p.now[number] = of_number(numbering->now, number);
-            p.before[number] = of_number(numbering->before, number);
+            p.now[number] = pgc_column_of_number(numbering->now, number);
+            p.before[number] = pgc_column_of_number(numbering->before, number);
             p.live[number] = p.live[number - 1] + (p.now[number] != NULL);
             p.best[number] = NONE;
         }

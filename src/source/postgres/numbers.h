@@ -21,4 +21,7 @@ typedef struct pgc_numbering {
  */
 int pgc_columns_number(const pgc_stream_relation *relation, const pgc_numbering *numbering, int *numbers, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* The column that has this number, or NULL; also of no table, or for 0. */
+const pgconvoy_column *pgc_column_of_number(const pgconvoy_table *table, int number);
+
 #endif

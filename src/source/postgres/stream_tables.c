@@ -53,18 +53,10 @@ static bool same_table(const pgconvoy_table *table, const pgc_stream_relation *r
     return true;
 }
 
-static const pgconvoy_column *find_number(const pgc_source_table *table, int number)
-{
-    for (int i = 0; table && number > 0 && i < table->table.column_count; i++)
-        if (table->table.columns[i].number == number)
-            return &table->table.columns[i];
-    return NULL;
-}
-
 /* The column of that number, where it has the type that was sent. */
 static const pgconvoy_column *find_column(const pgc_source_table *table, const pgc_relation_column *sent, int number)
 {
-    const pgconvoy_column *column = find_number(table, number);
+    const pgconvoy_column *column = table ? pgc_column_of_number(&table->table, number) : NULL;
     return column && column->type->oid == sent->type_oid && column->typmod == sent->typmod ? column : NULL;
 }
 
@@ -194,7 +186,7 @@ static int fill_columns(pgc_stream_tables *tables, const pgc_stream_relation *re
             known = settled ? find_column(before, sent, numbers[i]) : find_by_name(before, sent);
         failed = fill_column(tables, sent, numbers[i], known, &columns[i], err);
         /* what rows from before have is told in the type that it has by now */
-        const pgconvoy_column *altered = known ? NULL : find_number(now, numbers[i]);
+        const pgconvoy_column *altered = known || !now ? NULL : pgc_column_of_number(&now->table, numbers[i]);
         columns[i].computed |= altered && (altered->computed || altered->missing);
     }
     free(numbers);
