@@ -204,6 +204,7 @@ void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconv
         pgc_buffer_reset(&text);
         append_column(&text, &table->columns[i]);
         pgc_buffer_text(sql, i ? ", " : "");
+        sql->failed |= text.failed; /* as all that is appended */
         pgc_quote_literal(sql, text.failed ? "" : text.data);
     }
     pgc_buffer_text(sql, "]::text[]) ON CONFLICT DO NOTHING;");
