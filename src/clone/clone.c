@@ -246,7 +246,7 @@ static void wait(const pgc_clone *clone, int ms)
 int pgc_clone_run(pgc_clone *clone, pgconvoy_error *err)
 {
     clone->begun_us = pgc_clock_monotonic_us();
-    int64_t progress_us = clone->begun_us;
+    int64_t failing_since_us = 0; /* the first failure after a step was last finished; 0: none yet */
     int finished = 0, pause_ms = RETRY_FIRST_MS;
     for (;;) {
         int result = attempt(clone, err);
@@ -255,12 +255,12 @@ int pgc_clone_run(pgc_clone *clone, pgconvoy_error *err)
             return 0;
         if (atomic_load(&clone->asked) && !clone->first_error.message[0])
             return -1;
-        if (atomic_load(&clone->finished) != finished) {
+        if (!failing_since_us || atomic_load(&clone->finished) != finished) {
             finished = atomic_load(&clone->finished);
-            progress_us = pgc_clock_monotonic_us();
+            failing_since_us = pgc_clock_monotonic_us();
             pause_ms = RETRY_FIRST_MS;
         }
-        if (!heals(clone, err) || pgc_clock_monotonic_us() - progress_us > clone->options->retry_for_us) {
+        if (!heals(clone, err) || pgc_clock_monotonic_us() - failing_since_us >= clone->options->retry_for_us) {
             if (atomic_load(&clone->asked))
                 pgc_error_copy(err, &clone->first_error);
             return -1;

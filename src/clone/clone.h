@@ -42,7 +42,7 @@ typedef struct pgc_clone_options {
     int64_t part_bytes;    /* larger tables are cut in ranges of about this size; 0: where it pays */
     bool skip_disk; /* too little room on the target's disk is only warned of */
     bool dry_run;
-    int64_t retry_for_us; /* how long to try again after a failure that may heal, from the last progress on */
+    int64_t retry_for_us; /* how long to try again after a failure that may heal, from the first one since a step was finished */
     pgconvoy_log *log;
     void (*progress)(void *arg, const pgconvoy_progress *progress); /* NULL: nobody listens */
     void *progress_arg;

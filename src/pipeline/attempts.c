@@ -152,7 +152,7 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
 typedef struct retry {
     bool established;
     int pause_ms;
-    int64_t progress_us; /* when something last went forward */
+    int64_t failing_since_us; /* the first failure after something last went forward; 0: none yet */
     int64_t rows, durable;
 } retry;
 
@@ -164,13 +164,14 @@ static bool retry_again(pgconvoy_pipeline *pipeline, retry *retry, const pgconvo
     int64_t now = pgc_clock_monotonic_us();
     int64_t rows = atomic_load(&pipeline->counters.rows_copied),
             durable = (int64_t)atomic_load(&pipeline->counters.durable_lsn);
-    if (rows != retry->rows || durable != retry->durable) {
+    bool was_current = atomic_load(&pipeline->counters.phase) == PGCONVOY_PHASE_STREAMING; /* of a quiet source no position moves */
+    if (!retry->failing_since_us || was_current || rows != retry->rows || durable != retry->durable) {
         retry->rows = rows;
         retry->durable = durable;
-        retry->progress_us = now;
+        retry->failing_since_us = now;
         retry->pause_ms = RETRY_FIRST_MS;
     }
-    if (now - retry->progress_us > pipeline->options.retry_for_us)
+    if (now - retry->failing_since_us >= pipeline->options.retry_for_us)
         return false;
     atomic_store(&pipeline->counters.phase, PGCONVOY_PHASE_RETRYING);
     pgc_log_warning(&pipeline->log, "%s; trying again in %d ms", err->message, retry->pause_ms);
@@ -182,7 +183,7 @@ static bool retry_again(pgconvoy_pipeline *pipeline, retry *retry, const pgconvo
 static void pause_before_retry(pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, retry *retry)
 {
     if (retry->pause_ms > RETRY_FIRST_MS && pgc_pipeline_spool_while_away(pipeline, state_dir))
-        retry->progress_us = pgc_clock_monotonic_us();
+        retry->failing_since_us = pgc_clock_monotonic_us();
     else
         for (int waited = 0; waited < retry->pause_ms && !atomic_load(&pipeline->stop); waited += 50)
             pgc_clock_sleep_ms(50);
@@ -198,7 +199,7 @@ static void close_attempt(attempt *attempt, pgc_reporter *reporter)
 static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir *state_dir, pgconvoy_action action,
                         const pgc_copier *copier, pgc_reporter *reporter, pgconvoy_error *err)
 {
-    retry retry = {.pause_ms = RETRY_FIRST_MS, .progress_us = pgc_clock_monotonic_us()};
+    retry retry = {.pause_ms = RETRY_FIRST_MS};
     for (;;) {
         memset(&attempt->run, 0, sizeof attempt->run);
         attempt->run.options = &pipeline->options;

@@ -369,7 +369,7 @@ static const pgconvoy_option rows[] = {
     {"partitions", 0, "root|leaves", "root",
      "a partitioned table arrives as one table, or each leaf partition as its own (13 and later; 12 has leaves only)"},
     {"split", 0, "SIZE", "128MB", "tables larger than this are copied in ranges of at most about this size"},
-    {"retry-for", 0, "SECONDS", "3600", "how long to try again after a failure that may heal, counted from the last progress"},
+    {"retry-for", 0, "SECONDS", "3600", "how long to try again after a failure that may heal, counted from the first one since anything went forward"},
     {"failover", 0, "on|off", "on", "a slot that is made is one that the source's standbys keep in step, for when one is promoted (17 and later)"},
     {"spool", 0, "DIR[:SIZE]", "none", "a folder on disk that keeps changes while the target is away, so that the slot moves on; replayed in order after"},
     {"heartbeat", 0, "SECONDS|off", "30", "how often a small message is sent through the source's WAL, by which the lag of an idle stream is known"},

@@ -71,6 +71,38 @@ def the_first_host_says_nothing(s):
     assert "CREATE TABLE public.pgbench_accounts" in run.stdout, run.stdout
 
 
+def a_long_step_is_begun_again(s):
+    """A copy goes on with a table that takes longer than is tried again for: the time is that of the failures, not of the work before."""
+    source, near, target = begin(s)
+    cut = []
+
+    def late(seconds):
+        time.sleep(seconds)
+        cut.append(True)
+        raise ConnectionResetError
+
+    copy = "copy", source.uri(port=near.port), target.uri, "--jobs", "1", "--retry-for"
+    near.before("COPY ", lambda: late(0))
+    s.pgconvoy(*copy, "0").fails(1)
+    near.before("COPY ", lambda: late(4))
+    run = s.pgconvoy(*copy, "2").ok()
+    assert len(cut) == 2 and "trying again" in run.stderr, run.error_tail()
+    s.equal(source, target)
+
+
+def it_is_given_up(s):
+    """The source is away for longer than is asked for: it ends, says so, and the same command goes on later."""
+    source, near, target = begin(s)
+    run = s.sync(source.uri(port=near.port), target, "--name", "cut", "--retry-for", "2")
+    scenario.wait_for(lambda: not run.running() or "streaming changes from" in run.stderr, 60, "it streams")
+    near.refuse(True)
+    near.cut_all()
+    run.fails(1, ["cannot connect"])
+    assert "trying again" in run.stderr, run.error_tail()
+    s.sync_until_caught_up(source.uri(), target, "--name", "cut")
+    s.equal(source, target)
+
+
 def main(s):
     if s.case in SINGLE:
         return SINGLE[s.case](s)
@@ -108,5 +140,6 @@ def main(s):
     s.equal(source, target)
 
 
-SINGLE = {"snapshot": the_snapshot_is_lost, "catalog": the_catalog_is_refused, "leave": the_server_takes_leave, "silence": the_first_host_says_nothing}
+SINGLE = {"snapshot": the_snapshot_is_lost, "catalog": the_catalog_is_refused, "leave": the_server_takes_leave, "silence": the_first_host_says_nothing,
+          "long": a_long_step_is_begun_again, "given_up": it_is_given_up}
 scenario.run(main, cases=[*scenario.SINKS, *SINGLE])

@@ -3,6 +3,7 @@
 standby is a source, from a publication that its primary made."""
 import os
 import sys
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
 import scenario
@@ -49,7 +50,8 @@ def from_standby(s, primary, standby, target):
     s.sync(standby.uri(), target, "--name", "stand").fails(1, ["standby", "publication", "on the primary"])
     primary.sql("CREATE PUBLICATION mine FOR TABLE t")
     caught_up(primary, standby)
-    run = s.sync(standby.uri(), target, "--name", "stand", "--publication", "mine")
+    near = s.proxy(standby)
+    run = s.sync(standby.uri(port=near.port), target, "--name", "stand", "--publication", "mine", "--retry-for", "3")
 
     def streams():
         primary.sql("SELECT pg_log_standby_snapshot()")
@@ -59,6 +61,11 @@ def from_standby(s, primary, standby, target):
     primary.sql("INSERT INTO t SELECT generate_series(11, 20); DELETE FROM t WHERE id = 1")
     caught_up(primary, standby)
     durable(standby, "pgconvoy_stand", standby.sql("SELECT pg_last_wal_replay_lsn()"))
+    for times in range(2, 5):  # where nothing is written the position stays as it is: the time to try again does not begin with the last change
+        time.sleep(5)
+        near.cut_all()
+        scenario.wait_for(lambda: run.stderr.count("streaming changes from") >= times or not run.running(), 30, "it streams again")
+        assert run.running(), run.error_tail()
     assert run.stop() == 0, run.error_tail()
     s.equal(primary, target)
 
