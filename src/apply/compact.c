@@ -224,7 +224,8 @@ static int find_entry(pgc_compact *compact, const pgconvoy_value *values, int co
         }
     }
     size_t size;
-    pgconvoy_value *copy = copy_values(compact, values, count, &size);
+    bool stays = compact->identity == BY_ROW && compact->rows_stay && values != compact->scratch_row;
+    const pgconvoy_value *copy = stays ? values : copy_values(compact, values, count, &size);
     if (!copy)
         return pgc_error_out_of_memory(err);
     if (add_entry(compact, found, err) != 0)
@@ -424,9 +425,14 @@ static int add_multiset(pgc_compact *compact, const pgconvoy_change *change, pgc
         return add_copies(compact, change->old, -1, err);
     const pgconvoy_value *row = change->new_;
     if (change->operation == PGCONVOY_UPDATE) {
-        for (int i = 0; i < compact->table->column_count; i++)
-            compact->scratch_row[i] = row[i].length == PGCONVOY_UNCHANGED ? change->old[i] : row[i];
-        row = compact->scratch_row;
+        for (int i = 0; i < compact->table->column_count; i++) {
+            if (row[i].length != PGCONVOY_UNCHANGED)
+                continue;
+            if (row != compact->scratch_row)
+                memcpy(compact->scratch_row, row, (size_t)compact->table->column_count * sizeof *row);
+            row = compact->scratch_row;
+            compact->scratch_row[i] = change->old[i];
+        }
         if (add_copies(compact, change->old, -1, err) != 0)
             return -1;
     }

@@ -3,6 +3,7 @@
  * they came in where the target reads it the same way; nothing is allocated for a row once the buffers have grown.
  */
 #include "sink/postgres/ddl.h"
+#include "sink/postgres/keyless.h"
 #include "sink/postgres/types.h"
 #include "base/clock.h"
 #include "postgres/value.h"
@@ -169,6 +170,8 @@ static int run_action(pgc_pgsink_writer *writer, pgc_pgsink_target *target, cons
     bool deletes = action == PGSINK_DELETE || action == PGSINK_DELETE_FULL;
     bool by_key = action == PGSINK_UPDATE_KEY || action == PGSINK_DELETE;
     note_sent(writer, target, deletes ? NULL : change->new_);
+    bool by_row = action == PGSINK_UPDATE_FULL || action == PGSINK_DELETE_FULL;
+    writer->nulls = by_row ? pgc_pgsink_keyless_nulls(target, change->old) : 0;
     pgc_pgsink_statement *statement =
         pgc_pgsink_statement_get(writer, target, action, by_key && compares(writer, target, change), err);
     return statement ? run_statement(writer, target, statement, change, operation, err) : -1;

@@ -6,12 +6,11 @@
  * Each statement says how many rows it must have met. Another number means that the target is not what the source was,
  * and what to do then depends on the order of the changes: the batch is undone and applied one by one.
  */
-#include "sink/postgres/bulk.h"
+#include "sink/postgres/bulk_internal.h"
 #include "postgres/value.h"
 
 #include <stdio.h>
 
-#define FEW_ROWS 8             /* so few go one by one, by statements that are prepared */
 #define CHUNK_ROWS 20000       /* of one statement */
 #define CHUNK_BYTES (3u << 20) /* so that it stays in the work_mem of a server that nobody tuned */
 #define RANGE_ROWS 64          /* not for less is a range of the key's index read */
@@ -20,24 +19,6 @@
 #define COPY_PIECE_BYTES (1u << 18)
 #define AGAIN_ROWS 2000 /* of more rows, planning is little of the work, and is best done for them */
 
-typedef struct bulk {
-    pgc_pgsink_writer *writer;
-    pgc_pgsink_part *part;
-    pgc_compact *compact; /* of the part; NULL without a key */
-    pgc_pgsink_target *target;
-    const pgconvoy_table *table;
-    pgc_pgsink_pile *pile;
-    pgc_arena *arena; /* the pile's */
-    pgc_pgsink_array *arrays; /* the statement's parameters */
-    uint32_t *types;
-    int array_count;
-    const int64_t *keys; /* of the items to be sent, which are in their order; NULL: not known */
-    int64_t least, most; /* a range that holds the statement's keys and few others, when in_range */
-    bool in_range;
-    bool by_range; /* the session reads ranges */
-    pgc_buffer sql;
-} bulk;
-
 /* ---- pieces of SQL */
 
 static void append_name(bulk *b, int column)
@@ -45,19 +26,19 @@ static void append_name(bulk *b, int column)
     pgc_quote_identifier(&b->sql, b->table->columns[column].name);
 }
 
-static void append_table(bulk *b, const char *verb)
+void pgc_pgsink_bulk_verb(bulk *b, const char *verb)
 {
     pgc_buffer_text(&b->sql, verb);
     pgc_buffer_text(&b->sql, b->target->relation.kind == 'p' ? " " : " ONLY ");
     pgc_quote_qualified(&b->sql, b->table->schema, b->table->name);
 }
 
-static void add_array(bulk *b, int column, int key)
+void pgc_pgsink_bulk_array(bulk *b, int column, int key)
 {
     pgc_pgsink_array_init(&b->arrays[b->array_count++], b->target, column, key);
 }
 
-static void append_cast(bulk *b, int array)
+void pgc_pgsink_bulk_cast(bulk *b, int array)
 {
     if (b->arrays[array].form == PGSINK_ARRAY_CAST)
         pgc_buffer_format(&b->sql, "::%s", b->target->columns[b->arrays[array].column]->plain_type_sql);
@@ -92,7 +73,7 @@ static void append_where_key(bulk *b)
         append_name(b, b->table->key[i]);
         pgc_buffer_text(&b->sql, column->equals);
         pgc_buffer_format(&b->sql, any ? "ANY (ARRAY[s.c%d" : "s.c%d", i);
-        append_cast(b, i);
+        pgc_pgsink_bulk_cast(b, i);
         pgc_buffer_text(&b->sql, any ? "])" : "");
     }
     if (b->in_range) {
@@ -110,7 +91,7 @@ static bool is_held(const bulk *b, int column)
 
 static void delete_sql(bulk *b)
 {
-    append_table(b, "DELETE FROM");
+    pgc_pgsink_bulk_verb(b, "DELETE FROM");
     pgc_buffer_text(&b->sql, " AS t USING");
     append_rows(b);
     append_where_key(b);
@@ -118,7 +99,7 @@ static void delete_sql(bulk *b)
 
 static void update_sql(bulk *b)
 {
-    append_table(b, "UPDATE");
+    pgc_pgsink_bulk_verb(b, "UPDATE");
     pgc_buffer_text(&b->sql, " AS t SET ");
     const char *joint = "";
     for (int i = b->table->key_count; i < b->array_count; i++) {
@@ -127,7 +108,7 @@ static void update_sql(bulk *b)
         pgc_buffer_text(&b->sql, joint);
         append_name(b, b->arrays[i].column);
         pgc_buffer_format(&b->sql, " = s.c%d", i);
-        append_cast(b, i);
+        pgc_pgsink_bulk_cast(b, i);
         joint = ", ";
     }
     pgc_buffer_text(&b->sql, " FROM");
@@ -139,7 +120,7 @@ static void update_sql(bulk *b)
         pgc_buffer_text(&b->sql, " AND t.");
         append_name(b, b->arrays[i].column);
         pgc_buffer_format(&b->sql, " = s.c%d", i);
-        append_cast(b, i);
+        pgc_pgsink_bulk_cast(b, i);
     }
 }
 
@@ -154,11 +135,9 @@ static void insert_sql(bulk *b)
     pgc_buffer_text(&b->sql, ") OVERRIDING SYSTEM VALUE SELECT ");
     for (int i = 0; i < b->array_count; i++) {
         pgc_buffer_format(&b->sql, "%sunnest($%d)", i ? ", " : "", i + 1);
-        append_cast(b, i);
+        pgc_pgsink_bulk_cast(b, i);
     }
 }
-
-typedef void sql_of(bulk *b);
 
 /* ---- sending */
 
@@ -192,8 +171,8 @@ static int choose_range(bulk *b, size_t count, pgconvoy_error *err)
     return choose_reading(b, b->in_range, err);
 }
 
-static int send_chunk(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
-                      pgconvoy_error *err)
+int pgc_pgsink_bulk_send(bulk *b, const pgc_compact_item *items, size_t count, pgc_pgsink_bulk_sql *make, uint8_t operation, bool again,
+                         pgconvoy_error *err)
 {
     pgc_pgsink_writer *writer = b->writer;
     pgc_buffer *scratch = &writer->scratch;
@@ -213,21 +192,24 @@ static int send_chunk(bulk *b, const pgc_compact_item *items, size_t count, sql_
         return -1;
     pgc_pgsink_bulk_statement statement = {.sql = b->sql.data, .types = b->types, .count = b->array_count};
     int status = 0;
-    if (count < AGAIN_ROWS && !b->in_range) /* a range is part of the statement */
+    if (again)
         status = pgc_pgsink_statement_again(writer, b->target, &statement, err);
     if (status == 0)
-        status = pgc_pgsink_fly_bulk(writer, &statement, b->target, operation, count, scratch->length, err);
+        status = pgc_pgsink_fly_bulk(writer, &statement, b->target, operation, count * b->copies, scratch->length, err);
     pgc_pgsink_scratch_trim(writer);
     return status;
 }
 
 /* The arrays stand for all items. */
-static int send_all(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
+static int send_all(bulk *b, const pgc_compact_item *items, size_t count, pgc_pgsink_bulk_sql *make, uint8_t operation,
                     pgconvoy_error *err)
 {
     for (size_t chunk; count > 0; items += chunk, count -= chunk) {
         chunk = pgc_pgsink_arrays_measure(b->arrays, b->array_count, items, count < CHUNK_ROWS ? count : CHUNK_ROWS, CHUNK_BYTES);
-        if (choose_range(b, chunk, err) != 0 || send_chunk(b, items, chunk, make, operation, err) != 0)
+        if (choose_range(b, chunk, err) != 0)
+            return -1;
+        bool again = chunk < AGAIN_ROWS && !b->in_range; /* a range is part of the statement */
+        if (pgc_pgsink_bulk_send(b, items, chunk, make, operation, again, err) != 0)
             return -1;
         if (b->keys)
             b->keys += chunk;
@@ -237,7 +219,7 @@ static int send_all(bulk *b, const pgc_compact_item *items, size_t count, sql_of
 }
 
 /* The same of rows that are found by their key, the first array. */
-static int send_found(bulk *b, const pgc_compact_item *items, size_t count, sql_of *make, uint8_t operation,
+static int send_found(bulk *b, const pgc_compact_item *items, size_t count, pgc_pgsink_bulk_sql *make, uint8_t operation,
                       pgconvoy_error *err)
 {
     if (pgc_pgsink_key_is_number(b->target) &&
@@ -278,8 +260,7 @@ static int send_singly(bulk *b, const pgc_compact_item *items, size_t count, uin
 
 /* ---- each kind of change */
 
-/* Statements for single rows may have made room by forgetting the table. */
-static int look_again(bulk *b, pgconvoy_error *err)
+int pgc_pgsink_bulk_look_again(bulk *b, pgconvoy_error *err)
 {
     b->target = pgc_pgsink_target_get(b->writer, b->table, err);
     b->array_count = 0;
@@ -288,28 +269,28 @@ static int look_again(bulk *b, pgconvoy_error *err)
 
 static int send_deletes(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
 {
-    if (count < FEW_ROWS)
+    if (count < PGSINK_FEW_ROWS)
         return send_singly(b, items, count, PGCONVOY_DELETE, err);
-    if (look_again(b, err) != 0)
+    if (pgc_pgsink_bulk_look_again(b, err) != 0)
         return -1;
     for (int i = 0; i < b->table->key_count; i++)
-        add_array(b, b->table->key[i], i);
+        pgc_pgsink_bulk_array(b, b->table->key[i], i);
     return send_found(b, items, count, delete_sql, PGCONVOY_DELETE, err);
 }
 
 /* All items have the same values unchanged. */
 static int send_updates(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
 {
-    if (count < FEW_ROWS)
+    if (count < PGSINK_FEW_ROWS)
         return send_singly(b, items, count, PGCONVOY_UPDATE, err);
-    if (look_again(b, err) != 0)
+    if (pgc_pgsink_bulk_look_again(b, err) != 0)
         return -1;
     for (int i = 0; i < b->table->key_count; i++)
-        add_array(b, b->table->key[i], -1);
+        pgc_pgsink_bulk_array(b, b->table->key[i], -1);
     int set = 0;
     for (int i = 0; i < b->table->column_count; i++)
         if (!b->table->columns[i].in_key && items->row[i].length != PGCONVOY_UNCHANGED && !b->target->columns[i]->generated) {
-            add_array(b, i, -1);
+            pgc_pgsink_bulk_array(b, i, -1);
             set += !is_held(b, i);
         }
     if (set == 0) { /* nothing to set; a row that was deleted and inserted must be there, and a value that cannot be set */
@@ -318,7 +299,7 @@ static int send_updates(bulk *b, const pgc_compact_item *items, size_t count, pg
             return looks ? send_singly(b, items, count, PGCONVOY_UPDATE, err) : 0;
         if (!items->complete && !looks)
             return 0;
-        add_array(b, b->table->key[0], -1);
+        pgc_pgsink_bulk_array(b, b->table->key[0], -1);
     }
     return send_found(b, items, count, update_sql, PGCONVOY_UPDATE, err);
 }
@@ -384,14 +365,14 @@ static int copy_rows(bulk *b, const pgc_compact_item *items, size_t count, pgcon
     return status;
 }
 
-static int send_inserts(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
+int pgc_pgsink_bulk_inserts(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
 {
-    if (look_again(b, err) != 0)
+    if (pgc_pgsink_bulk_look_again(b, err) != 0)
         return -1;
     for (int i = 0; i < b->table->column_count; i++)
         if (!b->target->columns[i]->generated)
-            add_array(b, i, -1);
-    if (count < FEW_ROWS || b->array_count == 0)
+            pgc_pgsink_bulk_array(b, i, -1);
+    if (count < PGSINK_FEW_ROWS || b->array_count == 0)
         return send_singly(b, items, count, PGCONVOY_INSERT, err);
     if (can_copy(b, items, count))
         return copy_rows(b, items, count, err);
@@ -404,6 +385,8 @@ static int apply_result(bulk *b, const pgc_compact_result *result, pgconvoy_erro
 {
     const pgc_compact_item *updates = result->items[PGC_COMPACT_UPDATE];
     size_t update_count = result->count[PGC_COMPACT_UPDATE];
+    if (b->table->key_count == 0)
+        return pgc_pgsink_bulk_copies(b, result, err);
     if (send_deletes(b, result->items[PGC_COMPACT_DELETE], result->count[PGC_COMPACT_DELETE], err) != 0)
         return -1;
     for (size_t first = 0, end; first < update_count; first = end) {
@@ -414,10 +397,10 @@ static int apply_result(bulk *b, const pgc_compact_result *result, pgconvoy_erro
         if (send_updates(b, updates + first, end - first, err) != 0)
             return -1;
     }
-    return send_inserts(b, result->items[PGC_COMPACT_INSERT], result->count[PGC_COMPACT_INSERT], err);
+    return pgc_pgsink_bulk_inserts(b, result->items[PGC_COMPACT_INSERT], result->count[PGC_COMPACT_INSERT], err);
 }
 
-static int apply_keyed(bulk *b, pgconvoy_error *err)
+static int apply_compacted(bulk *b, pgconvoy_error *err)
 {
     pgc_compact_result result;
     int status = pgc_pgsink_part_compact(b->pile, b->part, err);
@@ -440,14 +423,14 @@ static int apply_inserts(bulk *b, pgconvoy_error *err)
         return pgc_error_out_of_memory(err);
     for (const pgc_pgsink_waiting *waiting = b->part->first; waiting; waiting = waiting->next_of_table)
         items[count++] = (pgc_compact_item){.row = waiting->new_, .copies = 1, .complete = true};
-    return send_inserts(b, items, count, err);
+    return pgc_pgsink_bulk_inserts(b, items, count, err);
 }
 
 int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_part *part, pgc_pgsink_pile *pile, pgconvoy_error *err)
 {
     const pgconvoy_table *table = part->gathered->table;
     size_t most = 2 * (size_t)table->column_count + 1;
-    bulk b = {.writer = writer, .part = part, .table = table, .pile = pile, .arena = pile->arena};
+    bulk b = {.writer = writer, .part = part, .table = table, .pile = pile, .arena = pile->arena, .copies = 1};
     b.compact = part->gathered->compacts[pile->number];
     b.target = pgc_pgsink_target_get(writer, table, err);
     if (!b.target || pgc_pgsink_apply_room(writer, table, err) != 0)
@@ -458,7 +441,7 @@ int pgc_pgsink_bulk_table(pgc_pgsink_writer *writer, pgc_pgsink_part *part, pgc_
         return pgc_error_out_of_memory(err);
     pgc_buffer_init(&b.sql, PGSINK_SQL_LIMIT);
     /* new rows have different keys, or the target would refuse them: nothing to compact */
-    int status = part->inserts_only ? apply_inserts(&b, err) : apply_keyed(&b, err);
+    int status = part->inserts_only ? apply_inserts(&b, err) : apply_compacted(&b, err);
     pgc_buffer_free(&b.sql);
     return status;
 }

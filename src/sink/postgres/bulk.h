@@ -26,14 +26,15 @@ typedef struct pgc_pgsink_gathered {
     const pgconvoy_table *table;
     pgc_pgsink_way way;
     struct pgc_pgsink_part *parts[PGSINK_PILES]; /* its changes in each pile, NULL for none; of who has the pile */
-    bool warned;                                 /* of what a table without a key costs */
+    bool scans;       /* a single change of an old row reads all of the table */
+    const char *cost; /* … as we say it, once; NULL: it does not, or it was said */
     /* for several connections (team.c) */
     uint32_t relation;                    /* its oid on the target */
     bool sliceable;                       /* rows with different keys cannot be in each other's way */
     int share;                            /* the connection that has it in the batch, PGSINK_NO_PART, PGSINK_SLICED */
     struct pgc_pgsink_gathered **members; /* the same table, as each connection has it, NULL where it has not had it */
     unsigned member_count;
-    pgc_compact *compacts[PGSINK_PILES]; /* what its changes in each pile come to, of who has the pile; NULL without a key */
+    pgc_compact *compacts[PGSINK_PILES]; /* what its changes in each pile come to, of who has the pile; NULL: they go one by one, but for new rows */
     /* of the one who applies */
     unsigned failures, pause; /* bulk failed so often in a row; so many more times it is not tried */
     bool told;                /* why it failed was logged */
@@ -78,6 +79,7 @@ typedef struct pgc_pgsink_pile {
     bool compacts;                 /* while it is filled */
     pgc_pgsink_waiting *compacted; /* so far */
     size_t keys;                   /* that were met so far by these */
+    size_t scans;                  /* changes that read all of a table each, one by one */
     pgc_pgsink_part *parts;
     size_t part_count;
     size_t early_keys, late_keys; /* that were met first in the first half of a table's changes, and in the second, when it was last applied in bulk */
@@ -85,7 +87,8 @@ typedef struct pgc_pgsink_pile {
 
 /* ---- pile.c */
 
-#define PGSINK_BULK_CHANGES 100 /* fewer are not worth a savepoint */
+#define PGSINK_BULK_CHANGES 100 /* fewer are not worth a savepoint … */
+#define PGSINK_BULK_SCANS 8     /* … but for these */
 #define PGSINK_PAUSE_DOUBLINGS 10
 
 /* What has failed is left out for a while: each time for twice as many, and one. */
@@ -106,6 +109,8 @@ int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pg
 /* Applies what is in the pile, and empties it. After a failure it is as it was. */
 int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile);
+/* Whether it is worth being applied in bulk. */
+bool pgc_pgsink_pile_is_large(const pgc_pgsink_pile *pile);
 /* What comes next is of another transaction. */
 void pgc_pgsink_pile_mark(pgc_pgsink_pile *pile);
 /* Memory in use, or about to be. */

@@ -179,6 +179,8 @@ static int hand_over_when_due(pgc_pgsink_writer *writer, pgconvoy_error *err)
     unsigned doublings = gather->pieces / PIECES_BEFORE_DOUBLING;
     if (doublings < gather->growth && !nears_the_end(gather))
         doublings = gather->growth;
+    if (gather->pile->scans > 0) /* each piece reads a table */
+        doublings = PIECE_DOUBLINGS;
     size_t piece = PIECE_TABLE_CHANGES * gather->pile->part_count;
     piece = (piece > PIECE_CHANGES ? piece : PIECE_CHANGES) << (doublings < PIECE_DOUBLINGS ? doublings : PIECE_DOUBLINGS);
     bool busy = gather->hands == TOGETHER ? pgc_pgsink_team_is_busy(gather->team)
@@ -190,7 +192,7 @@ static int hand_over_when_due(pgc_pgsink_writer *writer, pgconvoy_error *err)
 
 bool pgc_pgsink_gather_is_small(pgc_pgsink_gather *gather)
 {
-    if (gather->touched || gather->pile->count >= PGSINK_BULK_CHANGES)
+    if (gather->touched || pgc_pgsink_pile_is_large(gather->pile))
         return false;
     if (gather->pause == 0)
         return true;
@@ -275,7 +277,11 @@ static pgc_pgsink_gathered *add_table(pgc_pgsink_writer *writer, const pgconvoy_
         made->relation = target->relation.oid;
         made->sliceable = sliceable;
         made->share = PGSINK_NO_PART;
-        for (int i = 0; i < PGSINK_PILES && table->key_count > 0; i++)
+        made->scans = table->key_count == 0 && table->replica_identity == 'f' && target->indexed_count == 0;
+        if (made->scans)
+            made->cost = target->in_copies ? "to update or delete rows the whole table is read, once for all that are applied together"
+                                           : "each update and delete reads the whole table";
+        for (int i = 0; i < PGSINK_PILES && (table->key_count > 0 || target->in_copies); i++)
             if (!(made->compacts[i] = pgc_compact_new(table))) {
                 free_table(made);
                 made = NULL;
@@ -309,13 +315,10 @@ static pgc_pgsink_gathered *table_of(pgc_pgsink_writer *writer, const pgconvoy_t
 
 static void warn_of_cost(pgc_pgsink_writer *writer, pgc_pgsink_gathered *table)
 {
-    if (table->table->key_count > 0 || table->warned || table->table->replica_identity != 'f')
-        return;
-    table->warned = true;
-    pgc_log_warning(
-        writer->sink->config->log,
-        "%s.%s has no key: each update and delete reads the whole table on the target; give it a primary key",
-        table->table->schema, table->table->name);
+    if (table->cost)
+        pgc_log_warning(writer->sink->config->log, "%s.%s has no key, and no index on the target: %s; give it a primary key", table->table->schema,
+                        table->table->name, table->cost);
+    table->cost = NULL;
 }
 
 static void note_transaction(pgc_pgsink_gather *gather, const pgconvoy_change *change)

@@ -210,7 +210,7 @@ int pgc_pgsink_hands_look(pgc_pgsink_writer *writer, const pgc_pgsink_target *ta
 bool pgc_pgsink_hands_can_wait(const pgc_pgsink_writer *writer, const pgc_pgsink_gathered *table,
                                const pgconvoy_change *change)
 {
-    if (table->way == PGSINK_IN_BULK && (change->table->key_count > 0 || change->operation == PGCONVOY_INSERT))
+    if (table->way == PGSINK_IN_BULK && (table->compacts[0] || change->operation == PGCONVOY_INSERT))
         return true;
     return table->way != PGSINK_IN_ORDER && writer->sink->config->apply_jobs > 1 && writer->gather->hands != ALONE;
 }

@@ -145,6 +145,11 @@ int pgc_pgsink_part_compact(pgc_pgsink_pile *pile, pgc_pgsink_part *part, pgconv
     return 0;
 }
 
+bool pgc_pgsink_pile_is_large(const pgc_pgsink_pile *pile)
+{
+    return pile->count >= PGSINK_BULK_CHANGES || pile->scans >= PGSINK_BULK_SCANS;
+}
+
 size_t pgc_pgsink_pile_used(const pgc_pgsink_pile *pile)
 {
     return pgc_arena_used(pile->arena) + pile->keys * KEY_BYTES;
@@ -176,6 +181,7 @@ int pgc_pgsink_pile_append(pgc_pgsink_pile *pile, pgc_pgsink_gathered *table, pg
     part->inserts_only = part->inserts_only && waiting->operation == PGCONVOY_INSERT;
     part->count++;
     pile->count++;
+    pile->scans += table->scans && table->compacts[pile->number] && waiting->operation != PGCONVOY_INSERT;
     if (pile->compacts && !pgc_pgsink_pile_can_split(pile))
         compact(pile);
     return 0;
@@ -189,7 +195,7 @@ void pgc_pgsink_pile_clear(pgc_pgsink_pile *pile)
     }
     pile->parts = NULL;
     pile->first = pile->last = pile->whole = pile->compacted = NULL;
-    pile->count = pile->part_count = pile->whole_count = pile->keys = 0;
+    pile->count = pile->part_count = pile->whole_count = pile->keys = pile->scans = 0;
     pgc_arena_reset(pile->arena);
 }
 
@@ -198,7 +204,7 @@ void pgc_pgsink_pile_mark(pgc_pgsink_pile *pile)
     pile->transaction++;
     pile->whole = pile->last;
     pile->whole_count = pile->count;
-    if (pile->compacts && pile->count >= PGSINK_BULK_CHANGES)
+    if (pile->compacts && pgc_pgsink_pile_is_large(pile))
         compact(pile);
 }
 
@@ -346,7 +352,7 @@ int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgco
     int status;
     if (pile->count == 0)
         return 0;
-    if (pile->count < PGSINK_BULK_CHANGES) {
+    if (!pgc_pgsink_pile_is_large(pile)) {
         status = pgc_pgsink_replay_pile(writer, pile, err);
     } else if (pgc_pgsink_land(writer, err) != 0) { /* what was sent before, and is not behind the savepoint */
         return -1;

@@ -354,6 +354,7 @@ typedef struct pgc_pgsink_statement {
     uint64_t *sent; /* bit set of the columns whose values take part: of the new row, else of the old one */
     bool compares;  /* the row as it is with the old row that the source sent */
     bool strict;    /* fails where it does not meet its row */
+    unsigned nulls; /* which of target->indexed are NULL in the old row that it finds its row by, by bits */
     char name[24];  /* of the prepared statement */
     char *sql;      /* NULL: there is nothing to do */
     int parameter_count;
@@ -382,6 +383,9 @@ typedef struct pgc_pgsink_target {
     bool *pass_binary;           /* for each column: binary values may go as they are */
     bool upsert;                 /* a unique index on the key is there */
     bool looks;                  /* single changes look at their row first */
+    uint16_t *indexed;           /* without a key: columns that the target has indexes on */
+    int indexed_count;
+    bool in_copies; /* without a key: its rows can be found in bulk */
     pgc_pgsink_way way;
     int statement_count;
     pgc_pgsink_statement *statements;
@@ -417,7 +421,8 @@ typedef struct pgc_pgsink_own {
     const char *sql; /* NULL: what append_sql makes of the sink */
     void (*append_sql)(const pgc_pgsink *sink, pgc_buffer *out);
 } pgc_pgsink_own;
-enum { PGSINK_OWN_LOCK = 1, PGSINK_OWN_POSITION = 2, PGSINK_OWN_RANGE = 4, PGSINK_OWN_LOOKUP = 8, PGSINK_OWN_BEGIN = 16, PGSINK_OWN_COMMIT = 32 };
+enum { PGSINK_OWN_LOCK = 1, PGSINK_OWN_POSITION = 2, PGSINK_OWN_RANGE = 4, PGSINK_OWN_LOOKUP = 8, PGSINK_OWN_BEGIN = 16, PGSINK_OWN_COMMIT = 32,
+       PGSINK_OWN_SEARCH = 64, PGSINK_OWN_SEARCHED = 128 };
 
 #define PGSINK_FLIGHT_SLOTS 2048 /* a power of two */
 #define PGSINK_TARGET_SLOTS 1024
@@ -457,6 +462,7 @@ struct pgc_pgsink_writer {
     pgc_buffer scratch;
     uint64_t *sent;
     int sent_words;
+    unsigned nulls; /* as of a statement */
     /* TRUNCATE changes of one record make one statement */
     pgc_buffer truncate;
     pgc_buffer deletes; /* of all rows of the same tables */

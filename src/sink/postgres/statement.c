@@ -17,6 +17,7 @@ static pgc_pgsink_statement *make(pgc_pgsink_writer *writer, pgc_pgsink_target *
         statement->action = action;
         statement->compares = compares;
         statement->strict = writer->strict;
+        statement->nulls = writer->nulls;
         statement->sent = pgc_arena_zalloc(target->arena, sent_bytes);
         statement->parameters = pgc_arena_zalloc(target->arena, most * sizeof *statement->parameters);
         statement->types = pgc_arena_zalloc(target->arena, most * sizeof *statement->types);
@@ -44,7 +45,7 @@ pgc_pgsink_statement *pgc_pgsink_statement_get(pgc_pgsink_writer *writer, pgc_pg
     size_t sent_bytes = sizeof *writer->sent * (size_t)(target->table->column_count / 64 + 1);
     for (pgc_pgsink_statement *statement = target->statements; statement; statement = statement->next)
         if (statement->action == action && statement->compares == compares && statement->strict == writer->strict &&
-            memcmp(statement->sent, writer->sent, sent_bytes) == 0)
+            statement->nulls == writer->nulls && memcmp(statement->sent, writer->sent, sent_bytes) == 0)
             return statement;
     pgc_pgsink_statement *statement = make(writer, target, action, compares, sent_bytes, err);
     if (!statement)

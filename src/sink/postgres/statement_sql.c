@@ -17,7 +17,7 @@
  * case.
  */
 #include "postgres/value.h"
-#include "sink/postgres/sink_internal.h"
+#include "sink/postgres/keyless.h"
 
 typedef struct builder {
     const pgc_pgsink *sink;
@@ -201,28 +201,6 @@ static void append_on_conflict(builder *build)
     }
 }
 
-typedef enum comparison { BY_IMAGE, BY_TEXT, BY_VALUE } comparison;
-
-static bool holds_composite(const pgconvoy_type *type)
-{
-    while (type && type->kind != PGCONVOY_TYPE_COMPOSITE)
-        type = type->element;
-    return type != NULL;
-}
-
-/* A composite's image holds traces of its definition's history; a column of another modifier keeps values that look
- * otherwise. */
-static comparison compare_by(const pgc_pgsink_target *target, int column)
-{
-    const pgconvoy_column *source = &target->table->columns[column];
-    if (holds_composite(source->type))
-        return BY_TEXT;
-    return pgc_pgsink_column_fit(source, target->columns[column]) == PGSINK_FIT_SAME &&
-                   source->typmod == target->columns[column]->typmod
-               ? BY_IMAGE
-               : BY_VALUE;
-}
-
 typedef enum operand { IN_ROW, IN_OLD, IN_NEW } operand;
 
 static void append_operand(builder *build, int column, operand operand)
@@ -236,14 +214,14 @@ static void append_operand(builder *build, int column, operand operand)
 /* That a column's two values are the same, as append_is_as_old has it of all columns. */
 static void append_same_value(builder *build, int column, operand a, operand b)
 {
-    comparison by = compare_by(build->target, column);
-    pgc_buffer_text(build->sql, by == BY_IMAGE ? "ROW(" : "");
+    pgc_pgsink_comparison by = pgc_pgsink_compare_by(build->target, column);
+    pgc_buffer_text(build->sql, by == PGSINK_BY_IMAGE ? "ROW(" : "");
     append_operand(build, column, a);
-    pgc_buffer_text(build->sql, by == BY_IMAGE  ? ")::record OPERATOR(pg_catalog.*=) ROW("
-                                : by == BY_TEXT ? "::text IS NOT DISTINCT FROM "
+    pgc_buffer_text(build->sql, by == PGSINK_BY_IMAGE  ? ")::record OPERATOR(pg_catalog.*=) ROW("
+                                : by == PGSINK_BY_TEXT ? "::text IS NOT DISTINCT FROM "
                                                 : " IS NOT DISTINCT FROM ");
     append_operand(build, column, b);
-    pgc_buffer_text(build->sql, by == BY_IMAGE ? ")::record" : by == BY_TEXT ? "::text" : "");
+    pgc_buffer_text(build->sql, by == PGSINK_BY_IMAGE ? ")::record" : by == PGSINK_BY_TEXT ? "::text" : "");
 }
 
 /* What an update sets a column to. Columns are merged by what the source has changed, and what the target had before. */
@@ -299,7 +277,7 @@ static int count_images(const pgc_pgsink_target *target)
 {
     int count = 0;
     for (int i = 0; i < target->table->column_count; i++)
-        count += compare_by(target, i) == BY_IMAGE;
+        count += pgc_pgsink_compare_by(target, i) == PGSINK_BY_IMAGE;
     return count;
 }
 
@@ -313,14 +291,14 @@ static void append_is_as_old(builder *build, const char *joint)
         pgc_buffer_text(sql, joint);
         pgc_buffer_text(sql, "ROW(");
         for (int i = 0, n = 0; i < table->column_count; i++)
-            if (compare_by(target, i) == BY_IMAGE) {
+            if (pgc_pgsink_compare_by(target, i) == PGSINK_BY_IMAGE) {
                 pgc_buffer_text(sql, n++ ? ", " : "");
                 append_name(build, i);
             }
         /* the casts make records of them: two bare rows would be compared column by column */
         pgc_buffer_text(sql, ")::record OPERATOR(pg_catalog.*=) ROW(");
         for (int i = 0, n = 0; i < table->column_count; i++)
-            if (compare_by(target, i) == BY_IMAGE) {
+            if (pgc_pgsink_compare_by(target, i) == PGSINK_BY_IMAGE) {
                 pgc_buffer_text(sql, n++ ? ", " : "");
                 append_parameter(build, i, true);
             }
@@ -328,15 +306,32 @@ static void append_is_as_old(builder *build, const char *joint)
         joint = " AND ";
     }
     for (int i = 0; i < table->column_count; i++) {
-        comparison by = compare_by(target, i);
-        if (by == BY_IMAGE)
+        pgc_pgsink_comparison by = pgc_pgsink_compare_by(target, i);
+        if (by == PGSINK_BY_IMAGE)
             continue;
         pgc_buffer_text(sql, joint);
         append_name(build, i);
-        pgc_buffer_text(sql, by == BY_TEXT ? "::text IS NOT DISTINCT FROM " : " IS NOT DISTINCT FROM ");
+        pgc_buffer_text(sql, by == PGSINK_BY_TEXT ? "::text IS NOT DISTINCT FROM " : " IS NOT DISTINCT FROM ");
         append_parameter(build, i, true);
-        pgc_buffer_text(sql, by == BY_TEXT ? "::text" : "");
+        pgc_buffer_text(sql, by == PGSINK_BY_TEXT ? "::text" : "");
         joint = " AND ";
+    }
+}
+
+/* It follows from the images, but only this is what an index answers. */
+static void append_where_indexed(builder *build)
+{
+    const pgc_pgsink_target *target = build->target;
+    for (int i = 0; i < target->indexed_count; i++) {
+        int column = target->indexed[i];
+        pgc_buffer_text(build->sql, " AND ");
+        append_name(build, column);
+        if (build->statement->nulls >> i & 1) {
+            pgc_buffer_text(build->sql, " IS NULL");
+            continue;
+        }
+        pgc_buffer_text(build->sql, target->columns[column]->equals);
+        append_parameter(build, column, true);
     }
 }
 
@@ -347,6 +342,7 @@ static void append_where_full(builder *build)
                     partitioned ? " WHERE (tableoid, ctid) IN (SELECT tableoid, ctid" : " WHERE ctid = (SELECT ctid");
     append_table(build, " FROM");
     append_is_as_old(build, " WHERE ");
+    append_where_indexed(build);
     pgc_buffer_text(build->sql, " LIMIT 1)");
 }
 

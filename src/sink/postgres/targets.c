@@ -2,6 +2,7 @@
  * The tables of the target, as a writer knows them: read from the server's catalog when their first change comes,
  * together with others that come soon, and kept with their statements (statement.c).
  */
+#include "sink/postgres/keyless.h"
 #include "sink/postgres/types.h"
 #include "postgres/value.h"
 
@@ -271,7 +272,9 @@ static int complete(pgc_pgsink_writer *writer, pgc_pgsink_target *const *targets
     for (size_t i = 0; i < count; i++)
         if (match_columns(writer, targets[i], err) != 0)
             return -1;
-    return find_keys(writer, targets, count, err) != 0 ? -1 : choose_ways(writer, targets, count, err);
+    if (find_keys(writer, targets, count, err) != 0 || choose_ways(writer, targets, count, err) != 0)
+        return -1;
+    return pgc_pgsink_keyless_look(writer, targets, count, err);
 }
 
 /* ---- what others call */

@@ -188,6 +188,7 @@ static pgc_pgsink_gathered *member_table(const pgc_pgsink_team *team, pgc_pgsink
         return NULL;
     made->table = table->table;
     made->way = table->way;
+    made->scans = table->scans;
     if (table->compacts[0] && !(made->compacts[0] = pgc_compact_new(table->table))) { /* a member has one pile */
         free(made);
         return NULL;

@@ -409,6 +409,27 @@ static void without_a_key_rows_are_counted(void **state)
     assert_result(*state, "delete 2x 1,a,null;insert 2x 5,x,y;insert 2,a,null;");
 }
 
+static void rows_that_stay_are_pointed_to_without_a_key(void **state)
+{
+    pgconvoy_value old[3], row[3], again[3], old_two[3], row_two[3];
+    pgc_compact_result result;
+    pgc_compact_rows_stay(*state, true);
+    fill(old, "1", "a", "b");
+    fill(row, "2", "a", U);
+    fill(again, "2", "a", "b");
+    assert_int_equal(try_add(*state, PGCONVOY_UPDATE, 'O', old, row), 0);
+    assert_int_equal(try_add(*state, PGCONVOY_INSERT, 0, NULL, again), 0);
+    assert_int_equal(pgc_compact_take(*state, &result, &err), 0);
+    assert_ptr_equal(result.items[PGC_COMPACT_DELETE]->row, old);
+    /* made of two, it is neither of them, nor what the next one is made in */
+    const pgconvoy_value *made = result.items[PGC_COMPACT_INSERT]->row;
+    assert_true(made != row && row[2].length == PGCONVOY_UNCHANGED);
+    fill(old_two, "3", "c", "d");
+    fill(row_two, "4", U, "e");
+    assert_int_equal(try_add(*state, PGCONVOY_UPDATE, 'O', old_two, row_two), 0);
+    assert_result(*state, "delete 1,a,b;delete 3,c,d;insert 2x 2,a,b;insert 4,c,e;");
+}
+
 static void a_table_whose_rows_cannot_be_identified_takes_inserts_only(void **state)
 {
     pgconvoy_value row[3];
@@ -450,6 +471,7 @@ int main(void)
         TEST(a_row_that_stays_is_pointed_to),
         TEST(thousands_of_keys_are_told_apart),
         cmocka_unit_test_setup_teardown(without_a_key_rows_are_counted, setup_full, teardown),
+        cmocka_unit_test_setup_teardown(rows_that_stay_are_pointed_to_without_a_key, setup_full, teardown),
         cmocka_unit_test_setup_teardown(a_table_whose_rows_cannot_be_identified_takes_inserts_only, setup_nothing, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
