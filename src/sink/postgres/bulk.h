@@ -5,7 +5,7 @@
  *
  * All of a pile happens behind a savepoint (pile.c). What does not go well in bulk (a constraint that only holds in
  * commit order, a row that is not where it should be, a value that is refused) is undone, and the same changes are
- * applied again one by one in commit order, by apply.c.
+ * applied again: those of the table that failed one by one in commit order, by apply.c, and after some failures all of them.
  *
  * There are two piles, so that a thread can apply one (background.c) while changes are gathered in the other. While it
  * does, the connection, the targets and their statements, and what of a pgc_pgsink_gathered is marked so, are its own.
@@ -59,6 +59,7 @@ typedef struct pgc_pgsink_part {
     bool inserts_only; /* all of them are new rows */
     pgc_pgsink_waiting *compacted; /* the last one that the compaction has; NULL: it has none */
     bool failed;                   /* it would not take the next one */
+    bool undone;                   /* they failed in bulk */
     /* how many it has, and keys of them: now, and when it had the largest power of two, and half of that */
     size_t added, full_added, half_added, full_keys, half_keys;
     /* the same before the transaction of the last change */

@@ -5,6 +5,7 @@
 #include "sink/postgres/bulk.h"
 
 #define KEY_BYTES 160               /* of a compaction for each key, about */
+#define BULK_TRIES 4
 #define SPLIT_CHANGES ((size_t)8192) /* more of a last transaction are not split off */
 
 /* ---- keeping a change */
@@ -271,7 +272,7 @@ static bool goes_one_by_one(const pgc_pgsink_pile *pile, const pgc_pgsink_part *
            (!table->compacts[pile->number] && !part->inserts_only);
 }
 
-static int apply_in_bulk(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, const pgc_pgsink_part **at,
+static int apply_in_bulk(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgc_pgsink_part **at,
                          pgconvoy_error *err)
 {
     *at = NULL;
@@ -296,32 +297,29 @@ static int apply_in_bulk(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, const
                : pgc_pgsink_fly_sql(writer, "RELEASE SAVEPOINT pgconvoy_bulk", NULL, 0, err);
 }
 
-static void count_outcome(const pgc_pgsink_pile *pile, const pgc_pgsink_gathered *failed, bool any_failed)
+static void count_outcome(const pgc_pgsink_pile *pile)
 {
     for (const pgc_pgsink_part *part = pile->parts; part; part = part->next) {
         pgc_pgsink_gathered *table = part->gathered;
-        if (table == failed) {
-            pgc_pgsink_pause(&table->failures, &table->pause);
-        } else if (table->pause > 0) {
+        if (part->undone)
+            continue;
+        if (table->pause > 0)
             table->pause--;
-        } else if (!any_failed) {
+        else
             table->failures = 0;
-        }
     }
 }
 
 /* The failure's own table, or where it came to light. */
-static pgc_pgsink_gathered *failed_table(const pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile,
-                                         const pgc_pgsink_part *at)
+static pgc_pgsink_part *failed_part(const pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgc_pgsink_part *at)
 {
-    for (const pgc_pgsink_part *part = pile->parts; part && writer->failed_oid; part = part->next)
+    for (pgc_pgsink_part *part = pile->parts; part && writer->failed_oid; part = part->next)
         if (part->gathered->table->oid == writer->failed_oid)
-            return part->gathered;
-    return at ? at->gathered : NULL;
+            return part;
+    return at;
 }
 
-static int undo_and_replay(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pile, pgc_pgsink_gathered *table,
-                           pgconvoy_error *err)
+static int undo(pgc_pgsink_writer *writer, pgc_pgsink_gathered *table, pgconvoy_error *err)
 {
     char why[sizeof err->message];
     snprintf(why, sizeof why, "%s", err->message);
@@ -343,26 +341,42 @@ static int undo_and_replay(pgc_pgsink_writer *writer, const pgc_pgsink_pile *pil
     if (table)
         table->told = true;
     pgc_error_clear(err);
+    return 0;
+}
+
+/* A table whose changes fail is left out of the bulk, and the others are tried again; after some of them, all go one by one. */
+static int apply_large(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvoy_error *err)
+{
+    pgc_pgsink_part *at;
+    for (int tries = 0; tries < BULK_TRIES; tries++) {
+        if (apply_in_bulk(writer, pile, &at, err) == 0) {
+            count_outcome(pile);
+            return 0;
+        }
+        if (pgconvoy_error_is_retriable(err))
+            return -1;
+        pgc_pgsink_part *failed = failed_part(writer, pile, at);
+        if (undo(writer, failed ? failed->gathered : NULL, err) != 0)
+            return -1;
+        if (!failed || failed->undone)
+            break;
+        failed->undone = true;
+        pgc_pgsink_pause(&failed->gathered->failures, &failed->gathered->pause);
+    }
     return pgc_pgsink_replay_pile(writer, pile, err);
 }
 
 int pgc_pgsink_pile_apply(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvoy_error *err)
 {
-    const pgc_pgsink_part *at;
     int status;
     if (pile->count == 0)
         return 0;
-    if (!pgc_pgsink_pile_is_large(pile)) {
+    if (!pgc_pgsink_pile_is_large(pile))
         status = pgc_pgsink_replay_pile(writer, pile, err);
-    } else if (pgc_pgsink_land(writer, err) != 0) { /* what was sent before, and is not behind the savepoint */
+    else if (pgc_pgsink_land(writer, err) != 0) /* what was sent before, and is not behind the savepoint */
         return -1;
-    } else if ((status = apply_in_bulk(writer, pile, &at, err)) == 0) {
-        count_outcome(pile, NULL, false);
-    } else if (!pgconvoy_error_is_retriable(err)) {
-        pgc_pgsink_gathered *failed = failed_table(writer, pile, at);
-        count_outcome(pile, failed, true);
-        status = undo_and_replay(writer, pile, failed, err);
-    }
+    else
+        status = apply_large(writer, pile, err);
     if (status == 0)
         pgc_pgsink_pile_clear(pile);
     return status;
