@@ -6,9 +6,11 @@
 #define NAME "format('%I.%I', n.nspname, c.relname)"
 #define ORDER " ORDER BY n.nspname, c.relname"
 
+/* 18: a row is computed in part when it is read, which is not published. */
+#define IS_COMPUTED "EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated = 'v' AND NOT g.attisdropped)"
 /* UPDATE and DELETE can be published: all of the row, a key that holds at once, or an index that was chosen. */
 #define HAS_IDENTITY                                                                                                   \
-    "(c.relreplident = 'f' OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND "           \
+    "(c.relreplident = 'f' AND NOT " IS_COMPUTED " OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND "           \
     "i.indimmediate "                                                                                                  \
     "AND (c.relreplident = 'd' AND i.indisprimary OR c.relreplident = 'i' AND i.indisreplident)))"
 #define WAS_CHANGED "(pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) > 0)"
@@ -70,10 +72,11 @@ const check_item pgc_check_table_items[] = {
      .params = "tp",
      .passed = "updates and deletes of every table can be published",
      .sql =
-         "SELECT CASE WHEN " WAS_CHANGED " THEN 'failed' ELSE 'warned' END, format('%s has no replica identity: %sonce "
+         "SELECT CASE WHEN " WAS_CHANGED " THEN 'failed' ELSE 'warned' END, format('%s has %s: %sonce "
                                          "it is published the source itself refuses UPDATE and DELETE on it', " NAME
-         ", CASE WHEN " WAS_CHANGED " THEN 'it sees updates or deletes, and ' ELSE '' END), "
-         "format('ALTER TABLE %I.%I REPLICA IDENTITY FULL; -- or give it a primary key, or leave it out by -T', "
+         ", CASE c.relreplident WHEN 'f' THEN 'REPLICA IDENTITY FULL with a virtual generated column' ELSE 'no replica identity' END, CASE WHEN " WAS_CHANGED " THEN 'it sees updates or deletes, and ' ELSE '' END), "
+         "format(CASE c.relreplident WHEN 'f' THEN 'ALTER TABLE %I.%I REPLICA IDENTITY DEFAULT; -- and give it a primary key, or leave it out by -T' "
+         "ELSE 'ALTER TABLE %I.%I REPLICA IDENTITY FULL; -- or give it a primary key, or leave it out by -T' END, "
          "n.nspname, c.relname) " FROM_TABLES "AND c.relkind = 'r' AND c.relpersistence = 'p' AND NOT " HAS_IDENTITY
          " AND NOT EXISTS (SELECT FROM pg_publication WHERE pubname = $2::text AND NOT pubupdate AND NOT "
          "pubdelete)" ORDER},

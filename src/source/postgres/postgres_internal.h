@@ -27,6 +27,7 @@ typedef struct pgc_part {
     int64_t total_bytes; /* with TOAST, without indexes */
     char replica_identity;
     bool identity_usable; /* UPDATE and DELETE can be published */
+    bool identity_computed; /* … and they cannot, for it is the whole row, and has generated columns that are not published */
     bool was_changed;     /* statistics know of updates or deletes */
 } pgc_part;
 
@@ -51,6 +52,7 @@ typedef struct pgc_publication {
     bool all_tables;
     bool via_root;
     bool inserts, updates, deletes, truncates;
+    bool stored_generated; /* values of stored generated columns too (18); of one that is to be made: they will be */
 } pgc_publication;
 
 typedef struct pgc_stream pgc_stream;

@@ -16,8 +16,8 @@ int pgc_publication_read(pgc_postgres_source *source, pgconvoy_error *err)
     char sql[512];
     snprintf(sql, sizeof sql,
              "SELECT puballtables, pubinsert, pubupdate, pubdelete, pubtruncate, %s, "
-             "pg_catalog.obj_description(oid, 'pg_publication') FROM pg_catalog.pg_publication WHERE pubname = $1",
-             source->server_version >= 130000 ? "pubviaroot" : "false");
+             "pg_catalog.obj_description(oid, 'pg_publication'), %s FROM pg_catalog.pg_publication WHERE pubname = $1",
+             source->server_version >= 130000 ? "pubviaroot" : "false", source->server_version >= 180000 ? "pubgencols = 's'" : "false");
     const char *values[] = {source->publication_name};
     PGresult *result = pgc_query_params(conn, sql, 1, values, err);
     if (!result)
@@ -35,6 +35,7 @@ int pgc_publication_read(pgc_postgres_source *source, pgconvoy_error *err)
         publication->truncates = pgc_result_bool(result, 0, 4);
         publication->via_root = pgc_result_bool(result, 0, 5);
         publication->ours = strcmp(PQgetvalue(result, 0, 6), mark) == 0;
+        publication->stored_generated = pgc_result_bool(result, 0, 7);
     }
     PQclear(result);
     return 0;
@@ -74,6 +75,36 @@ void pgc_publication_append_choice(const pgc_postgres_source *source, const char
         pgc_buffer_format(sql, " WHERE (%s\n)", mapped->where);
 }
 
+int pgc_publication_plan(pgc_postgres_source *source, PGconn *conn, const uint32_t *oids, size_t count, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "SELECT EXISTS (SELECT FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), "
+        "LATERAL (SELECT r.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(r.oid) t) l (oid) "
+        "JOIN pg_catalog.pg_class c ON c.oid = l.oid JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid "
+        "WHERE c.relreplident = 'f' AND a.attgenerated = 's' AND NOT a.attisdropped)";
+    if (source->publication.exists || !source->config.streaming || source->server_version < 180000)
+        return 0;
+    PGresult *result = pgc_query_oids(conn, sql, oids, count, err);
+    if (!result)
+        return -1;
+    source->publication.stored_generated = pgc_result_bool(result, 0, 0);
+    PQclear(result);
+    return 0;
+}
+
+void pgc_publication_unpublished_sql(const pgc_postgres_source *source, const char *relation, char *sql, size_t size)
+{
+    const pgc_publication *publication = &source->publication;
+    bool stored = publication->stored_generated || (publication->exists && !publication->ours);
+    if (source->server_version < 180000)
+        snprintf(sql, size, "false");
+    else
+        snprintf(sql, size,
+                 "(%s.relreplident = 'f' AND EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = %s.oid AND NOT g.attisdropped "
+                 "AND g.attgenerated %s))",
+                 relation, relation, stored ? "= 'v'" : "<> ''");
+}
+
 /* What the server would find out only when a row is updated, and then refuse to the application. */
 static const char choice_sql[] =
     "WITH r AS (SELECT r.prrelid, r.prattrs, r.prqual, c.relreplident, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, "
@@ -84,7 +115,7 @@ static const char choice_sql[] =
     "missing (name, attrelid, attnum, is_list) AS ("
     "SELECT name, prrelid, k, true FROM r, pg_catalog.unnest(identity) k WHERE prattrs IS NOT NULL AND NOT (k = ANY (prattrs::pg_catalog.int2[])) "
     "UNION ALL SELECT name, prrelid, a.attnum, true FROM r JOIN pg_catalog.pg_attribute a ON a.attrelid = prrelid AND a.attnum > 0 AND NOT a.attisdropped "
-    "AND a.attgenerated = '' WHERE prattrs IS NOT NULL AND relreplident = 'f' AND NOT (a.attnum = ANY (prattrs::pg_catalog.int2[])) "
+    "AND (a.attgenerated = '' OR pg_catalog.current_setting('server_version_num')::pg_catalog.int4 >= 180000) WHERE prattrs IS NOT NULL AND relreplident = 'f' AND NOT (a.attnum = ANY (prattrs::pg_catalog.int2[])) "
     "UNION ALL SELECT name, prrelid, v[1]::pg_catalog.int2, false FROM r, pg_catalog.regexp_matches(prqual::pg_catalog.text, ':varattno (\\d+)', 'g') v "
     "WHERE relreplident <> 'f' AND NOT (v[1]::pg_catalog.int2 = ANY (identity))) "
     "SELECT m.name, a.attname, m.is_list FROM missing m JOIN pg_catalog.pg_attribute a USING (attrelid, attnum) ORDER BY 1, 3, 2 LIMIT 1";
@@ -131,8 +162,11 @@ static int create_sql(const pgc_postgres_source *source, pgc_buffer *sql, pgconv
         pgc_buffer_text(sql, own->quoted_name);
         pgc_publication_append_choice(source, table->schema, table->name, sql);
     }
-    if (source->publication.via_root)
-        pgc_buffer_text(sql, " WITH (publish_via_partition_root = true)");
+    /* 18 refuses updates of a table whose identity has columns that are not published */
+    if (source->publication.via_root || source->publication.stored_generated)
+        pgc_buffer_format(sql, " WITH (%s%s%s)", source->publication.via_root ? "publish_via_partition_root = true" : "",
+                          source->publication.via_root && source->publication.stored_generated ? ", " : "",
+                          source->publication.stored_generated ? "publish_generated_columns = stored" : "");
     return pgc_buffer_check(sql, err);
 }
 

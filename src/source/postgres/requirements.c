@@ -203,6 +203,41 @@ static int check_ownership(pgc_postgres_source *source, PGconn *conn, pgconvoy_e
     return failed;
 }
 
+typedef struct name_list {
+    char text[700];
+    int count;
+    char first[PGC_QUOTED_NAME_SIZE];
+} name_list;
+
+static void add_name(name_list *list, const pgc_part *part)
+{
+    size_t used = strlen(list->text);
+    if (list->count == 0)
+        pgc_quoted_name(part->schema, part->name, list->first);
+    if (list->count++ < NAMES_MAX)
+        snprintf(list->text + used, sizeof list->text - used, "%s%s.%s", used ? ", " : "", part->schema, part->name);
+}
+
+/* What is said of tables without an identity, and of those whose identity is the whole row with generated columns, which are not sent. */
+static const struct {
+    const char *one, *more, *warning, *mend;
+} identity_words[] = {
+    {"table has no replica identity but sees", "tables have no replica identity but see", "no replica identity", "ALTER TABLE %s REPLICA IDENTITY FULL, or add a primary key"},
+    {"table has REPLICA IDENTITY FULL with a generated column, which is not published, and sees", "tables have REPLICA IDENTITY FULL with generated columns, which are not published, and see",
+     "REPLICA IDENTITY FULL with a generated column, which is not published", "give %s a primary key, and ALTER TABLE … REPLICA IDENTITY DEFAULT"},
+};
+#define IDENTITY_FAULTS ((int)(sizeof identity_words / sizeof *identity_words))
+
+static int refuse_identity(const name_list *changed, int fault, pgconvoy_error *err)
+{
+    char mend[PGC_QUOTED_NAME_SIZE + 100];
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "%d %s updates or deletes, which the source would refuse once published: %s%s", changed->count,
+                       changed->count == 1 ? identity_words[fault].one : identity_words[fault].more, changed->text, changed->count > NAMES_MAX ? " …" : "");
+    snprintf(mend, sizeof mend, identity_words[fault].mend, changed->first);
+    pgconvoy_error_hint(err, "%s, or leave the table out by -T; --skip-check replica_identity begins in spite of it", mend);
+    return -1;
+}
+
 /*
  * From the moment it is published a table without a usable replica identity refuses UPDATE and DELETE on the source
  * itself: a table that has had some must not come to that by us.
@@ -212,43 +247,25 @@ static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
     const pgc_publication *publication = &source->publication;
     if (!source->config.streaming || (publication->exists && !publication->updates && !publication->deletes))
         return 0;
-    char changed[700] = "", quiet[700] = "", first[PGC_QUOTED_NAME_SIZE] = "";
-    int changed_count = 0, quiet_count = 0;
+    name_list changed[IDENTITY_FAULTS] = {0}, quiet[IDENTITY_FAULTS] = {0};
     for (size_t i = 0; i < source->table_count; i++) {
         const pgc_source_table *table = (const pgc_source_table *)source->tables[i];
         for (int p = 0; p < table->part_count; p++) {
             const pgc_part *part = &table->parts[p];
-            if (part->identity_usable)
-                continue;
-            char *list = part->was_changed ? changed : quiet;
-            int *count = part->was_changed ? &changed_count : &quiet_count;
-            size_t used = strlen(list);
-            if ((*count)++ < NAMES_MAX)
-                snprintf(list + used, sizeof changed - used, "%s%s.%s", used ? ", " : "", part->schema, part->name);
-            if (part->was_changed && !first[0])
-                pgc_quoted_name(part->schema, part->name, first);
+            if (!part->identity_usable)
+                add_name(part->was_changed ? &changed[part->identity_computed] : &quiet[part->identity_computed], part);
         }
     }
-    if (changed_count > 0 && !source->config.any_identity) {
-        pgconvoy_error_set(
-            err, PGCONVOY_ERROR_CONFIG,
-            "%d %s no replica identity but %s updates or deletes, which the source would refuse once published: %s%s",
-            changed_count, changed_count == 1 ? "table has" : "tables have", changed_count == 1 ? "sees" : "see",
-            changed, changed_count > NAMES_MAX ? " …" : "");
-        pgconvoy_error_hint(
-            err, "ALTER TABLE %s REPLICA IDENTITY FULL, or add a primary key, or leave the table out by -T; --skip-check replica_identity "
-                 "begins in spite of it",
-            first);
-        return -1;
+    for (int fault = 0; fault < IDENTITY_FAULTS; fault++) {
+        if (changed[fault].count > 0 && !source->config.any_identity)
+            return refuse_identity(&changed[fault], fault, err);
+        if (changed[fault].count > 0)
+            pgc_log_warning(source->config.log, "%s, so that the source refuses updates and deletes from now on: %s%s", identity_words[fault].warning, changed[fault].text,
+                            changed[fault].count > NAMES_MAX ? " …" : "");
+        if (quiet[fault].count > 0)
+            pgc_log_warning(source->config.log, "%s, so that the source will refuse updates and deletes: %s%s", identity_words[fault].warning, quiet[fault].text,
+                            quiet[fault].count > NAMES_MAX ? " …" : "");
     }
-    if (changed_count > 0)
-        pgc_log_warning(source->config.log,
-                        "no replica identity, so that the source refuses updates and deletes from now on: %s%s", changed,
-                        changed_count > NAMES_MAX ? " …" : "");
-    if (quiet_count > 0)
-        pgc_log_warning(source->config.log,
-                        "no replica identity, so that the source will refuse updates and deletes: %s%s", quiet,
-                        quiet_count > NAMES_MAX ? " …" : "");
     return 0;
 }
 

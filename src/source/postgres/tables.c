@@ -4,6 +4,7 @@
  */
 #include "source/postgres/tables.h"
 #include "source/postgres/choose.h"
+#include "source/postgres/publication.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,9 +145,9 @@ static void columns_sql(const pgc_postgres_source *source, pgc_buffer *sql)
                 : "");
     join_publication(source, sql);
     pgc_buffer_text(sql, " WHERE a.attrelid = ANY ($1::pg_catalog.oid[]) AND a.attnum > 0 AND NOT a.attisdropped");
-    pgc_buffer_text(sql, lists && from_18
-                             ? " AND (a.attgenerated = '' OR a.attgenerated = 's' AND p.attnames IS NOT NULL)"
-                             : " AND a.attgenerated = ''");
+    pgc_buffer_text(sql, lists && from_18 ? " AND (a.attgenerated = '' OR a.attgenerated = 's' AND p.attnames IS NOT NULL)"
+                         : source->publication.stored_generated ? " AND a.attgenerated IN ('', 's')"
+                                                                : " AND a.attgenerated = ''");
     if (lists)
         pgc_buffer_text(sql, " AND (p.attnames IS NULL OR a.attname = ANY (p.attnames))");
     pgc_buffer_text(sql, " ORDER BY a.attrelid, a.attnum");
@@ -309,14 +310,14 @@ static int read_keys(description *d)
 /* A table is its own only part; a partitioned one is its leaves, but for foreign and (for a stream) unlogged ones. */
 static const char parts_sql[] =
     "SELECT r.oid, c.oid, n.nspname, c.relname, c.relreplident, "
-    "CASE c.relreplident WHEN 'f' THEN true WHEN 'n' THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_index i WHERE "
+    "CASE c.relreplident WHEN 'f' THEN NOT %s WHEN 'n' THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_index i WHERE "
     "i.indrelid = c.oid "
     "AND i.indisvalid AND i.indimmediate AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary "
     "END) END, "
     "pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) > 0, "
     "COALESCE(pg_catalog.pg_relation_size(c.oid), 0), COALESCE(pg_catalog.pg_table_size(c.oid), 0), "
     "c.reltuples::pg_catalog.int8, c.relpages, "
-    "c.relkind, c.relpersistence "
+    "c.relkind, c.relpersistence, %s "
     "FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), "
     "LATERAL (SELECT r.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(r.oid) t WHERE t.isleaf) l (oid) "
     "JOIN pg_catalog.pg_class c ON c.oid = l.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
@@ -356,6 +357,7 @@ static int read_part_run(description *d, const PGresult *result, int row, int co
         part->name = keep(d, result, row, 3);
         part->replica_identity = PQgetvalue(result, row, 4)[0];
         part->identity_usable = pgc_result_bool(result, row, 5);
+        part->identity_computed = pgc_result_bool(result, row, 13);
         part->was_changed = pgc_result_bool(result, row, 6);
         part->heap_bytes = pgc_result_int64(result, row, 7);
         part->total_bytes = pgc_result_int64(result, row, 8);
@@ -372,7 +374,10 @@ static int read_part_run(description *d, const PGresult *result, int row, int co
 
 static int read_parts(description *d)
 {
-    PGresult *result = ask(d, parts_sql);
+    char unpublished[PGC_UNPUBLISHED_SQL_SIZE], sql[sizeof parts_sql + 2 * sizeof unpublished];
+    pgc_publication_unpublished_sql(d->source, "c", unpublished, sizeof unpublished);
+    snprintf(sql, sizeof sql, parts_sql, unpublished, unpublished);
+    PGresult *result = ask(d, sql);
     if (!result)
         return -1;
     int failed = 0;
@@ -423,7 +428,8 @@ int pgc_tables_load(pgc_postgres_source *source, pgconvoy_error *err)
     else if (!conn)
         failed = -1;
     if (!failed)
-        failed = pgc_tables_describe(source, conn, chosen.oids, chosen.count, described, &found, err);
+        failed = pgc_publication_plan(source, conn, chosen.oids, chosen.count, err) ||
+                 pgc_tables_describe(source, conn, chosen.oids, chosen.count, described, &found, err);
     if (!failed)
         failed = remember(source, described, found, err);
     free(described);
