@@ -17,7 +17,8 @@ typedef struct subscribe_state {
     const char *publication;
     bool has_publication, publication_is_ours, has_subscription, all_built_in;
     bool source_is_standby;
-    PGresult *tables; /* of the source: schema, name, rows, bytes, is in the publication, types are built in */
+    PGresult *tables; /* of the source: schema, name, rows, bytes, is in the publication, types are built in, and of those without a
+                       * replica identity that can be published: 1, or 2 when they see updates or deletes; else NULL */
     bool *is_there;   /* at the target */
     bool made_publication, made_slot; /* by this run: undone when it fails */
     /* of subscribe_watch, for what is said at the end: a JSON list, and members */

@@ -1,6 +1,7 @@
 /* The chosen tables, and what of it all is there already. */
 #include "native/subscribe_internal.h"
 #include "native/types.h"
+#include "postgres/quote.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,9 +45,15 @@ static int tables_sql(const subscribe_state *state, pgc_buffer *sql, pgconvoy_er
         "EXISTS (SELECT FROM pg_publication_tables p WHERE p.pubname = $1 AND (p.schemaname, p.tablename) = "
         "(n.nspname, c.relname)), "
         "NOT EXISTS (SELECT FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND atttypid "
-        ">= 16384) "
+        ">= 16384), "
+        "(SELECT max(CASE WHEN pg_stat_get_tuples_updated(r.oid) + pg_stat_get_tuples_deleted(r.oid) > 0 THEN 2 ELSE 1 END) FROM "
+        "(SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf) l (oid) JOIN pg_class r ON r.oid = l.oid AND r.relkind = 'r' "
+        "WHERE NOT CASE r.relreplident WHEN 'f' THEN %s WHEN 'n' THEN false ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisvalid AND "
+        "i.indimmediate AND CASE r.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END) END) "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN (%s) AND c.relpersistence = "
         "'p' %s AND ",
+        /* a subscription does not take the values of columns that it computes itself */
+        state->source_version >= 180000 ? "NOT EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = r.oid AND NOT g.attisdropped AND g.attgenerated <> '')" : "true",
         by_root ? "'r', 'p'" : "'r'", by_root ? "AND NOT c.relispartition" : "");
     if (pgc_choice_condition(&state->options->choice, sql, err))
         return -1;
@@ -130,6 +137,30 @@ static int refuse_wal_level(subscribe_state *state, pgconvoy_error *err)
     return logical ? 0 : -1;
 }
 
+/* Once a table without one is published, the source refuses updates and deletes of it to its application. */
+static int refuse_identities(const subscribe_state *state, pgconvoy_error *err)
+{
+    if (state->has_publication && !state->options->refresh)
+        return 0;
+    for (int i = 0; i < PQntuples(state->tables); i++) {
+        bool published = PQgetvalue(state->tables, i, 4)[0] == 't';
+        const char *fault = PQgetvalue(state->tables, i, 6), *schema = PQgetvalue(state->tables, i, 0), *name = PQgetvalue(state->tables, i, 1);
+        if (published || !fault[0])
+            continue;
+        if (fault[0] == '1') {
+            pgc_log_warning(state->options->log, "no replica identity that can be published, so that the source will refuse updates and deletes: %s.%s", schema, name);
+            continue;
+        }
+        char quoted[PGC_QUOTED_NAME_SIZE];
+        pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG,
+                           "table %s.%s has no replica identity that can be published, but sees updates or deletes, which the source would refuse then", schema, name);
+        pgconvoy_error_hint(err, "ALTER TABLE %s REPLICA IDENTITY FULL (from 18 on not with generated columns), or add a primary key, or leave the table out by -T",
+                            pgc_quoted_name(schema, name, quoted));
+        return -1;
+    }
+    return 0;
+}
+
 static bool any_is_there(const subscribe_state *state)
 {
     for (int i = 0; i < PQntuples(state->tables); i++)
@@ -154,7 +185,7 @@ int subscribe_read(subscribe_state *state, pgconvoy_error *err)
     if (state->options->refresh && !state->has_subscription)
         return subscribe_refuse_missing(state, err);
     if (read_publication(state, err) || refuse_wal_level(state, err) || read_tables(state, err) ||
-        read_present(state, err) || refuse_present(state, err))
+        refuse_identities(state, err) || read_present(state, err) || refuse_present(state, err))
         return -1;
     /* all of a database or of schemas brings its own types; tables that are there may have others */
     bool only_tables =

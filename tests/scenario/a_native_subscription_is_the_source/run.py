@@ -94,6 +94,13 @@ def refuse(s, source, target, ends, database):
     target.sql(f"ALTER DATABASE {database} SET default_transaction_read_only = on")
     refused(1, ["the target are read-only", "default_transaction_read_only = off"])
     target.sql(f"ALTER DATABASE {database} RESET default_transaction_read_only; DROP DATABASE shop")
+    # its application could not write to it any more
+    source.sql("CREATE TABLE app.bare (a int); INSERT INTO app.bare VALUES (1); UPDATE app.bare SET a = 2", "shop")
+    scenario.wait_for(lambda: source.sql("SELECT n_tup_upd FROM pg_stat_user_tables WHERE relname = 'bare'", "shop") == "1", 20, "the server has counted")
+    refused(1, ["app.bare", "no replica identity", "REPLICA IDENTITY FULL", "-T"])
+    source.sql("DROP TABLE app.bare; CREATE TABLE app.bare (a int)", "shop")
+    assert "app.bare" in s.pgconvoy("subscribe", *ends[1:], "--dry-run").ok().stderr, "a table that will refuse updates was not named"
+    source.sql("DROP TABLE app.bare", "shop")
     source.sql("ALTER DATABASE shop SET default_transaction_read_only = on")
     refused(1, ["the source are read-only", "no publication", "--publication"])
     source.sql("ALTER DATABASE shop RESET default_transaction_read_only")
