@@ -316,7 +316,7 @@ static pgc_pgsink_gathered *table_of(pgc_pgsink_writer *writer, const pgconvoy_t
 static void warn_of_cost(pgc_pgsink_writer *writer, pgc_pgsink_gathered *table)
 {
     if (table->cost)
-        pgc_log_warning(writer->sink->config->log, "%s.%s has no key, and no index on the target: %s; give it a primary key", table->table->schema,
+        pgc_log_warning(writer->sink->config->log, "%s.%s has no key, and no index on the target that tells its rows apart: %s; give it a primary key", table->table->schema,
                         table->table->name, table->cost);
     table->cost = NULL;
 }

@@ -17,6 +17,7 @@
 
 #define INDEXED_MOST 8
 #define HASHED_MOST 32
+#define TELLING "50" /* different values */
 #define HASHED_BYTES 1000               /* of longer values the length is hashed: it is known without reading them */
 #define CHUNK_BYTES ((size_t)12 << 20) /* of one statement, which reads the table */
 #define CHUNK_ROWS ((size_t)200000)
@@ -86,25 +87,29 @@ static bool has_images(const pgc_pgsink_target *target)
     return false;
 }
 
-static void add_indexed(pgc_pgsink_target *target, const char *name)
+static void add_indexed(pgc_pgsink_target *target, const char *name, bool tells)
 {
     int column = 0;
     while (column < target->table->column_count && strcmp(target->columns[column]->name, name) != 0)
         column++;
-    if (column < target->table->column_count && target->indexed_count < INDEXED_MOST && pgc_pgsink_compare_by(target, column) != PGSINK_BY_TEXT)
-        target->indexed[target->indexed_count++] = (uint16_t)column;
+    if (column == target->table->column_count || target->indexed_count == INDEXED_MOST || pgc_pgsink_compare_by(target, column) == PGSINK_BY_TEXT)
+        return;
+    target->indexed[target->indexed_count++] = (uint16_t)column;
+    target->index_tells |= tells;
 }
 
 int pgc_pgsink_keyless_look(pgc_pgsink_writer *writer, pgc_pgsink_target *const *targets, size_t count, pgconvoy_error *err)
 {
-    /* those in front of an expression */
+    /* those in front of an expression, and whether they tell rows apart: one of few values is worse than reading the table */
     static const char sql[] =
-        "SELECT i.indrelid, a.attname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam"
+        "SELECT i.indrelid, a.attname, coalesce((SELECT bool_or(s.n_distinct < 0 OR s.n_distinct >= " TELLING ") FROM pg_stats s JOIN pg_namespace n ON n.nspname = s.schemaname"
+        " JOIN pg_class t ON t.relnamespace = n.oid AND t.relname = s.tablename WHERE t.oid = i.indrelid AND s.attname = a.attname), true)"
+        " FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam"
         " CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k (attnum, place)"
         " JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum"
         " WHERE i.indrelid = ANY ($1::oid[]) AND m.amname IN ('btree', 'hash') AND i.indisvalid AND i.indpred IS NULL AND k.place <= i.indnkeyatts"
         " AND NOT EXISTS (SELECT FROM unnest(i.indkey) WITH ORDINALITY AS e (attnum, place) WHERE e.attnum = 0 AND e.place < k.place)"
-        " GROUP BY 1, 2 ORDER BY 1, min(k.place), 2";
+        " GROUP BY 1, 2, 3 ORDER BY 1, min(k.place), 2";
     pgc_buffer oids;
     pgc_buffer_init(&oids, PGSINK_SQL_LIMIT);
     for (size_t i = 0; i < count; i++)
@@ -130,7 +135,10 @@ int pgc_pgsink_keyless_look(pgc_pgsink_writer *writer, pgc_pgsink_target *const 
     for (int row = 0; result && row < PQntuples(result); row++)
         for (size_t i = 0; i < count; i++)
             if (is_keyless(targets[i]) && strtoul(PQgetvalue(result, row, 0), NULL, 10) == targets[i]->relation.oid)
-                add_indexed(targets[i], PQgetvalue(result, row, 1));
+                add_indexed(targets[i], PQgetvalue(result, row, 1), PQgetvalue(result, row, 2)[0] == 't');
+    for (size_t i = 0; i < count; i++)
+        if (!targets[i]->index_tells)
+            targets[i]->indexed_count = 0;
     PQclear(result);
     return result ? 0 : -1;
 }
@@ -266,7 +274,9 @@ static int choose_plan(bulk *b, bool free, pgconvoy_error *err)
     static const uint32_t types[] = {PGC_TEXT_OID};
     static const pgc_pgsink_own search = {
         PGSINK_OWN_SEARCH, "pgconvoy_search", PGSINK_FLIGHT_OTHER, 0, NULL,
-        "SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_seqscan', 'on', true), "
+        "SELECT set_config('enable_hashjoin', 'on', true), set_config('enable_seqscan', 'on', true), set_config('jit', 'off', true), "
+        /* for our rows: where they are not in memory at once, the table is written to temporary files with them; until the transaction ends */
+        "set_config('work_mem', greatest(pg_size_bytes(current_setting('work_mem')), 67108864) / 1024 || 'kB', true), "
         "set_config('plan_cache_mode', 'force_custom_plan', true)", NULL};
     static const pgc_pgsink_own searched = {
         PGSINK_OWN_SEARCHED, "pgconvoy_searched", PGSINK_FLIGHT_OTHER, 1, types,

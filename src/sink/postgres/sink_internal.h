@@ -385,6 +385,7 @@ typedef struct pgc_pgsink_target {
     bool looks;                  /* single changes look at their row first */
     uint16_t *indexed;           /* without a key: columns that the target has indexes on */
     int indexed_count;
+    bool index_tells; /* by one of these columns few rows are found */
     bool in_copies; /* without a key: its rows can be found in bulk */
     pgc_pgsink_way way;
     int statement_count;

@@ -3,10 +3,14 @@
 changed places, a name that another column took, defaults that the rows from before have, other types, while the pipeline runs and while it is
 away. In the end definitions and rows are equal, and nothing has stopped it."""
 import os
+import random
 import sys
+import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+for folder in ("../../lib", "../../load"):
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), folder))
 import scenario
+from column_workload import ColumnWorkload
 
 NAMES = ("swapped", "circled", "taken", "anew", "drawn", "numbered", "written", "wider", "passing", "retyped", "parted")
 TABLES = "; ".join(f"CREATE TABLE {name} (id bigint PRIMARY KEY, a int, b text, c numeric(12,3), v varchar(8))" for name in NAMES[:-1]) + """;
@@ -70,9 +74,70 @@ def rows_of_others_stay(s):
     assert target.query("SELECT id, u IS NULL FROM plain ORDER BY id") == "1|t\n2|f\n1000|t", target.query("TABLE plain")
 
 
+def by_chance(s):
+    """Rounds of tests/load/column_workload.py with stops and kills; DDL_SECONDS gives it more time than two rounds, and the seed says which; the short form has always the same."""
+    away, kind = s.case.endswith("-away"), "duckdb" if "duckdb" in s.case else "postgres"
+    rng = s.random if "DDL_SECONDS" in os.environ or "SCENARIO_SEED" in os.environ else random.Random(1)
+    source, target = s.server(), s.target(kind)
+    source.create_database("chance")
+    workload = ColumnWorkload(source, "chance", rng, away)
+    workload.prepare()
+    source.sql("CREATE ROLE mover LOGIN REPLICATION; GRANT CREATE ON DATABASE chance TO mover; GRANT pg_read_all_data TO mover;"
+               "CREATE PUBLICATION by_owner FOR ALL TABLES WITH (publish_via_partition_root)", "chance")
+
+    def begin():
+        run = s.sync(source.uri("chance", user="mover"), target, "--name", "alone", "--publication", "by_owner")
+        scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+        return run
+
+    def agrees(run):
+        """What is copied anew for a change may come a little later than the change."""
+        durable(source, run)
+        if kind != "postgres":
+            time.sleep(2)  # no second process can look into the file
+            durable(source, run)
+            assert run.stop() == 0, run.error_tail()
+            s.equal(source, target, database="chance")
+            return begin()
+        scenario.wait_for(lambda: not run.running() or source.sql(COLUMNS, "chance") == target.query(COLUMNS), 30, "the columns agree")
+        assert run.running(), run.error_tail()
+        tries = 30
+        while tries > 0 and not is_equal(s, source, target):
+            tries -= 1
+            time.sleep(1)
+        s.equal(source, target, database="chance")
+        return run
+
+    run = begin()
+    end, rounds = time.monotonic() + float(os.environ.get("DDL_SECONDS", "0")), 0
+    while rounds < 2 or time.monotonic() < end:
+        rounds += 1
+        if away and rng.random() < 0.5:
+            run.kill()
+        elif away:
+            assert run.stop() == 0, run.error_tail()
+        for _ in range(rng.randint(1, 5)):
+            workload.step()
+        workload.touch()
+        if not away and rng.random() < 0.3:
+            run.kill()
+        run = agrees(run if run.running() else begin())
+    assert run.stop() == 0, run.error_tail()
+
+
+def is_equal(s, source, target):
+    try:
+        s.equal(source, target, database="chance")
+    except AssertionError:
+        return False
+    return True
+
+
 def main(s):
     if s.case == "append":
         return rows_of_others_stay(s)
+    if "chance" in s.case:
+        return by_chance(s)
     kind, away = s.case.split("-")[0], s.case.endswith("-away")
     source, target = make(s), s.target(kind)
 
@@ -103,4 +168,4 @@ def main(s):
     s.equal(source, target)
 
 
-scenario.run(main, [kind + when for kind in ("postgres", "duckdb", "clickhouse") for when in ("", "-away")] + ["append"])
+scenario.run(main, [kind + when for kind in ("postgres", "duckdb", "clickhouse") for when in ("", "-away")] + ["append", "chance", "chance-away", "chance-duckdb-away"])
