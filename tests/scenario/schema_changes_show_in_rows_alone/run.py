@@ -128,7 +128,7 @@ def by_chance(s):
 def is_equal(s, source, target):
     try:
         s.equal(source, target, database="chance")
-    except AssertionError:
+    except (AssertionError, RuntimeError):
         return False
     return True
 
