@@ -178,7 +178,7 @@ static int open_replay(pgc_postgres_source *source, pgconvoy_error *err)
     if (pgc_spool_look(path, source->id, &start, &end, err) != 0)
         return -1;
     if (end <= stream->from) {
-        unlink(path);
+        pgc_stream_remove_spool(source);
         return 0;
     }
     stream->replay = pgc_spool_open_read(path, source->id, err);

@@ -267,8 +267,7 @@ int pgc_stream_next(pgc_postgres_source *source, int timeout_ms, pgc_change_batc
     }
     if (stream->spool_end && !stream->replay && atomic_load(&source->confirmed_lsn) >= stream->spool_end) {
         stream->spool_end = 0;
-        unlink(source->config.spool_path);
-        pgc_log_info(source->config.log, "all that was spooled is in the target");
+        pgc_stream_remove_spool(source);
     }
     int64_t deadline = pgc_clock_monotonic_us() + (int64_t)timeout_ms * 1000;
     for (;;) {

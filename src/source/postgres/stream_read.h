@@ -15,6 +15,8 @@ int pgc_stream_heartbeat(pgc_postgres_source *source, pgconvoy_error *err) PGC_M
 void pgc_stream_confirm(pgc_postgres_source *source, pgconvoy_lsn lsn);
 void pgc_stream_end(pgc_postgres_source *source);
 
+/* The sink has all that the spool has, if there is one. */
+void pgc_stream_remove_spool(pgc_postgres_source *source);
 /* Keeps changes in the spool (config.spool_path) until done says so; see source.h. */
 int pgc_stream_spool(pgc_postgres_source *source, bool (*done)(void *arg), void *arg, pgconvoy_error *err) PGC_MUST_CHECK;
 

@@ -114,6 +114,12 @@ static int spool_until(pgc_postgres_source *source, spooling *at, bool (*done)(v
     return mark_if_due(source, at, true, err);
 }
 
+void pgc_stream_remove_spool(pgc_postgres_source *source)
+{
+    if (unlink(source->config.spool_path) == 0)
+        pgc_log_info(source->config.log, "all that was spooled is in the target");
+}
+
 int pgc_stream_spool(pgc_postgres_source *source, bool (*done)(void *arg), void *arg, pgconvoy_error *err)
 {
     pgc_position_status status;
@@ -122,7 +128,7 @@ int pgc_stream_spool(pgc_postgres_source *source, bool (*done)(void *arg), void 
     if (pgc_slot_status(source, &status, err) != 0)
         return -1;
     if (status.spool_end && status.spool_end < status.confirmed_lsn)
-        unlink(source->config.spool_path); /* the sink has had all of it: the slot moved past it */
+        pgc_stream_remove_spool(source); /* the slot moved past it */
     pgconvoy_lsn from = status.spool_end > status.confirmed_lsn ? status.spool_end : status.confirmed_lsn;
     pgc_stream_end(source);
     source->stream = calloc(1, sizeof *source->stream);
