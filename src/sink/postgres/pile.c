@@ -297,7 +297,8 @@ static int apply_in_bulk(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgc_p
                : pgc_pgsink_fly_sql(writer, "RELEASE SAVEPOINT pgconvoy_bulk", NULL, 0, err);
 }
 
-static void count_outcome(const pgc_pgsink_pile *pile)
+/* in_bulk: what did not fail was applied so. */
+static void count_outcome(const pgc_pgsink_pile *pile, bool in_bulk)
 {
     for (const pgc_pgsink_part *part = pile->parts; part; part = part->next) {
         pgc_pgsink_gathered *table = part->gathered;
@@ -305,7 +306,7 @@ static void count_outcome(const pgc_pgsink_pile *pile)
             continue;
         if (table->pause > 0)
             table->pause--;
-        else
+        else if (in_bulk)
             table->failures = 0;
     }
 }
@@ -350,7 +351,7 @@ static int apply_large(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvo
     pgc_pgsink_part *at;
     for (int tries = 0; tries < BULK_TRIES; tries++) {
         if (apply_in_bulk(writer, pile, &at, err) == 0) {
-            count_outcome(pile);
+            count_outcome(pile, true);
             return 0;
         }
         if (pgconvoy_error_is_retriable(err))
@@ -363,6 +364,7 @@ static int apply_large(pgc_pgsink_writer *writer, pgc_pgsink_pile *pile, pgconvo
         failed->undone = true;
         pgc_pgsink_pause(&failed->gathered->failures, &failed->gathered->pause);
     }
+    count_outcome(pile, false);
     return pgc_pgsink_replay_pile(writer, pile, err);
 }
 
