@@ -82,9 +82,10 @@ typedef struct pgc_pgsink {
     pthread_mutex_t lock; /* guards what follows */
     PGconn *idle[PGSINK_IDLE_MAX];
     int idle_count;
-    pgc_arena *arena;                     /* for the two lists */
+    pgc_arena *arena;                     /* for the lists */
     struct pgc_pgsink_mark *text_columns; /* columns whose type is another one on the target */
     struct pgc_pgsink_mark *good_types;   /* user-defined types that were found on the target, by "schema"."name" */
+    struct pgc_pgsink_mark *told_costs;   /* tables of which it was said what their changes cost, by their oid at the source */
 } pgc_pgsink;
 
 /* A remembered pointer or text. */

@@ -87,7 +87,7 @@ def by_chance(s):
             source.sql(some_changes(s, s.random.choice(tables)))
         run = s.sync_until_caught_up(source.uri(), target, *options)
         assert "one by one" not in run.stderr and "conflict" not in run.stderr, run.error_tail()
-        assert "public.indexed has no key" not in run.stderr, run.error_tail()
+        assert "public.indexed has no key" not in run.stderr and run.stderr.count("public.plain has no key") <= 1, run.error_tail()
         agree(s, source, target, names)
     run = s.sync(source.uri(), target, *options)
     for _ in range(60):
