@@ -2,6 +2,7 @@
 #include "clone/clone_internal.h"
 
 #include "base/clock.h"
+#include "base/retry.h"
 #include "base/units.h"
 #include "postgres/connection.h"
 
@@ -246,8 +247,8 @@ static void wait(const pgc_clone *clone, int ms)
 int pgc_clone_run(pgc_clone *clone, pgconvoy_error *err)
 {
     clone->begun_us = pgc_clock_monotonic_us();
-    int64_t failing_since_us = 0; /* the first failure after a step was last finished; 0: none yet */
-    int finished = 0, pause_ms = RETRY_FIRST_MS;
+    pgc_retry retry = {.first_ms = RETRY_FIRST_MS, .most_ms = RETRY_MOST_MS};
+    int finished = 0;
     for (;;) {
         int result = attempt(clone, err);
         clean_up(clone);
@@ -255,19 +256,16 @@ int pgc_clone_run(pgc_clone *clone, pgconvoy_error *err)
             return 0;
         if (atomic_load(&clone->asked) && !clone->first_error.message[0])
             return -1;
-        if (!failing_since_us || atomic_load(&clone->finished) != finished) {
-            finished = atomic_load(&clone->finished);
-            failing_since_us = pgc_clock_monotonic_us();
-            pause_ms = RETRY_FIRST_MS;
-        }
-        if (!heals(clone, err) || pgc_clock_monotonic_us() - failing_since_us >= clone->options->retry_for_us) {
+        bool forward = atomic_load(&clone->finished) != finished;
+        finished = atomic_load(&clone->finished);
+        if (!heals(clone, err) || !pgc_retry_again(&retry, forward, clone->options->retry_for_us)) {
             if (atomic_load(&clone->asked))
                 pgc_error_copy(err, &clone->first_error);
             return -1;
         }
         pgc_log_warning(clone->options->log, "%s; trying again", err->message);
-        wait(clone, pause_ms);
-        pause_ms = pause_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : pause_ms * 2;
+        wait(clone, retry.pause_ms);
+        pgc_retry_paused(&retry);
         pgc_error_clear(err);
     }
 }

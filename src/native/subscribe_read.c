@@ -1,6 +1,7 @@
 /* The chosen tables, and what of it all is there already. */
 #include "native/subscribe_internal.h"
 #include "native/types.h"
+#include "postgres/identity.h"
 #include "postgres/quote.h"
 
 #include <stdlib.h>
@@ -48,12 +49,11 @@ static int tables_sql(const subscribe_state *state, pgc_buffer *sql, pgconvoy_er
         ">= 16384), "
         "(SELECT max(CASE WHEN pg_stat_get_tuples_updated(r.oid) + pg_stat_get_tuples_deleted(r.oid) > 0 THEN 2 ELSE 1 END) FROM "
         "(SELECT c.oid UNION SELECT relid FROM pg_partition_tree(c.oid) WHERE isleaf) l (oid) JOIN pg_class r ON r.oid = l.oid AND r.relkind = 'r' "
-        "WHERE NOT CASE r.relreplident WHEN 'f' THEN %s WHEN 'n' THEN false ELSE EXISTS (SELECT FROM pg_index i WHERE i.indrelid = r.oid AND i.indisvalid AND "
-        "i.indimmediate AND CASE r.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END) END) "
+        "WHERE NOT " PGC_IDENTITY_USABLE_SQL("r", "%s") ") "
         "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN (%s) AND c.relpersistence = "
         "'p' %s AND ",
         /* a subscription does not take the values of columns that it computes itself */
-        state->source_version >= 180000 ? "NOT EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = r.oid AND NOT g.attisdropped AND g.attgenerated <> '')" : "true",
+        state->source_version >= 180000 ? PGC_UNSENT_ALL : PGC_UNSENT_NONE,
         by_root ? "'r', 'p'" : "'r'", by_root ? "AND NOT c.relispartition" : "");
     if (pgc_choice_condition(&state->options->choice, sql, err))
         return -1;

@@ -6,6 +6,7 @@
 #include "pipeline/pipeline_internal.h"
 
 #include "base/clock.h"
+#include "base/retry.h"
 #include "pipeline/copier.h"
 
 #include <string.h>
@@ -150,9 +151,8 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
 /* ---- the loop of attempts */
 
 typedef struct retry {
+    pgc_retry again;
     bool established;
-    int pause_ms;
-    int64_t failing_since_us; /* the first failure after something last went forward; 0: none yet */
     int64_t rows, durable;
 } retry;
 
@@ -161,20 +161,16 @@ static bool retry_again(pgconvoy_pipeline *pipeline, retry *retry, const pgconvo
 {
     if (!err->retriable || !(retry->established || pgc_error_was_rolled_back(err)) || atomic_load(&pipeline->stop))
         return false;
-    int64_t now = pgc_clock_monotonic_us();
     int64_t rows = atomic_load(&pipeline->counters.rows_copied),
             durable = (int64_t)atomic_load(&pipeline->counters.durable_lsn);
     bool was_current = atomic_load(&pipeline->counters.phase) == PGCONVOY_PHASE_STREAMING; /* of a quiet source no position moves */
-    if (!retry->failing_since_us || was_current || rows != retry->rows || durable != retry->durable) {
-        retry->rows = rows;
-        retry->durable = durable;
-        retry->failing_since_us = now;
-        retry->pause_ms = RETRY_FIRST_MS;
-    }
-    if (now - retry->failing_since_us >= pipeline->options.retry_for_us)
+    bool forward = was_current || rows != retry->rows || durable != retry->durable;
+    retry->rows = rows;
+    retry->durable = durable;
+    if (!pgc_retry_again(&retry->again, forward, pipeline->options.retry_for_us))
         return false;
     atomic_store(&pipeline->counters.phase, PGCONVOY_PHASE_RETRYING);
-    pgc_log_warning(&pipeline->log, "%s; trying again in %d ms", err->message, retry->pause_ms);
+    pgc_log_warning(&pipeline->log, "%s; trying again in %d ms", err->message, retry->again.pause_ms);
     return true;
 }
 
@@ -182,12 +178,12 @@ static bool retry_again(pgconvoy_pipeline *pipeline, retry *retry, const pgconvo
  * back. */
 static void pause_before_retry(pgconvoy_pipeline *pipeline, pgc_state_dir *state_dir, retry *retry)
 {
-    if (retry->pause_ms > RETRY_FIRST_MS && pgc_pipeline_spool_while_away(pipeline, state_dir))
-        retry->failing_since_us = pgc_clock_monotonic_us();
+    if (retry->again.pause_ms > RETRY_FIRST_MS && pgc_pipeline_spool_while_away(pipeline, state_dir))
+        retry->again.failing_since_us = pgc_clock_monotonic_us();
     else
-        for (int waited = 0; waited < retry->pause_ms && !atomic_load(&pipeline->stop); waited += 50)
+        for (int waited = 0; waited < retry->again.pause_ms && !atomic_load(&pipeline->stop); waited += 50)
             pgc_clock_sleep_ms(50);
-    retry->pause_ms = retry->pause_ms * 2 > RETRY_MOST_MS ? RETRY_MOST_MS : retry->pause_ms * 2;
+    pgc_retry_paused(&retry->again);
 }
 
 static void close_attempt(attempt *attempt, pgc_reporter *reporter)
@@ -199,7 +195,7 @@ static void close_attempt(attempt *attempt, pgc_reporter *reporter)
 static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir *state_dir, pgconvoy_action action,
                         const pgc_copier *copier, pgc_reporter *reporter, pgconvoy_error *err)
 {
-    retry retry = {.pause_ms = RETRY_FIRST_MS};
+    retry retry = {.again = {.first_ms = RETRY_FIRST_MS, .most_ms = RETRY_MOST_MS}};
     for (;;) {
         memset(&attempt->run, 0, sizeof attempt->run);
         attempt->run.options = &pipeline->options;

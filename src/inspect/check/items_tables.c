@@ -1,18 +1,14 @@
 /* The chosen tables at the source. $1 is an array of their oids, partitions among them. Queries run with search_path =
  * pg_catalog. */
 #include "inspect/check/check_internal.h"
+#include "postgres/identity.h"
 
 #define FROM_TABLES "FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1::oid[]) "
 #define NAME "format('%I.%I', n.nspname, c.relname)"
 #define ORDER " ORDER BY n.nspname, c.relname"
 
-/* 18: a row is computed in part when it is read, which is not published. */
-#define IS_COMPUTED "EXISTS (SELECT FROM pg_attribute g WHERE g.attrelid = c.oid AND g.attgenerated = 'v' AND NOT g.attisdropped)"
-/* UPDATE and DELETE can be published: all of the row, a key that holds at once, or an index that was chosen. */
-#define HAS_IDENTITY                                                                                                   \
-    "(c.relreplident = 'f' AND NOT " IS_COMPUTED " OR EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND "           \
-    "i.indimmediate "                                                                                                  \
-    "AND (c.relreplident = 'd' AND i.indisprimary OR c.relreplident = 'i' AND i.indisreplident)))"
+/* UPDATE and DELETE can be published; stored generated columns are where that is needed. */
+#define HAS_IDENTITY PGC_IDENTITY_USABLE_SQL("c", PGC_UNSENT_VIRTUAL)
 #define WAS_CHANGED "(pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid) > 0)"
 
 const check_item pgc_check_table_items[] = {

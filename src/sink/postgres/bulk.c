@@ -232,6 +232,14 @@ static int send_found(bulk *b, const pgc_compact_item *items, size_t count, pgc_
 
 /* ---- a few rows: as changes, each by its statement */
 
+int pgc_pgsink_bulk_strictly(bulk *b, const pgconvoy_change *change, pgconvoy_error *err)
+{
+    b->writer->strict = true;
+    int status = pgc_pgsink_apply_change(b->writer, change, err);
+    b->writer->strict = false;
+    return status;
+}
+
 static int send_singly(bulk *b, const pgc_compact_item *items, size_t count, uint8_t operation, pgconvoy_error *err)
 {
     pgconvoy_value *old = NULL;
@@ -249,10 +257,7 @@ static int send_singly(bulk *b, const pgc_compact_item *items, size_t count, uin
         for (int k = 0; old && k < b->table->key_count; k++)
             old[b->table->key[k]] = items[i].key[k];
         change.new_ = items[i].row;
-        b->writer->strict = true;
-        int status = pgc_pgsink_apply_change(b->writer, &change, err);
-        b->writer->strict = false;
-        if (status != 0)
+        if (pgc_pgsink_bulk_strictly(b, &change, err) != 0)
             return -1;
     }
     return 0;

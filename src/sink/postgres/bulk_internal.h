@@ -38,6 +38,8 @@ int pgc_pgsink_bulk_look_again(bulk *b, pgconvoy_error *err) PGC_MUST_CHECK;
 /* One statement for these items, which the arrays stand for and were measured with; again: it is worth being prepared. */
 int pgc_pgsink_bulk_send(bulk *b, const pgc_compact_item *items, size_t count, pgc_pgsink_bulk_sql *make, uint8_t operation, bool again,
                          pgconvoy_error *err) PGC_MUST_CHECK;
+/* The change by itself, by a statement that fails where it does not meet its row. */
+int pgc_pgsink_bulk_strictly(bulk *b, const pgconvoy_change *change, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_pgsink_bulk_inserts(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- keyless.c */

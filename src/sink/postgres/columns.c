@@ -129,15 +129,13 @@ int pgc_pgsink_relations_load(PGconn *conn, const pgc_pgsink_lookup *lookups, si
     for (size_t i = 0; i < count; i++)
         if (lookups[i].relation->oid != 0)
             pgc_array_add_oid(&oids, lookups[i].relation->oid);
-    int status = 0;
-    if (oids.length > 0) {
-        pgc_array_end(&oids);
-        const char *values[] = {oids.data};
-        PGresult *result = pgc_buffer_check(&oids, err) == 0 ? pgc_pgsink_query(conn, columns_sql, 1, values, doing, err) : NULL;
-        status = result ? take_columns(lookups, count, result, err) : -1;
-        PQclear(result);
+    if (oids.length == 0) {
+        pgc_buffer_free(&oids);
+        return 0;
     }
-    pgc_buffer_free(&oids);
+    PGresult *result = pgc_pgsink_query_oids(conn, columns_sql, &oids, NULL, doing, err);
+    int status = result ? take_columns(lookups, count, result, err) : -1;
+    PQclear(result);
     return status;
 }
 
@@ -268,21 +266,6 @@ bool pgc_pgsink_relation_equals(const pgc_pgsink_relation *relation, const pgcon
 
 /* ---- checking somebody else's table */
 
-/* From now on column_format asks for text. */
-static int note_text_column(pgc_pgsink *sink, const pgconvoy_column *column, pgconvoy_error *err)
-{
-    pthread_mutex_lock(&sink->lock);
-    pgc_pgsink_mark *mark = sink->text_columns;
-    while (mark && mark->pointer != column)
-        mark = mark->next;
-    if (!mark && (mark = pgc_arena_alloc(sink->arena, sizeof *mark)) != NULL) {
-        *mark = (pgc_pgsink_mark){.next = sink->text_columns, .pointer = column};
-        sink->text_columns = mark;
-    }
-    pthread_mutex_unlock(&sink->lock);
-    return mark ? 0 : pgc_error_out_of_memory(err);
-}
-
 static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table,
                         const pgconvoy_column *column, bool begins, pgconvoy_error *err)
 {
@@ -305,7 +288,8 @@ static int check_column(pgc_pgsink *sink, const pgc_pgsink_relation *relation, c
     }
     if (fit == PGSINK_FIT_SAME)
         return 0;
-    return note_text_column(sink, column, err);
+    /* from now on column_format asks for text */
+    return pgc_pgsink_mark_once(sink, &sink->text_columns, column, err) < 0 ? -1 : 0;
 }
 
 int pgc_pgsink_relation_check(pgc_pgsink *sink, const pgc_pgsink_relation *relation, const pgconvoy_table *table, bool begins,

@@ -7,7 +7,7 @@
  * Few changes that wait alone go together with the commit, strictly: see pgc_pgsink_gather_send.
  *
  * What may not wait is applied at once: tables whose triggers fire here are written in commit order with all that came
- * before, and so is a TRUNCATE. An update or delete of a table without a key waits for the inserts of its table only.
+ * before, and so is a TRUNCATE. An update or delete whose row can be found one by one only waits for the inserts of its table only.
  *
  * With --apply-jobs several connections may apply them together: see hands.c.
  */
@@ -314,26 +314,12 @@ static pgc_pgsink_gathered *table_of(pgc_pgsink_writer *writer, const pgconvoy_t
 /* ---- the sink's operations */
 
 /* Once in the sink's life: tables are forgotten and met again. */
-static bool was_told(pgc_pgsink *sink, const pgconvoy_table *table)
-{
-    const void *key = (const void *)(uintptr_t)table->oid;
-    pthread_mutex_lock(&sink->lock);
-    const pgc_pgsink_mark *found = sink->told_costs;
-    while (found && found->pointer != key)
-        found = found->next;
-    pgc_pgsink_mark *mark = found ? NULL : pgc_arena_alloc(sink->arena, sizeof *mark);
-    if (mark) {
-        *mark = (pgc_pgsink_mark){.next = sink->told_costs, .pointer = key};
-        sink->told_costs = mark;
-    }
-    pthread_mutex_unlock(&sink->lock);
-    return found != NULL;
-}
-
 static void warn_of_cost(pgc_pgsink_writer *writer, pgc_pgsink_gathered *table)
 {
-    if (table->cost && !was_told(writer->sink, table->table))
-        pgc_log_warning(writer->sink->config->log, "%s.%s has no key, and no index on the target that tells its rows apart: %s; give it a primary key", table->table->schema,
+    pgc_pgsink *sink = writer->sink;
+    pgconvoy_error ignored = {0}; /* then it is said again */
+    if (table->cost && pgc_pgsink_mark_once(sink, &sink->told_costs, (const void *)(uintptr_t)table->table->oid, &ignored) <= 0)
+        pgc_log_warning(sink->config->log, "%s.%s has no key, and no index on the target that tells its rows apart: %s; give it a primary key", table->table->schema,
                         table->table->name, table->cost);
     table->cost = NULL;
 }

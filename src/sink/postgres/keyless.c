@@ -126,12 +126,7 @@ int pgc_pgsink_keyless_look(pgc_pgsink_writer *writer, pgc_pgsink_target *const 
         pgc_buffer_free(&oids);
         return 0;
     }
-    pgc_array_end(&oids);
-    const char *values[] = {oids.data};
-    PGresult *result = pgc_buffer_check(&oids, err) == 0
-                           ? pgc_pgsink_query(writer->conn, sql, 1, values, "looking at the indexes of a table on the target", err)
-                           : NULL;
-    pgc_buffer_free(&oids);
+    PGresult *result = pgc_pgsink_query_oids(writer->conn, sql, &oids, NULL, "looking at the indexes of a table on the target", err);
     for (int row = 0; result && row < PQntuples(result); row++)
         for (size_t i = 0; i < count; i++)
             if (is_keyless(targets[i]) && strtoul(PQgetvalue(result, row, 0), NULL, 10) == targets[i]->relation.oid)
@@ -151,11 +146,50 @@ unsigned pgc_pgsink_keyless_nulls(const pgc_pgsink_target *target, const pgconvo
     return nulls;
 }
 
+/* ---- when two rows are alike */
+
+void pgc_pgsink_images_sql(const pgc_pgsink_target *target, pgc_buffer *sql, pgc_pgsink_value_sql *value, void *arg, bool ours)
+{
+    int count = 0;
+    pgc_buffer_text(sql, "ROW(");
+    for (int i = 0; i < target->table->column_count; i++)
+        if (pgc_pgsink_compare_by(target, i) == PGSINK_BY_IMAGE) {
+            pgc_buffer_text(sql, count++ ? ", " : "");
+            value(arg, i, ours);
+        }
+    pgc_buffer_byte(sql, ')');
+}
+
+void pgc_pgsink_alike_sql(const pgc_pgsink_target *target, pgc_buffer *sql, const char *joint, pgc_pgsink_value_sql *value, void *arg)
+{
+    if (has_images(target)) {
+        pgc_buffer_text(sql, joint);
+        pgc_pgsink_images_sql(target, sql, value, arg, false);
+        /* the casts make records of them: two bare rows would be compared column by column */
+        pgc_buffer_text(sql, "::record OPERATOR(pg_catalog.*=) ");
+        pgc_pgsink_images_sql(target, sql, value, arg, true);
+        pgc_buffer_text(sql, "::record");
+        joint = " AND ";
+    }
+    for (int i = 0; i < target->table->column_count; i++) {
+        pgc_pgsink_comparison by = pgc_pgsink_compare_by(target, i);
+        if (by == PGSINK_BY_IMAGE)
+            continue;
+        pgc_buffer_text(sql, joint);
+        value(arg, i, false);
+        pgc_buffer_text(sql, by == PGSINK_BY_TEXT ? "::text IS NOT DISTINCT FROM " : " IS NOT DISTINCT FROM ");
+        value(arg, i, true);
+        pgc_buffer_text(sql, by == PGSINK_BY_TEXT ? "::text" : "");
+        joint = " AND ";
+    }
+}
+
 /* ---- SQL: all columns are in the arrays, in their order */
 
 /* A column of the table's row, or of ours. */
-static void append_value(bulk *b, int column, bool ours)
+static void append_value(void *arg, int column, bool ours)
 {
+    bulk *b = arg;
     if (!ours) {
         pgc_buffer_text(&b->sql, "t.");
         pgc_quote_identifier(&b->sql, b->table->columns[column].name);
@@ -180,19 +214,6 @@ static void append_hashed(bulk *b, int column, bool ours)
     pgc_buffer_byte(&b->sql, ')');
 }
 
-/* ROW(…) of all columns that are compared by their images. */
-static void append_images(bulk *b, bool ours)
-{
-    int count = 0;
-    pgc_buffer_text(&b->sql, "ROW(");
-    for (int i = 0; i < b->table->column_count; i++)
-        if (pgc_pgsink_compare_by(b->target, i) == PGSINK_BY_IMAGE) {
-            pgc_buffer_text(&b->sql, count++ ? ", " : "");
-            append_value(b, i, ours);
-        }
-    pgc_buffer_byte(&b->sql, ')');
-}
-
 static bool hashes_values(const pgc_pgsink_target *target)
 {
     for (int i = 0; i < target->table->column_count; i++)
@@ -208,7 +229,7 @@ static void append_hash(bulk *b, bool ours)
     int count = 0;
     pgc_buffer_text(&b->sql, of_records ? "pg_catalog.hash_record_extended(" : "pg_catalog.hashtextextended(");
     if (!of_values)
-        append_images(b, ours);
+        pgc_pgsink_images_sql(b->target, &b->sql, append_value, b, ours);
     for (int i = 0; of_values && i < b->table->column_count && count < HASHED_MOST; i++)
         if (hashing_of(b->target, i) != HASH_NOT) {
             pgc_buffer_text(&b->sql, count++ ? ", " : "ROW(");
@@ -224,21 +245,7 @@ static void append_is_alike(bulk *b)
     pgc_buffer_text(&b->sql, " = ");
     append_hash(b, true);
     pgc_buffer_text(&b->sql, " AND ");
-    append_images(b, false);
-    /* the casts make records of them: two bare rows would be compared column by column */
-    pgc_buffer_text(&b->sql, "::record OPERATOR(pg_catalog.*=) ");
-    append_images(b, true);
-    pgc_buffer_text(&b->sql, "::record");
-    for (int i = 0; i < b->table->column_count; i++) {
-        pgc_pgsink_comparison by = pgc_pgsink_compare_by(b->target, i);
-        if (by == PGSINK_BY_IMAGE)
-            continue;
-        pgc_buffer_text(&b->sql, " AND ");
-        append_value(b, i, false);
-        pgc_buffer_text(&b->sql, by == PGSINK_BY_TEXT ? "::text IS NOT DISTINCT FROM " : " IS NOT DISTINCT FROM ");
-        append_value(b, i, true);
-        pgc_buffer_text(&b->sql, by == PGSINK_BY_TEXT ? "::text" : "");
-    }
+    pgc_pgsink_alike_sql(b->target, &b->sql, "", append_value, b);
     for (int i = 0; i < b->target->indexed_count; i++) {
         int column = b->target->indexed[i];
         if (b->nulls >> i & 1)
@@ -303,15 +310,13 @@ static int send_run(bulk *b, const pgc_compact_item *items, size_t count, pgconv
 static int send_singly(bulk *b, const pgc_compact_item *items, size_t count, pgconvoy_error *err)
 {
     pgconvoy_change change = {.operation = PGCONVOY_DELETE, .table = b->table, .old_kind = 'O'};
-    int status = 0;
-    b->writer->strict = true;
-    for (size_t i = 0; i < count && status == 0; i++) {
+    for (size_t i = 0; i < count; i++) {
         change.old = items[i].row;
-        for (size_t copy = 0; copy < items[i].copies && status == 0; copy++)
-            status = pgc_pgsink_apply_change(b->writer, &change, err);
+        for (size_t copy = 0; copy < items[i].copies; copy++)
+            if (pgc_pgsink_bulk_strictly(b, &change, err) != 0)
+                return -1;
     }
-    b->writer->strict = false;
-    return status;
+    return 0;
 }
 
 static int compare_copies(const void *left, const void *right)

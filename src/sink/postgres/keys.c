@@ -72,12 +72,7 @@ int pgc_pgsink_ask_unique(PGconn *conn, pgc_pgsink_key_question *questions, size
     pgc_buffer_init(&oids, PGSINK_SQL_LIMIT);
     for (size_t i = 0; i < count; i++)
         pgc_array_add_oid(&oids, questions[i].relation);
-    pgc_array_end(&oids);
-    const char *values[] = {oids.data};
-    PGresult *result = pgc_buffer_check(&oids, err) == 0
-                           ? pgc_pgsink_query(conn, sql, 1, values, "looking at the keys of a table on the target", err)
-                           : NULL;
-    pgc_buffer_free(&oids);
+    PGresult *result = pgc_pgsink_query_oids(conn, sql, &oids, NULL, "looking at the keys of a table on the target", err);
     for (size_t i = 0; i < count; i++) {
         bool asked = result && questions[i].count > 0;
         *questions[i].found = asked && is_met(&questions[i], result, false);

@@ -264,7 +264,7 @@ int pgc_pgsink_replay_part(pgc_pgsink_writer *writer, const pgc_pgsink_part *par
     return 0;
 }
 
-/* What is not tried in bulk: what failed not long ago, and tables whose rows are not found by a unique key. */
+/* What is not tried in bulk: what failed not long ago, and tables whose rows cannot be found in bulk. */
 static bool goes_one_by_one(const pgc_pgsink_pile *pile, const pgc_pgsink_part *part)
 {
     const pgc_pgsink_gathered *table = part->gathered;

@@ -50,6 +50,30 @@ PGresult *pgc_pgsink_query(PGconn *conn, const char *sql, int count, const char 
     return NULL;
 }
 
+PGresult *pgc_pgsink_query_oids(PGconn *conn, const char *sql, pgc_buffer *oids, const char *more, const char *doing, pgconvoy_error *err)
+{
+    pgc_array_end(oids);
+    const char *values[] = {oids->data, more};
+    PGresult *result = pgc_buffer_check(oids, err) == 0 ? pgc_pgsink_query(conn, sql, more ? 2 : 1, values, doing, err) : NULL;
+    pgc_buffer_free(oids);
+    return result;
+}
+
+int pgc_pgsink_mark_once(pgc_pgsink *sink, pgc_pgsink_mark **list, const void *pointer, pgconvoy_error *err)
+{
+    pthread_mutex_lock(&sink->lock);
+    pgc_pgsink_mark *found = *list;
+    while (found && found->pointer != pointer)
+        found = found->next;
+    pgc_pgsink_mark *mark = found ? found : pgc_arena_alloc(sink->arena, sizeof *mark);
+    if (mark && !found) {
+        *mark = (pgc_pgsink_mark){.next = *list, .pointer = pointer};
+        *list = mark;
+    }
+    pthread_mutex_unlock(&sink->lock);
+    return !mark ? pgc_error_out_of_memory(err) : found != NULL;
+}
+
 int pgc_pgsink_relation_exists(PGconn *conn, const char *name, const char *doing, bool *exists, pgconvoy_error *err)
 {
     PGresult *result = pgc_pgsink_query(conn, "SELECT to_regclass($1) IS NOT NULL", 1, &name, doing, err);

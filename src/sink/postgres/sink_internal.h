@@ -95,6 +95,9 @@ typedef struct pgc_pgsink_mark {
     const char *text;
 } pgc_pgsink_mark;
 
+/* Adds pointer to one of the sink's lists. 1: it was there; -1: out of memory. From any thread. */
+int pgc_pgsink_mark_once(pgc_pgsink *sink, pgc_pgsink_mark **list, const void *pointer, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* ---- columns.c: a table as it is on the target */
 
 typedef enum pgc_pgsink_fit {
@@ -163,6 +166,8 @@ void pgc_pgsink_give_back(pgc_pgsink *sink, PGconn *conn);
 /* Runs sql; a failure says what was being done, and is the sink's. */
 PGresult *pgc_pgsink_query(PGconn *conn, const char *sql, int count, const char *const *values, const char *doing,
                            pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same with oids as $1, which were added to a buffer and are freed, and more as $2 unless it is NULL. */
+PGresult *pgc_pgsink_query_oids(PGconn *conn, const char *sql, pgc_buffer *oids, const char *more, const char *doing, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Whether the target has this relation: "pgconvoy.table_state". */
 int pgc_pgsink_relation_exists(PGconn *conn, const char *name, const char *doing, bool *exists,
                                pgconvoy_error *err) PGC_MUST_CHECK;

@@ -273,49 +273,19 @@ static void append_where_key(builder *build, bool old)
     }
 }
 
-static int count_images(const pgc_pgsink_target *target)
+static void append_old_or_row(void *arg, int column, bool old)
 {
-    int count = 0;
-    for (int i = 0; i < target->table->column_count; i++)
-        count += pgc_pgsink_compare_by(target, i) == PGSINK_BY_IMAGE;
-    return count;
+    builder *build = arg;
+    if (old)
+        append_parameter(build, column, true);
+    else
+        append_name(build, column);
 }
 
 /* That all columns have their old values. */
 static void append_is_as_old(builder *build, const char *joint)
 {
-    const pgc_pgsink_target *target = build->target;
-    const pgconvoy_table *table = target->table;
-    pgc_buffer *sql = build->sql;
-    if (count_images(target) > 0) {
-        pgc_buffer_text(sql, joint);
-        pgc_buffer_text(sql, "ROW(");
-        for (int i = 0, n = 0; i < table->column_count; i++)
-            if (pgc_pgsink_compare_by(target, i) == PGSINK_BY_IMAGE) {
-                pgc_buffer_text(sql, n++ ? ", " : "");
-                append_name(build, i);
-            }
-        /* the casts make records of them: two bare rows would be compared column by column */
-        pgc_buffer_text(sql, ")::record OPERATOR(pg_catalog.*=) ROW(");
-        for (int i = 0, n = 0; i < table->column_count; i++)
-            if (pgc_pgsink_compare_by(target, i) == PGSINK_BY_IMAGE) {
-                pgc_buffer_text(sql, n++ ? ", " : "");
-                append_parameter(build, i, true);
-            }
-        pgc_buffer_text(sql, ")::record");
-        joint = " AND ";
-    }
-    for (int i = 0; i < table->column_count; i++) {
-        pgc_pgsink_comparison by = pgc_pgsink_compare_by(target, i);
-        if (by == PGSINK_BY_IMAGE)
-            continue;
-        pgc_buffer_text(sql, joint);
-        append_name(build, i);
-        pgc_buffer_text(sql, by == PGSINK_BY_TEXT ? "::text IS NOT DISTINCT FROM " : " IS NOT DISTINCT FROM ");
-        append_parameter(build, i, true);
-        pgc_buffer_text(sql, by == PGSINK_BY_TEXT ? "::text" : "");
-        joint = " AND ";
-    }
+    pgc_pgsink_alike_sql(build->target, build->sql, joint, append_old_or_row, build);
 }
 
 /* It follows from the images, but only this is what an index answers. */

@@ -232,12 +232,7 @@ static int choose_ways(pgc_pgsink_writer *writer, pgc_pgsink_target *const *targ
     pgc_buffer_init(&oids, PGSINK_SQL_LIMIT);
     for (size_t i = 0; i < count; i++)
         pgc_array_add_oid(&oids, targets[i]->relation.oid);
-    pgc_array_end(&oids);
-    const char *values[] = {oids.data, writer->sink->replica_role ? "R" : "O"};
-    PGresult *result = pgc_buffer_check(&oids, err) == 0
-                           ? pgc_pgsink_query(writer->conn, sql, 2, values, "looking for triggers on the target", err)
-                           : NULL;
-    pgc_buffer_free(&oids);
+    PGresult *result = pgc_pgsink_query_oids(writer->conn, sql, &oids, writer->sink->replica_role ? "R" : "O", "looking for triggers on the target", err);
     for (size_t i = 0; i < count && result; i++) {
         int row = 0;
         while (row < PQntuples(result) && strtoul(PQgetvalue(result, row, 0), NULL, 10) != targets[i]->relation.oid)

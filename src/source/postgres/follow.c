@@ -9,6 +9,7 @@
 #include "source/postgres/publication.h"
 #include "source/postgres/truncated.h"
 #include "source/postgres/watch.h"
+#include "postgres/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,11 +22,7 @@ static const char candidates_sql[] =
     "WHEN pg_catalog.row_security_active(c.oid) THEN 'row-level security hides rows of it' END, "
     "CASE WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN 'the role does not own it' "
     "WHEN EXISTS (SELECT FROM (SELECT c.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) t WHERE "
-    "t.isleaf) l (oid) JOIN pg_catalog.pg_class r ON r.oid = l.oid AND r.relkind = 'r' WHERE NOT CASE r.relreplident "
-    "WHEN 'f' THEN NOT %s WHEN 'n' THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = r.oid "
-    "AND "
-    "i.indisvalid AND i.indimmediate AND CASE r.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END) "
-    "END) "
+    "t.isleaf) l (oid) JOIN pg_catalog.pg_class r ON r.oid = l.oid AND r.relkind = 'r' WHERE NOT " PGC_IDENTITY_USABLE_SQL("r", "%s") ") "
     "THEN 'it has no replica identity that can be published, and would refuse updates and deletes' END "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.oid = ANY ($1::pg_catalog.oid[]) ORDER BY 4";
@@ -104,9 +101,8 @@ static PGresult *candidates(PGconn *conn, const pgc_oid_list *oids, const pgc_oi
     for (size_t i = 0; i < oids->count; i++)
         if (!pgc_source_find_table(source, oids->oids[i]) && (!without || !list_has(without, oids->oids[i])))
             rest[count++] = oids->oids[i];
-    char unpublished[PGC_UNPUBLISHED_SQL_SIZE], sql[sizeof candidates_sql + sizeof unpublished];
-    pgc_publication_unpublished_sql(source, "r", unpublished, sizeof unpublished);
-    snprintf(sql, sizeof sql, candidates_sql, unpublished);
+    char sql[sizeof candidates_sql + 16];
+    snprintf(sql, sizeof sql, candidates_sql, pgc_publication_unsent(source));
     PGresult *result = pgc_query_oids(conn, sql, rest, count, err);
     free(rest);
     return result;

@@ -27,7 +27,6 @@ typedef struct pgc_part {
     int64_t total_bytes; /* with TOAST, without indexes */
     char replica_identity;
     bool identity_usable; /* UPDATE and DELETE can be published */
-    bool identity_computed; /* … and they cannot, for it is the whole row, and has generated columns that are not published */
     bool was_changed;     /* statistics know of updates or deletes */
 } pgc_part;
 

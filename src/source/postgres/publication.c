@@ -5,6 +5,7 @@
  */
 #include "source/postgres/publication.h"
 #include "source/postgres/names.h"
+#include "postgres/identity.h"
 
 #include <stdio.h>
 
@@ -92,17 +93,11 @@ int pgc_publication_plan(pgc_postgres_source *source, PGconn *conn, const uint32
     return 0;
 }
 
-void pgc_publication_unpublished_sql(const pgc_postgres_source *source, const char *relation, char *sql, size_t size)
+const char *pgc_publication_unsent(const pgc_postgres_source *source)
 {
     const pgc_publication *publication = &source->publication;
-    bool stored = publication->stored_generated || (publication->exists && !publication->ours);
-    if (source->server_version < 180000)
-        snprintf(sql, size, "false");
-    else
-        snprintf(sql, size,
-                 "(%s.relreplident = 'f' AND EXISTS (SELECT FROM pg_catalog.pg_attribute g WHERE g.attrelid = %s.oid AND NOT g.attisdropped "
-                 "AND g.attgenerated %s))",
-                 relation, relation, stored ? "= 'v'" : "<> ''");
+    bool stored = publication->stored_generated || (publication->exists && !publication->ours); /* what others send is theirs to decide */
+    return source->server_version < 180000 ? PGC_UNSENT_NONE : stored ? PGC_UNSENT_VIRTUAL : PGC_UNSENT_ALL;
 }
 
 /* What the server would find out only when a row is updated, and then refuse to the application. */

@@ -12,9 +12,8 @@ void pgc_publication_warn(const pgc_postgres_source *source);
 
 /* Whether a publication that is to be made of these tables sends the values of stored generated columns: where they are part of a replica identity. */
 int pgc_publication_plan(pgc_postgres_source *source, PGconn *conn, const uint32_t *oids, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
-/* A condition on a row of pg_class: its replica identity has generated columns that the publication does not send, so that updates are refused (18). */
-#define PGC_UNPUBLISHED_SQL_SIZE 320
-void pgc_publication_unpublished_sql(const pgc_postgres_source *source, const char *relation, char *sql, size_t size);
+/* Which generated columns it does not send: for PGC_IDENTITY_USABLE_SQL. */
+const char *pgc_publication_unsent(const pgc_postgres_source *source);
 
 /* Makes the publication of source->tables, marked as ours by its comment, and commits it. */
 int pgc_publication_create(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -252,8 +252,9 @@ static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
         const pgc_source_table *table = (const pgc_source_table *)source->tables[i];
         for (int p = 0; p < table->part_count; p++) {
             const pgc_part *part = &table->parts[p];
+            int fault = part->replica_identity == 'f'; /* of the words above */
             if (!part->identity_usable)
-                add_name(part->was_changed ? &changed[part->identity_computed] : &quiet[part->identity_computed], part);
+                add_name(part->was_changed ? &changed[fault] : &quiet[fault], part);
         }
     }
     for (int fault = 0; fault < IDENTITY_FAULTS; fault++) {

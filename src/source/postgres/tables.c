@@ -5,6 +5,7 @@
 #include "source/postgres/tables.h"
 #include "source/postgres/choose.h"
 #include "source/postgres/publication.h"
+#include "postgres/identity.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -310,14 +311,11 @@ static int read_keys(description *d)
 /* A table is its own only part; a partitioned one is its leaves, but for foreign and (for a stream) unlogged ones. */
 static const char parts_sql[] =
     "SELECT r.oid, c.oid, n.nspname, c.relname, c.relreplident, "
-    "CASE c.relreplident WHEN 'f' THEN NOT %s WHEN 'n' THEN false ELSE EXISTS (SELECT FROM pg_catalog.pg_index i WHERE "
-    "i.indrelid = c.oid "
-    "AND i.indisvalid AND i.indimmediate AND CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary "
-    "END) END, "
+    PGC_IDENTITY_USABLE_SQL("c", "%s") ", "
     "pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) > 0, "
     "COALESCE(pg_catalog.pg_relation_size(c.oid), 0), COALESCE(pg_catalog.pg_table_size(c.oid), 0), "
     "c.reltuples::pg_catalog.int8, c.relpages, "
-    "c.relkind, c.relpersistence, %s "
+    "c.relkind, c.relpersistence "
     "FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), "
     "LATERAL (SELECT r.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(r.oid) t WHERE t.isleaf) l (oid) "
     "JOIN pg_catalog.pg_class c ON c.oid = l.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
@@ -357,7 +355,6 @@ static int read_part_run(description *d, const PGresult *result, int row, int co
         part->name = keep(d, result, row, 3);
         part->replica_identity = PQgetvalue(result, row, 4)[0];
         part->identity_usable = pgc_result_bool(result, row, 5);
-        part->identity_computed = pgc_result_bool(result, row, 13);
         part->was_changed = pgc_result_bool(result, row, 6);
         part->heap_bytes = pgc_result_int64(result, row, 7);
         part->total_bytes = pgc_result_int64(result, row, 8);
@@ -374,9 +371,8 @@ static int read_part_run(description *d, const PGresult *result, int row, int co
 
 static int read_parts(description *d)
 {
-    char unpublished[PGC_UNPUBLISHED_SQL_SIZE], sql[sizeof parts_sql + 2 * sizeof unpublished];
-    pgc_publication_unpublished_sql(d->source, "c", unpublished, sizeof unpublished);
-    snprintf(sql, sizeof sql, parts_sql, unpublished, unpublished);
+    char sql[sizeof parts_sql + 16];
+    snprintf(sql, sizeof sql, parts_sql, pgc_publication_unsent(d->source));
     PGresult *result = ask(d, sql);
     if (!result)
         return -1;
