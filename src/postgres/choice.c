@@ -1,6 +1,7 @@
 #include "postgres/choice.h"
 
 #include "postgres/patterns.h"
+#include "postgres/working_tables.h"
 
 typedef int (*pattern_condition)(const char *pattern, pgc_buffer *out, pgconvoy_error *err);
 
@@ -35,7 +36,7 @@ int pgc_choice_condition(const pgc_choice *choice, pgc_buffer *out, pgconvoy_err
     if (!named)
         pgc_buffer_text(out, " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "
                              "'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0 "
-                             "AND d.deptype = 'e')");
+                             "AND d.deptype = 'e') AND NOT " PGC_WORKING_SCHEMA_SQL("n"));
     if (add_list(choice->include_tables, choice->include_table_count, false, pgc_pattern_table_condition, out, err))
         return -1;
     if (!named &&

@@ -5,6 +5,7 @@
 #include "source/postgres/choose.h"
 #include "base/grow.h"
 #include "postgres/patterns.h"
+#include "postgres/working_tables.h"
 
 #include <stdlib.h>
 
@@ -51,8 +52,8 @@ static int add_result(oid_set *set, const PGresult *result, pgconvoy_error *err)
 }
 
 /*
- * User tables that a condition matches. Tables of an extension belong to its scripts, and are left to whoever names
- * them. Temporary tables are their sessions' own; the schema pgconvoy is ours.
+ * User tables that a condition matches. Tables of an extension belong to its scripts, and like those of another tool's
+ * work are left to whoever names them. Temporary tables are their sessions' own; the schema pgconvoy is ours.
  */
 static int match_tables(PGconn *conn, const char *condition, bool named, oid_set *set, int *matched,
                         pgconvoy_error *err)
@@ -64,10 +65,10 @@ static int match_tables(PGconn *conn, const char *condition, bool named, oid_set
         "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
         "WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' "
         "AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgconvoy', 'pg_toast') "
-        "AND n.nspname !~ '^pg_(temp|toast_temp)_' AND %s "
-        "AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "
-        "'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e' "
-        "AND NOT %s) ORDER BY n.nspname, c.relname",
+        "AND n.nspname !~ '^pg_(temp|toast_temp)_' AND %s AND (%s OR NOT (" PGC_WORKING_SCHEMA_SQL("n") " "
+        "OR EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "
+        "'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e'))) "
+        "ORDER BY n.nspname, c.relname",
         condition, named ? "true" : "false");
     PGresult *result = pgc_buffer_check(&sql, err) == 0 ? pgc_query(conn, sql.data, err) : NULL;
     pgc_buffer_free(&sql);
@@ -279,7 +280,7 @@ static int choose_by_publication(pgc_postgres_source *source, PGconn *conn, bool
                          "SELECT c.oid FROM pg_catalog.pg_publication_tables p JOIN pg_catalog.pg_namespace n ON "
                          "n.nspname = p.schemaname "
                          "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
-                         "WHERE p.pubname = $1 AND n.nspname <> 'pgconvoy' ORDER BY n.nspname, c.relname",
+                         "WHERE p.pubname = $1 AND n.nspname <> 'pgconvoy' AND NOT " PGC_WORKING_SCHEMA_SQL("n") " ORDER BY n.nspname, c.relname",
                          1, values, err);
     if (!result)
         return -1;

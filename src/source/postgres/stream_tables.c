@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "source/postgres/numbers.h"
 #include "source/postgres/tables.h"
+#include "postgres/working_tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,8 +313,9 @@ static int is_partition_of_ours(pgc_stream_tables *tables, uint32_t oid, pgconvo
 
 static int not_ours(pgc_stream_tables *tables, const pgc_stream_relation *relation, pgconvoy_error *err)
 {
-    if (pgc_oid_map_get(&tables->seen, relation->oid) || strcmp(relation->schema, "pgconvoy") == 0)
-        return 0; /* known, or one of our own */
+    if (pgc_oid_map_get(&tables->seen, relation->oid) || strcmp(relation->schema, "pgconvoy") == 0 ||
+        pgc_is_working_table(relation->schema, relation->name))
+        return 0; /* known, or one of our own, or one that never joins */
     int partition = is_partition_of_ours(tables, relation->oid, err);
     if (partition < 0)
         return -1;

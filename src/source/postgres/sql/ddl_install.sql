@@ -131,6 +131,19 @@ BEGIN
 END
 $f$;
 
+-- What is of this server alone: our own, a session's own, and what pg_repack makes for the time of its work. That is its schema, the trigger that
+-- fills its log, and an index beside each one it renews, named by that one's oid.
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_is_local(class oid, object oid, schema text, body text) RETURNS boolean LANGUAGE sql STABLE
+  SET search_path = pg_catalog, pg_temp AS $f$
+SELECT coalesce(schema IN ('pg_temp', 'pgconvoy'), false) OR EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_repack') AND (
+  coalesce(schema = 'repack', false) OR CASE class
+  WHEN 'pg_trigger'::regclass THEN EXISTS (SELECT FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE t.oid = object AND n.nspname = 'repack')
+  WHEN 'pg_class'::regclass THEN coalesce(body ~ 'ENABLE ALWAYS TRIGGER repack_trigger *;?$', false) OR EXISTS (SELECT FROM pg_class c JOIN pg_index i
+    ON i.indexrelid = c.oid JOIN pg_index o ON o.indrelid = i.indrelid AND c.relname = 'index_' || o.indexrelid WHERE c.oid = object)
+  ELSE false END)
+$f$;
+
 CREATE OR REPLACE FUNCTION pgconvoy.ddl_send(event text, tag text, stack text, query text, path text, settings json) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
 DECLARE
@@ -153,7 +166,7 @@ BEGIN
     SELECT json_agg(json_build_object('type', object_type, 'schema', schema_name, 'name', object_name, 'identity', object_identity,
         'oid', objid::bigint, 'original', original, 'table', CASE WHEN classid = 'pg_class'::regclass THEN objid::bigint END))
       INTO objects FROM pg_event_trigger_dropped_objects()
-      WHERE NOT is_temporary AND schema_name IS DISTINCT FROM 'pgconvoy' AND (original OR object_type IN ('table', 'table column', 'partitioned table'));
+      WHERE NOT is_temporary AND NOT pgconvoy.ddl_is_local(0, 0, schema_name, NULL) AND (original OR object_type IN ('table', 'table column', 'partitioned table'));
     IF objects IS NOT NULL THEN
       PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'objects', objects));
     END IF;
@@ -168,7 +181,7 @@ BEGIN
       'name', CASE WHEN classid = 'pg_class'::regclass THEN (SELECT relname FROM pg_class WHERE oid = objid) END,
       'definition', CASE WHEN text.body IS NULL OR tag IN ('CREATE TABLE AS', 'SELECT INTO') THEN pgconvoy.ddl_definition(classid, objid, object_identity) END)) FILTER (WHERE mine)
     INTO seen, kept, scripted, objects
-    FROM (SELECT *, NOT in_extension AND schema_name IS DISTINCT FROM 'pg_temp' AND schema_name IS DISTINCT FROM 'pgconvoy' AS mine,
+    FROM (SELECT *, NOT in_extension AND NOT pgconvoy.ddl_is_local(classid, objid, schema_name, text.body) AS mine,
       pgconvoy.ddl_table_of(classid, objid)::bigint AS relation FROM pg_event_trigger_ddl_commands()) c;
   -- what an extension's script does stands in no query
   IF NOT text.nested AND position(';' in rtrim(query, E'; \n\t')) > 0 AND (seen = 0 OR scripted < seen) THEN
@@ -189,7 +202,7 @@ BEGIN
   IF kept > 0 AND tag <> 'COMMENT' AND tag NOT LIKE 'GRANT%' THEN
     WITH RECURSIVE relations (oid) AS (
       (SELECT pgconvoy.ddl_table_of(classid, objid) FROM pg_event_trigger_ddl_commands()
-        WHERE NOT in_extension AND schema_name IS DISTINCT FROM 'pg_temp' AND schema_name IS DISTINCT FROM 'pgconvoy'
+        WHERE NOT in_extension AND NOT pgconvoy.ddl_is_local(classid, objid, schema_name, text.body)
       UNION SELECT r.oid FROM pg_event_trigger_ddl_commands() JOIN pg_class r ON r.relnamespace = objid WHERE classid = 'pg_namespace'::regclass AND tag = 'ALTER SCHEMA')
       UNION SELECT inhrelid FROM pg_inherits JOIN relations ON inhparent = relations.oid WHERE tag = 'ALTER TABLE')
     SELECT json_agg(pgconvoy.ddl_table(c.oid)) INTO tables FROM relations r JOIN pg_class c ON c.oid = r.oid
@@ -265,7 +278,7 @@ BEGIN
 END
 $f$;
 REVOKE ALL ON FUNCTION pgconvoy.ddl_write(json) FROM PUBLIC;
-COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 5';
+COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 6';
 
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;
