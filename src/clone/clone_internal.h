@@ -158,6 +158,8 @@ int clone_leave_out(pgc_clone *clone, const pgc_entry *entry, const char *why, p
 int clone_leave_out_all(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 void clone_say_left_out(const pgc_clone *clone);
 /* "table a.t", into name. */
+/* The table or sequence of an extension that an entry fills, which has no entry of its own that it could need; NULL: it is no such one. */
+const pgc_object *clone_entry_of_extension(const pgc_entry *entry);
 const char *clone_entry_name(const pgc_entry *entry, char *name, size_t size);
 
 /* ---- map_columns.c: tables of which only some columns or rows are copied */

@@ -55,6 +55,23 @@ const char *clone_entry_name(const pgc_entry *entry, char *name, size_t size)
     return name;
 }
 
+const pgc_object *clone_entry_of_extension(const pgc_entry *entry)
+{
+    const pgc_object *object = entry->object && pgc_entry_is(entry, "TABLE DATA")
+                                   ? &((const pgc_table_data *)entry->object)->relation->object
+                               : pgc_entry_is(entry, "SEQUENCE SET") ? entry->object
+                                                                     : NULL;
+    return object && object->extension_member ? object : NULL;
+}
+
+static int first_marked(const pgc_clone *clone, const int *ids, int count, const unsigned char *marks)
+{
+    for (int i = 0; i < count; i++)
+        if (ids[i] > 0 && ids[i] <= clone->entries.max_id && marks[ids[i]])
+            return ids[i];
+    return 0;
+}
+
 /* Marks by id, again and again, until nothing more follows. */
 static int add_dependents(pgc_clone *clone, unsigned char *marks, pgconvoy_error *err)
 {
@@ -63,17 +80,20 @@ static int add_dependents(pgc_clone *clone, unsigned char *marks, pgconvoy_error
         more = false;
         for (int i = 0; i < clone->entries.count; i++) {
             const pgc_entry *entry = clone->entries.items[i];
-            for (int d = 0; d < entry->dependency_count && !marks[entry->id]; d++) {
-                int id = entry->dependencies[d];
-                if (id <= 0 || id > clone->entries.max_id || !marks[id])
-                    continue;
-                const pgc_entry *needed = pgc_entries_find(&clone->entries, id);
-                snprintf(why, sizeof why, "needs %s", needed ? clone_entry_name(needed, name, sizeof name) : "it");
-                if (clone_leave_out(clone, entry, why, err))
-                    return -1;
-                marks[entry->id] = 1;
-                more = true;
-            }
+            const pgc_object *extra = clone_entry_of_extension(entry);
+            if (marks[entry->id])
+                continue;
+            int id = first_marked(clone, entry->dependencies, entry->dependency_count, marks);
+            if (!id && extra)
+                id = first_marked(clone, extra->needs, extra->need_count, marks);
+            if (!id)
+                continue;
+            const pgc_entry *needed = pgc_entries_find(&clone->entries, id);
+            snprintf(why, sizeof why, "needs %s", needed ? clone_entry_name(needed, name, sizeof name) : "it");
+            if (clone_leave_out(clone, entry, why, err))
+                return -1;
+            marks[entry->id] = 1;
+            more = true;
         }
     }
     return 0;

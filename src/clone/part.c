@@ -186,6 +186,8 @@ static bool hangs(const choice *choice, const pgc_entry *entry)
         return find(choice->clone, relation->object.oid) >= 0;
     if (pgc_entry_is(entry, "TABLE DATA") && entry->object)
         return clone_part_group(choice->clone, ((const pgc_table_data *)entry->object)->relation) >= 0;
+    if (pgc_entry_is(entry, "SEQUENCE SET") && clone_entry_of_extension(entry))
+        return find(choice->clone, ((const pgc_relation *)entry->object)->owning_table) >= 0;
     return pgc_entry_is_one_of(entry, notes) && needs_are_kept(choice, entry);
 }
 

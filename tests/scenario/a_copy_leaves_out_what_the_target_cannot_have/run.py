@@ -55,5 +55,36 @@ def without(s):
     assert target.sql("SELECT id FROM t", "his") == "1"
 
 
-CASES = {"without": without, "older": older}
+SCHEDULER = """
+CREATE SCHEMA jobs; CREATE SEQUENCE jobs.number; CREATE TABLE jobs.job (id bigint PRIMARY KEY DEFAULT nextval('jobs.number'), command text);
+SELECT pg_catalog.pg_extension_config_dump('jobs.job', ''); SELECT pg_catalog.pg_extension_config_dump('jobs.number', '');
+"""
+
+
+def scheduler(s):
+    """An extension with rows of its own, as pg_cron has them, that the target's server lacks: no more than it and its rows stay away."""
+    folder = os.path.join(s.folder, "extensions")
+    place = os.path.join(folder, "usr/share/postgresql/15/extension")
+    os.makedirs(place)
+    for name, text in (("scheduler.control", "default_version = '1'\nrelocatable = false\n"), ("scheduler--1.sql", SCHEDULER)):
+        with open(os.path.join(place, name), "w") as file:
+            file.write(text)
+    subprocess.run(["chmod", "-R", "a+rX", s.folder], check=True)
+    source, target = s.server({"extension_destdir": f"'{folder}'"}), s.server()
+    source.sql("CREATE EXTENSION scheduler; INSERT INTO jobs.job (command) VALUES ('SELECT 1'); CREATE TABLE t (id serial PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 3);"
+               "CREATE VIEW waiting AS SELECT * FROM jobs.job")
+    target.create_database("streamed")
+    s.pgconvoy("sync", source.uri(), target.uri("streamed"), "--name", "t", "--until", "caught-up").ok()
+    assert target.sql("SELECT string_agg(id::text, ',') FROM t", "streamed") == "1,2,3"
+    target.create_database("copied")
+    s.pgconvoy("copy", source.uri(), target.uri("copied")).fails(1, ["scheduler"])
+    assert empty(target, "copied") == "00", "something was changed"
+    run = s.pgconvoy("copy", source.uri(), target.uri("copied"), "--skip-unavailable").ok()
+    for what in ("extension scheduler", "view public.waiting (needs extension scheduler)"):
+        assert f"left out: {what}" in run.stderr, run.stderr
+    assert target.sql("SELECT string_agg(id::text, ',') FROM t", "copied") == "1,2,3"
+    assert target.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'jobs'", "copied") == "0"
+
+
+CASES = {"without": without, "older": older, "scheduler": scheduler}
 scenario.run(lambda s: CASES[s.case](s), list(CASES))
