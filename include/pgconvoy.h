@@ -578,6 +578,14 @@ typedef struct pgconvoy_sink {
      * this), soon after a commit that returned 1, and at the stream's end: all that is committed is durable once it returns.
      */
     int (*make_durable)(void *writer, pgconvoy_error *err);
+
+    /*
+     * NULL, or before anything moves where no event triggers tell of new names: the source's tables, as they are called now. Those that are here by another name
+     * (they are told by their oid) get this one, all at once, their rows and states with them; what has that name here and is no table of the source's any more
+     * is removed where all of its rows are the pipeline's, and a failure that names it else. A state of a table that was replaced by another of its name becomes WAITING.
+     * *changed: the checkpoint is to be read again.
+     */
+    int (*rename_tables)(void *sink, const pgconvoy_table *const *tables, size_t count, bool *changed, pgconvoy_error *err);
 } pgconvoy_sink;
 
 /* Defaults for sinks that have nothing to do there. Each is documented by its name. */

@@ -106,17 +106,19 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
     size_t count;
     pgconvoy_checkpoint checkpoint;
     pgc_position_status status = {0};
+    bool names_follow = false, changed = false;
     if (pgc_pipeline_open_source(pipeline, run, state_dir, action != PGCONVOY_COPY, err) != 0 ||
-        run->source_ops->load_tables(run->source, &tables, &count, err) != 0)
+        run->source_ops->load_tables(run->source, &tables, &count, err) != 0 ||
+        (action != PGCONVOY_COPY && run->source_ops->names_by_catalog(run->source, &names_follow, err) != 0))
         return -1;
     const char *source_id = run->source_ops->id(run->source);
     if (pgc_pipeline_open_sink(pipeline, run, state_dir, source_id, err) != 0 ||
         run->sink_ops->read_checkpoint(run->sink, &checkpoint, err) != 0 ||
         pgc_attempt_check_source_id(pipeline, &checkpoint, source_id, err) != 0 ||
         pgc_table_states_init(&run->states, tables, count, &checkpoint, err) != 0 ||
-        pgc_left_tables_find(run, &attempt->known, &checkpoint, err) != 0 ||
-        pgc_known_tables_compare(&attempt->known, run, err) != 0)
+        pgc_left_tables_find(run, &attempt->known, &checkpoint, err) != 0)
         return -1;
+    pgc_known_tables_compare(&attempt->known, run, names_follow);
     pgc_reporter_tables(reporter, &run->states, &run->left);
     run->lsn = checkpoint.lsn;
     run->ahead_lsn = checkpoint.ahead_lsn;
@@ -132,10 +134,17 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
     if (pgc_state_dir_lock(state_dir, err) != 0 || note_ends(pipeline, state_dir, err) != 0)
         return -1;
     attempt->established = true;
+    if (names_follow && status.exists && run->sink_ops->rename_tables(run->sink, tables, count, &changed, err) != 0)
+        return -1;
+    if (changed) { /* the checkpoint has other names now */
+        atomic_store(&run->tables_changed, true);
+        return 0;
+    }
+    if (pgc_known_tables_remember(&attempt->known, &run->states, err) != 0)
+        return -1;
     if (action != PGCONVOY_COPY && status.exists) {
         if (pgc_left_tables_mark(run, err) != 0)
             return -1;
-        bool changed;
         if (run->source_ops->follow_tables(run->source, run->left.items, run->left.count, &changed, err) != 0)
             return -1;
         if (changed && !attempt->reloaded) { /* before anything moves: begin with them */

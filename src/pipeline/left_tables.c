@@ -121,7 +121,7 @@ void pgc_known_tables_free(pgc_known_tables *known)
     memset(known, 0, sizeof *known);
 }
 
-static int remember(pgc_known_tables *known, const pgc_table_states *states, pgconvoy_error *err)
+int pgc_known_tables_remember(pgc_known_tables *known, const pgc_table_states *states, pgconvoy_error *err)
 {
     pgc_known_tables_free(known);
     known->items = calloc(states->count + 1, sizeof *known->items);
@@ -139,18 +139,25 @@ static int remember(pgc_known_tables *known, const pgc_table_states *states, pgc
     return 0;
 }
 
-int pgc_known_tables_compare(pgc_known_tables *known, pgc_run *run, pgconvoy_error *err)
+static bool is_known(const pgc_known_tables *known, uint32_t oid)
+{
+    for (size_t i = 0; i < known->count; i++)
+        if (known->items[i].oid == oid)
+            return true;
+    return false;
+}
+
+void pgc_known_tables_compare(const pgc_known_tables *known, pgc_run *run, bool names_follow)
 {
     for (size_t i = 0; i < run->states.count; i++) {
         pgc_table_state *state = &run->states.items[i];
         const pgconvoy_table *table = atomic_load(&state->table);
         for (size_t k = 0; k < known->count && state->known; k++)
             if (known->items[k].oid != table->oid && strcmp(known->items[k].name, table->name) == 0 &&
-                strcmp(known->items[k].schema, table->schema) == 0) {
+                strcmp(known->items[k].schema, table->schema) == 0 && !(names_follow && is_known(known, table->oid))) {
                 pgc_log_info(run->log, "table %s.%s was made anew on the source", table->schema, table->name);
                 atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
                 state->copy_lsn = 0;
             }
     }
-    return remember(known, &run->states, err);
 }

@@ -368,6 +368,7 @@ static void set_ops(stage *stage)
     stage->ops.prepare = prepare;
     stage->ops.end_prepared = end_prepared;
     stage->ops.check_privileges = check_privileges;
+    stage->ops.rename_tables = NULL; /* names there are the mapping's affair */
     if (stage->ops.make_durable)
         stage->ops.make_durable = make_durable;
 }

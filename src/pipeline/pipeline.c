@@ -157,6 +157,8 @@ int pgc_pipeline_open_source(pgconvoy_pipeline *pipeline, pgc_run *run, const pg
         .ddl_as_text = follows_texts(pipeline),
         .ddl_as_events = (pipeline->sink_ops->capabilities & PGCONVOY_SINK_KEEPS_EVENTS) != 0,
         .tell_first = (pipeline->sink_ops->capabilities & PGCONVOY_SINK_NOTES_COLUMNS) != 0,
+        .names_by_catalog = pipeline->sink_ops->rename_tables && !pgc_mapping_renames(options->mapping) &&
+                            !options->origin_none, /* what is renamed there would come back */
         .spool_path = pipeline->spool_path,
         .spool_bytes = options->spool_bytes,
         .jobs = options->jobs,

@@ -96,7 +96,10 @@ int pgc_left_tables_find(pgc_run *run, const pgc_known_tables *known, const pgco
 int pgc_left_tables_mark(pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_left_tables_free(pgc_left_tables *left);
 
-int pgc_known_tables_compare(pgc_known_tables *known, pgc_run *run, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Tables that another of the same name stands for by now are to be copied anew. names_follow: but one that was known by another name gets its new name. */
+void pgc_known_tables_compare(const pgc_known_tables *known, pgc_run *run, bool names_follow);
+/* What the next attempt compares with, once this one has taken note. */
+int pgc_known_tables_remember(pgc_known_tables *known, const pgc_table_states *states, pgconvoy_error *err) PGC_MUST_CHECK;
 void pgc_known_tables_free(pgc_known_tables *known);
 
 /* ---- watch.c: a thread beside the stream, with its own connections: health of the slot, heartbeats, sequences, tables that come and go. */

@@ -39,6 +39,7 @@ typedef struct pgc_source_config {
     bool ddl_as_text;          /* the sink does what a command's text says, values included */
     bool ddl_as_events;        /* the sink hands commands on as they are told, and has no rows that they could have changed */
     bool tell_first;           /* PGCONVOY_SINK_NOTES_COLUMNS: where no event triggers are, a table is told before its first change, though it is as the catalog says */
+    bool names_by_catalog;     /* where no event triggers are, tables keep the names that load_tables gave; follow_tables says when they have others */
     bool origin_none;          /* leave out transactions that have a replication origin */
     bool unused_sequences;     /* read_sequences gives those too that have given no value yet, as 0 */
     bool any_identity;         /* tables that see updates need no replica identity: the user knows what that means */
@@ -231,6 +232,8 @@ typedef struct pgc_source_ops {
     int (*follow_tables)(void *source, const pgconvoy_table_status *left, size_t left_count, bool *changed,
                          pgconvoy_error *err);
     int (*read_sequences)(void *source, pgc_source_sequences *sequences, pgconvoy_error *err);
+    /* *by_catalog: config.names_by_catalog, and no event triggers tell of names. After load_tables. */
+    int (*names_by_catalog)(void *source, bool *by_catalog, pgconvoy_error *err);
     /*
      * The server's timeline, where the timeline since (0: none) ended on the way to it (0 where it is the same, or is none of its forerunners), and where its
      * WAL ends by now; 0 for a standby, which may not have come to where it was before it started. The pipeline's own thread.

@@ -1,5 +1,6 @@
 /*
- * Which columns of the source a table of the target has: pgconvoy.table_columns, a row for each table with its columns' numbers, types and names.
+ * Which columns of the source a table of the target has: pgconvoy.table_columns, a row for each table with its columns' numbers, types and names, and with the
+ * table's own name at the target, by which one that was renamed at the source is found (rename.c).
  * It is stored in the transactions that give the table its columns, so it is true of the rows that the target has, whatever became of the
  * source's table since. Each column is one text: number, type, modifier and name, apart by spaces.
  */
@@ -12,7 +13,10 @@
 #include <string.h>
 
 static const char create_sql[] =
-    "CREATE TABLE IF NOT EXISTS pgconvoy.table_columns (pipeline text NOT NULL, source_oid oid NOT NULL, columns text[] NOT NULL, PRIMARY KEY (pipeline, source_oid))";
+    "CREATE TABLE IF NOT EXISTS pgconvoy.table_columns (pipeline text NOT NULL, source_oid oid NOT NULL, columns text[] NOT NULL, schema_name text, table_name text, "
+    "PRIMARY KEY (pipeline, source_oid));"
+    "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_catalog.pg_attribute WHERE attrelid = 'pgconvoy.table_columns'::pg_catalog.regclass AND attname = 'table_name') THEN "
+    "ALTER TABLE pgconvoy.table_columns ADD schema_name text, ADD table_name text; END IF; END $$";
 
 const char *pgc_pgsink_known_create_sql(void)
 {
@@ -37,6 +41,17 @@ static int exists(PGconn *conn, bool *there, pgconvoy_error *err)
     return pgc_pgsink_relation_exists(conn, "pgconvoy.table_columns", "looking for what the target's columns are", there, err);
 }
 
+int pgc_pgsink_known_has_names(PGconn *conn, bool *names, pgconvoy_error *err)
+{
+    PGresult *result = pgc_pgsink_query(conn,
+                                        "SELECT FROM pg_catalog.pg_attribute WHERE attrelid = pg_catalog.to_regclass('pgconvoy.table_columns') "
+                                        "AND attname = 'table_name'",
+                                        0, NULL, "looking for what the target's tables are", err);
+    *names = PQntuples(result) > 0;
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 static int forget(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err)
 {
     char oid[16];
@@ -50,11 +65,13 @@ static int forget(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, p
 
 static int store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err)
 {
-    static const char sql[] = "INSERT INTO pgconvoy.table_columns (pipeline, source_oid, columns) VALUES ($1, $2::oid, $3::text[]) "
-                              "ON CONFLICT (pipeline, source_oid) DO UPDATE SET columns = excluded.columns";
+    /* another table of that name is no more */
+    static const char sql[] = "WITH gone AS (DELETE FROM pgconvoy.table_columns WHERE pipeline = $1 AND schema_name = $4 AND table_name = $5 AND source_oid <> $2::oid) "
+                              "INSERT INTO pgconvoy.table_columns (pipeline, source_oid, columns, schema_name, table_name) VALUES ($1, $2::oid, $3::text[], $4, $5) "
+                              "ON CONFLICT (pipeline, source_oid) DO UPDATE SET columns = excluded.columns, schema_name = $4, table_name = $5";
     char oid[16];
     snprintf(oid, sizeof oid, "%u", table->oid);
-    const char *values[] = {sink->config->pipeline_name, oid, NULL};
+    const char *values[] = {sink->config->pipeline_name, oid, NULL, table->schema, table->name};
     pgc_text_arrays array;
     pgc_buffer text;
     pgc_text_arrays_init(&array, 1);
@@ -71,7 +88,7 @@ static int store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pg
     pgc_buffer_free(&text);
     if (status == 0)
         status = pgc_text_arrays_end(&array, values + 2, err);
-    PGresult *result = status == 0 ? pgc_pgsink_query(conn, sql, 3, values, "storing a table's columns on the target", err) : NULL;
+    PGresult *result = status == 0 ? pgc_pgsink_query(conn, sql, 5, values, "storing a table's columns on the target", err) : NULL;
     PQclear(result);
     pgc_text_arrays_free(&array);
     return result ? 0 : -1;
@@ -80,7 +97,7 @@ static int store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pg
 int pgc_pgsink_known_store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err)
 {
     bool there;
-    if (exists(conn, &there, err) != 0 || (!there && pgc_pgsink_execute(conn, create_sql, "creating pgconvoy.table_columns on the target", err) != 0))
+    if (pgc_pgsink_known_has_names(conn, &there, err) != 0 || (!there && pgc_pgsink_execute(conn, create_sql, "creating pgconvoy.table_columns on the target", err) != 0))
         return -1;
     return pgc_pgsink_is_numbered(table) ? store(sink, conn, table, err) : forget(sink, conn, table, err);
 }
@@ -193,11 +210,18 @@ bool pgc_pgsink_known_is(const pgconvoy_table *known, const pgconvoy_table *tabl
     return true;
 }
 
-void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconvoy_table *table)
+void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconvoy_table *table, const char *schema, const char *name)
 {
     pgc_buffer text;
     pgc_buffer_init(&text, 1024);
-    pgc_buffer_text(sql, "INSERT INTO pgconvoy.table_columns (pipeline, source_oid, columns) VALUES (");
+    pgc_buffer_text(sql, "DELETE FROM pgconvoy.table_columns WHERE pipeline = ");
+    pgc_quote_literal(sql, pipeline);
+    pgc_buffer_text(sql, " AND schema_name = ");
+    pgc_quote_literal(sql, schema);
+    pgc_buffer_text(sql, " AND table_name = ");
+    pgc_quote_literal(sql, name);
+    pgc_buffer_format(sql, " AND source_oid <> %u;", table->oid);
+    pgc_buffer_text(sql, "INSERT INTO pgconvoy.table_columns (pipeline, source_oid, columns, schema_name, table_name) VALUES (");
     pgc_quote_literal(sql, pipeline);
     pgc_buffer_format(sql, ", %u, ARRAY[", table->oid);
     for (int i = 0; i < table->column_count; i++) {
@@ -207,6 +231,10 @@ void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconv
         sql->failed |= text.failed; /* as all that is appended */
         pgc_quote_literal(sql, text.failed ? "" : text.data);
     }
-    pgc_buffer_text(sql, "]::text[]) ON CONFLICT DO NOTHING;");
+    pgc_buffer_text(sql, "]::text[], ");
+    pgc_quote_literal(sql, schema);
+    pgc_buffer_text(sql, ", ");
+    pgc_quote_literal(sql, name);
+    pgc_buffer_text(sql, ") ON CONFLICT (pipeline, source_oid) DO UPDATE SET schema_name = excluded.schema_name, table_name = excluded.table_name;");
     pgc_buffer_free(&text);
 }

@@ -598,6 +598,7 @@ const pgconvoy_sink pgc_sink_postgres = {
     .begin_prepared = pgc_pgsink_begin_prepared,
     .prepare = pgc_pgsink_prepare,
     .end_prepared = pgc_pgsink_end_prepared,
+    .rename_tables = pgc_pgsink_rename_tables,
     .make_durable = writer_make_durable,
     .drop_by_hand = "DELETE FROM pgconvoy.table_state WHERE pipeline = %s; DELETE FROM pgconvoy.pipeline WHERE name = %s",
 };

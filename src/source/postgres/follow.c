@@ -6,6 +6,7 @@
  */
 #include "source/postgres/follow.h"
 #include "source/postgres/choose.h"
+#include "source/postgres/ddl.h"
 #include "source/postgres/publication.h"
 #include "source/postgres/truncated.h"
 #include "source/postgres/watch.h"
@@ -155,6 +156,40 @@ static int compare(pgc_postgres_source *source, PGconn *conn, const pgc_oid_list
     return failed;
 }
 
+int pgc_names_by_catalog(void *arg, bool *by_catalog, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = arg;
+    pgc_ddl_access access;
+    *by_catalog = false;
+    if (!source->config.names_by_catalog)
+        return 0;
+    if (pgc_ddl_read_access(source, &access, err) != 0)
+        return -1;
+    *by_catalog = source->names_by_catalog = !access.key;
+    return 0;
+}
+
+/* Whether one of the tables has another name than load_tables gave. */
+static int compare_names(const pgc_postgres_source *source, PGconn *conn, bool *changed, pgconvoy_error *err)
+{
+    uint32_t *oids = malloc((source->table_count + 1) * sizeof *oids);
+    if (!oids)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < source->table_count; i++)
+        oids[i] = source->tables[i]->oid;
+    PGresult *result = pgc_query_oids(conn,
+                                      "SELECT c.oid, n.nspname, c.relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+                                      "WHERE c.oid = ANY ($1::pg_catalog.oid[])",
+                                      oids, source->table_count, err);
+    free(oids);
+    for (int row = 0; row < PQntuples(result); row++) {
+        const pgc_source_table *table = pgc_source_find_table(source, pgc_result_oid(result, row, 0));
+        *changed |= table && (strcmp(table->table.schema, PQgetvalue(result, row, 1)) != 0 || strcmp(table->table.name, PQgetvalue(result, row, 2)) != 0);
+    }
+    PQclear(result);
+    return result ? 0 : -1;
+}
+
 int pgc_follow_tables(void *arg, const pgconvoy_table_status *left, size_t left_count, bool *changed,
                       pgconvoy_error *err)
 {
@@ -174,6 +209,8 @@ int pgc_follow_tables(void *arg, const pgconvoy_table_status *left, size_t left_
     }
     if (!failed)
         failed = compare(source, conn, &published, changed, err);
+    if (!failed && source->names_by_catalog && !*changed)
+        failed = compare_names(source, conn, changed, err);
     if (!failed) /* also before the stream begins anew, which knows nothing of the partitions there were */
         failed = pgc_truncated_look(source, conn, err);
     free(published.oids);

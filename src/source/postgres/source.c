@@ -362,6 +362,7 @@ const pgc_source_ops pgc_source_postgres = {
     .heartbeat = pgc_watch_heartbeat,
     .follow_tables = pgc_follow_tables,
     .read_sequences = pgc_read_sequences,
+    .names_by_catalog = pgc_names_by_catalog,
     .history = pgc_history,
     .relation_exists = pgc_relation_exists,
     .stream_end = stream_end,

@@ -196,6 +196,8 @@ static int open_ddl(pgc_postgres_source *source, pgconvoy_error *err)
         return -1;
     source->stream->ddl_log = access.log;
     source->stream->tables.tell_first = source->config.tell_first && !access.key;
+    source->names_by_catalog = source->config.names_by_catalog && !access.key;
+    source->stream->tables.names_by_catalog = source->names_by_catalog;
     if (!access.key)
         return 0;
     source->stream->ddl = pgc_ddl_reader_new(&source->stream->tables, access.key);

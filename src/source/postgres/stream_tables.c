@@ -41,10 +41,10 @@ static bool same_column(const pgconvoy_column *column, const pgc_relation_column
 }
 
 /* With FULL the message marks every column, and the key is the catalog's affair. */
-static bool same_table(const pgconvoy_table *table, const pgc_stream_relation *relation)
+static bool same_table(const pgc_stream_tables *tables, const pgconvoy_table *table, const pgc_stream_relation *relation)
 {
     if (table->column_count != relation->column_count || table->replica_identity != relation->replica_identity ||
-        strcmp(table->schema, relation->schema) != 0 || strcmp(table->name, relation->name) != 0)
+        (!tables->names_by_catalog && (strcmp(table->schema, relation->schema) != 0 || strcmp(table->name, relation->name) != 0)))
         return false;
     bool keyed = relation->replica_identity == 'd' || relation->replica_identity == 'i';
     for (int i = 0; i < table->column_count; i++)
@@ -268,8 +268,8 @@ static int build(pgc_stream_tables *tables, const pgc_stream_relation *relation,
         return pgc_error_out_of_memory(err);
     *table = *before;
     table->table.version = before->table.version + 1;
-    table->table.schema = pgc_arena_strdup(arena, relation->schema);
-    table->table.name = pgc_arena_strdup(arena, relation->name);
+    table->table.schema = pgc_arena_strdup(arena, tables->names_by_catalog ? before->table.schema : relation->schema);
+    table->table.name = pgc_arena_strdup(arena, tables->names_by_catalog ? before->table.name : relation->name);
     table->table.replica_identity = relation->replica_identity;
     table->table.named_by_command = tables->commands_come;
     table->table.column_count = relation->column_count;
@@ -354,7 +354,7 @@ int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, co
     *table = NULL;
     if (!before)
         return not_ours(tables, relation, err);
-    if (same_table(&before->table, relation))
+    if (same_table(tables, &before->table, relation))
         return tell_as_it_is(tables, before, table, err);
     bool settled;
     if (describe(tables, relation, &now, &settled, err) != 0)

@@ -10,6 +10,7 @@ typedef struct pgc_stream_tables {
     PGconn *conn;     /* to the catalog, made when a table changes */
     pgc_oid_map seen; /* relations that are none of ours and were looked into */
     bool commands_come; /* the sink is given the texts of commands */
+    bool names_by_catalog; /* a table keeps the name that it had when the stream began */
     bool tell_first;    /* a version of a table is told though it is the catalog's */
 } pgc_stream_tables;
 

@@ -1,0 +1,80 @@
+#!/usr/bin/env python3
+"""Tables that change names: the old one kept aside and a new one put in its place, again and again with the same names; two that trade places; one that moves to
+another schema and comes back with other columns. Where no event triggers tell so (a service's role may make none, --ddl off) the source's catalog does, be it while the
+pipeline runs or while it is away: the target's tables get the names, and none is copied again for it. A table of somebody else's that has such a name is left alone."""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
+import scenario
+
+TABLES = """
+CREATE SCHEMA app; CREATE TABLE t (id bigint PRIMARY KEY, n int, w text); CREATE TABLE u (LIKE t INCLUDING ALL); CREATE TABLE o (id int PRIMARY KEY); CREATE INDEX ON t (n);
+INSERT INTO t SELECT i, i, i FROM generate_series(1, 9) AS i; INSERT INTO u SELECT 100 + i, i, i FROM generate_series(1, 9) AS i"""
+WRITE = "INSERT INTO t (id) SELECT max(id) + 1 FROM t; INSERT INTO o SELECT count(*) FROM o; UPDATE t SET w = w || '!' WHERE id % 3 = 0"
+TRADES = {
+    # the new one is filled first, and joins the pipeline, or comes in one transaction
+    "kept aside": ["CREATE TABLE t_new (LIKE t INCLUDING ALL); INSERT INTO t_new SELECT id, n + 1, w FROM t; UPDATE t SET n = 77 WHERE id = 2",
+                   "BEGIN; DROP TABLE IF EXISTS t_old; ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT", WRITE],
+    "at once": ["BEGIN; CREATE TABLE t_new (LIKE t INCLUDING ALL); INSERT INTO t_new SELECT id, n + 1, w FROM t; DROP TABLE IF EXISTS t_old;"
+                "ALTER TABLE t RENAME TO t_old; ALTER TABLE t_new RENAME TO t; COMMIT", WRITE],
+    "traded": ["INSERT INTO u SELECT max(id) + 1 FROM u; UPDATE t SET n = n + 1; BEGIN; UPDATE u SET w = 'u'; ALTER TABLE t RENAME TO tmp; ALTER TABLE u RENAME TO t; "
+               "ALTER TABLE tmp RENAME TO u; UPDATE t SET w = 't'; UPDATE u SET n = n + 2; COMMIT", WRITE + "; DELETE FROM u WHERE id % 7 = 3"],
+    "moved": ["BEGIN; ALTER TABLE u SET SCHEMA app; ALTER TABLE app.u RENAME TO \"U u\"; ALTER TABLE app.\"U u\" ADD more text; INSERT INTO app.\"U u\" (id, more) SELECT max(id) + 1, 'm' FROM app.\"U u\"; COMMIT",
+              WRITE, "BEGIN; ALTER TABLE app.\"U u\" DROP more; ALTER TABLE app.\"U u\" RENAME TO u; ALTER TABLE app.u SET SCHEMA public; UPDATE u SET n = n + 1; COMMIT"],
+}
+NAMES = """SELECT string_agg(format('%s.%s %s', n.nspname, c.relname, (SELECT string_agg(i.indexrelid::regclass::text, ' ' ORDER BY 1) FROM pg_index i WHERE indrelid = c.oid AND indisprimary)), ', '
+    ORDER BY n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relkind = 'r' AND n.nspname IN ('public', 'app')"""
+
+
+def differs(s, source, target):
+    """What is not the same yet, or None."""
+    here, there = source.sql(NAMES), target.query(NAMES)
+    if here != there:
+        return f"tables {here} at the source, {there} at the target"
+    try:
+        s.equal(source, target)
+    except AssertionError as error:
+        return str(error)
+    return None
+
+
+def trade(s, source, target, options, away):
+    run = s.sync(source.uri(), target, *options)
+    for name, steps in TRADES.items():
+        for turn in range(2):
+            if away:
+                scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
+                assert run.stop() == 0, run.error_tail()
+            for step in steps:
+                source.sql(step)
+            if away:
+                run = s.sync(source.uri(), target, *options)
+            end = source.current_lsn()
+            scenario.wait_for(lambda: not run.running() or (source.sql(f"SELECT bool_and(confirmed_flush_lsn >= '{end}') FROM pg_replication_slots") == "t"
+                                                            and differs(s, source, target) is None), 40, f"{name}, {turn}: " + (differs(s, source, target) or ""))
+            assert run.running(), f"{name}, {turn}: {run.error_tail()}"
+    assert run.stop() == 0, run.error_tail()
+    assert differs(s, source, target) is None, differs(s, source, target)
+    log = "".join(each.stderr for each in s.runs)
+    assert "copied public.u" in log and log.count("copied public.u:") == 1, "a table that has another name was copied again"
+
+
+def main(s):
+    source, target = s.server(), s.target("postgres")
+    source.sql(TABLES)
+    options = ["--name", "names", *([] if s.case == "told" else ["--ddl", "off"])]
+    if s.case != "somebody_elses":
+        return trade(s, source, target, options, s.case == "away")
+    s.sync_until_caught_up(source.uri(), target, *options)
+    target.query("CREATE TABLE \"U u\" (mine int); INSERT INTO \"U u\" VALUES (5)")
+    source.sql("ALTER TABLE u RENAME TO \"U u\"; INSERT INTO \"U u\" SELECT max(id) + 1 FROM \"U u\"")
+    s.sync(source.uri(), target, *options, "--until", "caught-up").fails(1, ["U u"])
+    assert target.query("SELECT mine FROM \"U u\"") == "5" and target.query("SELECT count(*) FROM u") == "9"
+    target.query("ALTER TABLE \"U u\" RENAME TO mine")
+    s.sync_until_caught_up(source.uri(), target, *options)
+    s.equal(source, target)
+    assert target.query("SELECT mine FROM mine") == "5"
+
+
+scenario.run(main, cases=["seen", "away", "told", "somebody_elses"])
