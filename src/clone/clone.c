@@ -185,7 +185,7 @@ static int attempt(pgc_clone *clone, pgconvoy_error *err)
         return -1;
     }
     clone->begun = true;
-    if (clone_state_begin(clone, err) || clone_state_redo(clone, err) || clone_work(clone, err) || clone_state_end(clone, err))
+    if (clone_part_make_room(clone, err) || clone_state_begin(clone, err) || clone_state_redo(clone, err) || clone_work(clone, err) || clone_state_end(clone, err))
         return -1;
     clone_report(clone, true);
     if (clone->options->skip_unavailable)

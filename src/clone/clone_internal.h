@@ -139,6 +139,8 @@ const char *clone_entry_key(pgc_clone *clone, const pgc_entry *entry, const char
 int clone_part_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* which tables belong to it, before the catalog is read */
 int clone_part_choose(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* of the entries those that they need, and that hang on them */
 /* The place among part->tables of a table or of that which it is a partition of; -1: it is none, or its rows are not copied. */
+/* Renames what has the names of its indexes on other tables of the pipeline's, as they are no more at the source. */
+int clone_part_make_room(const pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 int clone_part_group(const pgc_clone *clone, const pgc_relation *relation);
 /* What was done before and what is done now are not of one snapshot: foreign keys may hold only when the stream has caught up. */
 bool clone_part_is_mixed(const pgc_clone *clone);

@@ -305,6 +305,76 @@ int clone_part_leave_out(pgc_clone *clone, pgconvoy_error *err)
     return 0;
 }
 
+/* ------------------------------------------------------------------ names of indexes */
+
+/*
+ * Of the pipeline's other tables on the target, a row for an index that has a name which one of a table to be copied needs. At the source each name is there once, so
+ * there that table is gone, or its index has another name by now.
+ */
+static int append_taken(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
+{
+    int count = 0;
+    pgc_buffer_text(sql, "SELECT pg_catalog.format('%I.%I', v.s, v.i), pg_catalog.format('%I.%I', v.s, t.relname), 'pgconvoy_index_' || c.oid FROM (VALUES ");
+    for (int i = 0; i < clone->item_count; i++) {
+        const pgc_entry *entry = clone->items[i].entry;
+        const pgc_relation *relation = entry && (pgc_entry_is(entry, "INDEX") || pgc_entry_is(entry, "CONSTRAINT")) ? clone_entry_relation(entry) : NULL;
+        if (!relation)
+            continue;
+        const char *words[] = {relation->object.schema->object.name, entry->object->name, relation->object.name};
+        for (size_t w = 0; w < sizeof words / sizeof *words; w++) {
+            pgc_buffer_text(sql, w ? ", " : count ? ", (" : "(");
+            pgc_quote_literal(sql, words[w]);
+        }
+        pgc_buffer_byte(sql, ')');
+        count++;
+    }
+    pgc_buffer_text(sql, count ? "" : "('', '', '')");
+    pgc_buffer_text(sql, ") v (s, i, t) JOIN pg_catalog.pg_namespace n ON n.nspname = v.s JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = v.i "
+                         "JOIN pg_catalog.pg_index x ON x.indexrelid = c.oid JOIN pg_catalog.pg_class t ON t.oid = x.indrelid AND t.relname <> v.t "
+                         "JOIN pgconvoy.table_state s ON s.schema_name = v.s AND s.table_name = t.relname WHERE s.pipeline = ");
+    pgc_quote_literal(sql, clone->options->name);
+    return pgc_buffer_check(sql, err);
+}
+
+static int rename_index(const pgc_clone *clone, const PGresult *taken, int row, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 1 << 12);
+    pgc_buffer_format(&sql, "ALTER INDEX %s RENAME TO %s", PQgetvalue(taken, row, 0), PQgetvalue(taken, row, 2));
+    int result = pgc_buffer_check(&sql, err) ? -1 : pgc_execute(clone->target, sql.data, err);
+    pgc_buffer_free(&sql);
+    if (result == 0)
+        pgc_log_info(clone->options->log, "index %s of the target's table %s is called %s from now on: an index of that name comes with another table", PQgetvalue(taken, row, 0),
+                     PQgetvalue(taken, row, 1), PQgetvalue(taken, row, 2));
+    return result;
+}
+
+int clone_part_make_room(const pgc_clone *clone, pgconvoy_error *err)
+{
+    if (!clone->options->part || pgc_mapping_renames(clone->options->mapping))
+        return 0;
+    PGresult *result = pgc_query(clone->target, "SELECT pg_catalog.to_regclass('pgconvoy.table_state') IS NOT NULL", err);
+    bool others = result && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    const char *values[] = {clone->options->name};
+    if (result && others) {
+        result = pgc_query_params(clone->target, "SELECT EXISTS (SELECT FROM pgconvoy.table_state WHERE pipeline = $1)", 1, values, err);
+        others = result && PQgetvalue(result, 0, 0)[0] == 't';
+        PQclear(result);
+    }
+    if (!result || !others)
+        return result ? 0 : -1;
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, (size_t)1 << 28);
+    PGresult *taken = append_taken(clone, &sql, err) ? NULL : pgc_query(clone->target, sql.data, err);
+    pgc_buffer_free(&sql);
+    int status = taken ? 0 : -1;
+    for (int row = 0; row < PQntuples(taken) && status == 0; row++)
+        status = rename_index(clone, taken, row, err);
+    PQclear(taken);
+    return status;
+}
+
 /* ------------------------------------------------------------------ the pipeline's checkpoint */
 
 /* The sink knows the table by its name in the target. */

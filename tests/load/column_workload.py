@@ -4,14 +4,15 @@
     workload.prepare(); workload.step(); …; workload.touch()
 
 away: no pipeline is at work between them. A column that is dropped and added alike again is then the same one to all that can be seen, and is left out.
+names: tables change their names, too.
 """
 from ddl_workload import TYPES, VALUES, WIDER, DdlWorkload
 
 
 class ColumnWorkload(DdlWorkload):
-    def __init__(self, server, database, rng, away):
+    def __init__(self, server, database, rng, away, names=False):
         super().__init__(server, database, rng)
-        self.away = away
+        self.away, self.names = away, names
 
     def prepare(self):
         self._run("CREATE TYPE mood AS ENUM ('sad'); CREATE TYPE pair AS (n int)")  # which the other workload's look asks for
@@ -36,12 +37,19 @@ class ColumnWorkload(DdlWorkload):
             commands.append(f"{alter} DROP COLUMN {name}, ADD COLUMN {name} {kind} DEFAULT {value}")
         return self.rng.choice(commands)
 
+    def _rename(self, table):
+        name, other, between = (text.split(".", 1)[-1] for text in (table, self._table(), self._new("b")))
+        trade = f"ALTER TABLE {table} RENAME TO {between}; ALTER TABLE {other} RENAME TO {name}; ALTER TABLE {between} RENAME TO {other}"
+        renew = (f"DROP TABLE IF EXISTS spare; CREATE TABLE fresh (LIKE {table} INCLUDING ALL); INSERT INTO fresh SELECT * FROM {table}; ALTER TABLE {table} RENAME TO spare; "
+                 f"ALTER TABLE fresh RENAME TO {name}")
+        return self.rng.choice([trade, renew, f"ALTER TABLE {table} RENAME TO {self._new('n')}"])
+
     def _commands(self):
         commands = []
         for _ in range(self.rng.randint(1, 4)):
             table = self._table()
             commands += [self._change(table), self._rows_of(table)]
-        return commands
+        return commands + ([self._rename(self._table())] if self.names and self.rng.random() < 0.5 else [])
 
     def touch(self):
         """A row of each table, which tells of its columns."""
