@@ -78,6 +78,23 @@ int pgc_duckdb_alter_lift_key(pgc_duckdb_alteration *a, pgconvoy_error *err)
 
 /* ---- tables */
 
+/* Of a table that is to go, or gets another name itself, which nobody has told yet. */
+static int refuse_taken(pgc_duckdb_alteration *a, pgconvoy_error *err)
+{
+    pgc_duckdb_existing there;
+    if (strcasecmp(a->from->name, a->to->name) == 0) /* names are alike to DuckDB then */
+        return 0;
+    if (pgc_duckdb_look_up(a->writer->sink, a->writer->connection, a->to, &there, err) != 0)
+        return -1;
+    if (!there.exists)
+        return 0;
+    a->refused = a->taken = true;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "table %s.%s is renamed to %s, which is there already, which cannot be followed in DuckDB", a->from->schema,
+                       a->from->name, a->to->name);
+    pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
+    return -1;
+}
+
 static int follow(pgc_duckdb_alteration *a, pgc_duckdb_actual *actual, pgconvoy_error *err)
 {
     if (strcmp(a->from->schema, a->to->schema) != 0) {
@@ -88,7 +105,7 @@ static int follow(pgc_duckdb_alteration *a, pgc_duckdb_actual *actual, pgconvoy_
         pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
         return -1;
     }
-    if (pgc_duckdb_alter_columns(a, actual, err) != 0)
+    if (refuse_taken(a, err) != 0 || pgc_duckdb_alter_columns(a, actual, err) != 0)
         return -1;
     if (strcmp(a->from->name, a->to->name) != 0 &&
         (pgc_duckdb_alter_named(a, " RENAME TO ", a->to->name, NULL, err) != 0 ||
@@ -151,10 +168,19 @@ static int drop_as(pgc_duckdb_alteration *a, pgconvoy_error *err)
     return pgc_duckdb_alter_run(a, err) != 0 ? -1 : pgc_duckdb_checkpoint_rename(a->writer->sink, a->writer->connection, a->from, a->to, err);
 }
 
+/* Its rows are copied under the new name; what has the old one does not count as copied should a table of that name come. */
+static int leave_taken(pgc_duckdb_alteration *a, pgconvoy_error *err)
+{
+    const pgconvoy_table_status waiting = {.schema = a->from->schema, .name = a->from->name, .state = PGCONVOY_TABLE_WAITING};
+    return pgc_duckdb_checkpoint_table(a->writer->sink, a->writer->connection, &waiting, NULL, err);
+}
+
 /* A table that this pipeline has made is made again by its copy. 1: that is to be done; else the refusal stands. */
 static int leave_to_copy(pgc_duckdb_alteration *a)
 {
     pgconvoy_error unused = {0};
+    if (a->taken)
+        return a->is_made && leave_taken(a, &unused) == 0 ? 1 : -1;
     bool same = strcmp(a->from->schema, a->to->schema) == 0 && strcmp(a->from->name, a->to->name) == 0;
     return a->is_made && (same || drop_as(a, &unused) == 0) ? 1 : -1;
 }
@@ -180,7 +206,7 @@ int pgc_duckdb_change_schema(void *arg, const pgconvoy_table *old_table, const p
         result = -1;
     }
     if (result == 0)
-        result = pgc_duckdb_checkpoint_is_made(writer->sink, a.from, &a.is_made, err);
+        result = pgc_duckdb_checkpoint_is_made(writer->sink, writer->connection, a.from, &a.is_made, err);
     if (result == 0)
         result = alter_with(&a, &actual, touched, err);
     if (result != 0 && a.refused)
@@ -200,7 +226,7 @@ static int drop_table(pgc_duckdb_writer *writer, const pgconvoy_ddl_object *obje
     const char *how;
     pgc_duckdb_stream_table_drop(writer, object->table_oid);
     pthread_mutex_lock(&sink->lock);
-    int looked = pgc_duckdb_checkpoint_owned(sink, &named, &how, err);
+    int looked = pgc_duckdb_checkpoint_owned(sink, writer->connection, &named, &how, err);
     pthread_mutex_unlock(&sink->lock);
     if (looked != 0)
         return -1;

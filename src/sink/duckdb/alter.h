@@ -11,6 +11,7 @@ typedef struct pgc_duckdb_alteration {
     bool has_primary_key, lifted;
     bool is_made; /* by this pipeline, whose copy makes it again where it must */
     bool refused; /* it cannot be followed, though there is nothing against the table as it is now */
+    bool taken;   /* … for another table has the new name there */
     pgc_buffer sql;
 } pgc_duckdb_alteration;
 

@@ -167,7 +167,8 @@ int pgc_duckdb_read_checkpoint(void *arg, pgconvoy_checkpoint *checkpoint, pgcon
     return result;
 }
 
-int pgc_duckdb_checkpoint_owned(pgc_duckdb_sink *sink, const pgconvoy_table *table, const char **how, pgconvoy_error *err)
+int pgc_duckdb_checkpoint_owned(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table, const char **how,
+                                pgconvoy_error *err)
 {
     *how = NULL;
     bool there = false;
@@ -181,7 +182,7 @@ int pgc_duckdb_checkpoint_owned(pgc_duckdb_sink *sink, const pgconvoy_table *tab
     checkpoint_table_name(sink, "tables", &sql);
     where_table(sink, table->schema, table->name, &sql);
     duckdb_result found;
-    int result = pgc_duckdb_select(&sink->api, sink->control, &sql, "reading the checkpoint", &found, err);
+    int result = pgc_duckdb_select(&sink->api, connection, &sql, "reading the checkpoint", &found, err);
     pgc_buffer_free(&sql);
     if (result != 0)
         return -1;
@@ -257,11 +258,12 @@ int pgc_duckdb_checkpoint_table(pgc_duckdb_sink *sink, duckdb_connection connect
     return result;
 }
 
-int pgc_duckdb_checkpoint_is_made(pgc_duckdb_sink *sink, const pgconvoy_table *table, bool *made, pgconvoy_error *err)
+int pgc_duckdb_checkpoint_is_made(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table, bool *made,
+                                  pgconvoy_error *err)
 {
     const char *how;
     pthread_mutex_lock(&sink->lock);
-    int result = pgc_duckdb_checkpoint_owned(sink, table, &how, err);
+    int result = pgc_duckdb_checkpoint_owned(sink, connection, table, &how, err);
     *made = result == 0 && how && strcmp(how, PGC_DUCKDB_MADE) == 0;
     pthread_mutex_unlock(&sink->lock);
     return result;

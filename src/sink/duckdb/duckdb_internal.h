@@ -236,8 +236,11 @@ void pgc_duckdb_key_set_clear(pgc_duckdb_key_set *set);
 /* Makes the checkpoint's tables where they are not there yet, in a transaction of its own. Not under the sink's lock. */
 int pgc_duckdb_checkpoint_ensure(pgc_duckdb_sink *sink, pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_read_checkpoint(void *sink, pgconvoy_checkpoint *checkpoint, pgconvoy_error *err);
-/* How this pipeline came to have the table: one of the texts above, or NULL when it is not its own; under the sink's lock. */
-int pgc_duckdb_checkpoint_owned(pgc_duckdb_sink *sink, const pgconvoy_table *table, const char **how,
+/*
+ * How this pipeline came to have the table: one of the texts above, or NULL when it is not its own; under the sink's lock. By the connection's
+ * transaction, which may have renamed it.
+ */
+int pgc_duckdb_checkpoint_owned(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table, const char **how,
                                 pgconvoy_error *err) PGC_MUST_CHECK;
 /* Stores a table's state in the connection's transaction. how NULL: as it is. */
 int pgc_duckdb_checkpoint_table(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table_status *status,
@@ -246,7 +249,8 @@ int pgc_duckdb_checkpoint_table(pgc_duckdb_sink *sink, duckdb_connection connect
 int pgc_duckdb_checkpoint_forget(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
                                  pgconvoy_error *err) PGC_MUST_CHECK;
 /* Whether this pipeline has made the table, so that it may make it again. Takes the sink's lock. */
-int pgc_duckdb_checkpoint_is_made(pgc_duckdb_sink *sink, const pgconvoy_table *table, bool *made, pgconvoy_error *err) PGC_MUST_CHECK;
+int pgc_duckdb_checkpoint_is_made(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table, bool *made,
+                                  pgconvoy_error *err) PGC_MUST_CHECK;
 int pgc_duckdb_checkpoint_rename(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *from,
                                  const pgconvoy_table *to, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Stores the numbers of a table's columns, in place of those that from had (the same table, or what it was). */

@@ -122,7 +122,7 @@ static int check_existing(pgc_duckdb_sink *sink, const pgconvoy_table *table, pg
                           pgc_duckdb_existing *existing, const char **how, pgconvoy_error *err)
 {
     if (pgc_duckdb_look_up(sink, sink->control, table, existing, err) != 0 ||
-        pgc_duckdb_checkpoint_owned(sink, table, how, err) != 0)
+        pgc_duckdb_checkpoint_owned(sink, sink->control, table, how, err) != 0)
         return -1;
     if (!existing->exists || *how)
         return 0;
@@ -301,7 +301,7 @@ static int finish_locked(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layout,
                          pgconvoy_error *err)
 {
     const char *how;
-    if (pgc_duckdb_checkpoint_owned(sink, layout->table, &how, err) != 0 ||
+    if (pgc_duckdb_checkpoint_owned(sink, sink->control, layout->table, &how, err) != 0 ||
         pgc_duckdb_run_text(&sink->api, sink->control, "BEGIN", "starting a transaction", err) != 0)
         return -1;
     int result = 0;
@@ -420,7 +420,7 @@ static int other_fields(const pgc_duckdb_layout *layout, int column, const char 
 static int refuse_loss(pgc_duckdb_sink *sink, const pgc_duckdb_layout *layout, int column, const char *wanted, const char *has, pgconvoy_error *err)
 {
     bool made;
-    if (pgc_duckdb_checkpoint_is_made(sink, layout->table, &made, err) != 0)
+    if (pgc_duckdb_checkpoint_is_made(sink, sink->control, layout->table, &made, err) != 0)
         return -1;
     if (!made)
         return 0;
