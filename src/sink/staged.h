@@ -103,6 +103,8 @@ typedef struct pgc_staged_commit {
     const char *how, *copy; /* of tables[0]; NULL: stay */
     const char *pending;    /* what follows the commit; NULL: nothing */
     const pgconvoy_table *renamed_from, *renamed_to;
+    const pgconvoy_table *const *vacated; /* names under which nothing is copied any more */
+    size_t vacated_count;
     const char *doing;
 } pgc_staged_commit;
 
@@ -339,6 +341,8 @@ struct pgc_staged_writer {
     pgc_staged_later *later; /* what follows the commit */
     size_t later_count, later_capacity;
     const pgconvoy_table *renamed_from, *renamed_to;
+    const pgconvoy_table **vacated; /* by the names that they had: they are copied anew under others, and what they were there stays */
+    size_t vacated_count, vacated_capacity;
     bool schema_changed;
     bool refused; /* a change cannot be followed, though there is nothing against the table as it is now */
 };
@@ -351,6 +355,7 @@ struct pgc_staged_alteration {
     const pgc_staged_layout *old_layout;
     pgc_staged_layout *new_layout; /* gets the names that there are */
     pgc_staged_columns there;      /* the table's columns as they are */
+    bool taken;                    /* it cannot be renamed: it stays what it is, and is made anew under its new name */
 };
 
 /* Sets err: the column cannot be followed. what: "changes its type". */

@@ -156,6 +156,14 @@ static const char *name_before(const alteration *a, int column)
     return before && pgc_staged_find(a, before) ? before : NULL;
 }
 
+/* By the name that the checkpoint has it under: a rename is told there with the commit. */
+static const pgconvoy_table *stored_as(const alteration *a)
+{
+    const pgconvoy_table *to = a->writer->renamed_to;
+    bool renamed = to && (to == a->to || (strcmp(to->schema, a->from->schema) == 0 && strcmp(to->name, a->from->name) == 0));
+    return renamed ? a->writer->renamed_from : a->from;
+}
+
 /* A table that this pipeline has made, and that is no history. */
 static bool may_be_made_anew(const alteration *a)
 {
@@ -163,7 +171,10 @@ static bool may_be_made_anew(const alteration *a)
     pgc_arena *arena = pgc_arena_new(4096);
     const char *how = NULL, *copy;
     pgconvoy_error unused = {0};
-    bool made = arena && pgc_staged_checkpoint_owned(sink, a->to, arena, &how, &copy, &unused) == 0 && how && strcmp(how, PGC_STAGED_MADE) == 0;
+    bool read = arena && pgc_staged_checkpoint_owned(sink, stored_as(a), arena, &how, &copy, &unused) == 0;
+    if (read && !how) /* renamed there already */
+        read = pgc_staged_checkpoint_owned(sink, a->to, arena, &how, &copy, &unused) == 0;
+    bool made = read && how && strcmp(how, PGC_STAGED_MADE) == 0;
     pgc_arena_free(arena);
     return made && !sink->keeps_history;
 }
@@ -246,34 +257,25 @@ static const pgconvoy_table *cancel_rename(const alteration *a, const char *tabl
     return NULL;
 }
 
-/* Under which name the table is there: that of the new definition, or else that of the old one, which changes after
- * the commit. */
-static int find_table(alteration *a, pgc_arena *arena, pgconvoy_error *err)
+static int refuse_name(alteration *a, pgconvoy_error *err)
+{
+    a->taken = a->writer->refused = true;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "table %s.%s is renamed to %s.%s, which is there already, which cannot be followed in %s", a->from->schema, a->from->name,
+                       a->to->schema, a->to->name, a->writer->sink->service->name);
+    pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
+    return -1;
+}
+
+/* After the commit, of which there is one rename to tell in the checkpoint. */
+static int rename_later(alteration *a, const char *wanted, pgconvoy_error *err)
 {
     pgc_staged_writer *writer = a->writer;
-    const pgc_staged_service *service = writer->sink->service;
-    const char *wanted = a->new_layout->name;
-    if (service->columns(writer->sink, wanted, arena, &a->there, err) != 0)
-        return -1;
-    if (a->there.there) { /* it is that still, or again */
-        cancel_rename(a, wanted);
-        return 0;
-    }
-    if (service->columns(writer->sink, a->old_layout->name, arena, &a->there, err) != 0)
-        return -1;
-    if (!a->there.there) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s is not in %s any more", wanted, writer->sink->place);
-        pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
-        return -1;
-    }
-    a->new_layout->name = pgc_arena_strdup(a->new_layout->arena, a->old_layout->name);
-    if (!a->new_layout->name)
-        return pgc_error_out_of_memory(err);
     const pgconvoy_table *first = cancel_rename(a, a->old_layout->name);
     if (writer->renamed_from) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "two tables are renamed at once, which cannot be followed in %s",
-                           writer->sink->service->name);
-        pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
+        a->taken = writer->refused = true;
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "table %s.%s is renamed to %s.%s in one commit with another, which cannot be followed in %s", a->from->schema, a->from->name,
+                           a->to->schema, a->to->name, writer->sink->service->name);
+        pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
         return -1;
     }
     if (add_later(a, NULL, wanted, err) != 0)
@@ -281,6 +283,37 @@ static int find_table(alteration *a, pgc_arena *arena, pgconvoy_error *err)
     writer->renamed_from = first ? first : a->from;
     writer->renamed_to = a->to;
     return 0;
+}
+
+/* Under which name the table is there: that of the new definition, or else that of the old one, which changes after
+ * the commit. Where both are there the new name is another table's: one that the source has dropped, which stays there, or
+ * one whose own rename follows the commit. */
+static int find_table(alteration *a, pgc_arena *arena, pgconvoy_error *err)
+{
+    pgc_staged_writer *writer = a->writer;
+    const pgc_staged_service *service = writer->sink->service;
+    const char *wanted = a->new_layout->name, *before = a->old_layout->name;
+    pgc_staged_columns old = {0};
+    if (service->columns(writer->sink, wanted, arena, &a->there, err) != 0)
+        return -1;
+    if (strcmp(before, wanted) != 0 && service->columns(writer->sink, before, arena, &old, err) != 0)
+        return -1;
+    if (a->there.there && old.there)
+        return refuse_name(a, err);
+    if (a->there.there) { /* it is that still, or again */
+        cancel_rename(a, wanted);
+        return 0;
+    }
+    a->there = old;
+    if (!old.there) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s is not in %s any more", wanted, writer->sink->place);
+        pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again");
+        return -1;
+    }
+    a->new_layout->name = pgc_arena_strdup(a->new_layout->arena, before);
+    if (!a->new_layout->name)
+        return pgc_error_out_of_memory(err);
+    return rename_later(a, wanted, err);
 }
 
 static int bring_about(alteration *a, pgconvoy_error *err)
@@ -306,23 +339,33 @@ int pgc_staged_adapt_table(pgc_staged_writer *writer, pgc_staged_table *table, p
     return bring_about(&a, err);
 }
 
-/* Its new name comes after the commit: until then its copy would not find it by that. */
-static bool is_renamed_later(const alteration *a)
+/* What the checkpoint says of the name is of the table that has it no more: should another one come by it, that has no
+ * copy. */
+static int vacate(pgc_staged_writer *writer, const pgconvoy_table *table, pgconvoy_error *err)
 {
-    for (size_t i = 0; i < a->writer->later_count; i++)
-        if (!a->writer->later[i].cancelled && !a->writer->later[i].column && strcmp(a->writer->later[i].table, a->new_layout->name) == 0)
-            return true;
-    return false;
+    if (pgc_grow(&writer->vacated, writer->vacated_count, &writer->vacated_capacity, sizeof *writer->vacated, err) != 0)
+        return -1;
+    writer->vacated[writer->vacated_count++] = table;
+    return 0;
 }
 
-/* 1: its copy is to make the table again; else the refusal stands. */
-static int leave_to_copy(const alteration *a)
+/* 1: its copy is to make the table again; else the refusal stands. A new name that it can have it gets right after the
+ * commit, before the copy begins. */
+static int leave_to_copy(const alteration *a, pgconvoy_error *err)
 {
-    if (!may_be_made_anew(a) || is_renamed_later(a))
+    if (!may_be_made_anew(a))
         return -1;
-    for (size_t i = 0; i < a->writer->later_count; i++)
-        if (!a->writer->later[i].cancelled && strcmp(a->writer->later[i].table, a->new_layout->name) == 0)
-            cancel_later(&a->writer->later[i]);
+    const char *table = a->taken ? a->old_layout->name : a->new_layout->name;
+    for (size_t i = 0; i < a->writer->later_count; i++) {
+        pgc_staged_later *later = &a->writer->later[i];
+        if (!later->cancelled && later->column && strcmp(later->table, table) == 0)
+            cancel_later(later);
+    }
+    if (a->taken) {
+        const pgconvoy_table *first = cancel_rename(a, table);
+        if (vacate(a->writer, first ? first : a->from, err) != 0)
+            return -1;
+    }
     return 1;
 }
 
@@ -340,5 +383,5 @@ int pgc_staged_follow(pgc_staged_writer *writer, const pgconvoy_table *old_table
     writer->schema_changed = new_->looked_at = true;
     writer->refused = false;
     int result = bring_about(&a, err);
-    return result != 0 && writer->refused ? leave_to_copy(&a) : result;
+    return result != 0 && writer->refused ? leave_to_copy(&a, err) : result;
 }

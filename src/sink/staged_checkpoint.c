@@ -152,7 +152,7 @@ int pgc_staged_checkpoint_owned(pgc_staged_sink *sink, const pgconvoy_table *tab
     if (read_rows(sink, "how, copy", 2, sink->service->tables, table, arena, &rows, &count, err) != 0)
         return -1;
     if (count > 0) {
-        *how = rows[0] ? rows[0] : PGC_STAGED_APPENDED; /* what is not understood is treated as somebody's own */
+        *how = !rows[0] ? PGC_STAGED_APPENDED : *rows[0] ? rows[0] : NULL; /* what is not understood is treated as somebody's own */
         *copy = rows[1];
     }
     return 0;
@@ -160,6 +160,23 @@ int pgc_staged_checkpoint_owned(pgc_staged_sink *sink, const pgconvoy_table *tab
 
 /* ---- making */
 
+static int run_pending(pgc_staged_sink *sink, const char *pending, pgconvoy_error *err)
+{
+    pgc_buffer forget;
+    pgc_buffer_init(&forget, PGC_STAGED_SQL_MAX);
+    pgc_buffer_text(&forget, "UPDATE ");
+    sink->service->put_table(sink, sink->service->pipelines, &forget);
+    pgc_buffer_text(&forget, " SET pending = NULL");
+    pgc_staged_where_pipeline(sink, "name", &forget);
+    int result = pgc_buffer_check(&forget, err);
+    if (result == 0)
+        result = sink->service->run_pending(sink, pending, &forget, err);
+    pgc_buffer_free(&forget);
+    return result;
+}
+
+/* What a process that was killed has left to be done comes before any copy: a table that is to be renamed may have the
+ * name of the one to be copied still, or not yet that under which it is to be made anew. */
 static int ensure(pgc_staged_sink *sink, pgc_arena *arena, pgconvoy_error *err)
 {
     pgc_staged_position position;
@@ -170,6 +187,8 @@ static int ensure(pgc_staged_sink *sink, pgc_arena *arena, pgconvoy_error *err)
         (service->add_pipeline(sink, err) != 0 || pgc_staged_read_position(sink, arena, &position, err) != 0))
         return -1;
     know(sink, &position);
+    if (position.pending && run_pending(sink, position.pending, err) != 0)
+        return -1;
     return service->make_more ? service->make_more(sink, err) : 0;
 }
 
@@ -215,20 +234,34 @@ static void put_tables(const pgc_staged_sink *sink, const pgc_staged_commit *com
     pgc_buffer_text(
         sql, " WHEN NOT MATCHED THEN INSERT (pipeline, schema_name, table_name, state, copy_lsn, how, copy) VALUES (");
     service->put_text(sql, sink->config->pipeline_name);
-    pgc_buffer_format(sql, ", S.s, S.n, S.st, S.l, '%s', '%s');\n", commit->how ? commit->how : PGC_STAGED_APPENDED,
-                      copy);
+    /* one that waits under a new name: only its copy looks what there is of that */
+    pgc_buffer_format(sql, commit->how ? ", S.s, S.n, S.st, S.l, '%s', '%s');\n" : ", S.s, S.n, S.st, S.l, CASE WHEN S.st = 'waiting' THEN '' ELSE '%s' END, '%s');\n",
+                      commit->how ? commit->how : PGC_STAGED_APPENDED, copy);
 }
 
+/* A table that the source dropped may have had the new name: there is one row of a name. */
 static void put_renamed(const pgc_staged_sink *sink, const pgc_staged_commit *commit, pgc_buffer *sql)
 {
     const pgc_staged_service *service = sink->service;
-    pgc_buffer_text(sql, "UPDATE ");
+    pgc_buffer_text(sql, "DELETE FROM ");
+    service->put_table(sink, service->tables, sql);
+    where_table(sink, commit->renamed_to->schema, commit->renamed_to->name, sql);
+    pgc_buffer_text(sql, ";\nUPDATE ");
     service->put_table(sink, service->tables, sql);
     pgc_buffer_text(sql, " SET schema_name = ");
     service->put_text(sql, commit->renamed_to->schema);
     pgc_buffer_text(sql, ", table_name = ");
     service->put_text(sql, commit->renamed_to->name);
     where_table(sink, commit->renamed_from->schema, commit->renamed_from->name, sql);
+    pgc_buffer_text(sql, ";\n");
+}
+
+static void put_vacated(const pgc_staged_sink *sink, const pgconvoy_table *table, pgc_buffer *sql)
+{
+    pgc_buffer_text(sql, "UPDATE ");
+    sink->service->put_table(sink, sink->service->tables, sql);
+    pgc_buffer_text(sql, " SET state = 'waiting', copy_lsn = 0");
+    where_table(sink, table->schema, table->name, sql);
     pgc_buffer_text(sql, ";\n");
 }
 
@@ -257,10 +290,13 @@ static void put_commit(const pgc_staged_sink *sink, const pgc_staged_commit *com
     sink->service->put_begin(sink, sql);
     if (commit->statements && commit->statements->length > 0)
         pgc_buffer_append(sql, commit->statements->data, commit->statements->length);
-    if (commit->table_count > 0)
-        put_tables(sink, commit, sql);
+    /* the states are of tables by their new names */
     if (commit->renamed_from)
         put_renamed(sink, commit, sql);
+    for (size_t i = 0; i < commit->vacated_count; i++)
+        put_vacated(sink, commit->vacated[i], sql);
+    if (commit->table_count > 0)
+        put_tables(sink, commit, sql);
     put_position(sink, commit, name, sql);
     sink->service->put_end(sink, name, sql);
 }
@@ -282,21 +318,6 @@ void pgc_staged_position_moved(const pgc_staged_sink *sink, pgconvoy_error *err)
                        sink->config->pipeline_name, sink->service->name);
     pgconvoy_error_hint(err, "run each pipeline once at a time; this one goes on from where the other one is");
     pgconvoy_error_retriable(err, true);
-}
-
-static int run_pending(pgc_staged_sink *sink, const char *pending, pgconvoy_error *err)
-{
-    pgc_buffer forget;
-    pgc_buffer_init(&forget, PGC_STAGED_SQL_MAX);
-    pgc_buffer_text(&forget, "UPDATE ");
-    sink->service->put_table(sink, sink->service->pipelines, &forget);
-    pgc_buffer_text(&forget, " SET pending = NULL");
-    pgc_staged_where_pipeline(sink, "name", &forget);
-    int result = pgc_buffer_check(&forget, err);
-    if (result == 0)
-        result = sink->service->run_pending(sink, pending, &forget, err);
-    pgc_buffer_free(&forget);
-    return result;
 }
 
 int pgc_staged_checkpoint_commit(pgc_staged_sink *sink, const pgc_staged_commit *commit, pgconvoy_error *err)

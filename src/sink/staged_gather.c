@@ -264,6 +264,7 @@ void pgc_staged_forget(pgc_staged_writer *writer, bool forget_tables)
     writer->gathered_bytes = 0;
     pgc_staged_later_free(writer);
     writer->renamed_from = writer->renamed_to = NULL;
+    writer->vacated_count = 0;
 }
 
 void pgc_staged_gather_free(pgc_staged_writer *writer)
@@ -273,4 +274,5 @@ void pgc_staged_gather_free(pgc_staged_writer *writer)
     free(writer->parts);
     free(writer->layouts);
     free(writer->later);
+    free(writer->vacated);
 }

@@ -143,15 +143,35 @@ typedef struct plan {
     bool drop, make;
 } plan;
 
+/* A table of ours under this name may have been another table's of the source, with columns of the same names: what the
+ * numbers say of them later must be true. */
+static int tells_others(pgc_staged_sink *sink, const pgc_staged_layout *layout, bool *others, pgconvoy_error *err)
+{
+    pgc_staged_columns columns = {0};
+    pgc_arena *arena = pgc_arena_new(16384);
+    if (!arena)
+        return pgc_error_out_of_memory(err);
+    int result = sink->service->columns(sink, layout->name, arena, &columns, err);
+    for (int i = 0; result == 0 && i < layout->column_count; i++) {
+        const pgc_staged_column *there = pgc_staged_find_column(sink->service, &columns, layout->names[i]);
+        int number = layout->table->columns[i].number;
+        *others |= there && there->number > 0 && number > 0 && there->number != number;
+    }
+    pgc_arena_free(arena);
+    return result;
+}
+
 static int decide(pgc_staged_sink *sink, const pgc_staged_layout *layout, pgconvoy_if_exists if_exists, plan *plan,
                   pgconvoy_error *err)
 {
-    bool there, made = plan->how && strcmp(plan->how, PGC_STAGED_MADE) == 0;
+    bool there, others = false, made = plan->how && strcmp(plan->how, PGC_STAGED_MADE) == 0;
     pgconvoy_error unlike = {0};
     bool matches = match_table(sink, layout, &there, &unlike) == 0;
     if (there && !plan->how && if_exists == PGCONVOY_IF_EXISTS_ERROR)
         return refuse_existing(sink, layout, err);
-    plan->drop = there && (if_exists == PGCONVOY_IF_EXISTS_DROP || (made && !matches));
+    if (there && made && matches && tells_others(sink, layout, &others, err) != 0)
+        return -1;
+    plan->drop = there && (if_exists == PGCONVOY_IF_EXISTS_DROP || (made && (!matches || others)));
     plan->make = plan->drop || (!there && matches);
     if (plan->make) {
         plan->how = PGC_STAGED_MADE;

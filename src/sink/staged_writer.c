@@ -129,14 +129,14 @@ int pgc_staged_change_schema(void *arg, const pgconvoy_table *old_table, const p
 {
     pgc_staged_writer *writer = arg;
     int result = pgc_staged_follow(writer, old_table, new_table, err);
-    if (result != 0 || !writer->sink->config->tell)
+    if (result < 0 || !writer->sink->config->tell)
         return result;
     pgc_buffer later; /* a trial: what would follow the commit is told, too */
     pgc_buffer_init(&later, PGC_STAGED_SQL_MAX);
     writer->sink->service->put_later(writer, &later);
-    result = pgc_buffer_check(&later, err);
-    if (result == 0 && later.length > 0)
-        result = writer->sink->service->tell_later(writer->sink, later.data, err);
+    if (pgc_buffer_check(&later, err) != 0 ||
+        (later.length > 0 && writer->sink->service->tell_later(writer->sink, later.data, err) != 0))
+        result = -1;
     pgc_buffer_free(&later);
     pgc_staged_later_free(writer);
     return result;
@@ -194,6 +194,8 @@ int pgc_staged_commit_work(void *arg, pgconvoy_lsn lsn, const pgconvoy_table_sta
                                 .table_count = table_count,
                                 .renamed_from = writer->renamed_from,
                                 .renamed_to = writer->renamed_to,
+                                .vacated = writer->vacated,
+                                .vacated_count = writer->vacated_count,
                                 .doing = "applying changes"};
     if (commit_parts(writer, &commit, err) != 0)
         return -1;

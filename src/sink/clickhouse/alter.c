@@ -17,6 +17,7 @@ typedef struct alteration {
     pgc_buffer sql;
     bool ran;     /* something was to be done */
     bool refused; /* it cannot be followed, though there is nothing against the table as it is now */
+    bool taken;   /* that is: another table there has its new name */
 } alteration;
 
 static int refuse(alteration *a, const char *column, const char *what, pgconvoy_error *err)
@@ -100,7 +101,7 @@ static bool may_be_made_anew(const alteration *a)
     pgconvoy_error unused = {0};
     bool made = false;
     pthread_mutex_lock(&sink->lock);
-    for (int now = 0; now < 2 && !made; now++) { /* it may have its new name already */
+    for (int now = 0; now < (a->taken ? 1 : 2) && !made; now++) { /* it may have its new name already */
         const pgconvoy_table *table = now ? a->to : a->from;
         made = pgc_clickhouse_checkpoint_owned(sink, table->schema, table->name, &how, &unused) == 0 && strcmp(how, PGC_CLICKHOUSE_MADE) == 0;
     }
@@ -326,11 +327,29 @@ static bool same_key(const alteration *a)
     return same;
 }
 
+/* Refuses a name that another table has here: one that the source has dropped, or somebody's own. */
+static int check_name(alteration *a, pgconvoy_error *err)
+{
+    pgc_clickhouse_sink *sink = a->writer->sink;
+    if (a->writer->told_rename) /* it may be the name that another one would have given up by now */
+        return 0;
+    if (pgc_clickhouse_table_exists(sink, &a->writer->session, a->layout->name, &a->taken, err) != 0)
+        return -1;
+    a->writer->told_rename = sink->config->tell && !a->taken;
+    if (!a->taken)
+        return 0;
+    a->refused = true;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "table %s.%s is renamed to %s.%s, which is there already, which cannot be followed in ClickHouse", a->from->schema, a->from->name,
+                       a->to->schema, a->to->name);
+    pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
+    return -1;
+}
+
 static int rename_table(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_error *err)
 {
     pgc_clickhouse_sink *sink = a->writer->sink;
     bool there;
-    if (pgc_clickhouse_table_exists(sink, &a->writer->session, old->name, &there, err) != 0)
+    if (pgc_clickhouse_table_exists(sink, &a->writer->session, old->name, &there, err) != 0 || (there && check_name(a, err) != 0))
         return -1;
     if (there) {
         pgc_buffer_reset(&a->sql);
@@ -377,6 +396,21 @@ static int follow(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_erro
     return pgc_clickhouse_make_view(sink, session, a->layout, err);
 }
 
+/* The table stays here under its old name, and another one may come by that: it must not count as copied. Nor must what is here under the new name; that is stored at once, too, because a
+ * process that begins again finds the table by it. */
+static int leave_name(const alteration *a)
+{
+    pgc_clickhouse_sink *sink = a->writer->sink;
+    const pgconvoy_table_status statuses[] = {{a->from->schema, a->from->name, PGCONVOY_TABLE_WAITING, 0}, {a->to->schema, a->to->name, PGCONVOY_TABLE_WAITING, 0}};
+    pgconvoy_error unused = {0};
+    if (sink->config->tell)
+        return 0;
+    pthread_mutex_lock(&sink->lock);
+    int result = pgc_clickhouse_checkpoint_store(sink, 0, statuses, 2, NULL, &unused);
+    pthread_mutex_unlock(&sink->lock);
+    return result;
+}
+
 /* 1: its copy is to make the table again; else the refusal stands. */
 static int leave_to_copy(alteration *a, const pgc_clickhouse_layout *old)
 {
@@ -385,9 +419,10 @@ static int leave_to_copy(alteration *a, const pgc_clickhouse_layout *old)
     bool exists;
     if (!may_be_made_anew(a))
         return -1;
-    if (strcmp(old->name, a->layout->name) == 0)
-        return 1;
-    return pgc_clickhouse_table_exists(sink, &a->writer->session, old->name, &exists, &unused) == 0 && (!exists || rename_table(a, old, &unused) == 0) ? 1 : -1;
+    if (!a->taken && strcmp(old->name, a->layout->name) != 0 &&
+        (pgc_clickhouse_table_exists(sink, &a->writer->session, old->name, &exists, &unused) != 0 || (exists && rename_table(a, old, &unused) != 0 && !a->taken)))
+        return -1;
+    return !a->taken || (may_be_made_anew(a) && leave_name(a) == 0) ? 1 : -1;
 }
 
 int pgc_clickhouse_change_schema(void *arg, const pgconvoy_table *old_table, const pgconvoy_table *new_table,

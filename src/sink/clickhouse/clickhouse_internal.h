@@ -418,6 +418,7 @@ typedef struct pgc_clickhouse_writer {
     pgc_clickhouse_stream_table *recent[PGC_CLICKHOUSE_RECENT]; /* by oid: where a table is looked for first */
     size_t gathered_bytes;
     int64_t committed_at; /* monotonic, microseconds; 0: never */
+    bool told_rename;     /* a trial: of a table, which has its old name here still */
 } pgc_clickhouse_writer;
 
 /* ---- copy.c */
