@@ -20,7 +20,8 @@ typedef struct attempt {
     bool established;       /* both ends were opened and checked: from here on what can heal is retried */
     bool waits_for_commits, lacks_label; /* see pgc_run */
     bool reloaded;          /* this attempt follows one that found other tables before anything moved */
-    pgc_known_tables known; /* of the attempts before in this process */
+    pgc_known_tables known; /* of the attempts before */
+    bool loaded;            /* … which are of this process, or were read */
 } attempt;
 
 static void say_plan(const pgconvoy_pipeline *pipeline, const pgc_run *run, pgconvoy_action action,
@@ -106,10 +107,10 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
     size_t count;
     pgconvoy_checkpoint checkpoint;
     pgc_position_status status = {0};
-    bool names_follow = false, changed = false;
+    bool told = false, changed = false;
     if (pgc_pipeline_open_source(pipeline, run, state_dir, action != PGCONVOY_COPY, err) != 0 ||
         run->source_ops->load_tables(run->source, &tables, &count, err) != 0 ||
-        (action != PGCONVOY_COPY && run->source_ops->names_by_catalog(run->source, &names_follow, err) != 0))
+        (action != PGCONVOY_COPY && run->source_ops->tells_commands(run->source, &told, err) != 0))
         return -1;
     const char *source_id = run->source_ops->id(run->source);
     if (pgc_pipeline_open_sink(pipeline, run, state_dir, source_id, err) != 0 ||
@@ -118,6 +119,10 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
         pgc_table_states_init(&run->states, tables, count, &checkpoint, err) != 0 ||
         pgc_left_tables_find(run, &attempt->known, &checkpoint, err) != 0)
         return -1;
+    bool names_follow = run->source_config.names_by_catalog && !told && action != PGCONVOY_COPY;
+    if (!attempt->loaded && !(told && (run->sink_ops->capabilities & PGCONVOY_SINK_DDL))) /* who follows commands is told of each in its place */
+        pgc_known_tables_load(&attempt->known, state_dir, source_id);
+    attempt->loaded = true;
     pgc_known_tables_compare(&attempt->known, run, names_follow);
     pgc_reporter_tables(reporter, &run->states, &run->left);
     run->lsn = checkpoint.lsn;
@@ -140,11 +145,11 @@ static int try_once(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state_dir
         atomic_store(&run->tables_changed, true);
         return 0;
     }
-    if (pgc_known_tables_remember(&attempt->known, &run->states, err) != 0)
+    if (action != PGCONVOY_COPY && status.exists && pgc_left_tables_mark(run, err) != 0)
+        return -1;
+    if (pgc_known_tables_remember(&attempt->known, &run->states, err) != 0 || pgc_known_tables_store(&attempt->known, state_dir, source_id, err) != 0)
         return -1;
     if (action != PGCONVOY_COPY && status.exists) {
-        if (pgc_left_tables_mark(run, err) != 0)
-            return -1;
         if (run->source_ops->follow_tables(run->source, run->left.items, run->left.count, &changed, err) != 0)
             return -1;
         if (changed && !attempt->reloaded) { /* before anything moves: begin with them */

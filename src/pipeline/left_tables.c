@@ -88,12 +88,15 @@ static int collect(pgc_run *run, pgconvoy_table_status *news, size_t *count, pgc
                      status->schema, status->name);
         news[(*count)++] = *status;
     }
+    for (size_t i = 0; i < run->states.count; i++)
+        if (run->states.items[i].made_anew)
+            news[(*count)++] = pgc_table_state_status(&run->states.items[i]);
     return 0;
 }
 
 int pgc_left_tables_mark(pgc_run *run, pgconvoy_error *err)
 {
-    pgconvoy_table_status *news = calloc(run->left.count + 1, sizeof *news);
+    pgconvoy_table_status *news = calloc(run->left.count + run->states.count + 1, sizeof *news);
     size_t count;
     if (!news)
         return pgc_error_out_of_memory(err);
@@ -107,57 +110,4 @@ int pgc_left_tables_mark(pgc_run *run, pgconvoy_error *err)
     }
     free(news);
     return result;
-}
-
-/* ---- tables of the attempts before */
-
-void pgc_known_tables_free(pgc_known_tables *known)
-{
-    for (size_t i = 0; i < known->count; i++) {
-        free(known->items[i].schema);
-        free(known->items[i].name);
-    }
-    free(known->items);
-    memset(known, 0, sizeof *known);
-}
-
-int pgc_known_tables_remember(pgc_known_tables *known, const pgc_table_states *states, pgconvoy_error *err)
-{
-    pgc_known_tables_free(known);
-    known->items = calloc(states->count + 1, sizeof *known->items);
-    if (!known->items)
-        return pgc_error_out_of_memory(err);
-    for (size_t i = 0; i < states->count; i++) {
-        const pgconvoy_table *table = atomic_load(&states->items[i].table);
-        struct pgc_known_table *item = &known->items[known->count++];
-        item->oid = table->oid;
-        item->schema = strdup(table->schema);
-        item->name = strdup(table->name);
-        if (!item->schema || !item->name)
-            return pgc_error_out_of_memory(err);
-    }
-    return 0;
-}
-
-static bool is_known(const pgc_known_tables *known, uint32_t oid)
-{
-    for (size_t i = 0; i < known->count; i++)
-        if (known->items[i].oid == oid)
-            return true;
-    return false;
-}
-
-void pgc_known_tables_compare(const pgc_known_tables *known, pgc_run *run, bool names_follow)
-{
-    for (size_t i = 0; i < run->states.count; i++) {
-        pgc_table_state *state = &run->states.items[i];
-        const pgconvoy_table *table = atomic_load(&state->table);
-        for (size_t k = 0; k < known->count && state->known; k++)
-            if (known->items[k].oid != table->oid && strcmp(known->items[k].name, table->name) == 0 &&
-                strcmp(known->items[k].schema, table->schema) == 0 && !(names_follow && is_known(known, table->oid))) {
-                pgc_log_info(run->log, "table %s.%s was made anew on the source", table->schema, table->name);
-                atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
-                state->copy_lsn = 0;
-            }
-    }
 }

@@ -100,6 +100,10 @@ void pgc_left_tables_free(pgc_left_tables *left);
 void pgc_known_tables_compare(const pgc_known_tables *known, pgc_run *run, bool names_follow);
 /* What the next attempt compares with, once this one has taken note. */
 int pgc_known_tables_remember(pgc_known_tables *known, const pgc_table_states *states, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The same from one process to the next, in the pipeline's folder. What cannot be read, or is of another source, is none. */
+struct pgc_state_dir;
+int pgc_known_tables_store(const pgc_known_tables *known, const struct pgc_state_dir *state_dir, const char *source_id, pgconvoy_error *err) PGC_MUST_CHECK;
+void pgc_known_tables_load(pgc_known_tables *known, const struct pgc_state_dir *state_dir, const char *source_id);
 void pgc_known_tables_free(pgc_known_tables *known);
 
 /* ---- watch.c: a thread beside the stream, with its own connections: health of the slot, heartbeats, sequences, tables that come and go. */

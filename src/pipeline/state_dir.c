@@ -168,7 +168,7 @@ uint32_t pgc_state_dir_noted_timeline(const pgc_state_dir *state_dir)
 
 void pgc_state_dir_remove(pgc_state_dir *state_dir)
 {
-    static const char *const names[] = {"pipeline", "status.json", "lock"};
+    static const char *const names[] = {"pipeline", "status.json", "tables", "tables.new", "lock"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path;
         if (asprintf(&path, "%s/%s", state_dir->path, names[i]) < 0)

@@ -13,6 +13,7 @@
 typedef struct pgc_table_state {
     _Atomic(const pgconvoy_table *) table; /* the newest version; only the applying thread changes it */
     atomic_int state;               /* pgconvoy_table_state */
+    bool made_anew; /* another table of the name than the checkpoint means */
     bool known;                     /* the sink's checkpoint names it */
     pgconvoy_lsn copy_lsn;
     atomic_llong rows_copied, bytes_copied;

@@ -232,8 +232,8 @@ typedef struct pgc_source_ops {
     int (*follow_tables)(void *source, const pgconvoy_table_status *left, size_t left_count, bool *changed,
                          pgconvoy_error *err);
     int (*read_sequences)(void *source, pgc_source_sequences *sequences, pgconvoy_error *err);
-    /* *by_catalog: config.names_by_catalog, and no event triggers tell of names. After load_tables. */
-    int (*names_by_catalog)(void *source, bool *by_catalog, pgconvoy_error *err);
+    /* *tells: event triggers tell this pipeline of commands, in their place. After load_tables. */
+    int (*tells_commands)(void *source, bool *tells, pgconvoy_error *err);
     /*
      * The server's timeline, where the timeline since (0: none) ended on the way to it (0 where it is the same, or is none of its forerunners), and where its
      * WAL ends by now; 0 for a standby, which may not have come to where it was before it started. The pipeline's own thread.

@@ -156,16 +156,14 @@ static int compare(pgc_postgres_source *source, PGconn *conn, const pgc_oid_list
     return failed;
 }
 
-int pgc_names_by_catalog(void *arg, bool *by_catalog, pgconvoy_error *err)
+int pgc_tells_commands(void *arg, bool *tells, pgconvoy_error *err)
 {
     pgc_postgres_source *source = arg;
     pgc_ddl_access access;
-    *by_catalog = false;
-    if (!source->config.names_by_catalog)
-        return 0;
     if (pgc_ddl_read_access(source, &access, err) != 0)
         return -1;
-    *by_catalog = source->names_by_catalog = !access.key;
+    *tells = access.key != NULL;
+    source->names_by_catalog = source->config.names_by_catalog && !*tells;
     return 0;
 }
 

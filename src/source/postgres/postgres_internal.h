@@ -87,7 +87,7 @@ typedef struct pgc_postgres_source {
     atomic_bool stream_ends; /* stream_next is to return, by another thread's wish */
     pgc_oid_map streamed; /* oid to the pgc_source_table that the stream now has; the stream's thread's own */
     bool said_no_triggers; /* that they cannot be made */
-    atomic_bool names_by_catalog; /* as the operation says */
+    atomic_bool names_by_catalog; /* the configuration wants it, and no event triggers tell of names */
     atomic_bool saw_unknown; /* the stream met a table that is not ours: time to look at the publication */
     _Atomic pgconvoy_lsn confirmed_lsn; /* raised by any thread; here so that it outlives a stream */
     PGconn *watch_conn;                 /* of the pipeline's watching thread */

@@ -1,0 +1,148 @@
+/*
+ * Which table had which name when this pipeline last began: of the attempts before in this process, and by a file in the pipeline's folder of the processes before.
+ * The checkpoint has names alone, and one name may mean another table by now.
+ */
+#include "pipeline/run.h"
+#include "pipeline/state_dir.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define HEADER "pgconvoy tables 1 of "
+
+void pgc_known_tables_free(pgc_known_tables *known)
+{
+    for (size_t i = 0; i < known->count; i++) {
+        free(known->items[i].schema);
+        free(known->items[i].name);
+    }
+    free(known->items);
+    memset(known, 0, sizeof *known);
+}
+
+static bool is_known(const pgc_known_tables *known, uint32_t oid)
+{
+    for (size_t i = 0; i < known->count; i++)
+        if (known->items[i].oid == oid)
+            return true;
+    return false;
+}
+
+void pgc_known_tables_compare(const pgc_known_tables *known, pgc_run *run, bool names_follow)
+{
+    for (size_t i = 0; i < run->states.count; i++) {
+        pgc_table_state *state = &run->states.items[i];
+        const pgconvoy_table *table = atomic_load(&state->table);
+        for (size_t k = 0; k < known->count && state->known; k++)
+            if (known->items[k].oid != table->oid && strcmp(known->items[k].name, table->name) == 0 &&
+                strcmp(known->items[k].schema, table->schema) == 0 && !(names_follow && is_known(known, table->oid))) {
+                pgc_log_info(run->log, "table %s.%s was made anew on the source", table->schema, table->name);
+                atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
+                state->copy_lsn = 0;
+                state->made_anew = true;
+            }
+    }
+}
+
+int pgc_known_tables_remember(pgc_known_tables *known, const pgc_table_states *states, pgconvoy_error *err)
+{
+    pgc_known_tables_free(known);
+    known->items = calloc(states->count + 1, sizeof *known->items);
+    if (!known->items)
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < states->count; i++) {
+        const pgconvoy_table *table = atomic_load(&states->items[i].table);
+        struct pgc_known_table *item = &known->items[known->count++];
+        item->oid = table->oid;
+        item->schema = strdup(table->schema);
+        item->name = strdup(table->name);
+        if (!item->schema || !item->name)
+            return pgc_error_out_of_memory(err);
+    }
+    return 0;
+}
+
+/* ---- from one process to the next */
+
+static char *path_of(const pgc_state_dir *state_dir, const char *name)
+{
+    char *path;
+    return asprintf(&path, "%s/%s", state_dir->path, name) < 0 ? NULL : path;
+}
+
+/* A name may have any byte but 0, so each is told by its length. */
+static bool write_all(FILE *file, const pgc_known_tables *known, const char *source_id)
+{
+    fprintf(file, HEADER "%s\n", source_id);
+    for (size_t i = 0; i < known->count; i++)
+        fprintf(file, "%u %zu %zu %s%s\n", known->items[i].oid, strlen(known->items[i].schema), strlen(known->items[i].name), known->items[i].schema, known->items[i].name);
+    return !ferror(file);
+}
+
+int pgc_known_tables_store(const pgc_known_tables *known, const pgc_state_dir *state_dir, const char *source_id, pgconvoy_error *err)
+{
+    char *path = path_of(state_dir, "tables"), *between = path_of(state_dir, "tables.new");
+    FILE *file = path && between ? fopen(between, "we") : NULL;
+    bool written = file && write_all(file, known, source_id);
+    if (file && fclose(file) != 0)
+        written = false;
+    written = written && rename(between, path) == 0;
+    if (!path || !between) {
+        (void)pgc_error_out_of_memory(err);
+    } else if (!written) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "cannot write %s: %s", path, strerror(errno));
+        pgconvoy_error_hint(err, "name another folder with --state-dir");
+    }
+    free(path);
+    free(between);
+    return written ? 0 : -1;
+}
+
+static char *read_text(FILE *file, size_t length)
+{
+    char *text = length < 1024 ? calloc(1, length + 1) : NULL; /* names have 63 bytes */
+    if (text && fread(text, 1, length, file) == length)
+        return text;
+    free(text);
+    return NULL;
+}
+
+static bool read_one(FILE *file, pgc_known_tables *known)
+{
+    size_t schema, name;
+    struct pgc_known_table item;
+    struct pgc_known_table *items = realloc(known->items, (known->count + 1) * sizeof *items);
+    if (!items)
+        return false;
+    known->items = items;
+    if (fscanf(file, "%u %zu %zu", &item.oid, &schema, &name) != 3 || fgetc(file) != ' ')
+        return false;
+    item.schema = read_text(file, schema);
+    item.name = item.schema ? read_text(file, name) : NULL;
+    if (!item.name) {
+        free(item.schema);
+        return false;
+    }
+    known->items[known->count++] = item;
+    return true;
+}
+
+void pgc_known_tables_load(pgc_known_tables *known, const pgc_state_dir *state_dir, const char *source_id)
+{
+    char *path = path_of(state_dir, "tables"), *line = NULL;
+    size_t room = 0, header = strlen(HEADER);
+    FILE *file = path ? fopen(path, "re") : NULL;
+    free(path);
+    if (file && getline(&line, &room, file) > 0 && strncmp(line, HEADER, header) == 0) {
+        line[strcspn(line, "\n")] = '\0';
+        if (strcmp(line + header, source_id) == 0)
+            while (read_one(file, known))
+                ;
+    }
+    free(line);
+    if (file)
+        fclose(file);
+}
