@@ -23,6 +23,26 @@ void pgc_known_tables_free(pgc_known_tables *known)
     memset(known, 0, sizeof *known);
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    const struct pgc_known_table *one = a, *other = b;
+    int by_name = strcmp(one->name, other->name);
+    return by_name ? by_name : strcmp(one->schema, other->schema);
+}
+
+static void sort(pgc_known_tables *known)
+{
+    if (known->count > 0)
+        qsort(known->items, known->count, sizeof *known->items, compare_names);
+}
+
+/* What had the name; NULL: nothing. */
+static const struct pgc_known_table *find(const pgc_known_tables *known, const pgconvoy_table *table)
+{
+    const struct pgc_known_table wanted = {.schema = (char *)table->schema, .name = (char *)table->name};
+    return known->count > 0 ? bsearch(&wanted, known->items, known->count, sizeof *known->items, compare_names) : NULL;
+}
+
 static bool is_known(const pgc_known_tables *known, uint32_t oid)
 {
     for (size_t i = 0; i < known->count; i++)
@@ -36,14 +56,13 @@ void pgc_known_tables_compare(const pgc_known_tables *known, pgc_run *run, bool 
     for (size_t i = 0; i < run->states.count; i++) {
         pgc_table_state *state = &run->states.items[i];
         const pgconvoy_table *table = atomic_load(&state->table);
-        for (size_t k = 0; k < known->count && state->known; k++)
-            if (known->items[k].oid != table->oid && strcmp(known->items[k].name, table->name) == 0 &&
-                strcmp(known->items[k].schema, table->schema) == 0 && !(names_follow && is_known(known, table->oid))) {
-                pgc_log_info(run->log, "table %s.%s was made anew on the source", table->schema, table->name);
-                atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
-                state->copy_lsn = 0;
-                state->made_anew = true;
-            }
+        const struct pgc_known_table *before = state->known ? find(known, table) : NULL;
+        if (!before || before->oid == table->oid || (names_follow && is_known(known, table->oid)))
+            continue;
+        pgc_log_info(run->log, "table %s.%s was made anew on the source", table->schema, table->name);
+        atomic_store(&state->state, PGCONVOY_TABLE_WAITING);
+        state->copy_lsn = 0;
+        state->made_anew = true;
     }
 }
 
@@ -62,6 +81,7 @@ int pgc_known_tables_remember(pgc_known_tables *known, const pgc_table_states *s
         if (!item->schema || !item->name)
             return pgc_error_out_of_memory(err);
     }
+    sort(known);
     return 0;
 }
 
@@ -141,6 +161,7 @@ void pgc_known_tables_load(pgc_known_tables *known, const pgc_state_dir *state_d
         if (strcmp(line + header, source_id) == 0)
             while (read_one(file, known))
                 ;
+        sort(known);
     }
     free(line);
     if (file)
