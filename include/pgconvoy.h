@@ -395,6 +395,7 @@ typedef struct pgconvoy_sink_config {
     int apply_jobs;            /* so many connections apply the stream's changes; 0, 1: one. Only with PGCONVOY_SINK_APPLY_JOBS */
     bool two_phase;            /* transactions that the source has prepared are prepared here. Only with PGCONVOY_SINK_TWO_PHASE */
     bool ddl_by_text;          /* commands of DDL are given as they were said, where the source may capture them. Only with PGCONVOY_SINK_DDL_TEXT */
+    bool other_names;          /* tables have other names here than at the source (--map-…) */
     bool lacks_label;          /* the attempt before ended by a value that its type at the target refused: an enum may lack a label */
 } pgconvoy_sink_config;
 

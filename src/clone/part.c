@@ -392,10 +392,8 @@ int clone_part_append_begin(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_er
     pgc_pgsink_append_pipeline(sql, clone->options->name, part->source_id);
     for (int i = 0; i < part->table_count; i++)
         if (!part->left_out[i]) {
-            const char *schema, *name;
             append_state(clone, part->tables[i], PGCONVOY_TABLE_COPYING, "'0/0'", sql);
-            pgc_mapping_target(clone->options->mapping, part->tables[i]->schema, part->tables[i]->name, &schema, &name);
-            pgc_pgsink_append_known(sql, clone->options->name, part->tables[i], schema, name);
+            pgc_pgsink_append_known(sql, clone->options->name, part->tables[i], pgc_mapping_renames(clone->options->mapping));
         }
     return pgc_buffer_check(sql, err);
 }

@@ -200,6 +200,7 @@ int pgc_pipeline_open_sink(pgconvoy_pipeline *pipeline, pgc_run *run, const pgc_
                      pgconvoy_error *err)
 {
     run->sink_config = (pgconvoy_sink_config){
+        .other_names = pgc_mapping_renames(pipeline->options.mapping),
         .target = pipeline->target,
         .pipeline_name = pipeline->name,
         .source_id = source_id,

@@ -1,6 +1,6 @@
 /*
  * Which columns of the source a table of the target has: pgconvoy.table_columns, a row for each table with its columns' numbers, types and names, and with the
- * table's own name at the target, by which one that was renamed at the source is found (rename.c).
+ * table's own name, where it is the same at both ends, by which one that was renamed at the source is found (rename.c).
  * It is stored in the transactions that give the table its columns, so it is true of the rows that the target has, whatever became of the
  * source's table since. Each column is one text: number, type, modifier and name, apart by spaces.
  */
@@ -71,7 +71,7 @@ static int store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pg
                               "ON CONFLICT (pipeline, source_oid) DO UPDATE SET columns = excluded.columns, schema_name = $4, table_name = $5";
     char oid[16];
     snprintf(oid, sizeof oid, "%u", table->oid);
-    const char *values[] = {sink->config->pipeline_name, oid, NULL, table->schema, table->name};
+    const char *values[] = {sink->config->pipeline_name, oid, NULL, sink->config->other_names ? NULL : table->schema, sink->config->other_names ? NULL : table->name};
     pgc_text_arrays array;
     pgc_buffer text;
     pgc_text_arrays_init(&array, 1);
@@ -210,17 +210,19 @@ bool pgc_pgsink_known_is(const pgconvoy_table *known, const pgconvoy_table *tabl
     return true;
 }
 
-void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconvoy_table *table, const char *schema, const char *name)
+void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconvoy_table *table, bool other_names)
 {
     pgc_buffer text;
     pgc_buffer_init(&text, 1024);
-    pgc_buffer_text(sql, "DELETE FROM pgconvoy.table_columns WHERE pipeline = ");
-    pgc_quote_literal(sql, pipeline);
-    pgc_buffer_text(sql, " AND schema_name = ");
-    pgc_quote_literal(sql, schema);
-    pgc_buffer_text(sql, " AND table_name = ");
-    pgc_quote_literal(sql, name);
-    pgc_buffer_format(sql, " AND source_oid <> %u;", table->oid);
+    if (!other_names) {
+        pgc_buffer_text(sql, "DELETE FROM pgconvoy.table_columns WHERE pipeline = ");
+        pgc_quote_literal(sql, pipeline);
+        pgc_buffer_text(sql, " AND schema_name = ");
+        pgc_quote_literal(sql, table->schema);
+        pgc_buffer_text(sql, " AND table_name = ");
+        pgc_quote_literal(sql, table->name);
+        pgc_buffer_format(sql, " AND source_oid <> %u;", table->oid);
+    }
     pgc_buffer_text(sql, "INSERT INTO pgconvoy.table_columns (pipeline, source_oid, columns, schema_name, table_name) VALUES (");
     pgc_quote_literal(sql, pipeline);
     pgc_buffer_format(sql, ", %u, ARRAY[", table->oid);
@@ -232,9 +234,13 @@ void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconv
         pgc_quote_literal(sql, text.failed ? "" : text.data);
     }
     pgc_buffer_text(sql, "]::text[], ");
-    pgc_quote_literal(sql, schema);
-    pgc_buffer_text(sql, ", ");
-    pgc_quote_literal(sql, name);
+    if (other_names) {
+        pgc_buffer_text(sql, "NULL, NULL");
+    } else {
+        pgc_quote_literal(sql, table->schema);
+        pgc_buffer_text(sql, ", ");
+        pgc_quote_literal(sql, table->name);
+    }
     pgc_buffer_text(sql, ") ON CONFLICT (pipeline, source_oid) DO UPDATE SET schema_name = excluded.schema_name, table_name = excluded.table_name;");
     pgc_buffer_free(&text);
 }

@@ -15,8 +15,8 @@ void pgc_pgsink_append_pipeline(pgc_buffer *sql, const char *pipeline, const cha
 void pgc_pgsink_append_table_state(pgc_buffer *sql, const char *pipeline, const char *schema, const char *name,
                                    pgconvoy_table_state state, const char *copy_lsn);
 
-/* Appends what stores which columns the table has (see pgc_pgsink_known_store), unless they are stored, and its name at the target. */
-void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconvoy_table *table, const char *schema, const char *name);
+/* Appends what stores which columns the table has (see pgc_pgsink_known_store), unless they are stored, and its name, unless it is another at the target. */
+void pgc_pgsink_append_known(pgc_buffer *sql, const char *pipeline, const pgconvoy_table *table, bool other_names);
 /* Makes the table for it. */
 const char *pgc_pgsink_known_create_sql(void);
 
