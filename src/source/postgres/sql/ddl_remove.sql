@@ -8,6 +8,7 @@ DROP FUNCTION IF EXISTS pgconvoy.ddl_attached(oid);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_truncated(oid, oid, boolean);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_text(text, text);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_nth(text);
+DROP FUNCTION IF EXISTS pgconvoy.ddl_is_local(oid, oid, text, text);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_write(json);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_definition(oid, oid, text);
 DROP FUNCTION IF EXISTS pgconvoy.ddl_table(oid);
