@@ -138,9 +138,9 @@ const char *clone_entry_key(pgc_clone *clone, const pgc_entry *entry, const char
 /* ---- part.c: a copy that is the beginning of a stream */
 int clone_part_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* which tables belong to it, before the catalog is read */
 int clone_part_choose(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* of the entries those that they need, and that hang on them */
-/* The place among part->tables of a table or of that which it is a partition of; -1: it is none, or its rows are not copied. */
 /* Renames what has the names of its indexes on other tables of the pipeline's, as they are no more at the source. */
 int clone_part_make_room(const pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* The place among part->tables of a table or of that which it is a partition of; -1: it is none, or its rows are not copied. */
 int clone_part_group(const pgc_clone *clone, const pgc_relation *relation);
 /* What was done before and what is done now are not of one snapshot: foreign keys may hold only when the stream has caught up. */
 bool clone_part_is_mixed(const pgc_clone *clone);
@@ -159,9 +159,9 @@ int clone_part_append_end(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_erro
 int clone_leave_out(pgc_clone *clone, const pgc_entry *entry, const char *why, pgconvoy_error *err) PGC_MUST_CHECK;
 int clone_leave_out_all(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 void clone_say_left_out(const pgc_clone *clone);
-/* "table a.t", into name. */
 /* The table or sequence of an extension that an entry fills, which has no entry of its own that it could need; NULL: it is no such one. */
 const pgc_object *clone_entry_of_extension(const pgc_entry *entry);
+/* "table a.t", into name. */
 const char *clone_entry_name(const pgc_entry *entry, char *name, size_t size);
 
 /* ---- map_columns.c: tables of which only some columns or rows are copied */

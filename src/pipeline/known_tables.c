@@ -5,12 +5,11 @@
 #include "pipeline/run.h"
 #include "pipeline/state_dir.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#define FILE_NAME "tables"
 #define HEADER "pgconvoy tables 1 of "
 
 void pgc_known_tables_free(pgc_known_tables *known)
@@ -87,38 +86,19 @@ int pgc_known_tables_remember(pgc_known_tables *known, const pgc_table_states *s
 
 /* ---- from one process to the next */
 
-static char *path_of(const pgc_state_dir *state_dir, const char *name)
-{
-    char *path;
-    return asprintf(&path, "%s/%s", state_dir->path, name) < 0 ? NULL : path;
-}
-
 /* A name may have any byte but 0, so each is told by its length. */
-static bool write_all(FILE *file, const pgc_known_tables *known, const char *source_id)
-{
-    fprintf(file, HEADER "%s\n", source_id);
-    for (size_t i = 0; i < known->count; i++)
-        fprintf(file, "%u %zu %zu %s%s\n", known->items[i].oid, strlen(known->items[i].schema), strlen(known->items[i].name), known->items[i].schema, known->items[i].name);
-    return !ferror(file);
-}
-
 int pgc_known_tables_store(const pgc_known_tables *known, const pgc_state_dir *state_dir, const char *source_id, pgconvoy_error *err)
 {
-    char *path = path_of(state_dir, "tables"), *between = path_of(state_dir, "tables.new");
-    FILE *file = path && between ? fopen(between, "we") : NULL;
-    bool written = file && write_all(file, known, source_id);
-    if (file && fclose(file) != 0)
-        written = false;
-    written = written && rename(between, path) == 0;
-    if (!path || !between) {
-        (void)pgc_error_out_of_memory(err);
-    } else if (!written) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "cannot write %s: %s", path, strerror(errno));
-        pgconvoy_error_hint(err, "name another folder with --state-dir");
+    pgc_buffer text;
+    pgc_buffer_init(&text, (size_t)1 << 28);
+    pgc_buffer_format(&text, HEADER "%s\n", source_id);
+    for (size_t i = 0; i < known->count; i++) {
+        const struct pgc_known_table *item = &known->items[i];
+        pgc_buffer_format(&text, "%u %zu %zu %s%s\n", item->oid, strlen(item->schema), strlen(item->name), item->schema, item->name);
     }
-    free(path);
-    free(between);
-    return written ? 0 : -1;
+    int result = pgc_state_dir_write(state_dir, FILE_NAME, &text, err);
+    pgc_buffer_free(&text);
+    return result;
 }
 
 static char *read_text(FILE *file, size_t length)
@@ -152,9 +132,11 @@ static bool read_one(FILE *file, pgc_known_tables *known)
 
 void pgc_known_tables_load(pgc_known_tables *known, const pgc_state_dir *state_dir, const char *source_id)
 {
-    char *path = path_of(state_dir, "tables"), *line = NULL;
+    char *path, *line = NULL;
     size_t room = 0, header = strlen(HEADER);
-    FILE *file = path ? fopen(path, "re") : NULL;
+    if (asprintf(&path, "%s/" FILE_NAME, state_dir->path) < 0)
+        return;
+    FILE *file = fopen(path, "re");
     free(path);
     if (file && getline(&line, &room, file) > 0 && strncmp(line, HEADER, header) == 0) {
         line[strcspn(line, "\n")] = '\0';

@@ -99,6 +99,25 @@ static void add_note(pgc_buffer *text, const char *key, const char *value)
     pgc_buffer_byte(text, '\n');
 }
 
+int pgc_state_dir_write(const pgc_state_dir *state_dir, const char *name, const pgc_buffer *text, pgconvoy_error *err)
+{
+    char *path = NULL, *between = NULL;
+    int result = pgc_buffer_check(text, err);
+    if (result == 0 && (asprintf(&path, "%s/%s", state_dir->path, name) < 0 || asprintf(&between, "%s/%s.new", state_dir->path, name) < 0))
+        result = pgc_error_out_of_memory(err);
+    if (result == 0) {
+        FILE *file = fopen(between, "we");
+        bool written = file && fwrite(text->data, 1, text->length, file) == text->length;
+        if (file && fclose(file) != 0)
+            written = false;
+        if (!written || rename(between, path) != 0)
+            result = file_error("write", path, err);
+    }
+    free(path);
+    free(between);
+    return result;
+}
+
 int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note, pgconvoy_error *err)
 {
     pgc_buffer text;
@@ -110,21 +129,7 @@ int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note
     add_note(&text, "spool", note->spool);
     if (note->timeline)
         pgc_buffer_format(&text, "timeline=%u\n", note->timeline);
-    char *path = NULL;
-    int result = pgc_buffer_check(&text, err);
-    if (result == 0 && asprintf(&path, "%s/pipeline", state_dir->path) < 0) {
-        path = NULL;
-        result = pgc_error_out_of_memory(err);
-    }
-    if (result == 0) {
-        FILE *file = fopen(path, "we");
-        bool written = file && fwrite(text.data, 1, text.length, file) == text.length;
-        if (file && fclose(file) != 0)
-            written = false;
-        if (!written)
-            result = file_error("write", path, err);
-    }
-    free(path);
+    int result = pgc_state_dir_write(state_dir, "pipeline", &text, err);
     pgc_buffer_free(&text);
     return result;
 }
@@ -168,7 +173,7 @@ uint32_t pgc_state_dir_noted_timeline(const pgc_state_dir *state_dir)
 
 void pgc_state_dir_remove(pgc_state_dir *state_dir)
 {
-    static const char *const names[] = {"pipeline", "status.json", "tables", "tables.new", "lock"};
+    static const char *const names[] = {"pipeline", "pipeline.new", "status.json", "tables", "tables.new", "lock"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path;
         if (asprintf(&path, "%s/%s", state_dir->path, names[i]) < 0)

@@ -5,6 +5,7 @@
 #ifndef PGC_PIPELINE_STATE_DIR_H
 #define PGC_PIPELINE_STATE_DIR_H
 
+#include "base/buffer.h"
 #include "base/error.h"
 
 typedef struct pgc_state_dir {
@@ -27,6 +28,9 @@ typedef struct pgc_state_note {
 
 /* Writes it, without passwords, into DIR/NAME/pipeline, a line KEY=VALUE for each. */
 int pgc_state_dir_note_ends(pgc_state_dir *state_dir, const pgc_state_note *note, pgconvoy_error *err) PGC_MUST_CHECK;
+
+/* Puts a file there, whole or not at all. */
+int pgc_state_dir_write(const pgc_state_dir *state_dir, const char *name, const pgc_buffer *text, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* Whether a pipeline of that name has run before. */
 bool pgc_state_dir_is_known(const pgc_state_dir *state_dir);

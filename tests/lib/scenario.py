@@ -235,6 +235,18 @@ def _minus(left, right):
     return missing
 
 
+def extension_settings(script):
+    """A server's settings to have the extension that a script of scripts/ brings, and the folder it is in; (None, None), and SKIPPED is said, where it cannot be had."""
+    done = subprocess.run([os.path.join(TOP, "scripts", script)], stdout=subprocess.PIPE, text=True)
+    if done.returncode == 3:
+        print("SKIPPED")
+        return None, None
+    assert done.returncode == 0, f"scripts/{script} failed"
+    folder = done.stdout.strip()
+    # parallel workers look for the library by the second alone
+    return {"extension_destdir": f"'{folder}'", "dynamic_library_path": f"'$libdir:{folder}/usr/lib/postgresql/15/lib'"}, folder
+
+
 def run(main, cases=(None,)):
     """Runs main(scenario) for the named cases, or all of them; exit status 1 when one failed."""
     arguments = sys.argv[1:]

@@ -52,10 +52,10 @@ int pgc_pgsink_known_has_names(PGconn *conn, bool *names, pgconvoy_error *err)
     return result ? 0 : -1;
 }
 
-static int forget(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table *table, pgconvoy_error *err)
+int pgc_pgsink_known_forget(pgc_pgsink *sink, PGconn *conn, uint32_t table, pgconvoy_error *err)
 {
     char oid[16];
-    snprintf(oid, sizeof oid, "%u", table->oid);
+    snprintf(oid, sizeof oid, "%u", table);
     const char *values[] = {sink->config->pipeline_name, oid};
     PGresult *result = pgc_pgsink_query(conn, "DELETE FROM pgconvoy.table_columns WHERE pipeline = $1 AND source_oid = $2::oid", 2, values,
                                         "forgetting a table's columns on the target", err);
@@ -99,7 +99,7 @@ int pgc_pgsink_known_store(pgc_pgsink *sink, PGconn *conn, const pgconvoy_table 
     bool there;
     if (pgc_pgsink_known_has_names(conn, &there, err) != 0 || (!there && pgc_pgsink_execute(conn, create_sql, "creating pgconvoy.table_columns on the target", err) != 0))
         return -1;
-    return pgc_pgsink_is_numbered(table) ? store(sink, conn, table, err) : forget(sink, conn, table, err);
+    return pgc_pgsink_is_numbered(table) ? store(sink, conn, table, err) : pgc_pgsink_known_forget(sink, conn, table->oid, err);
 }
 
 /* Only the type's number is known of a type that the table has no more. */

@@ -29,10 +29,15 @@ static int compare_oids(const void *a, const void *b)
     return one < other ? -1 : one > other;
 }
 
+static uint32_t oid_of(const renaming *r, int row)
+{
+    return (uint32_t)strtoul(PQgetvalue(r->noted, row, OID), NULL, 10);
+}
+
 /* The source's table that a row of the notes is of; NULL: there is none any more. */
 static const pgconvoy_table *table_of(const renaming *r, int row)
 {
-    const pgconvoy_table key = {.oid = (uint32_t)strtoul(PQgetvalue(r->noted, row, OID), NULL, 10)}, *wanted = &key;
+    const pgconvoy_table key = {.oid = oid_of(r, row)}, *wanted = &key;
     const pgconvoy_table *const *found = bsearch(&wanted, r->tables, r->count, sizeof *r->tables, compare_oids);
     return found ? *found : NULL;
 }
@@ -188,11 +193,9 @@ static int leave_replaced(const renaming *r, int row, bool *changed, pgconvoy_er
             continue;
         pgc_log_info(r->sink->config->log, "table %s.%s was made anew on the source", r->tables[i]->schema, r->tables[i]->name);
         *changed = true;
-        const char *values[] = {r->sink->config->pipeline_name, PQgetvalue(r->noted, row, OID)};
-        PGresult *result = pgc_pgsink_query(r->conn, "DELETE FROM pgconvoy.table_columns WHERE pipeline = $1 AND source_oid = $2::pg_catalog.oid", 2, values,
-                                            "forgetting a table's columns on the target", err);
-        PQclear(result);
-        return result ? pgc_pgsink_leave_table(r->sink, r->conn, r->tables[i]->schema, r->tables[i]->name, err) : -1;
+        return pgc_pgsink_known_forget(r->sink, r->conn, oid_of(r, row), err) != 0
+                   ? -1
+                   : pgc_pgsink_leave_table(r->sink, r->conn, r->tables[i]->schema, r->tables[i]->name, err);
     }
     return 0;
 }

@@ -297,6 +297,8 @@ int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *
 bool pgc_pgsink_is_numbered(const pgconvoy_table *table);
 
 /* Stores, in the transaction of conn, that the target's table has table's columns; where they have no numbers, that nothing is known. */
+/* Of the table with that oid at the source. */
+int pgc_pgsink_known_forget(pgc_pgsink *sink, PGconn *conn, uint32_t table, pgconvoy_error *err) PGC_MUST_CHECK;
 /* An operation of the sink's; rename.c. */
 int pgc_pgsink_rename_tables(void *sink, const pgconvoy_table *const *tables, size_t count, bool *changed, pgconvoy_error *err);
 /* *names: pgconvoy.table_columns is there, and has the tables' names. */

@@ -63,13 +63,9 @@ def worked_on(source, do):
 
 
 def main(s):
-    got = subprocess.run([os.path.join(scenario.TOP, "scripts/install-pg-repack")], stdout=subprocess.PIPE, text=True)
-    if got.returncode == 3:
-        print("SKIPPED")
+    settings, folder = scenario.extension_settings("install-pg-repack")
+    if not settings:
         return
-    assert got.returncode == 0, "scripts/install-pg-repack failed"
-    folder = got.stdout.strip()
-    settings = {"extension_destdir": f"'{folder}'", "dynamic_library_path": f"'$libdir:{folder}/usr/lib/postgresql/15/lib'"}
     source = s.server(settings)
     source.sql("CREATE EXTENSION pg_repack;" + TABLES)
     everything = s.case == "all_tables"

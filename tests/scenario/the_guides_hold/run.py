@@ -43,11 +43,10 @@ def main(s):
 
 def vectors(s):
     """Embeddings in another region and in DuckDB."""
-    built = subprocess.run([os.path.join(TOP, "scripts/install-pgvector")], stdout=subprocess.PIPE, text=True)
-    if built.returncode == 3:
-        print("SKIPPED")
+    settings, _ = scenario.extension_settings("install-pgvector")
+    if not settings:
         return
-    server = s.server({"extension_destdir": f"'{built.stdout.strip()}'"})
+    server = s.server(settings)
     server.create_database("shop", "CREATE EXTENSION vector; CREATE TABLE chunks (id int PRIMARY KEY, doc text, embedding vector(3)); CREATE INDEX ON chunks USING hnsw (embedding vector_l2_ops);"
                            "INSERT INTO chunks SELECT i, 'doc ' || i, ARRAY[i, 2, 3]::vector FROM generate_series(1, 50) i")
     server.create_database("region")

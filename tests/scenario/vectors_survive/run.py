@@ -6,7 +6,6 @@ word, where its source cannot be had.
 VECTORS=200000 adds a table of that many vectors of 384 dimensions with an HNSW index, copied and streamed under load (make check: none)."""
 import os
 import re
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../lib"))
@@ -124,14 +123,10 @@ def in_binary(s, source, target):
 
 
 def main(s):
-    built = subprocess.run([os.path.join(scenario.TOP, "scripts/install-pgvector")], stdout=subprocess.PIPE, text=True)
-    if built.returncode == 3:
-        print("SKIPPED")
+    settings, _ = scenario.extension_settings("install-pgvector")
+    if not settings:
         return
-    assert built.returncode == 0, "scripts/install-pgvector failed"
-    folder = built.stdout.strip()
-    # parallel workers look for the library by this alone
-    source = s.server({"extension_destdir": f"'{folder}'", "dynamic_library_path": f"'$libdir:{folder}/usr/lib/postgresql/15/lib'"})
+    source = s.server(settings)
     source.sql("CREATE EXTENSION vector;" + TABLE + ROWS.format(base=0))
     target = s.target("postgres" if s.case == "large" else None)
     if s.case in ("postgres", "large"):
