@@ -122,7 +122,10 @@ void pgc_write_sequence_value(pgc_ddl *ddl, const pgc_object *object)
     const pgc_object *sequence = &data->relation->object;
     if (!pgc_object_writes(object, PGC_PART_DATA))
         return;
-    if (!data->relation->sequence || !data->relation->sequence->value) {
+    bool is_known = data->relation->sequence && data->relation->sequence->value;
+    if (!is_known && ddl->options->only_tables)
+        return; /* whose of all sequences are wanted is known only later, and most may be nobody's business here */
+    if (!is_known) {
         pgc_ddl_fail(ddl, "permission denied for sequence %s", sequence->name); /* or, on a standby, it is unlogged */
         return;
     }

@@ -193,7 +193,7 @@ static int check_tables_for_rows(const pgc_clone *clone, pgconvoy_error *err)
         clone_map_final(clone, entry, &schema, &name);
         if (!has(clone, "relation", schema, name))
             return refuse_for_rows(schema, name, "is not there", "make it there, or copy without --data-only", err);
-        if (clone->resumes || pgc_entry_is(entry, "SEQUENCE SET") || clone->options->if_exists != PGCONVOY_IF_EXISTS_ERROR)
+        if (clone->resumes || clone_entry_of_extension(entry) || pgc_entry_is(entry, "SEQUENCE SET") || clone->options->if_exists != PGCONVOY_IF_EXISTS_ERROR)
             continue;
         int rows = has_rows(clone, schema, name, err);
         if (rows)
@@ -228,20 +228,20 @@ static int check_extensions(pgc_clone *clone, pgconvoy_error *err)
     return 0;
 }
 
-/* An extension that an administrator made has its comment, which only its owner may write. */
-static int leave_comments_of_extensions(pgc_clone *clone, pgconvoy_error *err)
+/* An extension or a schema that an administrator made has its comment, which only its owner may write. */
+static int leave_comments_of_others(pgc_clone *clone, pgconvoy_error *err)
 {
-    static const char sql[] = "SELECT 1 FROM pg_catalog.pg_extension WHERE pg_catalog.format('EXTENSION %I', extname) = $1 AND NOT "
-                              "pg_catalog.pg_has_role(extowner, 'USAGE')";
+    static const char sql[] = "SELECT 1 FROM pg_catalog.pg_extension WHERE pg_catalog.format('EXTENSION %I', extname) = $1 AND NOT pg_catalog.pg_has_role(extowner, 'USAGE') "
+                              "UNION ALL SELECT 1 FROM pg_catalog.pg_namespace WHERE pg_catalog.format('SCHEMA %I', nspname) = $1 AND NOT pg_catalog.pg_has_role(nspowner, 'USAGE')";
     for (int i = 0; i < clone->entries.count; i++) {
         const pgc_entry *entry = clone->entries.items[i];
-        if (!pgc_entry_is(entry, "COMMENT") || strncmp(entry->tag, "EXTENSION ", 10) != 0)
+        if (!pgc_entry_is(entry, "COMMENT") || (strncmp(entry->tag, "EXTENSION ", 10) != 0 && strncmp(entry->tag, "SCHEMA ", 7) != 0))
             continue;
         const char *values[] = {entry->tag};
         PGresult *result = pgc_query_params(clone->target, sql, 1, values, err);
         bool others = result && PQntuples(result) > 0;
         PQclear(result);
-        if (!result || (others && clone_leave_out(clone, entry, "the extension is another role's", err)))
+        if (!result || (others && clone_leave_out(clone, entry, "it is another role's", err)))
             return -1;
     }
     return 0;
@@ -320,7 +320,7 @@ int clone_check(pgc_clone *clone, pgconvoy_error *err)
     }
     if (check_tables_for_rows(clone, err) || check_guarded(clone, err))
         return -1;
-    return check_extensions(clone, err) || leave_comments_of_extensions(clone, err) || clone_roles_check(clone, err) ? -1 : 0;
+    return check_extensions(clone, err) || leave_comments_of_others(clone, err) || clone_roles_check(clone, err) ? -1 : 0;
 }
 
 /* ------------------------------------------------------------------ leaving out */
@@ -373,8 +373,11 @@ int clone_leave_out_present(pgc_clone *clone, pgconvoy_error *err)
     bool rows_only = clone->options->part || clone->options->if_exists == PGCONVOY_IF_EXISTS_APPEND || clone->options->if_exists == PGCONVOY_IF_EXISTS_TRUNCATE;
     for (int i = 0; i < entries->count; i++) {
         pgc_entry *entry = entries->items[i];
+        bool is_behind = true;
+        if (clone->options->part && clone_extension_sequence_is_behind(clone, entry, &is_behind, err))
+            return -1;
         if (entry->has_data || (!rows_only && !may_be_there(entry)) || pgc_entry_is(entry, "EXTENSION") || pgc_entry_is(entry, "PROCEDURAL LANGUAGE") ||
-            !(clone_is_present(clone, entry) || (rows_only && (hangs_on_there(&there, entry) || clone_map_brings_no_sequence(clone, entry)))))
+            !(clone_is_present(clone, entry) || !is_behind || (rows_only && (hangs_on_there(&there, entry) || clone_map_brings_no_sequence(clone, entry)))))
             continue;
         there.marks[entry->id] = 1;
         entry->state = clone;

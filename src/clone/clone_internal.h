@@ -164,6 +164,22 @@ const pgc_object *clone_entry_of_extension(const pgc_entry *entry);
 /* "table a.t", into name. */
 const char *clone_entry_name(const pgc_entry *entry, char *name, size_t size);
 
+/* ---- extension_rows.c: rows that an extension keeps for its user, in a table of its own */
+bool clone_extension_rows_are(const pgc_entry *entry);
+/* All other tables' rows wait for them. */
+int clone_extension_rows_first(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* May our role read them at the source? When not, it is said. */
+int clone_extension_rows_readable(const pgc_clone *clone, const pgc_entry *entry, bool *readable, pgconvoy_error *err) PGC_MUST_CHECK;
+/* For --if-exists truncate: appends commands that take away those that the target has, where our role may. */
+int clone_extension_rows_append_deletes(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err) PGC_MUST_CHECK;
+/* May our role write them on the target? When not, and there are some, it is said. */
+int clone_extension_rows_writable(clone_session *session, const clone_item *item, bool *writable, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Of a sequence of an extension that the target has already: may and should its value be set? true of all else. */
+int clone_extension_sequence_is_behind(const pgc_clone *clone, const pgc_entry *entry, bool *is_behind, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends the commands that begin to take them on the target; _end: those that are not there yet are written. */
+void clone_extension_rows_append_target(const clone_item *item, pgc_buffer *sql);
+int clone_extension_rows_end(clone_session *session, const clone_item *item, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* ---- map_columns.c: tables of which only some columns or rows are copied */
 int clone_map_catalog(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* checks the mapping by the catalog; away with the columns that are not wanted */
 int clone_map_leave_out(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* what needs those */
@@ -258,6 +274,8 @@ int clone_batch_run(clone_session *session, const int *places, int count, pgconv
 /* ---- rows.c */
 /* Inside of a transaction; whole: it is the transaction's only item, so that a table of ours may be emptied and its rows frozen. */
 int clone_rows(clone_session *session, clone_item *item, bool alone, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Appends "(a, b)", or without parentheses; no generated columns. false: there is no column, and nothing was appended. */
+bool clone_rows_append_columns(const pgc_relation *table, pgc_buffer *sql, bool parentheses);
 int clone_large_objects(clone_session *session, clone_item *item, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- workers.c: many sessions */

@@ -177,6 +177,18 @@ static const char *in_the_way(const pgc_clone *clone, const pgc_entry *entry)
     return NULL;
 }
 
+/* Of what fills a table or a sequence of one: it has no entry for the extension's sake, and so says not what it needs. NULL: of none. */
+static pgc_entry *extension_of(const choice *choice, const pgc_entry *entry)
+{
+    const pgc_object *object = clone_entry_of_extension(entry);
+    for (int i = 0; object && i < object->need_count; i++) {
+        int id = object->needs[i];
+        if (id > 0 && id <= choice->clone->entries.max_id && choice->by_id[id] && pgc_entry_is(choice->by_id[id], "EXTENSION"))
+            return choice->by_id[id];
+    }
+    return NULL;
+}
+
 static bool hangs(const choice *choice, const pgc_entry *entry)
 {
     static const char *const notes[] = {"COMMENT",      "ACL", "SEQUENCE SET", "SEQUENCE OWNED BY", "TABLE ATTACH",
@@ -184,9 +196,12 @@ static bool hangs(const choice *choice, const pgc_entry *entry)
     const pgc_relation *relation = clone_entry_relation(entry);
     if (relation)
         return find(choice->clone, relation->object.oid) >= 0;
+    const pgc_entry *extension = extension_of(choice, entry);
+    if (extension && is_kept(choice, extension))
+        return true;
     if (pgc_entry_is(entry, "TABLE DATA") && entry->object)
         return clone_part_group(choice->clone, ((const pgc_table_data *)entry->object)->relation) >= 0;
-    if (pgc_entry_is(entry, "SEQUENCE SET") && clone_entry_of_extension(entry))
+    if (extension)
         return find(choice->clone, ((const pgc_relation *)entry->object)->owning_table) >= 0;
     return pgc_entry_is_one_of(entry, notes) && needs_are_kept(choice, entry);
 }
@@ -204,7 +219,10 @@ static int keep_all(choice *choice, pgconvoy_error *err)
             if (is_kept(choice, entry) || !hangs(choice, entry))
                 continue;
             const char *why = in_the_way(clone, entry);
+            pgc_entry *extension = extension_of(choice, entry);
             keep(choice, entry);
+            if (extension)
+                keep(choice, extension);
             if (why && clone_leave_out(clone, entry, why, err))
                 return -1;
         }
@@ -228,6 +246,19 @@ static void keep_schemas(choice *choice)
     }
 }
 
+/* A sequence whose value could not be read has no entry for it. */
+static int refuse_unread(const pgc_clone *clone, const pgc_entry *entry, pgconvoy_error *err)
+{
+    const pgc_relation *sequence = pgc_entry_is(entry, "SEQUENCE") ? (const pgc_relation *)entry->object : NULL;
+    if (!sequence || !sequence->data || (sequence->sequence && sequence->sequence->value))
+        return 0;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "our role may not read the sequence %s.%s, which a table needs", entry->schema, entry->tag);
+    char name[PGC_QUOTED_NAME_SIZE], role[PGC_QUOTED_NAME_SIZE];
+    pgconvoy_error_hint(err, "at the source: GRANT SELECT ON SEQUENCE %s TO %s", pgc_quoted_name(entry->schema, entry->tag, name),
+                        pgc_quoted_name(NULL, PQuser(pgc_catalog_connection(clone->catalog)), role));
+    return -1;
+}
+
 int clone_part_choose(pgc_clone *clone, pgconvoy_error *err)
 {
     if (!clone->options->part)
@@ -248,9 +279,16 @@ int clone_part_choose(pgc_clone *clone, pgconvoy_error *err)
     if (result == 0)
         result = keep_all(&choice, err); /* notes on schemas */
     int kept = 0;
-    for (int i = 0; i < entries->count && result == 0; i++)
+    for (int i = 0; i < entries->count && result == 0; i++) {
+        bool readable = true;
         if (is_kept(&choice, entries->items[i]))
+            result = refuse_unread(clone, entries->items[i], err);
+        if (result == 0 && is_kept(&choice, entries->items[i]) && clone_extension_rows_are(entries->items[i]) &&
+            clone_part_group(clone, ((const pgc_table_data *)entries->items[i]->object)->relation) < 0)
+            result = clone_extension_rows_readable(clone, entries->items[i], &readable, err);
+        if (result == 0 && is_kept(&choice, entries->items[i]) && readable)
             entries->items[kept++] = entries->items[i];
+    }
     if (result == 0)
         entries->count = kept;
     free(choice.by_id);

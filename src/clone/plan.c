@@ -284,7 +284,7 @@ static void mark(pgc_clone *clone)
 
 int clone_plan_make(pgc_clone *clone, pgconvoy_error *err)
 {
-    if (cut_tables(clone, err) || clone_keys_split(clone, err) || make_script(clone, err))
+    if (clone_extension_rows_first(clone, err) || cut_tables(clone, err) || clone_keys_split(clone, err) || make_script(clone, err))
         return -1;
     clone->item_count = clone->entries.count;
     clone->items = pgc_arena_zalloc(clone->arena, sizeof *clone->items * (size_t)(clone->item_count + 1));

@@ -20,8 +20,7 @@
 
 /* ------------------------------------------------------------------ the two commands */
 
-/* "(a, b)" without generated columns; nothing when there is no column. */
-static bool append_columns(const pgc_relation *table, pgc_buffer *sql, bool parentheses)
+bool clone_rows_append_columns(const pgc_relation *table, pgc_buffer *sql, bool parentheses)
 {
     const char *before = parentheses ? "(" : "";
     bool any = false;
@@ -62,7 +61,7 @@ static void append_source(const clone_item *item, pgc_buffer *sql)
     pgc_buffer_format(sql, " IN ACCESS SHARE MODE NOWAIT; SELECT c.relfilenode <> pg_catalog.pg_relation_filenode(c.oid) FROM pg_catalog.pg_class c WHERE c.oid = %u; COPY ", relation->object.oid);
     if (cut || table->condition) {
         pgc_buffer_text(sql, "(SELECT ");
-        append_columns(relation, sql, false);
+        clone_rows_append_columns(relation, sql, false);
         pgc_buffer_text(sql, " FROM ONLY ");
         pgc_quote_qualified(sql, schema, name);
         const char *joint = " WHERE";
@@ -80,7 +79,7 @@ static void append_source(const clone_item *item, pgc_buffer *sql)
     } else {
         pgc_quote_qualified(sql, schema, name);
         pgc_buffer_byte(sql, ' ');
-        append_columns(relation, sql, true);
+        clone_rows_append_columns(relation, sql, true);
     }
     pgc_buffer_text(sql, goes_binary(table) ? " TO stdout WITH (FORMAT binary)" : " TO stdout");
 }
@@ -96,6 +95,10 @@ static void append_target(const clone_item *item, bool frozen, pgc_buffer *sql)
 {
     static const char from[] = " FROM stdin;\n";
     size_t length = strlen(item->entry->copy);
+    if (clone_extension_rows_are(item->entry)) {
+        clone_extension_rows_append_target(item, sql);
+        return;
+    }
     if (frozen) {
         pgc_buffer_text(sql, "TRUNCATE ONLY ");
         pgc_quote_qualified(sql, item->entry->schema, item->entry->tag);
@@ -304,6 +307,11 @@ int clone_rows(clone_session *session, clone_item *item, bool alone, pgconvoy_er
     if (!session->piece && !(session->piece = malloc(PIECE_BYTES)))
         return pgc_error_out_of_memory(err);
     note_begin(table);
+    bool is_of_extension = clone_extension_rows_are(item->entry), writable = true;
+    if (is_of_extension && clone_extension_rows_writable(session, item, &writable, err))
+        return -1;
+    if (!writable)
+        return 0;
     if (begin(session, item, alone && table->is_ours && !table->through_root && table->parts == 1 && item->bytes >= CLONE_LARGE_BYTES, err))
         return -1;
     name_table(item, "reading", reading, sizeof reading);
@@ -311,5 +319,5 @@ int clone_rows(clone_session *session, clone_item *item, bool alone, pgconvoy_er
     bool whole = pass_rows(session, item, err) == 0 && end_source(session, reading, err) == 0;
     if (end_target(session, item, whole, writing, err))
         return -1;
-    return 0;
+    return is_of_extension ? clone_extension_rows_end(session, item, err) : 0;
 }

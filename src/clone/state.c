@@ -119,20 +119,21 @@ int clone_state_read(pgc_clone *clone, pgconvoy_error *err)
 
 /* ------------------------------------------------------------------ writing */
 
-static void append_truncates(const pgc_clone *clone, pgc_buffer *sql)
+static int append_truncates(const pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *err)
 {
     int count = 0;
     if (clone->options->if_exists != PGCONVOY_IF_EXISTS_TRUNCATE)
-        return;
+        return 0;
     for (int i = 0; i < clone->entries.count; i++) {
         const pgc_entry *entry = clone->entries.items[i];
-        if (strcmp(entry->description, "TABLE DATA") != 0 || !clone_is_present(clone, entry))
+        if (strcmp(entry->description, "TABLE DATA") != 0 || clone_extension_rows_are(entry) || !clone_is_present(clone, entry))
             continue;
         pgc_buffer_text(sql, count++ ? ", ONLY " : "TRUNCATE ONLY ");
         pgc_quote_qualified(sql, entry->schema, entry->tag);
     }
     if (count)
         pgc_buffer_byte(sql, ';');
+    return clone_extension_rows_append_deletes(clone, sql, err);
 }
 
 /* What --if-exists drop takes away, as `restore --clean` would. */
@@ -246,8 +247,7 @@ int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
     pgc_buffer_text(&sql, "BEGIN;");
     if (clone->role_sql)
         pgc_buffer_text(&sql, clone->role_sql);
-    int result = clone_state_append_drops(clone, &sql, err);
-    append_truncates(clone, &sql);
+    int result = clone_state_append_drops(clone, &sql, err) || append_truncates(clone, &sql, err) ? -1 : 0;
     /* CREATE SCHEMA IF NOT EXISTS wants the right to make one, also where it is there */
     pgc_buffer_text(&sql, "SET client_min_messages = warning; DO $$ BEGIN IF pg_catalog.to_regnamespace('pgconvoy') IS NULL THEN CREATE SCHEMA pgconvoy; END IF; END $$;"
                           "CREATE TABLE IF NOT EXISTS pgconvoy.copy (name text PRIMARY KEY, snapshot text NOT NULL, choice text NOT NULL);"

@@ -59,6 +59,18 @@ class Scenario:
         self.servers.append(server)
         return server
 
+    def own_extensions(self, scripts, major=15):
+        """A server's settings to have extensions that are made for the test, {name: SQL of their script}; that of 15 can make them, but does not list them as available, that of 18 does."""
+        folder = os.path.join(self.folder, "extensions")
+        place = os.path.join(folder, "usr/share/postgresql/15/extension")
+        os.makedirs(place)
+        for name, script in scripts.items():
+            for file_name, text in ((f"{name}.control", "default_version = '1'\nrelocatable = false\n"), (f"{name}--1.sql", script)):
+                with open(os.path.join(place, file_name), "w") as file:
+                    file.write(text)
+        subprocess.run(["chmod", "-R", "a+rX", self.folder], check=True)
+        return {"extension_destdir": f"'{folder}'"} if major == 15 else {"extension_control_path": f"'{os.path.dirname(place)}:$system'"}
+
     def standby(self, primary, settings=None):
         """A standby of it, by a cold copy: the embedded servers have no pg_basebackup."""
         primary.stop()

@@ -208,6 +208,17 @@ const check_item pgc_check_source_items[] = {
             "moved', count(*)), 'pgconvoy copy takes them along, into PostgreSQL, once; or keep them in a column of "
             "type bytea' "
             "FROM pg_largeobject_metadata HAVING count(*) > 0"},
+    /* each extension says by a condition which rows are its user's; a query in a query, as the tables are only known there */
+    {.name = "extension_rows",
+     .jobs = STREAMS,
+     .params = "t",
+     .passed = "no extension keeps rows of its user's in tables that are left out",
+     .sql = "SELECT 'warned', format('extension %I keeps rows of its user in %I.%I, and changes of them are not followed', extname, nspname, relname), "
+            "format('name it with -t ''%I.%I'', beside the other tables; or, into PostgreSQL, bring at the end what is missing there: pgconvoy copy --data-only -t ''%I.%I'' …', "
+            "nspname, relname, nspname, relname) "
+            "FROM pg_extension x CROSS JOIN unnest(extconfig, extcondition) e (oid, condition) JOIN pg_class c ON c.oid = e.oid AND relkind = 'r' "
+            "JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid <> ALL ($1::oid[]) AND CASE WHEN has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') "
+            "THEN query_to_xml(format('SELECT 1 FROM (SELECT FROM %I.%I %s' || chr(10) || ') x LIMIT 1', nspname, relname, condition), false, true, '')::text LIKE '%<row%' END ORDER BY nspname, relname"},
     {.name = "temporary_tables",
      .jobs = ALL_JOBS,
      .passed = "no session has temporary tables",

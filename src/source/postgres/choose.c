@@ -51,6 +51,10 @@ static int add_result(oid_set *set, const PGresult *result, pgconvoy_error *err)
     return 0;
 }
 
+#define OF_AN_EXTENSION_SQL                                                                                              \
+    "EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass "           \
+    "AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e')"
+
 /*
  * User tables that a condition matches. Tables of an extension belong to its scripts, and like those of another tool's
  * work are left to whoever names them. Temporary tables are their sessions' own; the schema pgconvoy is ours.
@@ -66,8 +70,7 @@ static int match_tables(PGconn *conn, const char *condition, bool named, oid_set
         "WHERE c.relkind IN ('r', 'p', 'f') AND c.relpersistence <> 't' "
         "AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pgconvoy', 'pg_toast') "
         "AND n.nspname !~ '^pg_(temp|toast_temp)_' AND %s AND (%s OR NOT (" PGC_WORKING_SCHEMA_SQL("n") " "
-        "OR EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = "
-        "'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.objsubid = 0 AND d.deptype = 'e'))) "
+        "OR " OF_AN_EXTENSION_SQL ")) "
         "ORDER BY n.nspname, c.relname",
         condition, named ? "true" : "false");
     PGresult *result = pgc_buffer_check(&sql, err) == 0 ? pgc_query(conn, sql.data, err) : NULL;
@@ -270,7 +273,10 @@ static int choose_by_patterns(pgc_postgres_source *source, PGconn *conn, bool vi
     return failed;
 }
 
-/* Before 15 the server may list a partition beside the table that stands for it: hence the folding here too. */
+/*
+ * Tables of an extension that a publication has since it is of all tables, or of a schema, are left to whoever names them, here too.
+ * Before 15 the server may list a partition beside the table that stands for it: hence the folding.
+ */
 static int choose_by_publication(pgc_postgres_source *source, PGconn *conn, bool quiet, pgc_oid_list *chosen,
                                  pgconvoy_error *err)
 {
@@ -280,7 +286,9 @@ static int choose_by_publication(pgc_postgres_source *source, PGconn *conn, bool
                          "SELECT c.oid FROM pg_catalog.pg_publication_tables p JOIN pg_catalog.pg_namespace n ON "
                          "n.nspname = p.schemaname "
                          "JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename "
-                         "WHERE p.pubname = $1 AND n.nspname <> 'pgconvoy' AND NOT " PGC_WORKING_SCHEMA_SQL("n") " ORDER BY n.nspname, c.relname",
+                         "WHERE p.pubname = $1 AND n.nspname <> 'pgconvoy' AND NOT " PGC_WORKING_SCHEMA_SQL("n") " "
+                         "AND (NOT " OF_AN_EXTENSION_SQL " OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication o ON o.oid = r.prpubid "
+                         "WHERE o.pubname = $1 AND r.prrelid = c.oid)) ORDER BY n.nspname, c.relname",
                          1, values, err);
     if (!result)
         return -1;

@@ -63,14 +63,7 @@ SELECT pg_catalog.pg_extension_config_dump('jobs.job', ''); SELECT pg_catalog.pg
 
 def scheduler(s):
     """An extension with rows of its own, as pg_cron has them, that the target's server lacks: no more than it and its rows stay away."""
-    folder = os.path.join(s.folder, "extensions")
-    place = os.path.join(folder, "usr/share/postgresql/15/extension")
-    os.makedirs(place)
-    for name, text in (("scheduler.control", "default_version = '1'\nrelocatable = false\n"), ("scheduler--1.sql", SCHEDULER)):
-        with open(os.path.join(place, name), "w") as file:
-            file.write(text)
-    subprocess.run(["chmod", "-R", "a+rX", s.folder], check=True)
-    source, target = s.server({"extension_destdir": f"'{folder}'"}), s.server()
+    source, target = s.server(s.own_extensions({"scheduler": SCHEDULER})), s.server()
     source.sql("CREATE EXTENSION scheduler; INSERT INTO jobs.job (command) VALUES ('SELECT 1'); CREATE TABLE t (id serial PRIMARY KEY); INSERT INTO t SELECT generate_series(1, 3);"
                "CREATE VIEW waiting AS SELECT * FROM jobs.job")
     target.create_database("streamed")

@@ -82,7 +82,7 @@ def privileges(s, source, target):
 def tables(s, source, target):
     """What tables, publications, slots and transactions of the source can have against them."""
     source.sql("""CREATE TABLE heap (id int); INSERT INTO heap VALUES (1); CREATE TABLE quiet (id int); CREATE UNLOGGED TABLE fast (id int PRIMARY KEY);
-        CREATE EXTENSION postgres_fdw; CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw; CREATE FOREIGN TABLE far (id int) SERVER away;
+        CREATE EXTENSION jobs; INSERT INTO job VALUES (2); CREATE EXTENSION postgres_fdw; CREATE SERVER away FOREIGN DATA WRAPPER postgres_fdw; CREATE FOREIGN TABLE far (id int) SERVER away;
         CREATE TABLE numbered (id smallserial PRIMARY KEY); SELECT setval('numbered_id_seq', 32000); SELECT lo_create(0);
         CREATE COLLATION sorted (provider = icu, locale = 'und'); UPDATE pg_collation SET collversion = '1' WHERE collname = 'sorted';
         CREATE PUBLICATION theirs FOR TABLE numbered WITH (publish = 'insert'); SELECT pg_create_logical_replication_slot('theirs', 'test_decoding')""", "shop")
@@ -118,13 +118,15 @@ def tables(s, source, target):
     found.names("foreign_tables", "warned", "public.far", "-T 'public.far'")
     found.names("large_objects", "warned", "1 large object")
     found.names("temporary_tables", "warned", "passing")
+    found.names("extension_rows", "warned", "extension jobs keeps rows of its user in public.job", "-t 'public.job'")
+    Checked(s, *ends, "-t", "item", "-t", "job").passes("extension_rows")
     heap = ["sync", source.uri("shop"), "-", "-t", "heap", "--name", "heap", "--until", "caught-up"]
     s.pgconvoy(*heap).fails(1, ["public.heap", "--skip-check replica_identity"])
     assert "updates and deletes from now on: public.heap" in s.pgconvoy(*heap, "--skip-check", "replica_identity").ok().stderr
     s.pgconvoy("drop", *heap[1:3], "--name", "heap").ok()
     apply(source, mends, "shop")
     s.end_session(idle)
-    source.sql("SELECT lo_unlink(oid) FROM pg_largeobject_metadata", "shop")
+    source.sql("SELECT lo_unlink(oid) FROM pg_largeobject_metadata; DELETE FROM job WHERE id = 2", "shop")
     found = Checked(s, *ends, "-T", "public.far", status=0)
     found.passes("replica_identity", "unlogged_tables", "sequences", "prepared_transactions", "long_transactions", "foreign_tables", "large_objects", "temporary_tables", "source_collation_version")
     # a publication and a slot of somebody else
@@ -281,7 +283,7 @@ def view(s, source, target):
 
 
 def main(s):
-    source = s.server()
+    source = s.server(s.own_extensions({"jobs": "CREATE TABLE job (id int PRIMARY KEY); INSERT INTO job VALUES (1); SELECT pg_catalog.pg_extension_config_dump('job', 'WHERE id > 1 -- its own')"}))
     target = s.server()
     source.create_database("shop", "CREATE TABLE item (id int PRIMARY KEY, name text)")
     target.create_database("copy")
