@@ -14,6 +14,7 @@
 #define VALUE_BYTES 8 /* of each value's share of a chunk, beside its own */
 #define HEADER_BYTES 20
 #define LENGTH_BYTES 4
+#define ACLITEM_OID    1033
 
 /* Types whose binary form is their text. */
 static bool text_is_binary(uint32_t oid)
@@ -38,15 +39,19 @@ void pgc_pgsink_array_init(pgc_pgsink_array *array, const pgc_pgsink_target *tar
     bool cast = target->columns[column]->array_oid == 0;
     *array = (pgc_pgsink_array){.column = column, .key = key, .form = cast ? PGSINK_ARRAY_CAST : PGSINK_ARRAY_BINARY};
     array->type = cast ? TEXT_ARRAY_OID : target->columns[column]->array_oid;
+    array->null_is_text = !cast && (target->columns[column]->type_oid >= PGC_FIRST_USER_OID || target->columns[column]->type_oid == ACLITEM_OID);
     array->refuses[PGCONVOY_TEXT] = !cast && !passes(target, column, PGCONVOY_TEXT);
     array->refuses[PGCONVOY_BINARY] = cast || !passes(target, column, PGCONVOY_BINARY);
 }
 
 static void choose_forms(pgc_pgsink_array *arrays, int array_count)
 {
-    for (int i = 0; i < array_count; i++)
-        if (arrays[i].form != PGSINK_ARRAY_CAST)
-            arrays[i].form = arrays[i].refused ? PGSINK_ARRAY_TEXT : PGSINK_ARRAY_BINARY;
+    for (int i = 0; i < array_count; i++) {
+        pgc_pgsink_array *array = &arrays[i];
+        array->refused |= array->bytes == 0 && array->null_is_text;
+        if (array->form != PGSINK_ARRAY_CAST)
+            array->form = array->refused ? PGSINK_ARRAY_TEXT : PGSINK_ARRAY_BINARY;
+    }
 }
 
 size_t pgc_pgsink_arrays_measure(pgc_pgsink_array *arrays, int array_count, const pgc_compact_item *items, size_t count,

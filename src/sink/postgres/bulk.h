@@ -184,6 +184,7 @@ typedef struct pgc_pgsink_array {
     pgc_pgsink_array_form form;
     uint32_t type;
     bool refuses[2]; /* values of a format, which are to be converted */
+    bool null_is_text; /* to read an array in binary the server wants the function of its elements for that, though all be NULL, and the type may have none */
     /* of the rows that were measured last */
     bool refused; /* one of them is to be converted, or more */
     size_t bytes; /* of their values as they are */
