@@ -13,6 +13,11 @@ static const char granted_query[] =
     "SELECT r.rolname, d.classid, d.objid FROM pg_catalog.pg_shdepend d JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid "
     "WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype <> 'o' "
     "AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
+/* Whom a policy is for, which is neither owning nor a privilege. */
+static const char policy_query[] =
+    "SELECT r.rolname, d.objid FROM pg_catalog.pg_shdepend d JOIN pg_catalog.pg_roles r ON r.oid = d.refobjid "
+    "WHERE d.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass AND d.deptype = 'r' AND d.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass "
+    "AND d.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())";
 static const char role_query[] =
     "SELECT rolname, rolinherit, rolcreaterole, rolcreatedb, rolcanlogin, rolconnlimit FROM pg_catalog.pg_roles WHERE rolname = $1";
 static const char member_query[] =
@@ -82,6 +87,38 @@ static int need_granted(roles *roles, pgconvoy_error *err)
     return status;
 }
 
+static int leave_policy(const roles *roles, const pgc_entry *policy, const char *role, pgconvoy_error *err)
+{
+    char why[160];
+    if (!clone_names_have(&roles->missing, role))
+        return 0;
+    snprintf(why, sizeof why, "the target's server has no role \"%.80s\"; --roles makes it", role);
+    return clone_leave_out(roles->clone, policy, why, err);
+}
+
+/* Needs the roles that policies are for; or, when it is known which are missing, leaves out their policies. */
+static int look_at_policies(roles *roles, bool leave_out, pgconvoy_error *err)
+{
+    const pgc_entries *entries = &roles->clone->entries;
+    const pgc_entry **policies = calloc((size_t)entries->count + 1, sizeof *policies);
+    int count = 0;
+    for (int i = 0; policies && i < entries->count; i++)
+        if (pgc_entry_is(entries->items[i], "POLICY") && entries->items[i]->object)
+            policies[count++] = entries->items[i];
+    PGresult *result = policies ? pgc_query(pgc_catalog_connection(roles->clone->catalog), policy_query, err) : NULL;
+    int status = result ? 0 : policies ? -1 : pgc_error_out_of_memory(err);
+    for (int row = 0; status == 0 && row < PQntuples(result); row++) {
+        const char *role = PQgetvalue(result, row, 0);
+        uint32_t oid = (uint32_t)strtoul(PQgetvalue(result, row, 1), NULL, 10);
+        for (int i = 0; i < count && status == 0; i++)
+            if (policies[i]->object->oid == oid)
+                status = leave_out ? leave_policy(roles, policies[i], role, err) : need(roles, role, err);
+    }
+    PQclear(result);
+    free(policies);
+    return status;
+}
+
 static int need_all(roles *roles, pgconvoy_error *err)
 {
     pgc_clone *clone = roles->clone;
@@ -91,7 +128,14 @@ static int need_all(roles *roles, pgconvoy_error *err)
         if (entry->drop && entry->drop[0] && need(roles, entry->owner, err))
             return -1;
     }
+    if (look_at_policies(roles, false, err))
+        return -1;
     return clone->dump.no_acl ? 0 : need_granted(roles, err);
+}
+
+static bool gives_nothing(const pgc_clone *clone)
+{
+    return clone->dump.no_owner && clone->dump.no_acl;
 }
 
 static int refuse(const roles *roles, pgconvoy_error *err)
@@ -101,9 +145,11 @@ static int refuse(const roles *roles, pgconvoy_error *err)
         size_t length = strlen(names);
         snprintf(names + length, sizeof names - length, "%s%s", i ? ", " : "", roles->order[i]);
     }
-    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target's server lacks %d role%s that own or are granted what is copied: %s%s", roles->count, roles->count == 1 ? "" : "s", names,
-                       roles->count > 8 ? ", …" : "");
-    pgconvoy_error_hint(err, "--roles makes them (without passwords and superuser rights); or leave owners and privileges out with -O -x");
+    bool for_policies = gives_nothing(roles->clone);
+    pgconvoy_error_set(err, PGCONVOY_ERROR_CONFIG, "the target's server lacks %d role%s that %s: %s%s", roles->count, roles->count == 1 ? "" : "s",
+                       for_policies ? "row-level security policies are for" : "own or are granted what is copied", names, roles->count > 8 ? ", …" : "");
+    pgconvoy_error_hint(err, for_policies ? "--roles makes them (without passwords and superuser rights); or leave out their policies with --skip-unavailable"
+                                          : "--roles makes them (without passwords and superuser rights); or leave owners and privileges out with -O -x");
     return -1;
 }
 
@@ -167,6 +213,8 @@ static int make(const roles *roles, pgconvoy_error *err)
 static int forget(const roles *roles, pgconvoy_error *err)
 {
     pgc_clone *clone = roles->clone;
+    if (gives_nothing(clone))
+        return 0;
     bool may_give = strcmp(PQparameterStatus(clone->target, "is_superuser"), "on") == 0 || clone->dump.no_owner;
     if (may_give && roles->count == 0)
         return 0;
@@ -185,7 +233,9 @@ int clone_roles_check(pgc_clone *clone, pgconvoy_error *err)
     if (result == 0)
         result = need_all(&roles, err);
     if (result == 0 && clone->options->part && !clone->options->roles) {
-        result = forget(&roles, err);
+        result = forget(&roles, err) || look_at_policies(&roles, true, err) ? -1 : 0;
+    } else if (result == 0 && roles.count > 0 && !clone->options->roles && clone->options->skip_unavailable && gives_nothing(clone)) {
+        result = look_at_policies(&roles, true, err);
     } else if (result == 0 && roles.count > 0) {
         if (!clone->options->roles)
             result = refuse(&roles, err);

@@ -150,7 +150,8 @@ const check_item pgc_check_target_items[] = {
 /* Names of the roles that own the chosen tables, or are granted something on them. */
 #define OWNING_ROLES_SQL                                                                                               \
     "SELECT coalesce(json_agg(DISTINCT rolname), '[]') FROM pg_class c JOIN pg_roles r ON r.oid = c.relowner OR "      \
-    "r.oid IN (SELECT grantee FROM aclexplode(c.relacl)) WHERE c.oid = ANY ($1::oid[])"
+    "r.oid IN (SELECT grantee FROM aclexplode(c.relacl)) OR r.oid IN (SELECT unnest(polroles) FROM pg_policy WHERE "     \
+    "polrelid = c.oid) WHERE c.oid = ANY ($1::oid[])"
 
 /* A database's locale: the names of its libc ones, and of another provider's when it has one (15, 17). */
 #define LOCALE_SQL                                                                                                     \
@@ -334,7 +335,7 @@ const check_item pgc_check_pair_items[] = {
      .facts_params = "t",
      .passed = "the target has the roles that own the tables and are granted something on them",
      .facts_sql = OWNING_ROLES_SQL,
-     .sql = "SELECT 'warned', format('the target''s server has no role %I: owners and privileges are left out', s), "
+     .sql = "SELECT 'warned', format('the target''s server has no role %I: owners and privileges are left out, and policies for it', s), "
             "format('CREATE ROLE %I; -- or sync with --roles, or with -O -x', s) FROM "
             "json_array_elements_text($1::json) s WHERE s NOT IN (SELECT rolname FROM pg_roles)"},
     {.name = "roles",

@@ -79,5 +79,25 @@ def scheduler(s):
     assert target.sql("SELECT count(*) FROM pg_namespace WHERE nspname = 'jobs'", "copied") == "0"
 
 
-CASES = {"without": without, "older": older, "scheduler": scheduler}
+def policies(s):
+    """Policies for roles that the target lacks: a copy names them before anything is changed, a sync goes on without them, and says so; --roles makes the roles, with -O -x too."""
+    source, target = s.server(), s.server()
+    source.sql("CREATE ROLE app; CREATE TABLE t (id int PRIMARY KEY); ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON t TO app USING (id > 1); COMMENT ON POLICY mine ON t IS 'x'; CREATE POLICY whole ON t USING (true)")
+
+    def there():
+        return target.sql("SELECT string_agg(polname, ' ' ORDER BY 1) FROM pg_policy", "target")
+    target.create_database("target")
+    s.pgconvoy("copy", source.uri(), target.uri("target"), "-O", "-x").fails(1, ["1 role that row-level security policies are for: app", "--roles", "--skip-unavailable"])
+    assert empty(target, "target") == "00", "something was changed"
+    for command, policies_there in ((["copy", "-O", "-x", "--skip-unavailable"], "whole"), (["sync", "--until", "caught-up", "--name", "p"], "whole"), (["sync", "--until", "caught-up", "--name", "q", "-O", "-x", "--roles"], "mine whole"),
+                                    (["copy", "-O", "-x", "--roles"], "mine whole")):
+        target.sql("DROP DATABASE target")
+        target.sql("DROP ROLE IF EXISTS app")
+        target.create_database("target")
+        run = s.pgconvoy(command[0], source.uri(), target.uri("target"), *command[1:]).ok()
+        assert there() == policies_there, (command, there())
+        assert ('left out: policy public.t mine (the target\'s server has no role "app"; --roles makes it)' in run.stderr) == ("--roles" not in command), run.error_tail()
+
+
+CASES = {"without": without, "older": older, "scheduler": scheduler, "policies": policies}
 scenario.run(lambda s: CASES[s.case](s), list(CASES))
