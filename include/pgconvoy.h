@@ -157,6 +157,11 @@ struct pgconvoy_column {
     const char *missing;
     /* An ADD COLUMN gave such rows values that the rows alone tell: an identity column, or one with a volatile default, as far as the catalog says. */
     bool computed;
+    /* What new rows get here when nothing is said, as the source's catalog has it now, for what comes behind ALTER COLUMN name: "SET DEFAULT 0",
+     * "ADD GENERATED ALWAYS AS IDENTITY (…)"; names outside of pg_catalog are qualified. NULL: nothing, or it is not known, or speaks of what has another name in the target. */
+    const char *default_clause;
+    const char *default_sequence;         /* a sequence of the column's own that the default takes its numbers from: its qualified name; or NULL */
+    const char *default_sequence_options; /* with it: "AS integer START WITH 1 …" */
 };
 
 /*

@@ -335,6 +335,40 @@ static int check_missing(alteration *alter, const pgconvoy_column *column, const
     return 0;
 }
 
+/* So that applications may write to the target one day. No change of the stream needs it: what it speaks of (a function, say) may not be there, and that ends nothing. */
+static int set_default(alteration *alter, const pgconvoy_column *column, const char *what, pgconvoy_error *err)
+{
+    static const char doing[] = "giving a column its default on the target";
+    pgconvoy_error why = {0};
+    pgc_buffer sql;
+    if (pgc_pgsink_execute(alter->conn, "SAVEPOINT pgconvoy_default", doing, err) != 0)
+        return -1;
+    pgc_buffer_init(&sql, PGSINK_SQL_LIMIT);
+    bool is_there = true;
+    int failed = column->default_sequence ? pgc_query_truth(alter->conn, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", 1, &column->default_sequence, &is_there, &why) : 0;
+    if (!failed && !is_there) {
+        pgc_buffer_format(&sql, "CREATE SEQUENCE %s %s", column->default_sequence, column->default_sequence_options);
+        failed = pgc_pgsink_execute_buffer(alter->conn, &sql, doing, &why);
+    }
+    failed = failed || alter_table(alter, "ALTER COLUMN", column->name, column->default_clause, &why) != 0;
+    if (!failed && !is_there) {
+        pgc_buffer_reset(&sql);
+        pgc_buffer_format(&sql, "ALTER SEQUENCE %s OWNED BY ", column->default_sequence);
+        pgc_quote_qualified(&sql, alter->new_table->schema, alter->new_table->name);
+        pgc_buffer_byte(&sql, '.');
+        pgc_quote_identifier(&sql, column->name);
+        failed = pgc_pgsink_execute_buffer(alter->conn, &sql, doing, &why);
+    }
+    pgc_buffer_free(&sql);
+    if (failed && (why.retriable || PQstatus(alter->conn) != CONNECTION_OK)) {
+        *err = why;
+        return -1;
+    }
+    if (failed)
+        pgc_log_warning(alter->sink->config->log, "%s has no default on the target (%s): the source's is \"%s\"", what, why.message, column->default_clause);
+    return pgc_pgsink_execute(alter->conn, failed ? "ROLLBACK TO SAVEPOINT pgconvoy_default; RELEASE SAVEPOINT pgconvoy_default" : "RELEASE SAVEPOINT pgconvoy_default", doing, err);
+}
+
 static int add_column(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)
 {
     const pgconvoy_table *table = alter->new_table;
@@ -358,7 +392,7 @@ static int add_column(alteration *alter, const pgconvoy_column *column, pgconvoy
     pgc_buffer_free(&definition);
     if (status == 0 && column->missing)
         status = alter_table(alter, "ALTER COLUMN", column->name, "DROP DEFAULT", err);
-    return status;
+    return status == 0 && column->default_clause ? set_default(alter, column, what, err) : status;
 }
 
 static int change_type(alteration *alter, const pgconvoy_column *column, pgconvoy_error *err)

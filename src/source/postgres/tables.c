@@ -32,6 +32,13 @@ static char *keep(description *d, const PGresult *result, int row, int column)
     return pgc_arena_strdup(d->source->arena, PQgetvalue(result, row, column));
 }
 
+static const char *keep_or_null(description *d, const PGresult *result, int row, int column, bool *failed)
+{
+    const char *text = PQgetisnull(result, row, column) ? NULL : keep(d, result, row, column);
+    *failed |= !text && !PQgetisnull(result, row, column);
+    return text;
+}
+
 /* How many rows from row on have the same first column. */
 static int run_length(const PGresult *result, int row)
 {
@@ -128,6 +135,18 @@ static int read_relations(description *d)
     "LATERAL pg_catalog.regexp_matches(d.adbin::pg_catalog.text, ':(?:funcid|opfuncid) (\\d+)', 'g') f (id) " \
     "JOIN pg_catalog.pg_proc v ON v.oid = f.id[1]::pg_catalog.oid WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum AND v.provolatile = 'v'))"
 
+/* The default, and the sequence that it or an identity has. */
+#define DEFAULTS \
+    "LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = a.attrelid AND f.adnum = a.attnum AND a.attgenerated = '' LEFT JOIN LATERAL (" \
+    "SELECT pg_catalog.format('%%I.%%I', n.nspname, c.relname) AS name, CASE WHEN a.attidentity = '' THEN 'AS ' || pg_catalog.format_type(s.seqtypid, NULL) || ' ' ELSE '' END || " \
+    "pg_catalog.format('START WITH %%s INCREMENT BY %%s MINVALUE %%s MAXVALUE %%s CACHE %%s%%s', s.seqstart, s.seqincrement, s.seqmin, s.seqmax, s.seqcache, CASE WHEN s.seqcycle THEN ' CYCLE' END) AS options " \
+    "FROM pg_catalog.pg_depend x JOIN pg_catalog.pg_sequence s ON s.seqrelid = x.objid JOIN pg_catalog.pg_class c ON c.oid = s.seqrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " \
+    "WHERE x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND x.refobjid = a.attrelid AND x.refobjsubid = a.attnum " \
+    "AND x.deptype = CASE WHEN a.attidentity = '' THEN 'a' ELSE 'i' END AND (a.attidentity <> '' OR f.oid IS NOT NULL) LIMIT 1) q ON true "
+#define DEFAULT_CLAUSE \
+    "CASE WHEN a.attidentity <> '' THEN pg_catalog.format('ADD GENERATED %%s AS IDENTITY (%%s)', CASE a.attidentity WHEN 'a' THEN 'ALWAYS' ELSE 'BY DEFAULT' END, q.options) " \
+    "ELSE 'SET DEFAULT ' || pg_catalog.pg_get_expr(f.adbin, f.adrelid) END, CASE WHEN a.attidentity = '' THEN q.name END, q.options"
+
 /*
  * A generated column is sent from 18 on, when the publication says so; before, the publication's list may name it, but
  * its values are not sent. A NOT NULL that is not validated (18) does not hold for every row.
@@ -139,8 +158,8 @@ static void columns_sql(const pgc_postgres_source *source, pgc_buffer *sql)
         sql,
         "SELECT a.attrelid, a.attnum, a.attname, a.atttypid, a.atttypmod, pg_catalog.format_type(a.atttypid, "
         "a.atttypmod), "
-        "a.attnotnull%s, a.attgenerated <> '', " MISSING ", " COMPUTED " FROM pg_catalog.pg_attribute a "
-        "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " OF_PARTITIONS,
+        "a.attnotnull%s, a.attgenerated <> '', " MISSING ", " COMPUTED ", " DEFAULT_CLAUSE " FROM pg_catalog.pg_attribute a "
+        "JOIN pg_catalog.pg_class c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace " DEFAULTS OF_PARTITIONS,
         from_18 ? " AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = a.attrelid AND "
                   "k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated)"
                 : "");
@@ -177,6 +196,7 @@ static int read_column_run(description *d, const PGresult *result, int row, int 
     if (!columns || !attnums)
         return pgc_error_out_of_memory(d->err);
     const pgc_mapped_table *mapped = choice_of(d->source, &table->table);
+    bool failed = false;
     int i = 0;
     for (int end = row + count; row < end; row++) {
         if (!pgc_mapped_has(mapped, PQgetvalue(result, row, 2)))
@@ -189,9 +209,14 @@ static int read_column_run(description *d, const PGresult *result, int row, int 
         columns[i].not_null = pgc_result_bool(result, row, 6);
         columns[i].generated = pgc_result_bool(result, row, 7);
         columns[i].number = attnums[i];
-        columns[i].missing = PQgetisnull(result, row, 8) ? NULL : keep(d, result, row, 8);
+        columns[i].missing = keep_or_null(d, result, row, 8, &failed);
         columns[i].computed = pgc_result_bool(result, row, 9);
-        if (!columns[i].name || !columns[i].type_sql || (!columns[i].missing && !PQgetisnull(result, row, 8)))
+        if (!pgc_mapping_renames(d->source->config.mapping)) {
+            columns[i].default_clause = keep_or_null(d, result, row, 10, &failed);
+            columns[i].default_sequence = keep_or_null(d, result, row, 11, &failed);
+            columns[i].default_sequence_options = keep_or_null(d, result, row, 12, &failed);
+        }
+        if (!columns[i].name || !columns[i].type_sql || failed)
             return pgc_error_out_of_memory(d->err);
         i++;
     }

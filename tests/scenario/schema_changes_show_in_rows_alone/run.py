@@ -12,11 +12,11 @@ for folder in ("../../lib", "../../load"):
 import scenario
 from column_workload import ColumnWorkload
 
-NAMES = ("swapped", "circled", "taken", "anew", "drawn", "numbered", "written", "wider", "passing", "retyped", "parted")
+NAMES = ("swapped", "circled", "taken", "anew", "drawn", "numbered", "written", "wider", "passing", "retyped", "counted", "parted")
 TABLES = "; ".join(f"CREATE TABLE {name} (id bigint PRIMARY KEY, a int, b text, c numeric(12,3), v varchar(8))" for name in NAMES[:-1]) + """;
     CREATE TABLE parted (id bigint PRIMARY KEY, a int, b text, c numeric(12,3), v varchar(8)) PARTITION BY RANGE (id);
     CREATE TABLE parted1 PARTITION OF parted FOR VALUES FROM (MINVALUE) TO (10); CREATE TABLE parted2 PARTITION OF parted DEFAULT;
-    CREATE TABLE plain (id int PRIMARY KEY, a int)"""
+    CREATE TABLE plain (id int PRIMARY KEY, a int); CREATE FUNCTION aside() RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 7'"""
 # by table: commands, each before a row of the table
 CHANGES = {
     "swapped": ["RENAME a TO x; ALTER TABLE swapped RENAME c TO a; ALTER TABLE swapped RENAME x TO c"],
@@ -25,14 +25,15 @@ CHANGES = {
     "anew": ["DROP b, ADD b text DEFAULT 'of now'", "ADD w int DEFAULT 5; ALTER TABLE anew ALTER w DROP DEFAULT"],
     "drawn": ["ADD u uuid NOT NULL DEFAULT gen_random_uuid()"],
     "numbered": ["ADD n int GENERATED ALWAYS AS IDENTITY"],
+    "counted": ["ADD s serial", "ADD f float8 DEFAULT aside()"],  # the function is not at the target
     "written": ["ADD d int DEFAULT 7; ALTER TABLE written ALTER a TYPE bigint"],
     "wider": ["ALTER v TYPE text; UPDATE wider SET v = repeat('long ', id::int)", "ALTER a TYPE numeric", "ALTER b TYPE int USING length(b)"],
     "passing": ["ADD p date DEFAULT '2026-11-23'", "RENAME b TO p2", "DROP p, ADD q text DEFAULT 'q'"],
     "retyped": ["DROP b, ADD b bytea DEFAULT '\\x01'", "DROP b, ADD b timestamptz DEFAULT '2026-11-23'", "DROP b"],
     "parted": ["ADD d text DEFAULT 'of all partitions'", "RENAME a TO x; ALTER TABLE parted RENAME c TO a; ALTER TABLE parted RENAME x TO c"],
 }
-COLUMNS = """SELECT relname, attname, format_type(atttypid, atttypmod) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
-    WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped ORDER BY 1, 2"""
+COLUMNS = """SELECT relname, attname, format_type(atttypid, atttypmod), attidentity, pg_get_expr(adbin, adrelid) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+    LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum AND attname <> 'f' WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND attnum > 0 AND NOT attisdropped ORDER BY 1, 2"""
 
 
 def make(s):
@@ -159,11 +160,15 @@ def main(s):
     source.sql("INSERT INTO plain VALUES (1, 1)")
     durable(source, run)
     # of these only the source knows the values
-    scenario.wait_for(lambda: not run.running() or all(run.stderr.count(f"copied public.{name}:") == (1 if away else 2) for name in ("drawn", "numbered", "written")), 60,
+    scenario.wait_for(lambda: not run.running() or all(run.stderr.count(f"copied public.{name}:") == (1 if away else 2) for name in ("drawn", "numbered", "written", "counted")), 60,
                       "they are copied anew")
     durable(source, run)
     assert run.stop() == 0, run.error_tail()
     if kind == "postgres":
+        assert 'column "f" of public.counted has no default on the target' in run.stderr and "SET DEFAULT public.aside()" in run.stderr, run.error_tail()
+        for table, column in (("counted", "s"), ("numbered", "n")):
+            last = source.sql(f"SELECT max({column}) FROM {table}")
+            assert target.query(f"SELECT nextval(pg_get_serial_sequence('{table}', '{column}')) > {last}") == "t", f"the numbers of {table} do not go on"
         assert source.sql(COLUMNS) == target.query(COLUMNS), set(source.sql(COLUMNS).split("\n")) ^ set(target.query(COLUMNS).split("\n"))
     s.equal(source, target)
 
