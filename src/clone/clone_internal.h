@@ -31,6 +31,7 @@ typedef struct clone_table {
     bool is_heap;
     bool is_ours;      /* made by this copy, so that it may be emptied */
     bool is_there;          /* the target had it */
+    bool is_anew;      /* it was altered at the source, and is made once more */
     bool is_torn;      /* some of its ranges are there, and do not fit the others */
     bool through_root; /* rows go into the root of its partitions */
     int parts;
@@ -242,7 +243,7 @@ int clone_trial(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 /* ---- disk.c: room for it, as far as can be known */
 int clone_disk_check(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 
-/* ---- state*.c: what is finished, on the target; _lock: runs kept apart; _again: what is done once more */
+/* ---- state*.c: what is finished, on the target; _lock: runs kept apart; _again, _altered: what is done once more */
 int clone_state_lock(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* ends what an earlier run has left running */
 int clone_state_join(const pgc_clone *clone, PGconn *target, pgconvoy_error *err) PGC_MUST_CHECK; /* a further session */
 int clone_state_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
@@ -254,6 +255,11 @@ int clone_state_append_drops(pgc_clone *clone, pgc_buffer *sql, pgconvoy_error *
 int clone_state_leave_out(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Appends the command that marks these items. */
 void clone_state_mark(const pgc_clone *clone, pgc_buffer *sql, const int *places, int count);
+/* Before a table's key: with what it was made by, so that one that was altered since is known. */
+#define CLONE_DEFINED "DEFINED "
+void clone_state_append_definition(const clone_item *item, pgc_buffer *key);
+/* state_altered.c: tables that were altered at the source since they were made go, with what hangs on them, and are to be done again. */
+int clone_state_remake(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Rows of tables that were only begun, or, with --consistent, of all: away with them, to be copied again. */
 int clone_state_redo(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 

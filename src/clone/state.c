@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define LEFT_OUT " left out" /* behind an item's key */
-#define DEFINED  "DEFINED "  /* before a table's key: with what it was made by, so that one that was altered since is known */
 
 /* ------------------------------------------------------------------ reading */
 
@@ -31,7 +30,7 @@ static size_t count_steps(const clone_names *finished)
 {
     size_t count = 0;
     for (size_t i = 0; i < finished->capacity; i++)
-        count += finished->slots[i] && strncmp(finished->slots[i], DEFINED, sizeof DEFINED - 1) != 0;
+        count += finished->slots[i] && strncmp(finished->slots[i], CLONE_DEFINED, sizeof CLONE_DEFINED - 1) != 0;
     return count;
 }
 
@@ -178,36 +177,12 @@ int clone_state_leave_out(pgc_clone *clone, pgconvoy_error *err)
 }
 
 /* FNV-1a, 64 bits. */
-static void append_definition(const clone_item *item, pgc_buffer *key)
+void clone_state_append_definition(const clone_item *item, pgc_buffer *key)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
     for (const char *c = item->entry->create; c && *c; c++)
         hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
-    pgc_buffer_format(key, DEFINED "%016llx %s", (unsigned long long)hash, item->key);
-}
-
-/* Rows of another definition would go into the table as it was made. */
-static int refuse_altered(const pgc_clone *clone, pgconvoy_error *err)
-{
-    pgc_buffer key;
-    pgc_buffer_init(&key, 65536);
-    int result = 0;
-    for (int i = 0; i < clone->item_count && result == 0; i++) {
-        const clone_item *item = &clone->items[i];
-        if (!pgc_entry_is(item->entry, "TABLE") || !clone_names_have(&clone->finished_items, item->key))
-            continue;
-        pgc_buffer_reset(&key);
-        append_definition(item, &key);
-        result = pgc_buffer_check(&key, err);
-        if (result != 0 || clone_names_have(&clone->finished_items, key.data))
-            continue;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s has another definition at the source than when the copy \"%s\" made it on the target", item->entry->schema, item->entry->tag,
-                           clone->options->name);
-        pgconvoy_error_hint(err, "begin again: on the target, DROP SCHEMA pgconvoy CASCADE and what the copy has made there");
-        result = -1;
-    }
-    pgc_buffer_free(&key);
-    return result;
+    pgc_buffer_format(key, CLONE_DEFINED "%016llx %s", (unsigned long long)hash, item->key);
 }
 
 static void say_roles(const pgc_clone *clone)
@@ -235,7 +210,7 @@ static int begin_part(pgc_clone *clone, pgconvoy_error *err)
 int clone_state_begin(pgc_clone *clone, pgconvoy_error *err)
 {
     if (clone->resumes) {
-        if (refuse_altered(clone, err))
+        if (clone_state_remake(clone, err))
             return -1;
         if (clone->role_sql && pgc_execute(clone->target, clone->role_sql, err))
             return -1;
@@ -301,7 +276,7 @@ void clone_state_mark(const pgc_clone *clone, pgc_buffer *sql, const int *places
             continue;
         pgc_buffer key;
         pgc_buffer_init(&key, 65536);
-        append_definition(item, &key);
+        clone_state_append_definition(item, &key);
         append_mark(clone, ",(", key.data ? key.data : "", sql);
         sql->failed |= key.failed;
         pgc_buffer_free(&key);

@@ -23,7 +23,7 @@ static void append_key(again *again, const char *key)
 
 static void do_again(again *again, clone_item *item)
 {
-    if (item->kind != CLONE_DEFINITION && item->table && item->table->is_ours && strcmp(item->entry->description, "TABLE DATA") == 0) {
+    if (item->kind != CLONE_DEFINITION && item->table && item->table->is_ours && !item->table->is_anew && strcmp(item->entry->description, "TABLE DATA") == 0) {
         /* rows that went into the root may be in any of its partitions, which are all done again */
         pgc_buffer_text(&again->tables, again->tables.length ? ", " : "TRUNCATE ");
         pgc_buffer_text(&again->tables, item->table->through_root ? "" : "ONLY ");
