@@ -97,18 +97,32 @@ static int do_alone(clone_session *session, int place, pgconvoy_error *err)
     }
 }
 
+/* Rows that a function of the user's has refused (of a CHECK, a generated column, a domain), which may read tables that are not filled yet. */
+static int do_or_put_off(clone_session *session, int place, pgconvoy_error *err)
+{
+    pgconvoy_error ignored = {0};
+    if (do_alone(session, place, err) == 0)
+        return 0;
+    if (!clone_may_put_off(session, &session->clone->items[place], err) || undo(session, &ignored))
+        return -1;
+    pgc_log_warning(session->clone->options->log, "%s; trying again when the rows of the other tables are there", err->message);
+    session->clone->items[place].is_put_off = true;
+    pgc_error_clear(err);
+    return 0;
+}
+
 int clone_batch_run(clone_session *session, const int *places, int count, pgconvoy_error *err)
 {
     pgconvoy_error ignored = {0};
     if (count == 1)
-        return do_alone(session, places[0], err);
+        return do_or_put_off(session, places[0], err);
     if (do_all(session, places, count, err) == 0)
         return 0;
     if (stopped(session->clone, &ignored) || undo(session, &ignored))
         return -1;
     pgc_error_clear(err);
     for (int i = 0; i < count; i++)
-        if (do_alone(session, places[i], err))
+        if (do_or_put_off(session, places[i], err))
             return -1;
     return 0;
 }

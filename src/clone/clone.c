@@ -221,7 +221,8 @@ static void clean_up(pgc_clone *clone)
     clone->part_count = 0;
     clone->item_count = clone->table_count = clone->left_out_count = clone->left_out_capacity = clone->needing_count = clone->needing_capacity = 0;
     clone->resumes = clone->other_snapshot = false;
-    clone->large_builds = clone->large_rows = 0;
+    clone->large_builds = clone->large_rows = clone->rows_done = clone->put_off = 0;
+    clone->tries_again = false;
     pthread_mutex_lock(&clone->lock);
     if (!atomic_load(&clone->asked)) {
         clone->failed = false;

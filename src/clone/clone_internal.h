@@ -63,6 +63,8 @@ typedef struct clone_item {
     int64_t bytes;      /* about; of what is built on a table: the table's */
     bool pre_data, alone, done;
     bool later; /* when the stream has caught up */
+    bool is_put_off; /* its rows were refused, and wait for those of other tables; guarded by the clone's lock once the sessions have it back */
+    int put_off_at;  /* one more than the items of rows that were done when it was refused last; 0: never */
 } clone_item;
 
 struct pgc_clone {
@@ -110,6 +112,8 @@ struct pgc_clone {
     int session_count, running;
     int large_rows, large_builds; /* being done */
     int reads_left;               /* items that read from the source */
+    int rows_done, put_off;       /* items of rows */
+    bool tries_again;             /* one that was put off is being done */
     bool failed;
     pgconvoy_error first_error;
 };
@@ -285,6 +289,8 @@ bool clone_rows_append_columns(const pgc_relation *table, pgc_buffer *sql, bool 
 int clone_large_objects(clone_session *session, clone_item *item, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- workers.c: many sessions */
+/* Rows that were refused may come after those of other tables, if any have come since they were refused last. */
+bool clone_may_put_off(const clone_session *session, const clone_item *item, const pgconvoy_error *err);
 int clone_work(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Tells how far it is; done: for the last time. */
 void clone_report(pgc_clone *clone, bool done);

@@ -134,14 +134,74 @@ static void count_reads(pgc_clone *clone)
     pthread_mutex_unlock(&clone->lock);
 }
 
+/* ------------------------------------------------------------------ put off */
+
+/* What may be another table's rows: a function that raised or looked for something, a CHECK, and errors of functions in C. */
+static bool may_be_of_other_rows(const pgconvoy_error *err)
+{
+    static const char *const states[] = {"23514", "P0", "XX000", "42P01", "42883", "38", "39", "2F"};
+    for (size_t i = 0; i < sizeof states / sizeof *states; i++)
+        if (strncmp(err->sqlstate, states[i], strlen(states[i])) == 0)
+            return true;
+    return false;
+}
+
+bool clone_may_put_off(const clone_session *session, const clone_item *item, const pgconvoy_error *err)
+{
+    pgc_clone *clone = session->clone;
+    if (session->is_main || item->kind != CLONE_ROWS || err->retriable || atomic_load(&clone->stop) || !may_be_of_other_rows(err))
+        return false;
+    pthread_mutex_lock(&clone->lock);
+    bool others_came = item->put_off_at == 0 || item->put_off_at != clone->rows_done + 1;
+    pthread_mutex_unlock(&clone->lock);
+    return others_came;
+}
+
+/* One at a time, when all others are done; first those since whose failure rows of another came. It counts as running from its first failure on. With the lock. */
+static int take_put_off(pgc_clone *clone, int *places)
+{
+    int found = -1;
+    if (clone->put_off == 0 || clone->tries_again || clone->reads_left > clone->put_off)
+        return 0;
+    for (int i = 0; i < clone->item_count; i++)
+        if (clone->items[i].is_put_off && (found < 0 || clone->items[i].put_off_at != clone->rows_done + 1)) {
+            found = i;
+            if (clone->items[i].put_off_at != clone->rows_done + 1)
+                break;
+        }
+    if (found < 0)
+        return 0;
+    clone->items[found].is_put_off = false;
+    clone->put_off--;
+    clone->tries_again = true;
+    count(clone, &clone->items[found], 1);
+    places[0] = found;
+    return 1;
+}
+
+/* With the lock; whether it was. */
+static bool note_put_off(pgc_clone *clone, clone_item *item)
+{
+    clone->tries_again &= item->put_off_at == 0;
+    if (!item->is_put_off) {
+        clone->rows_done += item->kind == CLONE_ROWS;
+        return false;
+    }
+    item->put_off_at = clone->rows_done + 1;
+    clone->put_off++;
+    return true;
+}
+
 /* Waits for something to do; 0: there is nothing any more. done: what was taken before. */
 static int take_next(pgc_clone *clone, int *places, int done)
 {
     pthread_mutex_lock(&clone->lock);
     for (int i = 0; i < done; i++) {
         clone_item *item = &clone->items[places[i]];
-        item->done = true;
         count(clone, item, i == 0 ? -1 : 0);
+        if (note_put_off(clone, item))
+            continue;
+        item->done = true;
         if (reads(item) && --clone->reads_left == 0)
             release_snapshot(clone);
         if (item->kind == CLONE_ROWS && atomic_fetch_sub(&item->table->parts_left, 1) == 1)
@@ -149,7 +209,7 @@ static int take_next(pgc_clone *clone, int *places, int done)
         pgc_restore_order_done(clone->order, places[i]);
     }
     int taken = 0;
-    while (!clone->failed && (taken = take_batch(clone, places)) == 0 && !pgc_restore_order_is_over(clone->order))
+    while (!clone->failed && (taken = take_batch(clone, places)) == 0 && (taken = take_put_off(clone, places)) == 0 && !pgc_restore_order_is_over(clone->order))
         pthread_cond_wait(&clone->changed, &clone->lock);
     /* others may find something to do now, or that nothing is left */
     pthread_cond_broadcast(&clone->changed);
