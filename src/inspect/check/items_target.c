@@ -6,6 +6,14 @@
 
 #define LOADS (MOVES | DEFINES) /* rows come into tables of the target */
 
+/* As the target will have them. */
+#define TABLE_NAMES_SQL                                                                                                \
+    "SELECT coalesce(json_agg(json_build_object('schema', coalesce(t.ts, m.ts, nspname), 'name', coalesce(t.tn, "      \
+    "relname))), '[]') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "                                 \
+    "LEFT JOIN json_to_recordset($2::json) m (s text, n text, ts text) ON m.s = nspname AND m.n IS NULL "              \
+    "LEFT JOIN json_to_recordset($2::json) t (s text, n text, ts text, tn text) ON t.s = nspname AND t.n = relname "   \
+    "WHERE c.oid = ANY ($1::oid[])"
+
 const check_item pgc_check_target_items[] = {
     {.name = "target_tls",
      .end = TARGET_END,
@@ -28,7 +36,19 @@ const check_item pgc_check_target_items[] = {
             "OR 'pgconvoy_' || current_setting('pgconvoy.way_back', true) IS DISTINCT FROM $1::text)"},
     {.name = "target_privilege",
      .end = TARGET_END,
-     .jobs = ALL_JOBS,
+     .jobs = MOVES,
+     .refused_anyway = true,
+     .params = "f",
+     .facts_params = "tm",
+     .passed = "the role may create schemas in the target, as far as they are not there",
+     .facts_sql = TABLE_NAMES_SQL,
+     .sql = "SELECT 'failed', format('role %I may not create schema %s in database %I', current_user, string_agg(quote_ident(s), ', ' ORDER BY s), "
+            "current_database()), format('GRANT CREATE ON DATABASE %I TO %I;', current_database(), current_user) "
+            "FROM (SELECT schema FROM json_to_recordset($1::json) s (schema text) UNION SELECT 'pgconvoy') s (s) WHERE NOT has_database_privilege(current_database(), 'CREATE') "
+            "AND NOT EXISTS (SELECT FROM pg_namespace WHERE nspname = s) HAVING count(*) > 0"},
+    {.name = "target_privilege",
+     .end = TARGET_END,
+     .jobs = ALL_JOBS & ~MOVES,
      .refused_anyway = true,
      .passed = "the role may create schemas in the target",
      .sql = "SELECT 'failed', format('role %I may not create schemas in database %I', current_user, "
@@ -158,14 +178,6 @@ const check_item pgc_check_target_items[] = {
     "datcollate || ' / ' || datctype || CASE to_jsonb(d) ->> 'datlocprovider' WHEN 'i' THEN ' / icu ' WHEN 'b' THEN "  \
     "' / builtin ' ELSE '' END || coalesce(to_jsonb(d) ->> 'datlocale', to_jsonb(d) ->> 'daticulocale', '')"
 
-/* As the target will have them. */
-#define TABLE_NAMES_SQL                                                                                                \
-    "SELECT coalesce(json_agg(json_build_object('schema', coalesce(t.ts, m.ts, nspname), 'name', coalesce(t.tn, "      \
-    "relname))), '[]') FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "                                 \
-    "LEFT JOIN json_to_recordset($2::json) m (s text, n text, ts text) ON m.s = nspname AND m.n IS NULL "              \
-    "LEFT JOIN json_to_recordset($2::json) t (s text, n text, ts text, tn text) ON t.s = nspname AND t.n = relname "   \
-    "WHERE c.oid = ANY ($1::oid[])"
-
 const check_item pgc_check_pair_items[] = {
     {.name = "target_is_source",
      .end = TARGET_END,
@@ -274,15 +286,15 @@ const check_item pgc_check_pair_items[] = {
     {.name = "target_schemas",
      .end = TARGET_END,
      .jobs = LOADS,
-     .params = "f",
+     .params = "fi",
      .facts_params = "tm",
-     .passed = "the role may create tables in the schemas that are there",
+     .passed = "the role may create tables in the schemas that are there, as far as they are not there",
      .facts_sql = TABLE_NAMES_SQL,
      .sql = "SELECT 'failed', format('role %I may not create tables in schema %I', current_user, n.nspname), "
             "format('GRANT CREATE, USAGE ON SCHEMA %I TO %I;', n.nspname, current_user) "
-            "FROM (SELECT DISTINCT schema FROM json_to_recordset($1::json) s (schema text)) s JOIN pg_namespace n ON "
-            "n.nspname = s.schema WHERE NOT (has_schema_privilege(n.oid, 'CREATE') AND has_schema_privilege(n.oid, "
-            "'USAGE'))"},
+            "FROM (SELECT n.oid, n.nspname, bool_or(c.oid IS NULL OR $2::text = 'drop') AS makes FROM json_to_recordset($1::json) s (schema text, name text) "
+            "JOIN pg_namespace n ON n.nspname = s.schema LEFT JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = s.name GROUP BY 1, 2) n "
+            "WHERE NOT (has_schema_privilege(n.oid, 'USAGE') AND (has_schema_privilege(n.oid, 'CREATE') OR NOT makes)) ORDER BY n.nspname"},
     {.name = "names_in_the_way",
      .end = TARGET_END,
      .jobs = DEFINES,

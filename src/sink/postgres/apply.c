@@ -264,14 +264,16 @@ static int hold_truncate(pgc_pgsink_writer *writer, pgc_pgsink_target *target, c
 }
 
 /* A foreign key of a table that is not among them may stand against it: one that only the target has, or one whose own
- * TRUNCATE was passed over, as its copy is of a later state. Then the rows go one by one, where foreign keys are silent. */
+ * TRUNCATE was passed over, as its copy is of a later state. Then the rows go one by one, where foreign keys are silent. So they do where the
+ * role may delete, but not truncate. */
 static int truncate_or_delete(pgc_pgsink_writer *writer, const char *doing, pgconvoy_error *err)
 {
     if (pgc_pgsink_land(writer, err) != 0 ||
         pgc_pgsink_execute(writer->conn, "SAVEPOINT pgconvoy_truncate", doing, err) != 0)
         return -1;
     if (pgc_pgsink_execute_buffer(writer->conn, &writer->truncate, doing, err) != 0) {
-        if (strcmp(err->sqlstate, "0A000") != 0 || !writer->sink->replica_role)
+        bool refused = strcmp(err->sqlstate, "42501") == 0;
+        if (!refused && (strcmp(err->sqlstate, "0A000") != 0 || !writer->sink->replica_role))
             return -1;
         pgc_error_clear(err);
         if (pgc_pgsink_execute(writer->conn, "ROLLBACK TO SAVEPOINT pgconvoy_truncate", doing, err) != 0 ||

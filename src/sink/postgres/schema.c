@@ -189,7 +189,7 @@ int pgc_pgsink_has_rows(PGconn *conn, const pgconvoy_table *table, bool *rows, p
 }
 
 /* A table that a foreign key points to cannot be truncated, even when the other one is empty: its rows are deleted
- * then. */
+ * then; so they are where the role may do that alone. */
 static int empty_table(PGconn *conn, const pgconvoy_table *table, const pgc_pgsink_relation *relation,
                        pgconvoy_error *err)
 {
@@ -199,7 +199,7 @@ static int empty_table(PGconn *conn, const pgconvoy_table *table, const pgc_pgsi
         return -1;
     if (on_table(conn, partitioned ? "TRUNCATE" : "TRUNCATE ONLY", table, "", err) == 0)
         return 0;
-    if (strcmp(err->sqlstate, "0A000") != 0)
+    if (strcmp(err->sqlstate, "0A000") != 0 && strcmp(err->sqlstate, "42501") != 0)
         return -1;
     if (pgc_pgsink_execute(conn, "ROLLBACK TO SAVEPOINT pgconvoy", doing, err) != 0)
         return -1;
