@@ -73,7 +73,7 @@ def whole(s):
 def killed(s):
     """What was committed before it was killed is not applied again: counters would show it."""
     backlog = Backlog(s)
-    for number in range(3):
+    for number in range(2):
         backlog.fill(number)
         before = backlog.look()
         run = backlog.begin()

@@ -15,7 +15,7 @@ import dumping
 import scenario
 from scenario import wait_for
 
-KILLS = int(os.environ.get("KILLS", "3"))
+KILLS = int(os.environ.get("KILLS", "2"))
 TABLES = """
 CREATE TABLE large (id int PRIMARY KEY, other int UNIQUE, v text);
 INSERT INTO large SELECT i, i, repeat(md5(i::text), 20) FROM generate_series(1, 40000) i;
