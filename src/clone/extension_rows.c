@@ -31,30 +31,25 @@ int clone_extension_rows_first(pgc_clone *clone, pgconvoy_error *err)
     return 0;
 }
 
+/* ------------------------------------------------------------------ what our role may, and what is there */
+
+/* A name in a schema that our role may not look into would be an error as regclass. */
+static int may(PGconn *conn, const pgc_entry *entry, const char *privilege, bool *allowed, pgconvoy_error *err)
+{
+    static const char sql[] = "SELECT EXISTS (SELECT FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = $1 AND c.relname = $2 "
+                              "AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, $3))";
+    const char *values[] = {entry->schema, entry->tag, privilege};
+    return pgc_query_truth(conn, sql, 3, values, allowed, err);
+}
+
 int clone_extension_rows_readable(const pgc_clone *clone, const pgc_entry *entry, bool *readable, pgconvoy_error *err)
 {
-    char oid[16];
-    snprintf(oid, sizeof oid, "%u", clone_entry_of_extension(entry)->oid);
-    const char *values[] = {oid};
-    if (pgc_query_truth(pgc_catalog_connection(clone->catalog), "SELECT pg_catalog.has_table_privilege($1::pg_catalog.oid, 'SELECT')", 1, values, readable, err))
+    if (may(pgc_catalog_connection(clone->catalog), entry, "SELECT", readable, err))
         return -1;
     if (!*readable && clone->options->part->snapshot)
         pgc_log_warning(clone->options->log, "the rows of %s.%s that an extension keeps for its user are not copied: our role may not read it; GRANT SELECT ON it at the source, and bring them with copy --data-only -t", entry->schema,
                         entry->tag);
     return 0;
-}
-
-/* ------------------------------------------------------------------ what the target has of them */
-
-static int may(PGconn *conn, const pgc_entry *entry, const char *privilege, bool *allowed, pgconvoy_error *err)
-{
-    pgc_buffer name;
-    pgc_buffer_init(&name, 1 << 12);
-    pgc_quote_qualified(&name, entry->schema, entry->tag);
-    const char *values[] = {name.data, privilege};
-    int result = pgc_buffer_check(&name, err) ? -1 : pgc_query_truth(conn, "SELECT pg_catalog.has_table_privilege($1::pg_catalog.regclass, $2)", 2, values, allowed, err);
-    pgc_buffer_free(&name);
-    return result;
 }
 
 int clone_extension_sequence_is_behind(const pgc_clone *clone, const pgc_entry *entry, bool *is_behind, pgconvoy_error *err)

@@ -12,8 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* "TABLE 123 a.b" is finished: the rest of its key. */
+typedef struct made {
+    uint32_t oid;
+    const char *name;
+} made;
+
 typedef struct altered {
     pgc_clone *clone;
+    made *made; /* by oid */
+    int made_count;
     unsigned char *marks; /* by the entries' ids */
     uint32_t *tables;     /* those among them, by oid */
     int count;
@@ -54,16 +62,33 @@ static int is_defined_otherwise(const altered *altered, const clone_item *item, 
     return result;
 }
 
-/* "TABLE 123 a.b" is finished, and the table of that oid is another name's by now: the rest of such a key. NULL: none. */
-static const char *former_name(const altered *altered, const clone_item *item)
+static int compare_made(const void *a, const void *b)
+{
+    uint32_t x = ((const made *)a)->oid, y = ((const made *)b)->oid;
+    return (x > y) - (x < y);
+}
+
+static int list_made(altered *altered, pgconvoy_error *err)
 {
     const clone_names *finished = &altered->clone->finished_items;
-    char begin[32];
-    int length = snprintf(begin, sizeof begin, "TABLE %u ", item->entry->object->oid);
-    for (size_t i = 0; i < finished->capacity; i++)
-        if (finished->slots[i] && strncmp(finished->slots[i], begin, (size_t)length) == 0 && strcmp(finished->slots[i], item->key) != 0)
-            return finished->slots[i] + length;
-    return NULL;
+    if (!(altered->made = calloc(finished->count + 1, sizeof *altered->made)))
+        return pgc_error_out_of_memory(err);
+    for (size_t i = 0; i < finished->capacity; i++) {
+        unsigned oid;
+        int length = 0;
+        if (finished->slots[i] && sscanf(finished->slots[i], "TABLE %u %n", &oid, &length) == 1 && length > 0)
+            altered->made[altered->made_count++] = (made){.oid = oid, .name = finished->slots[i] + length};
+    }
+    qsort(altered->made, (size_t)altered->made_count, sizeof *altered->made, compare_made);
+    return 0;
+}
+
+/* The name under which it was made, where it has another one by now; or NULL. */
+static const char *former_name(const altered *altered, const clone_item *item)
+{
+    const made wanted = {.oid = item->entry->object->oid};
+    const made *found = bsearch(&wanted, altered->made, (size_t)altered->made_count, sizeof wanted, compare_made);
+    return found && !clone_names_have(&altered->clone->finished_items, item->key) ? found->name : NULL;
 }
 
 /* A key does not say which of the points in "a.b.c" ends the schema's name. */
@@ -84,6 +109,8 @@ static int drop_former(altered *altered, const char *name, pgconvoy_error *err)
 static int find_tables(altered *altered, pgconvoy_error *err)
 {
     pgc_clone *clone = altered->clone;
+    if (list_made(altered, err))
+        return -1;
     for (int i = 0; i < clone->item_count; i++) {
         const clone_item *item = &clone->items[i];
         if (!pgc_entry_is(item->entry, "TABLE") || !item->entry->object)
@@ -219,5 +246,6 @@ int clone_state_remake(pgc_clone *clone, pgconvoy_error *err)
     pgc_buffer_free(&altered.keys);
     free(altered.marks);
     free(altered.tables);
+    free(altered.made);
     return result;
 }
