@@ -61,6 +61,7 @@ typedef struct clone_item {
     clone_table *table; /* of rows */
     int64_t first_block, end_block; /* of rows; -1: open on that side */
     int64_t bytes;      /* about; of what is built on a table: the table's */
+    int64_t bytes_passed; /* of rows, when it was done last */
     bool pre_data, alone, done;
     bool later; /* when the stream has caught up */
     bool is_put_off; /* its rows were refused, and wait for those of other tables; guarded by the clone's lock once the sessions have it back */

@@ -112,6 +112,12 @@ static void append_target(const clone_item *item, bool frozen, pgc_buffer *sql)
 
 /* ------------------------------------------------------------------ the bytes */
 
+static void note_bytes(clone_item *item, int64_t bytes)
+{
+    item->bytes_passed += bytes;
+    atomic_fetch_add(&item->table->bytes_copied, bytes);
+}
+
 static int send_piece(clone_session *session, clone_item *item, size_t *length, pgconvoy_error *err)
 {
     if (atomic_load(&session->clone->stop)) {
@@ -122,7 +128,7 @@ static int send_piece(clone_session *session, clone_item *item, size_t *length, 
         pgc_connection_error(session->target, NULL, "sending rows", err);
         return -1;
     }
-    atomic_fetch_add(&item->table->bytes_copied, (int64_t)*length);
+    note_bytes(item, (int64_t)*length);
     *length = 0;
     return 0;
 }
@@ -146,7 +152,7 @@ static int wait_for_more(clone_session *session, clone_item *item, size_t *lengt
             pgc_connection_error(session->target, NULL, "sending rows", err);
             result = -1;
         }
-        atomic_fetch_add(&item->table->bytes_copied, (int64_t)got);
+        note_bytes(item, got);
     } else {
         memcpy(session->piece + *length, row, (size_t)got);
         *length += (size_t)got;
@@ -316,8 +322,11 @@ int clone_rows(clone_session *session, clone_item *item, bool alone, pgconvoy_er
         return -1;
     name_table(item, "reading", reading, sizeof reading);
     name_table(item, "writing", writing, sizeof writing);
+    item->bytes_passed = 0;
     bool whole = pass_rows(session, item, err) == 0 && end_source(session, reading, err) == 0;
-    if (end_target(session, item, whole, writing, err))
+    if (end_target(session, item, whole, writing, err)) {
+        note_bytes(item, -item->bytes_passed); /* they may come again */
         return -1;
+    }
     return is_of_extension ? clone_extension_rows_end(session, item, err) : 0;
 }

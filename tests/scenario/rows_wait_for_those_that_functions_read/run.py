@@ -29,6 +29,7 @@ def whole(s):
         run = s.pgconvoy(command, source.socket_conninfo("source"), target.socket_conninfo(f"t{number}"), "--name", f"t{number}", *options).ok()
         assert "trying again when the rows of the other tables are there" in run.stderr, run.error_tail()
         if command == "copy":
+            assert "4,702 rows, 919 kB in" in run.stderr, f"not what came in, or with what was refused: {run.error_tail()}"
             copying.same(f"{command} {options}", copying.dump(source, "source"), copying.dump(target, f"t{number}"))
             copying.nothing_of_ours(target, f"t{number}")
         else:
