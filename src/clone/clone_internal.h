@@ -65,7 +65,8 @@ typedef struct clone_item {
     bool pre_data, alone, done;
     bool later; /* when the stream has caught up */
     bool is_put_off; /* its rows were refused, and wait for those of other tables; guarded by the clone's lock once the sessions have it back */
-    int put_off_at;  /* one more than the items of rows that were done when it was refused last; 0: never */
+    int begun_at;    /* one more than the items of rows that were done when it was begun last */
+    int put_off_at;  /* that, of when it was refused last; 0: it never was */
 } clone_item;
 
 struct pgc_clone {

@@ -72,6 +72,11 @@ static bool may_begin(void *arg, int place)
     return !is_large_rows(item) || clone->large_rows < clone->options->jobs;
 }
 
+static void begin(pgc_clone *clone, clone_item *item)
+{
+    item->begun_at = clone->rows_done + 1;
+}
+
 static void count(pgc_clone *clone, const clone_item *item, int by)
 {
     clone->large_builds += is_large_build(item) ? by : 0;
@@ -91,6 +96,7 @@ static int take_batch(pgc_clone *clone, int *places)
     if (first < 0)
         return 0;
     places[0] = first;
+    begin(clone, &clone->items[first]);
     count(clone, &clone->items[first], 1);
     int taken = 1, most = clone->items[first].alone ? 1 : batch_size(clone);
     int64_t bytes = clone->items[first].bytes;
@@ -103,6 +109,7 @@ static int take_batch(pgc_clone *clone, int *places)
             break;
         }
         bytes += clone->items[place].bytes;
+        begin(clone, &clone->items[place]);
         places[taken++] = place;
     }
     return taken;
@@ -152,7 +159,7 @@ bool clone_may_put_off(const clone_session *session, const clone_item *item, con
     if (session->is_main || item->kind != CLONE_ROWS || err->retriable || atomic_load(&clone->stop) || !may_be_of_other_rows(err))
         return false;
     pthread_mutex_lock(&clone->lock);
-    bool others_came = item->put_off_at == 0 || item->put_off_at != clone->rows_done + 1;
+    bool others_came = item->put_off_at != item->begun_at;
     pthread_mutex_unlock(&clone->lock);
     return others_came;
 }
@@ -174,6 +181,7 @@ static int take_put_off(pgc_clone *clone, int *places)
     clone->items[found].is_put_off = false;
     clone->put_off--;
     clone->tries_again = true;
+    begin(clone, &clone->items[found]);
     count(clone, &clone->items[found], 1);
     places[0] = found;
     return 1;
@@ -187,7 +195,7 @@ static bool note_put_off(pgc_clone *clone, clone_item *item)
         clone->rows_done += item->kind == CLONE_ROWS;
         return false;
     }
-    item->put_off_at = clone->rows_done + 1;
+    item->put_off_at = item->begun_at;
     clone->put_off++;
     return true;
 }
