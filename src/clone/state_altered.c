@@ -184,8 +184,8 @@ static void forget(altered *altered, clone_item *item)
 {
     pgc_clone *clone = altered->clone;
     const pgc_entry *entry = item->entry;
-    bool is_table = pgc_entry_is(entry, "TABLE");
-    if (is_table || pgc_entry_is(entry, "SEQUENCE")) {
+    bool is_made = clone_names_have(&clone->finished_items, item->key); /* by this copy: nothing else is dropped by name */
+    if (is_made && (pgc_entry_is(entry, "TABLE") || pgc_entry_is(entry, "SEQUENCE"))) {
         pgc_buffer_format(&altered->drops, "DROP %s IF EXISTS ", entry->description);
         pgc_quote_qualified(&altered->drops, entry->schema, entry->tag);
         pgc_buffer_text(&altered->drops, " CASCADE;");
@@ -193,7 +193,7 @@ static void forget(altered *altered, clone_item *item)
     append_key(altered, item->key);
     if (item->table)
         item->table->is_anew = true;
-    if (!item->done || !clone_names_have(&clone->finished_items, item->key))
+    if (!item->done || !is_made)
         return;
     if (item->kind == CLONE_ROWS && item->table)
         atomic_fetch_add(&item->table->parts_left, 1);
