@@ -280,14 +280,15 @@ int clone_part_choose(pgc_clone *clone, pgconvoy_error *err)
         result = keep_all(&choice, err); /* notes on schemas */
     int kept = 0;
     for (int i = 0; i < entries->count && result == 0; i++) {
+        pgc_entry *entry = entries->items[i];
         bool readable = true;
-        if (is_kept(&choice, entries->items[i]))
-            result = refuse_unread(clone, entries->items[i], err);
-        if (result == 0 && is_kept(&choice, entries->items[i]) && clone_extension_rows_are(entries->items[i]) &&
-            clone_part_group(clone, ((const pgc_table_data *)entries->items[i]->object)->relation) < 0)
-            result = clone_extension_rows_readable(clone, entries->items[i], &readable, err);
-        if (result == 0 && is_kept(&choice, entries->items[i]) && readable)
-            entries->items[kept++] = entries->items[i];
+        if (!is_kept(&choice, entry))
+            continue;
+        result = refuse_unread(clone, entry, err);
+        if (result == 0 && clone_extension_rows_are(entry) && clone_part_group(clone, ((const pgc_table_data *)entry->object)->relation) < 0)
+            result = clone_extension_rows_readable(clone, entry, &readable, err);
+        if (result == 0 && readable)
+            entries->items[kept++] = entry;
     }
     if (result == 0)
         entries->count = kept;
