@@ -140,6 +140,7 @@ struct pgconvoy_type {
     const char *extension_version; /* of the extension at the source; NULL where extension is */
     int former_label_count; /* ENUM: so many at the end of labels are in rows of the stream only, and not in the catalog (any more) */
     const char *met_label;  /* ENUM: among labels, the last that was learned from a row; NULL: none */
+    bool lost;              /* dropped at the source since: told as text, which its values come as, and nothing more is known of it */
 };
 
 struct pgconvoy_column {

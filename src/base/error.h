@@ -21,6 +21,9 @@ bool pgc_error_was_rolled_back(const pgconvoy_error *err);
 #define PGC_ERROR_UNDEFINED_OBJECT "42704"
 #define PGC_ERROR_DIVISION_BY_ZERO "22012"
 #define PGC_ERROR_NOT_NULL "23502"
+#define PGC_ERROR_FOREIGN_KEY "23503"
+/* Of our own: rows of the stream have a type that the source has dropped since, and whose binary form nobody knows. */
+#define PGC_ERROR_LOST_TYPE "PGC01"
 void pgc_error_copy(pgconvoy_error *to, const pgconvoy_error *from);
 
 /* Puts "prefix: " before the message. */

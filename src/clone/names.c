@@ -1,21 +1,14 @@
 /* A hash table with open addressing, at most half full. */
 #include "clone/names.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static size_t hash(const char *text)
-{
-    size_t hash = 14695981039346656037u;
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 1099511628211u;
-    return hash;
-}
-
 /* Where the text is, or belongs. */
 static size_t slot_of(const clone_names *names, const char *text)
 {
-    size_t slot = hash(text) & (names->capacity - 1);
+    size_t slot = pgc_hash_text(PGC_HASH_START, text) & (names->capacity - 1);
     while (names->slots[slot] && strcmp(names->slots[slot], text) != 0)
         slot = (slot + 1) & (names->capacity - 1);
     return slot;

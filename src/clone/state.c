@@ -5,6 +5,7 @@
 
 #include "postgres/connection.h"
 #include "postgres/quote.h"
+#include "base/hash.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -176,12 +177,9 @@ int clone_state_leave_out(pgc_clone *clone, pgconvoy_error *err)
     return clone_leave_out_all(clone, err);
 }
 
-/* FNV-1a, 64 bits. */
 void clone_state_append_definition(const clone_item *item, pgc_buffer *key)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (const char *c = item->entry->create; c && *c; c++)
-        hash = (hash ^ (unsigned char)*c) * UINT64_C(1099511628211);
+    uint64_t hash = pgc_hash_text(PGC_HASH_START, item->entry->create);
     pgc_buffer_format(key, CLONE_DEFINED "%016llx %s", (unsigned long long)hash, item->key);
 }
 

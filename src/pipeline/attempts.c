@@ -19,6 +19,7 @@ typedef struct attempt {
     pgc_run run;
     bool established;       /* both ends were opened and checked: from here on what can heal is retried */
     bool waits_for_commits, lacks_label; /* see pgc_run */
+    pgconvoy_lsn text_until;
     bool reloaded;          /* this attempt follows one that found other tables before anything moved */
     pgc_known_tables known; /* of the attempts before */
     bool loaded;            /* … which are of this process, or were read */
@@ -220,6 +221,7 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         attempt->run.little_room = pipeline->little_room;
         attempt->run.lacks_partition = strcmp(err->sqlstate, "23514") == 0;
         attempt->run.lacks_label = attempt->lacks_label;
+        attempt->run.text_until = attempt->text_until;
         attempt->run.waits_for_commits = attempt->waits_for_commits;
         pgc_error_clear(err);
         int result = try_once(pipeline, attempt, state_dir, action, reporter, err);
@@ -240,6 +242,13 @@ static int run_attempts(pgconvoy_pipeline *pipeline, attempt *attempt, pgc_state
         if (strcmp(err->sqlstate, "22P02") == 0 && attempt->established && !attempt->lacks_label) { /* at once: what helps is done by the next attempt */
             attempt->lacks_label = true;
             pgc_log_info(&pipeline->log, "%s: going on with the labels that the source's enums have now", err->message);
+            close_attempt(attempt, reporter);
+            continue;
+        }
+        if (strcmp(err->sqlstate, PGC_ERROR_LOST_TYPE) == 0 && err->code == PGCONVOY_ERROR_SOURCE && attempt->established) {
+            pgconvoy_lsn end = atomic_load(&pipeline->counters.source_lsn); /* its rows are before */
+            attempt->text_until = end > attempt->run.lsn ? end : UINT64_MAX;
+            pgc_log_info(&pipeline->log, "%s: going on with text", err->message);
             close_attempt(attempt, reporter);
             continue;
         }

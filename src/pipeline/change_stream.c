@@ -545,6 +545,8 @@ static int write_changes(stream *stream, pgconvoy_error *err)
 
 static bool wants_binary(const pgc_run *run)
 {
+    if (run->lsn < run->text_until)
+        return false;
     for (size_t i = 0; i < run->states.count; i++) {
         const pgconvoy_table *table = run->states.items[i].table;
         for (int c = 0; c < table->column_count; c++)

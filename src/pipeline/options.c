@@ -3,6 +3,7 @@
 
 #include "base/units.h"
 #include "postgres/connection.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -469,14 +470,6 @@ void pgc_options_free(pgc_options *options)
     memset(options, 0, sizeof *options);
 }
 
-/* FNV-1a, 64 bits: stable from run to run and from machine to machine. */
-static uint64_t hash_text(uint64_t hash, const char *text)
-{
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return (hash ^ 0xff) * UINT64_C(1099511628211);
-}
-
 /* A PostgreSQL end is hashed by where it is, so that another password, user or spelling does not make another pipeline. */
 static uint64_t hash_end(uint64_t hash, const char *end)
 {
@@ -484,14 +477,14 @@ static uint64_t hash_end(uint64_t hash, const char *end)
     pgc_buffer_init(&place, 65536);
     if (pgc_connection_is_uri(end))
         pgc_connection_place(end, &place);
-    hash = hash_text(hash, place.length > 0 && !place.failed ? place.data : end);
+    hash = pgc_hash_byte(pgc_hash_text(hash, place.length > 0 && !place.failed ? place.data : end), 0xff);
     pgc_buffer_free(&place);
     return hash;
 }
 
 void pgc_options_derive_name(const char *source, const char *target, char *name)
 {
-    uint64_t hash = hash_end(UINT64_C(14695981039346656037), source);
+    uint64_t hash = hash_end(PGC_HASH_START, source);
     hash = hash_end(hash, target);
     snprintf(name, 64, "p%012llx", (unsigned long long)(hash & 0xffffffffffffULL));
 }

@@ -37,6 +37,7 @@ typedef struct pgc_run {
     bool little_room;                /* overrule.h */
     bool lacks_partition; /* the attempt before ended by a row for which the target has none */
     bool lacks_label;     /* one ended by a value that its type at the target refused */
+    pgconvoy_lsn text_until; /* to there values come as text: one ended by a type that is lost */
     /* the attempt before failed at a transaction that was in progress, or had no room to keep one until its end: what that says counts only once it has committed */
     bool waits_for_commits;
     bool failed_in_progress; /* this one did */

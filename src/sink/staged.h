@@ -59,6 +59,7 @@ typedef struct pgc_staged_layout {
 typedef struct pgc_staged_column {
     const char *name;
     int number;       /* of the source's column, as it was noted beside it; 0: not known */
+    bool bound;       /* the service neither renames nor drops it: the table is clustered by it */
     const void *more; /* the sink's own */
 } pgc_staged_column;
 
@@ -203,8 +204,6 @@ typedef struct pgc_staged_service {
     /* The column is there, under its name in new_layout: has it the type it should have? old: its place in `from`, or
      * -1. */
     int (*change_type)(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
-    /* Whether the column can neither be renamed nor go. May be NULL: none. */
-    bool (*is_bound)(const pgc_staged_layout *layout, int column);
 } pgc_staged_service;
 
 /* ---- the sink */
@@ -276,7 +275,7 @@ int pgc_staged_drop(void *sink, pgconvoy_error *err);
 
 /* All of them, as they stand in a sink's descriptor. */
 #define PGC_STAGED_OPERATIONS                                                                                          \
-    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL,                    \
+    .capabilities = PGCONVOY_SINK_TRANSACTIONAL | PGCONVOY_SINK_NOTES_COLUMNS | PGCONVOY_SINK_PARALLEL | PGCONVOY_SINK_DDL_TRIAL,                    \
     .column_format = pgconvoy_sink_default_column_format_text, .read_checkpoint = pgc_staged_read_checkpoint,          \
     .check_table = pgc_staged_check_table, .prepare_table = pgc_staged_prepare_table,                                  \
     .finish_table = pgc_staged_finish_table, .open_writer = pgc_staged_open_writer, .begin = pgc_staged_begin_work,    \

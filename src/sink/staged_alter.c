@@ -117,11 +117,6 @@ static int counterpart(const pgconvoy_table *table, const pgconvoy_column *colum
     return -1;
 }
 
-static bool is_bound(const alteration *a, const pgc_staged_layout *layout, int column)
-{
-    return a->writer->sink->service->is_bound && a->writer->sink->service->is_bound(layout, column);
-}
-
 static const char *name_of_number(const alteration *a, int number)
 {
     for (int i = 0; i < a->there.count && number > 0; i++)
@@ -133,7 +128,8 @@ static const char *name_of_number(const alteration *a, int number)
 static int rename_column(const alteration *a, const char *from, int column, pgconvoy_error *err)
 {
     const char *to = a->new_layout->names[column];
-    if (is_bound(a, a->new_layout, column))
+    const pgc_staged_column *there = pgc_staged_find(a, from);
+    if (there && there->bound)
         return pgc_staged_refuse(a, a->to->columns[column].name, "is of the key and is renamed", err);
     pgc_staged_later *later = find_later(a, from);
     if (!later || !later->to || !same_name(a, later->to, to)) {
@@ -222,7 +218,7 @@ static int follow_drops(const alteration *a, pgconvoy_error *err)
             old = same_name(a, a->old_layout->names[i], name) ? i : old;
         if (stays || (!numbered && old < 0) || a->writer->sink->keeps_history) /* what history holds stays to be read */
             continue;
-        if (old >= 0 && is_bound(a, a->old_layout, old))
+        if (a->there.items[k].bound)
             return pgc_staged_refuse(a, name, "is of the key and is dropped", err);
         if (a->to->column_count == 0)
             return pgc_staged_refuse(a, name, "was the last and is dropped", err);

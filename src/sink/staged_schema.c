@@ -143,8 +143,16 @@ typedef struct plan {
     bool drop, make;
 } plan;
 
+static bool has_number(const pgconvoy_table *table, int number)
+{
+    for (int i = 0; i < table->column_count; i++)
+        if (table->columns[i].number == number || table->columns[i].number == 0)
+            return true;
+    return false;
+}
+
 /* A table of ours under this name may have been another table's of the source, with columns of the same names: what the
- * numbers say of them later must be true. */
+ * numbers say of them later must be true. Or it has columns that the source's has no more, which could not be dropped. */
 static int tells_others(pgc_staged_sink *sink, const pgc_staged_layout *layout, bool *others, pgconvoy_error *err)
 {
     pgc_staged_columns columns = {0};
@@ -157,6 +165,8 @@ static int tells_others(pgc_staged_sink *sink, const pgc_staged_layout *layout, 
         int number = layout->table->columns[i].number;
         *others |= there && there->number > 0 && number > 0 && there->number != number;
     }
+    for (int k = 0; k < columns.count && !sink->keeps_history; k++)
+        *others |= columns.items[k].number > 0 && !has_number(layout->table, columns.items[k].number);
     pgc_arena_free(arena);
     return result;
 }

@@ -3,6 +3,7 @@
 #include "sink/staged_internal.h"
 
 #include "base/log.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -13,11 +14,10 @@
 static int make_names(pgc_staged_sink *sink, pgconvoy_error *err)
 {
     const pgconvoy_sink_config *config = sink->config;
-    uint64_t hash = UINT64_C(0xcbf29ce484222325), number; /* FNV-1a */
+    uint64_t hash = PGC_HASH_START, number;
     const char *const parts[] = {config->pipeline_name, "/", config->source_id ? config->source_id : ""};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        for (const char *c = parts[i]; *c; c++)
-            hash = (hash ^ (unsigned char)*c) * UINT64_C(0x100000001b3);
+        hash = pgc_hash_text(hash, parts[i]);
     if (getrandom(&number, sizeof number, 0) != (ssize_t)sizeof number) {
         pgconvoy_error_set(err, PGCONVOY_ERROR_RESOURCE, "there is no randomness to be had: %s", strerror(errno));
         return -1;

@@ -156,10 +156,15 @@ static bool same_text(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-static int compare_pair(pgc_verify *verify, const char *name, const pgc_entry *source, const pgc_entry *target,
+static int compare_pair(pgc_verify *verify, const char *name, const pgc_entry *first, const pgc_entry *second,
                         pgconvoy_error *err)
 {
     const pgc_dump_options *options = &verify->options->dump;
+    pgc_entry spelled[2] = {*first, *second};
+    for (int side = 0; side < 2 && !same_text(first->create, second->create); side++)
+        if (!(spelled[side].create = verify_spelling(verify->arena, spelled[side].create)))
+            return pgc_error_out_of_memory(err);
+    const pgc_entry *source = &spelled[0], *target = &spelled[1];
     bool is_table = strcmp(source->description, "TABLE") == 0 || strcmp(source->description, "FOREIGN TABLE") == 0;
     bool same =
         is_table ? verify_table_same(source->create, target->create) : same_text(source->create, target->create);

@@ -5,6 +5,11 @@
 #include "catalog/entry.h"
 #include "inspect/verify/verify_internal.h"
 
+/* ---- spelling.c */
+
+/* A definition as a server writes it that has read what another one, or itself, wrote; in arena. NULL when out of memory. */
+const char *verify_spelling(pgc_arena *arena, const char *text);
+
 /* ---- schema_table.c: CREATE TABLE as a set of lines (the catalog writes a line for each column), so that their order
  * does not count */
 bool verify_table_same(const char *source, const char *target);

@@ -7,6 +7,7 @@
 #include "inspect/verify/verify_internal.h"
 
 #include "base/clock.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 
@@ -45,9 +46,7 @@ static void forget(shown *shown)
 
 static uint64_t hash_text(const char *text)
 {
-    uint64_t hash = UINT64_C(14695981039346656037);
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
+    uint64_t hash = pgc_hash_text(PGC_HASH_START, text);
     return hash ? hash : 1;
 }
 

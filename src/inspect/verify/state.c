@@ -4,6 +4,7 @@
  * report. The file goes when a run comes to its end.
  */
 #include "inspect/verify/verify_internal.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -12,9 +13,7 @@
 
 static uint64_t add(uint64_t hash, const char *text)
 {
-    for (; text && *text; text++)
-        hash = (hash ^ (unsigned char)*text) * UINT64_C(1099511628211);
-    return (hash ^ 31) * UINT64_C(1099511628211);
+    return pgc_hash_byte(pgc_hash_text(hash, text), 31);
 }
 
 static int compose_path(pgc_verify *verify, pgconvoy_error *err)
@@ -22,7 +21,7 @@ static int compose_path(pgc_verify *verify, pgconvoy_error *err)
     const pgc_verify_options *options = verify->options;
     char sample[32];
     snprintf(sample, sizeof sample, "%.3f", options->sample);
-    uint64_t hash = UINT64_C(14695981039346656037);
+    uint64_t hash = PGC_HASH_START;
     const char *texts[] = {options->name, options->slot, options->publication, sample};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         hash = add(hash, texts[i]);

@@ -163,14 +163,3 @@ int pgc_bq_change_type(const alteration *a, int old, int column, pgconvoy_error 
 }
 
 /* Docs: a column that the table is clustered by is neither dropped nor renamed. */
-bool pgc_bq_is_clustered(const pgc_staged_layout *base, int column)
-{
-    const pgc_bq_layout *layout = pgc_bq_layout_of(base);
-    for (int i = 0; i < layout->table->key_count && i < 4; i++) {
-        if (!pgc_bq_type_clusters(&layout->types[layout->table->key[i]]))
-            return false;
-        if (layout->table->key[i] == column)
-            return true;
-    }
-    return false;
-}

@@ -279,6 +279,5 @@ int pgc_bq_get_fields(pgc_bq_sink *sink, const char *table, pgc_arena *arena, bo
 void pgc_bq_put_later(const pgc_staged_writer *writer, pgc_buffer *sql);
 int pgc_bq_add_column(const pgc_staged_alteration *a, int column, pgconvoy_error *err);
 int pgc_bq_change_type(const pgc_staged_alteration *a, int old, int column, pgconvoy_error *err);
-bool pgc_bq_is_clustered(const pgc_staged_layout *layout, int column);
 
 #endif

@@ -6,6 +6,7 @@
 #include "sink/bigquery/bigquery_internal.h"
 
 #include "format/json_text.h"
+#include "base/hash.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -113,9 +114,7 @@ void pgc_bq_put_end(const pgc_staged_sink *sink, const char *name, pgc_buffer *s
 /* Names the job after the step, the position and what it does: what has the same name is the same. */
 static void name_job(const pgc_bq_sink *sink, const pgc_buffer *sql, pgconvoy_lsn lsn, char *key, size_t size)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a */
-    for (size_t i = 0; i < sql->length; i++)
-        hash = (hash ^ (unsigned char)sql->data[i]) * UINT64_C(0x100000001b3);
+    uint64_t hash = pgc_hash_bytes(PGC_HASH_START, sql->data, sql->length);
     snprintf(key, size, "%s_%" PRId64 "_%" PRIX64 "_%016" PRIx64, sink->incarnation, sink->step, (uint64_t)lsn, hash);
 }
 

@@ -87,6 +87,16 @@ int pgc_bq_get_fields(pgc_bq_sink *sink, const char *table, pgc_arena *arena, bo
     return 0;
 }
 
+/* What the table is clustered by now, whatever the source's key has become since. */
+static bool is_clustered(const pgc_bq_answer *answer, const char *name)
+{
+    const pgc_json *fields = pgc_json_get(pgc_json_get(answer->body, "clustering"), "fields");
+    for (const pgc_json *field = fields ? fields->first : NULL; field; field = field->next)
+        if (field->text && strcasecmp(field->text, name) == 0)
+            return true;
+    return false;
+}
+
 int pgc_bq_columns(pgc_staged_sink *sink, const char *table, pgc_arena *arena, pgc_staged_columns *columns,
                    pgconvoy_error *err)
 {
@@ -107,7 +117,7 @@ int pgc_bq_columns(pgc_staged_sink *sink, const char *table, pgc_arena *arena, p
         const char *name = pgc_json_get_text(field, "name");
         int number = pgc_staged_described_number(pgc_json_get_text(field, "description"));
         if (name)
-            columns->items[columns->count++] = (pgc_staged_column){name, number, field};
+            columns->items[columns->count++] = (pgc_staged_column){.name = name, .number = number, .bound = is_clustered(&answer, name), .more = field};
     }
     return 0;
 }

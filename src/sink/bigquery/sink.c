@@ -146,7 +146,6 @@ static const pgc_staged_service service = {
     .tell_later = tell_later,
     .add_column = pgc_bq_add_column,
     .change_type = pgc_bq_change_type,
-    .is_bound = pgc_bq_is_clustered,
 };
 
 /* ---- its beginning and end */

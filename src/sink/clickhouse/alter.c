@@ -261,6 +261,7 @@ static int drop_columns(alteration *a, pgconvoy_error *err)
             continue;
         a->columns.names[kept] = a->columns.names[i];
         a->columns.types[kept] = a->columns.types[i];
+        a->columns.sorted[kept] = a->columns.sorted[i];
         a->columns.numbers[kept++] = a->columns.numbers[i];
     }
     a->columns.count = kept;
@@ -372,24 +373,48 @@ static int rename_table(alteration *a, const pgc_clickhouse_layout *old, pgconvo
     return result;
 }
 
+/* Whether the table that is there is ordered by the key: it may be of before a change that came while nobody looked, or with a stream that has begun anew since. */
+static bool is_ordered_by_key(const alteration *a)
+{
+    bool keyed = pgc_clickhouse_column_type(&a->columns, "_version") != NULL;
+    int sorted = 0;
+    if (a->layout->form == PGC_CLICKHOUSE_HISTORY || a->columns.count == 0)
+        return true;
+    if (keyed != (a->layout->form == PGC_CLICKHOUSE_KEYED))
+        return false;
+    for (int k = 0; k < a->to->key_count && keyed; k++) {
+        int there = pgc_clickhouse_column_find(&a->columns, &a->to->columns[a->to->key[k]]);
+        if (there < 0 || !a->columns.sorted[there])
+            return false;
+    }
+    for (size_t i = 0; i < a->columns.count; i++)
+        sorted += a->columns.sorted[i];
+    return !keyed || sorted == a->to->key_count;
+}
+
+static int refuse_key(alteration *a, pgconvoy_error *err)
+{
+    a->refused = true;
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SINK, "table %s.%s gets another key, which cannot be followed in ClickHouse", a->from->schema, a->from->name);
+    pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
+    return -1;
+}
+
 static int follow(alteration *a, const pgc_clickhouse_layout *old, pgconvoy_error *err)
 {
     pgc_clickhouse_sink *sink = a->writer->sink;
     pgc_clickhouse_session *session = &a->writer->session;
-    if (a->layout->form != PGC_CLICKHOUSE_HISTORY && !same_key(a)) {
-        a->refused = true;
-        pgconvoy_error_set(err, PGCONVOY_ERROR_SINK,
-                           "table %s.%s gets another key, which cannot be followed in ClickHouse", a->from->schema,
-                           a->from->name);
-        pgconvoy_error_hint(err, "forget the pipeline with pgconvoy drop and copy again with --if-exists drop");
-        return -1;
-    }
+    if (a->layout->form != PGC_CLICKHOUSE_HISTORY && !same_key(a))
+        return refuse_key(a, err);
     if (strcmp(old->name, a->layout->name) != 0 && rename_table(a, old, err) != 0)
         return -1;
     /* in a trial it has its old name */
     const char *name = sink->config->tell ? old->name : a->layout->name;
-    if (pgc_clickhouse_column_list(sink, session, name, a->layout->arena, &a->columns, err) != 0 ||
-        follow_columns(a, err) != 0)
+    if (pgc_clickhouse_column_list(sink, session, name, a->layout->arena, &a->columns, err) != 0)
+        return -1;
+    if (!is_ordered_by_key(a) && may_be_made_anew(a)) /* somebody else's is ordered as they like */
+        return refuse_key(a, err);
+    if (follow_columns(a, err) != 0)
         return -1;
     if (sink->config->tell || (a->from->columns == a->to->columns && !a->ran))
         return 0;

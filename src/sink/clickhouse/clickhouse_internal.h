@@ -344,6 +344,7 @@ typedef struct pgc_clickhouse_columns {
     size_t count;
     const char **names, **types;
     int *numbers; /* of the source's columns, 0 where it is not known */
+    bool *sorted; /* is in ORDER BY */
 } pgc_clickhouse_columns;
 /* The columns that a table has; none when it is not there. In the arena. */
 int pgc_clickhouse_column_list(pgc_clickhouse_sink *sink, pgc_clickhouse_session *session, const char *name,

@@ -10,7 +10,7 @@ static int read_columns(pgc_clickhouse_sink *sink, pgc_clickhouse_session *sessi
     pgc_buffer sql;
     pgc_buffer_init(&sql, 65536);
     pgc_buffer_format(
-        &sql, "SELECT name, type, %s FROM system.columns WHERE database = ", sink->has.comments ? "comment" : "''");
+        &sql, "SELECT name, type, %s, is_in_sorting_key FROM system.columns WHERE database = ", sink->has.comments ? "comment" : "''");
     pgc_clickhouse_literal(&sql, sink->target.database);
     pgc_buffer_text(&sql, " AND table = ");
     pgc_clickhouse_literal(&sql, name);
@@ -32,15 +32,17 @@ int pgc_clickhouse_column_list(pgc_clickhouse_sink *sink, pgc_clickhouse_session
     columns->names = pgc_arena_alloc(arena, lines * sizeof *columns->names);
     columns->types = pgc_arena_alloc(arena, lines * sizeof *columns->types);
     columns->numbers = pgc_arena_zalloc(arena, lines * sizeof *columns->numbers);
+    columns->sorted = pgc_arena_zalloc(arena, lines * sizeof *columns->sorted);
     pgc_clickhouse_rows rows = pgc_clickhouse_rows_of(&response);
-    char *fields[3];
-    bool failed = !columns->names || !columns->types || !columns->numbers;
-    while (!failed && pgc_clickhouse_rows_next(&rows, fields, 3)) {
+    char *fields[4];
+    bool failed = !columns->names || !columns->types || !columns->numbers || !columns->sorted;
+    while (!failed && pgc_clickhouse_rows_next(&rows, fields, 4)) {
         columns->names[columns->count] = pgc_arena_strdup(arena, fields[0]);
         columns->types[columns->count] = pgc_arena_strdup(arena, fields[1]);
         failed = !columns->names[columns->count] || !columns->types[columns->count];
         if (strncmp(fields[2], "pg ", 3) == 0)
             columns->numbers[columns->count] = atoi(fields[2] + 3);
+        columns->sorted[columns->count] = fields[3][0] == '1';
         columns->count++;
     }
     pgc_http_response_free(&response);

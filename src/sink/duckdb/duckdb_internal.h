@@ -211,6 +211,9 @@ int pgc_duckdb_primary_key_add(pgc_duckdb_sink *sink, duckdb_connection connecti
  */
 int pgc_duckdb_rewrite(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
                        pgconvoy_error *err) PGC_MUST_CHECK;
+/* *same: the PRIMARY KEY that is there has just the columns of the layout's key. */
+int pgc_duckdb_primary_key_is(pgc_duckdb_sink *sink, duckdb_connection connection, const pgc_duckdb_layout *layout, bool *same,
+                              pgconvoy_error *err) PGC_MUST_CHECK;
 /* Takes the constraint away, by making the table anew; reason for the log. In the connection's transaction. */
 int pgc_duckdb_primary_key_drop(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
                                 const char *reason, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -63,6 +63,15 @@ static int look_at_target(pgc_duckdb_writer *writer, pgc_duckdb_stream_table *ta
     if (pgc_duckdb_look_up(sink, writer->connection, table->table, &existing, err) != 0)
         return -1;
     table->has_primary_key = existing.has_primary_key;
+    bool same = true;
+    if (table->has_primary_key && pgc_duckdb_primary_key_is(sink, writer->connection, table->layout, &same, err) != 0)
+        return -1;
+    if (!same) {
+        table->has_primary_key = false;
+        writer->catalog_changed = writer->wrote = true;
+        if (pgc_duckdb_primary_key_drop(sink, writer->connection, table->table, "the source has another key by now", err) != 0)
+            return -1;
+    }
     return pgc_duckdb_adapt_columns(sink, writer->connection, table->layout, &same_order, err);
 }
 

@@ -128,6 +128,31 @@ int pgc_duckdb_rewrite(pgc_duckdb_sink *sink, duckdb_connection connection, cons
     return result;
 }
 
+int pgc_duckdb_primary_key_is(pgc_duckdb_sink *sink, duckdb_connection connection, const pgc_duckdb_layout *layout, bool *same, pgconvoy_error *err)
+{
+    duckdb_result columns;
+    bool exists;
+    int of_key = 0, found = 0;
+    *same = true;
+    if (pgc_duckdb_table_info(sink, connection, layout->table->schema, layout->table->name, &columns, &exists, err) != 0)
+        return -1;
+    if (!exists)
+        return 0;
+    for (idx_t row = 0; row < sink->api.row_count(&columns); row++) {
+        char *name = sink->api.value_varchar(&columns, PGC_DUCKDB_INFO_NAME, row), *key = sink->api.value_varchar(&columns, PGC_DUCKDB_INFO_KEY, row);
+        if (name && key && strcmp(key, "PRI") == 0) {
+            of_key++;
+            for (int i = 0; i < layout->table->column_count; i++)
+                found += layout->table->columns[i].in_key && strcasecmp(layout->table->columns[i].name, name) == 0;
+        }
+        sink->api.free(name);
+        sink->api.free(key);
+    }
+    sink->api.destroy_result(&columns);
+    *same = of_key == found && found == layout->table->key_count;
+    return 0;
+}
+
 int pgc_duckdb_primary_key_drop(pgc_duckdb_sink *sink, duckdb_connection connection, const pgconvoy_table *table,
                                 const char *reason, pgconvoy_error *err)
 {

@@ -25,6 +25,7 @@ typedef struct alteration {
     bool followed, empty;                        /* see pgc_pgsink_alter, pgc_pgsink_alter_empty */
     bool certain;                                /* the target has the old definition */
     bool unclear;                                /* which of its columns is which cannot be told */
+    const char *known_key;                       /* of the target's columns; NULL: not known */
     pgc_pgsink_relation relation;
     pgc_pgsink_content content;
 } alteration;
@@ -610,13 +611,54 @@ static int take_known(alteration *alter, pgconvoy_error *err)
     if (!ask.known)
         return 0;
     alter->old_table = ask.known;
+    alter->known_key = ask.key;
     alter->certain = true;
     return number_gone(alter, err);
+}
+
+/* The names that the columns of the known key have on the target by now, as an array's text. */
+static int former_key(const alteration *alter, pgc_buffer *names, pgconvoy_error *err)
+{
+    char *rest;
+    for (const char *at = alter->known_key; *at; at = rest) {
+        long number = strtol(at, &rest, 10);
+        for (int i = 0; i < alter->old_table->column_count; i++)
+            if (alter->old_table->columns[i].number == number)
+                pgc_quote_array_element(names, alter->old_table->columns[i].name);
+        if (rest == at)
+            break;
+    }
+    pgc_array_end(names);
+    return pgc_buffer_check(names, err);
+}
+
+/*
+ * Only rows tell that the table has another key: a key that was the source's is not that of somebody else's design. *stays: the target keeps the one that it
+ * has, and gets an index for the source's.
+ */
+static int give_up_key(const alteration *alter, bool *changes, bool *stays, pgconvoy_error *err)
+{
+    const pgconvoy_table *table = alter->new_table;
+    *changes = is_told_by_rows(alter) && (alter->content == PGSINK_CONTENT_EMPTIED || alter->content == PGSINK_CONTENT_FOLLOWED || alter->content == PGSINK_CONTENT_CREATED) &&
+               !pgc_pgsink_known_has_key(alter->known_key, table);
+    if (!*changes)
+        return 0;
+    pgc_buffer names;
+    pgc_buffer_init(&names, PGSINK_SQL_LIMIT);
+    int status = former_key(alter, &names, err);
+    if (status == 0)
+        status = pgc_pgsink_drop_former_key(alter->conn, alter->relation.oid, table, names.data, stays, err);
+    pgc_buffer_free(&names);
+    if (status == 0)
+        pgc_log_info(alter->sink->config->log, "%s.%s has another key at the source: %s", table->schema, table->name,
+                     *stays ? "the target's own, or one that foreign keys refer to, stays" : "the target's is built anew");
+    return status;
 }
 
 static int follow(alteration *alter, pgconvoy_error *err)
 {
     const pgconvoy_table *table = alter->new_table;
+    bool given_up = false, stays = false;
     if (rename_table(alter, err) != 0 || reload(alter, err) != 0)
         return -1;
     if (alter->relation.oid == 0) {
@@ -627,12 +669,12 @@ static int follow(alteration *alter, pgconvoy_error *err)
     if (take_known(alter, err) != 0 || check_unknown(alter, err) != 0 ||
         pgc_pgsink_checkpoint_content(alter->sink, alter->conn, table->schema, table->name, &alter->content, err) !=
             0 ||
-        rename_columns(alter, err) != 0)
+        give_up_key(alter, &given_up, &stays, err) != 0 || rename_columns(alter, err) != 0)
         return -1;
     table = alter->new_table;
     if (alter->unclear || check_computed(alter, err) != 0)
         return alter->unclear ? refuse_circle(alter, err) : -1;
-    bool new_keys = alter->content == PGSINK_CONTENT_CREATED && alter->before && !alter->followed && !same_keys(alter->before, table);
+    bool new_keys = !given_up && alter->content == PGSINK_CONTENT_CREATED && alter->before && !alter->followed && !same_keys(alter->before, table);
     if (new_keys && pgc_pgsink_drop_keys(alter->conn, alter->relation.oid, table, err) != 0)
         return -1;
     if (drop_columns(alter, err) != 0)
@@ -642,7 +684,9 @@ static int follow(alteration *alter, pgconvoy_error *err)
             return -1;
     if (new_keys)
         pgc_pgsink_tell(alter->sink, "-- the table's key is built anew");
-    if (new_keys && pgc_pgsink_build_keys(alter->conn, alter->relation.oid, table, err) != 0)
+    if ((new_keys || (given_up && !stays)) && pgc_pgsink_build_keys(alter->conn, alter->relation.oid, table, err) != 0)
+        return -1;
+    if (stays && pgc_pgsink_build_key_index(alter->conn, alter->relation.oid, table, err) != 0)
         return -1;
     return alter->empty ? 0 : pgc_pgsink_known_store(alter->sink, alter->conn, table, err);
 }

@@ -229,6 +229,8 @@ bool pgc_pgsink_widens(const pgc_pgsink_column *target, const pgconvoy_type *typ
 
 bool pgc_pgsink_is_named_otherwise(const pgconvoy_column *source, const pgc_pgsink_column *target)
 {
+    if (source->type->lost)
+        return target != NULL; /* whatever it is there: the commands that are still to come change it, or what the catalog says by now */
     return target && !pgc_pgsink_type_is_built_in(source->type) && target->type_oid >= PGC_FIRST_USER_OID && !same_type(source->type, target) &&
            (source->type->kind == PGCONVOY_TYPE_ARRAY) == (target->element_name[0] != '\0');
 }

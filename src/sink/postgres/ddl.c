@@ -265,6 +265,65 @@ static int remember_followed(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl,
     return 0;
 }
 
+/* Foreign keys that are not checked, each with the command that does so, of the tables that the command is about. */
+static PGresult *unchecked_keys(PGconn *conn, const pgconvoy_ddl *ddl, pgconvoy_error *err)
+{
+    static const char sql[] = "SELECT k.oid, format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.conrelid::regclass, k.conname) FROM pg_constraint k WHERE k.contype = 'f' AND NOT k.convalidated "
+                              "AND k.conparentid = 0 AND k.conrelid IN (SELECT to_regclass(name) FROM unnest($1::text[]) n (name)) ORDER BY 1";
+    pgc_buffer names;
+    pgc_buffer_init(&names, PGSINK_SQL_LIMIT);
+    for (size_t i = 0; i < ddl->object_count; i++)
+        if (pgc_pgsink_ddl_is_a(&ddl->objects[i], "table"))
+            pgc_quote_array_element(&names, ddl->objects[i].identity);
+    pgc_array_end(&names);
+    const char *values[] = {names.data};
+    PGresult *result = pgc_buffer_check(&names, err) == 0 ? pgc_pgsink_query(conn, sql, 1, values, PGSINK_DDL_DOING, err) : NULL;
+    pgc_buffer_free(&names);
+    return result;
+}
+
+/* Lists the keys that are not checked now and were not there before, with the command that checks them. */
+static int list_unchecked(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const PGresult *before, pgconvoy_error *err)
+{
+    PGresult *after = unchecked_keys(writer->conn, ddl, err);
+    int status = after ? 0 : -1;
+    for (int row = 0; row < PQntuples(after) && status == 0; row++) {
+        bool was = false;
+        for (int i = 0; i < PQntuples(before) && !was; i++)
+            was = strcmp(PQgetvalue(before, i, 0), PQgetvalue(after, row, 0)) == 0;
+        pgconvoy_ddl check = *ddl;
+        check.command = PQgetvalue(after, row, 1);
+        if (!was)
+            status = pgc_pgsink_ddl_skip(writer->sink, writer->conn, &check, "the key is there, but not checked: rows that it speaks of are of a table that had not joined yet", err);
+    }
+    PQclear(after);
+    return status;
+}
+
+/*
+ * A foreign key whose rows are not all there: those of the other table come with its copy, which is later in the stream (a migration makes a table, fills it,
+ * and has one that was there refer to it). The source has checked it; here it is made without a check.
+ */
+static int attempt_unchecked(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, bool *done, pgconvoy_error *why, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, (size_t)1 << 30);
+    if (!pgc_pgsink_ddl_without_check(ddl, &sql)) {
+        pgc_buffer_free(&sql);
+        return 0;
+    }
+    pgconvoy_error again = {0};
+    PGresult *before = unchecked_keys(writer->conn, ddl, err);
+    int status = !before || pgc_buffer_check(&sql, err) != 0 || attempt(writer->conn, ddl, sql.data, done, &again, err) != 0 ? -1 : 0;
+    if (status == 0 && *done)
+        status = list_unchecked(writer, ddl, before, err);
+    if (status == 0 && !*done)
+        pgc_error_copy(why, &again);
+    PQclear(before);
+    pgc_buffer_free(&sql);
+    return status;
+}
+
 static int carry_out(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const char *sql, pgconvoy_error *err)
 {
     pgconvoy_error why = {0};
@@ -282,6 +341,8 @@ static int carry_out(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const c
     /* also a new label: rows with it come after the source's commit, at which this transaction is committed, too */
     if (status == 0)
         status = attempt(writer->conn, ddl, sql, &done, &why, err);
+    if (status == 0 && !done && strcmp(why.sqlstate, PGC_ERROR_FOREIGN_KEY) == 0)
+        status = attempt_unchecked(writer, ddl, &done, &why, err);
     if (status == 0 && !done)
         status = judge(writer, ddl, &why, err);
     if (status == 0 && done)

@@ -17,6 +17,8 @@ static inline bool pgc_pgsink_ddl_is_a(const pgconvoy_ddl_object *object, const 
 bool pgc_pgsink_ddl_has(const pgconvoy_ddl *ddl, const char *word);
 /* Whether the command is carried over at all. */
 bool pgc_pgsink_ddl_is_carried(const pgconvoy_ddl *ddl);
+/* Appends the text of an ALTER TABLE with each foreign key that it adds NOT VALID; false: it adds none, other than with a column. */
+bool pgc_pgsink_ddl_without_check(const pgconvoy_ddl *ddl, pgc_buffer *sql);
 /* Appends its SQL; nothing when that is not known. */
 void pgc_pgsink_ddl_compose(const pgconvoy_ddl *ddl, pgc_buffer *sql);
 

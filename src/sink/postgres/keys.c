@@ -116,6 +116,27 @@ int pgc_pgsink_only_key_is_unique(PGconn *conn, uint32_t relation, const pgconvo
     return result ? 0 : -1;
 }
 
+int pgc_pgsink_build_key_index(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err)
+{
+    bool found;
+    char doing[300];
+    pgc_buffer sql;
+    if (pgc_pgsink_has_unique(conn, relation, table, table->key, table->key_count, &found, err) != 0)
+        return -1;
+    if (found || table->key_count < 1 || table->key_count > 32)
+        return 0;
+    snprintf(doing, sizeof doing, "building the key of %s.%s on the target", table->schema, table->name);
+    pgc_buffer_init(&sql, 65536);
+    /* the target's own oid makes a name that nobody else has, and that can be found again */
+    pgc_buffer_format(&sql, "CREATE UNIQUE INDEX pgconvoy_key_%u ON ", relation);
+    pgc_quote_qualified(&sql, table->schema, table->name);
+    pgc_buffer_byte(&sql, ' ');
+    append_columns(&sql, table, table->key, table->key_count);
+    int status = pgc_pgsink_execute_buffer(conn, &sql, doing, err);
+    pgc_buffer_free(&sql);
+    return status;
+}
+
 int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err)
 {
     int columns[32], count, status = 0;
@@ -134,19 +155,25 @@ int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table 
             status = pgc_pgsink_execute_buffer(conn, &sql, doing, err);
         }
     }
-    if (status == 0)
-        status = pgc_pgsink_has_unique(conn, relation, table, table->key, table->key_count, &found, err);
-    if (status == 0 && !found && table->key_count > 0 && table->key_count <= 32) {
-        pgc_buffer_reset(&sql);
-        /* the target's own oid makes a name that nobody else has, and that can be found again */
-        pgc_buffer_format(&sql, "CREATE UNIQUE INDEX pgconvoy_key_%u ON ", relation);
-        pgc_quote_qualified(&sql, table->schema, table->name);
-        pgc_buffer_byte(&sql, ' ');
-        append_columns(&sql, table, table->key, table->key_count);
-        status = pgc_pgsink_execute_buffer(conn, &sql, doing, err);
-    }
     pgc_buffer_free(&sql);
-    return status;
+    return status == 0 ? pgc_pgsink_build_key_index(conn, relation, table, err) : -1;
+}
+
+int pgc_pgsink_drop_former_key(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const char *former, bool *stays, pgconvoy_error *err)
+{
+    static const char sql[] =
+        "SELECT ARRAY(SELECT a.attname::text FROM unnest(k.conkey) n JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n ORDER BY 1) "
+        "<> ARRAY(SELECT unnest($2::text[]) ORDER BY 1) OR EXISTS (SELECT FROM pg_constraint f WHERE f.contype = 'f' AND f.confrelid = k.conrelid AND f.conindid = k.conindid) "
+        "FROM pg_constraint k WHERE k.conrelid = $1::oid AND k.contype = 'p'";
+    char oid[16];
+    snprintf(oid, sizeof oid, "%u", relation);
+    const char *values[] = {oid, former};
+    PGresult *result = pgc_pgsink_query(conn, sql, 2, values, "looking at the key of a table on the target", err);
+    if (!result)
+        return -1;
+    *stays = PQntuples(result) > 0 && PQgetvalue(result, 0, 0)[0] == 't';
+    PQclear(result);
+    return *stays ? 0 : pgc_pgsink_drop_keys(conn, relation, table, err);
 }
 
 int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err)

@@ -32,7 +32,7 @@ void pgc_pgsink_error(PGconn *conn, const PGresult *result, const char *doing, p
     else if (strcmp(err->sqlstate, "42P01") == 0 || strcmp(err->sqlstate, "42703") == 0)
         pgconvoy_error_hint(
             err, "the table on the target was changed or dropped by somebody else; give it back its columns");
-    else if (strcmp(err->sqlstate, "23505") == 0 || strcmp(err->sqlstate, "23503") == 0)
+    else if (strcmp(err->sqlstate, "23505") == 0 || strcmp(err->sqlstate, PGC_ERROR_FOREIGN_KEY) == 0)
         pgconvoy_error_hint(err, "rows or constraints on the target that the source does not have are in the way");
     else
         pgc_connection_hint_at_encoding(err);

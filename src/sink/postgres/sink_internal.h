@@ -287,6 +287,13 @@ int pgc_pgsink_only_key_is_unique(PGconn *conn, uint32_t relation, const pgconvo
 /* Builds the primary key, and the unique index of a key that is not the primary key, where they are missing. */
 int pgc_pgsink_build_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table,
                           pgconvoy_error *err) PGC_MUST_CHECK;
+/* Of build_keys the second alone. */
+int pgc_pgsink_build_key_index(PGconn *conn, uint32_t relation, const pgconvoy_table *table, pgconvoy_error *err) PGC_MUST_CHECK;
+/*
+ * Drops the primary key, and build_keys' index, if the key has just the columns that former names (an array's text). *stays: there is another, or foreign keys
+ * refer to it.
+ */
+int pgc_pgsink_drop_former_key(PGconn *conn, uint32_t relation, const pgconvoy_table *table, const char *former, bool *stays, pgconvoy_error *err) PGC_MUST_CHECK;
 /* Drops what build_keys makes. */
 int pgc_pgsink_drop_keys(PGconn *conn, uint32_t relation, const pgconvoy_table *table,
                          pgconvoy_error *err) PGC_MUST_CHECK;
@@ -309,6 +316,7 @@ typedef struct pgc_pgsink_known {
     const pgc_pgsink_relation *relation; /* the target's */
     pgc_arena *arena;
     const pgconvoy_table *known; /* what is found, in arena: columns with their numbers, names, types and modifiers. NULL: see below */
+    const char *key;             /* the numbers of the primary key's columns; NULL: not known */
 } pgc_pgsink_known;
 
 /*
@@ -316,8 +324,10 @@ typedef struct pgc_pgsink_known {
  * relation other names.
  */
 int pgc_pgsink_known_read(pgc_pgsink *sink, PGconn *conn, pgc_pgsink_known *asks, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
-/* Whether they are table's. */
-bool pgc_pgsink_known_is(const pgconvoy_table *known, const pgconvoy_table *table);
+/* Whether they, and the key, are table's. */
+bool pgc_pgsink_known_is(const pgconvoy_table *known, const char *key, const pgconvoy_table *table);
+/* Whether table's key is the one that was found, or that is not known. */
+bool pgc_pgsink_known_has_key(const char *key, const pgconvoy_table *table);
 
 /* ---- alter.c */
 
@@ -391,6 +401,7 @@ typedef struct pgc_pgsink_target {
     pgc_arena *arena;
     pgc_pgsink_relation relation;
     const pgconvoy_table *known; /* the columns it had when it was loaded, as they are stored; NULL: not known */
+    const char *known_key;       /* as stored with them; NULL: not known */
     pgc_pgsink_column **columns; /* for each column of table */
     bool *pass_binary;           /* for each column: binary values may go as they are */
     bool upsert;                 /* a unique index on the key is there */

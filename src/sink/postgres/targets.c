@@ -110,7 +110,7 @@ static int read_known(pgc_pgsink_writer *writer, pgc_pgsink_target *const *targe
     int status = pgc_pgsink_known_read(writer->sink, writer->conn, asks, asked, err);
     for (size_t i = 0, of = 0; i < count && status == 0; i++)
         if (!targets[i]->table->named_by_command)
-            targets[i]->known = asks[of++].known;
+            targets[i]->known = asks[of].known, targets[i]->known_key = asks[of++].key;
     free(asks);
     return status;
 }
@@ -118,7 +118,7 @@ static int read_known(pgc_pgsink_writer *writer, pgc_pgsink_target *const *targe
 /* It changed while no pipeline ran. */
 static bool has_changed(const pgc_pgsink_target *target)
 {
-    return lacks_columns(&target->relation, target->table) || (target->known && !pgc_pgsink_known_is(target->known, target->table));
+    return lacks_columns(&target->relation, target->table) || (target->known && !pgc_pgsink_known_is(target->known, target->known_key, target->table));
 }
 
 static int load_relation(pgc_pgsink_writer *writer, pgc_pgsink_target *target, pgconvoy_error *err)

@@ -254,6 +254,8 @@ int pgc_pgsink_type_check(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *t
                           pgconvoy_error *err)
 {
     pgc_buffer name;
+    if (type->lost)
+        return 0;
     if (qualified_name(type, &name, err) != 0)
         return -1;
     int status = 0;
@@ -375,7 +377,7 @@ int pgc_pgsink_type_create(pgc_pgsink *sink, PGconn *conn, const pgconvoy_type *
                            pgconvoy_error *err)
 {
     pgc_buffer name;
-    if (pgc_pgsink_type_is_built_in(type))
+    if (type->lost || pgc_pgsink_type_is_built_in(type))
         return 0;
     if (qualified_name(type, &name, err) != 0)
         return -1;

@@ -53,7 +53,7 @@ int pgc_sf_columns(pgc_staged_sink *base, const char *table, pgc_arena *arena, p
         if (!row[1])
             continue;
         types[i] = (pgc_sf_there){row[2], row[3] ? atoi(row[3]) : 0, row[4] ? atoi(row[4]) : 0};
-        columns->items[columns->count++] = (pgc_staged_column){row[1], pgc_staged_described_number(row[5]), &types[i]};
+        columns->items[columns->count++] = (pgc_staged_column){.name = row[1], .number = pgc_staged_described_number(row[5]), .more = &types[i]};
     }
     return 0;
 }

@@ -5,6 +5,7 @@
  */
 #include "source/postgres/copy_read.h"
 #include "source/postgres/copy_sql.h"
+#include "source/postgres/snapshot.h"
 #include "postgres/copy_format.h"
 
 #include <stdio.h>
@@ -36,23 +37,6 @@ struct pgc_reader {
     size_t value_room;
 };
 
-static int begin_transaction(pgc_reader *reader, pgconvoy_error *err)
-{
-    pgc_buffer sql;
-    pgc_buffer_init(&sql, 4096);
-    /* a table that somebody keeps locked is an error that may heal, not a wait without an end */
-    pgc_buffer_text(
-        &sql, "SET lock_timeout = '60s'; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
-    pgc_quote_literal(&sql, reader->source->snapshot_name);
-    int failed = pgc_buffer_check(&sql, err);
-    if (!failed && pgc_execute(reader->conn, sql.data, err) != 0) {
-        failed = -1;
-        pgc_connection_snapshot_error(err);
-    }
-    pgc_buffer_free(&sql);
-    return failed;
-}
-
 int pgc_reader_open(pgc_postgres_source *source, pgc_reader **out, pgconvoy_error *err)
 {
     *out = NULL;
@@ -67,7 +51,7 @@ int pgc_reader_open(pgc_postgres_source *source, pgc_reader **out, pgconvoy_erro
     pgc_buffer_init(&reader->block, (size_t)4 << 30);
     pgc_buffer_init(&reader->scratch, (size_t)4 << 30);
     reader->conn = pgc_source_connect(source, PGC_CONNECTION_SQL, "reader", err);
-    if (!reader->conn || begin_transaction(reader, err) != 0) {
+    if (!reader->conn || pgc_snapshot_take(source, reader->conn, err) != 0) {
         pgc_reader_close(reader);
         return -1;
     }

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define DDL_VERSION "pgconvoy ddl 6"
+#define DDL_VERSION "pgconvoy ddl 7"
 #define DDL_VERSION_LOG DDL_VERSION ", by a table"
 #define MESSAGES_FROM 140000
 

@@ -81,14 +81,13 @@ bool pgc_ddl_table_has_unknown(const pgc_json *json, const pgc_source_table *bef
 
 static int load_types(pgc_stream_tables *tables, const pgc_json *columns, pgconvoy_error *err)
 {
-    PGconn *conn = pgc_stream_tables_catalog(tables, err);
-    uint32_t *oids = conn ? malloc(((size_t)columns->count + 1) * sizeof *oids) : NULL;
+    uint32_t *oids = malloc(((size_t)columns->count + 1) * sizeof *oids);
     if (!oids)
-        return conn ? pgc_error_out_of_memory(err) : -1;
+        return pgc_error_out_of_memory(err);
     size_t count = 0;
     for (const pgc_json *column = columns->first; column; column = column->next)
         oids[count++] = (uint32_t)pgc_json_number(column, "type", 0);
-    int failed = pgc_types_load(tables->source->types, conn, oids, count, err);
+    int failed = pgc_stream_tables_load_types(tables, oids, count, err);
     free(oids);
     return failed;
 }
@@ -120,6 +119,8 @@ static int read_columns(pgc_stream_tables *tables, const pgc_json *json, const p
         column->type = pgc_types_find(source->types, (uint32_t)pgc_json_number(item, "type", 0));
         column->typmod = (int32_t)pgc_json_number(item, "typmod", -1);
         column->type_sql = keep(source->arena, pgc_json_get_text(item, "sql"), &failed);
+        if (column->type && column->type->lost)
+            column->type_sql = column->type->name;
         column->not_null = pgc_json_truth(item, "not_null");
         column->generated = generated;
         column->missing = keep(source->arena, pgc_json_get_text(item, "missing"), &failed);

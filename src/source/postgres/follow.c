@@ -45,8 +45,8 @@ static int pass_over(pgc_postgres_source *source, const PGresult *result, int ro
     uint32_t oid = pgc_result_oid(result, row, OID);
     if (pgc_oid_map_get(&source->passed_over, oid))
         return 0;
-    pgc_log_warning(source->config.log, "table %s does not join the pipeline: %s", PQgetvalue(result, row, QUOTED),
-                    reason);
+    pgc_log_once(source->config.log, PGCONVOY_LOG_WARNING, "table %s does not join the pipeline: %s", PQgetvalue(result, row, QUOTED),
+                 reason);
     return pgc_oid_map_put(&source->passed_over, oid, source, err);
 }
 

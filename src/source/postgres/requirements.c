@@ -264,8 +264,8 @@ static int check_identities(pgc_postgres_source *source, pgconvoy_error *err)
             pgc_log_warning(source->config.log, "%s, so that the source refuses updates and deletes from now on: %s%s", identity_words[fault].warning, changed[fault].text,
                             changed[fault].count > NAMES_MAX ? " …" : "");
         if (quiet[fault].count > 0)
-            pgc_log_warning(source->config.log, "%s, so that the source will refuse updates and deletes: %s%s", identity_words[fault].warning, quiet[fault].text,
-                            quiet[fault].count > NAMES_MAX ? " …" : "");
+            pgc_log_once(source->config.log, PGCONVOY_LOG_WARNING, "%s, so that the source will refuse updates and deletes: %s%s", identity_words[fault].warning, quiet[fault].text,
+                         quiet[fault].count > NAMES_MAX ? " …" : "");
     }
     return 0;
 }

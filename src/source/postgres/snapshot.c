@@ -7,6 +7,7 @@
 #include "source/postgres/ddl.h"
 #include "source/postgres/publication.h"
 #include "source/postgres/slot.h"
+#include "source/postgres/tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,11 +180,41 @@ static int begin_plain(pgc_postgres_source *source, pgconvoy_error *err)
     return failed;
 }
 
+int pgc_snapshot_take(const pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    pgc_buffer sql;
+    pgc_buffer_init(&sql, 4096);
+    /* a table that somebody keeps locked is an error that may heal, not a wait without an end */
+    pgc_buffer_text(&sql, "SET lock_timeout = '60s'; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT ");
+    pgc_quote_literal(&sql, source->snapshot_name);
+    int failed = pgc_buffer_check(&sql, err);
+    if (!failed && pgc_execute(conn, sql.data, err) != 0) {
+        failed = -1;
+        pgc_connection_snapshot_error(err);
+    }
+    pgc_buffer_free(&sql);
+    return failed;
+}
+
+/* The tables were looked at before the snapshot was there, which may have waited for others' transactions: a partition that came since would be read by nobody. */
+static int look_at_partitions(pgc_postgres_source *source, pgconvoy_error *err)
+{
+    bool any = false;
+    for (size_t i = 0; i < source->table_count; i++)
+        any |= pgc_source_find_table(source, source->tables[i]->oid)->relkind == 'p';
+    if (!any)
+        return 0;
+    PGconn *conn = pgc_source_connect(source, PGC_CONNECTION_SQL, "partitions", err);
+    int failed = !conn || pgc_snapshot_take(source, conn, err) != 0 || pgc_tables_describe_parts(source, conn, err) != 0;
+    PQfinish(conn);
+    return failed ? -1 : 0;
+}
+
 int pgc_snapshot_begin(pgc_postgres_source *source, bool first, pgconvoy_lsn *lsn, pgconvoy_error *err)
 {
     if (source->snapshot_conn && PQstatus(source->snapshot_conn) == CONNECTION_OK) {
         *lsn = source->snapshot_lsn;
-        return 0;
+        return look_at_partitions(source, err);
     }
     pgc_snapshot_end(source);
     int failed;
@@ -195,5 +226,5 @@ int pgc_snapshot_begin(pgc_postgres_source *source, bool first, pgconvoy_lsn *ls
     if (first && source->config.streaming)
         begin_here(source);
     *lsn = source->snapshot_lsn;
-    return 0;
+    return look_at_partitions(source, err);
 }

@@ -5,6 +5,7 @@
  * found by numbers.h.
  */
 #include "source/postgres/stream_tables.h"
+#include "source/postgres/stream_internal.h"
 #include "base/clock.h"
 #include "source/postgres/numbers.h"
 #include "source/postgres/tables.h"
@@ -78,13 +79,32 @@ PGconn *pgc_stream_tables_catalog(pgc_stream_tables *tables, pgconvoy_error *err
     return tables->conn;
 }
 
+int pgc_stream_tables_load_types(pgc_stream_tables *tables, const uint32_t *oids, size_t count, pgconvoy_error *err)
+{
+    pgc_postgres_source *source = tables->source;
+    PGconn *conn = pgc_stream_tables_catalog(tables, err);
+    bool lost;
+    if (!conn || pgc_types_load_sent(source->types, conn, oids, count, &lost, err) != 0)
+        return -1;
+    if (!lost || !source->stream || !source->stream->wishes.binary) /* no stream: a command that is tried */
+        return 0;
+    if (source->stream->replay) {
+        pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "a type of its columns was dropped at the source since, and the spool has its values in binary form");
+        pgconvoy_error_hint(err, "pgconvoy drop, and begin anew");
+        return -1;
+    }
+    pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "a type of its columns was dropped at the source since, so that only the text of its values can be read");
+    pgc_error_sqlstate(err, PGC_ERROR_LOST_TYPE);
+    return -1;
+}
+
 /* A column that neither the catalog nor the version before knows as it was sent. */
 static int column_from_message(pgc_stream_tables *tables, const pgc_relation_column *sent, pgconvoy_column *column,
                                pgconvoy_error *err)
 {
     pgc_postgres_source *source = tables->source;
     PGconn *conn = pgc_stream_tables_catalog(tables, err);
-    if (!conn || pgc_types_load(source->types, conn, &sent->type_oid, 1, err) != 0)
+    if (!conn || pgc_stream_tables_load_types(tables, &sent->type_oid, 1, err) != 0)
         return -1;
     char oid[16], typmod[16];
     snprintf(oid, sizeof oid, "%u", sent->type_oid);
@@ -98,7 +118,7 @@ static int column_from_message(pgc_stream_tables *tables, const pgc_relation_col
     column->name = pgc_arena_strdup(source->arena, sent->name);
     column->type = pgc_types_find(source->types, sent->type_oid);
     column->typmod = sent->typmod;
-    column->type_sql = pgc_arena_strdup(source->arena, PQgetvalue(result, 0, 0));
+    column->type_sql = column->type->lost ? column->type->name : pgc_arena_strdup(source->arena, PQgetvalue(result, 0, 0));
     PQclear(result);
     return column->name && column->type_sql ? 0 : pgc_error_out_of_memory(err);
 }

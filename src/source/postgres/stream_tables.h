@@ -22,6 +22,12 @@ const pgconvoy_table *pgc_stream_tables_current(const pgc_postgres_source *sourc
 /* The connection to the catalog, made when it is missing. */
 PGconn *pgc_stream_tables_catalog(pgc_stream_tables *tables, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/*
+ * Makes the types known of columns that the stream has. Where the catalog has lost one, its values can be read as text alone: where they come
+ * in binary that is an error, PGC_ERROR_LOST_TYPE.
+ */
+int pgc_stream_tables_load_types(pgc_stream_tables *tables, const uint32_t *oids, size_t count, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* A pgc_resolve_table; arg is a pgc_stream_tables. */
 int pgc_stream_tables_resolve(void *arg, const pgc_stream_relation *relation, const pgconvoy_table **table,
                               pgconvoy_error *err);

@@ -19,6 +19,7 @@ typedef struct description {
     pgc_oid_map map; /* oid to pgc_source_table */
     pgc_source_table **tables;
     size_t found;
+    bool again; /* what was to be said of partitions was */
     pgconvoy_error *err;
 } description;
 
@@ -333,18 +334,21 @@ static int read_keys(description *d)
     return failed;
 }
 
-/* A table is its own only part; a partitioned one is its leaves, but for foreign and (for a stream) unlogged ones. */
+/*
+ * A table is its own only part; a partitioned one is its leaves, but for foreign and (for a stream) unlogged ones. By pg_inherits, which is read as of the
+ * snapshot, and not by pg_partition_tree(), which looks at what is there by now.
+ */
 static const char parts_sql[] =
-    "SELECT r.oid, c.oid, n.nspname, c.relname, c.relreplident, "
+    "WITH RECURSIVE tree (root, oid) AS (SELECT r.oid, r.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid) UNION ALL "
+    "SELECT t.root, i.inhrelid FROM tree t JOIN pg_catalog.pg_class p ON p.oid = t.oid AND p.relkind = 'p' JOIN pg_catalog.pg_inherits i ON i.inhparent = t.oid) "
+    "SELECT t.root, c.oid, n.nspname, c.relname, c.relreplident, "
     PGC_IDENTITY_USABLE_SQL("c", "%s") ", "
     "pg_catalog.pg_stat_get_tuples_updated(c.oid) + pg_catalog.pg_stat_get_tuples_deleted(c.oid) > 0, "
     "COALESCE(pg_catalog.pg_relation_size(c.oid), 0), COALESCE(pg_catalog.pg_table_size(c.oid), 0), "
     "c.reltuples::pg_catalog.int8, c.relpages, "
     "c.relkind, c.relpersistence "
-    "FROM pg_catalog.unnest($1::pg_catalog.oid[]) r (oid), "
-    "LATERAL (SELECT r.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(r.oid) t WHERE t.isleaf) l (oid) "
-    "JOIN pg_catalog.pg_class c ON c.oid = l.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE c.relkind IN ('r', 'f') ORDER BY r.oid, n.nspname, c.relname";
+    "FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE c.relkind IN ('r', 'f') ORDER BY t.root, n.nspname, c.relname";
 
 /* Rows of a part by the density that the last vacuum saw; -1 when it was never looked at. */
 static int64_t estimate_rows(const pgc_postgres_source *source, int64_t heap_bytes, int64_t tuples, int64_t pages)
@@ -370,8 +374,9 @@ static int read_part_run(description *d, const PGresult *result, int row, int co
                               : PQgetvalue(result, row, 12)[0] == 'u' && source->config.streaming ? "unlogged"
                                                                                                   : NULL;
         if (skipped) {
-            pgc_log_warning(source->config.log, "partition %s.%s of %s is left out, being %s",
-                            PQgetvalue(result, row, 2), PQgetvalue(result, row, 3), table->quoted_name, skipped);
+            if (!d->again)
+                pgc_log_warning(source->config.log, "partition %s.%s of %s is left out, being %s",
+                                PQgetvalue(result, row, 2), PQgetvalue(result, row, 3), table->quoted_name, skipped);
             continue;
         }
         pgc_part *part = &table->parts[table->part_count++];
@@ -419,6 +424,36 @@ int pgc_tables_describe(pgc_postgres_source *source, PGconn *conn, const uint32_
     pthread_mutex_unlock(&source->catalog_lock);
     pgc_oid_map_free(&d.map);
     *found = d.found;
+    return failed ? -1 : 0;
+}
+
+int pgc_tables_describe_parts(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err)
+{
+    uint32_t *oids = malloc((source->table_count + 1) * sizeof *oids);
+    pgc_source_table *fresh = calloc(source->table_count + 1, sizeof *fresh); /* progress looks at the others' estimates meanwhile */
+    description d = {.source = source, .conn = conn, .oids = oids, .again = true, .err = err};
+    int failed = oids && fresh ? 0 : pgc_error_out_of_memory(err);
+    pthread_mutex_lock(&source->catalog_lock);
+    for (size_t i = 0; i < source->table_count && !failed; i++) {
+        const pgc_source_table *table = pgc_source_find_table(source, source->tables[i]->oid);
+        if (table->relkind != 'p')
+            continue;
+        fresh[d.count].quoted_name = table->quoted_name;
+        oids[d.count] = table->table.oid;
+        failed = pgc_oid_map_put(&d.map, table->table.oid, &fresh[d.count], err);
+        d.count++;
+    }
+    if (!failed && d.count > 0)
+        failed = read_parts(&d);
+    for (size_t i = 0; i < d.count && !failed; i++) {
+        pgc_source_table *table = pgc_source_find_table(source, oids[i]);
+        table->parts = fresh[i].parts;
+        table->part_count = fresh[i].part_count;
+    }
+    pthread_mutex_unlock(&source->catalog_lock);
+    pgc_oid_map_free(&d.map);
+    free(fresh);
+    free(oids);
     return failed ? -1 : 0;
 }
 

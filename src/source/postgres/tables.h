@@ -13,6 +13,9 @@
 int pgc_tables_describe(pgc_postgres_source *source, PGconn *conn, const uint32_t *oids, size_t count,
                         pgc_source_table **described, size_t *found, pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* Looks again for the partitions of those among source->tables that have any, in conn's transaction. Takes catalog_lock. */
+int pgc_tables_describe_parts(pgc_postgres_source *source, PGconn *conn, pgconvoy_error *err) PGC_MUST_CHECK;
+
 /* Chooses and describes the tables and puts them into source->tables and source->table_map. */
 int pgc_tables_load(pgc_postgres_source *source, pgconvoy_error *err) PGC_MUST_CHECK;
 

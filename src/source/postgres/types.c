@@ -26,6 +26,7 @@ struct pgc_types {
     pgc_arena *arena;
     pgc_oid_map map;
     unsigned load;
+    bool may_be_lost; /* for this load */
 };
 
 typedef struct oid_list {
@@ -136,6 +137,17 @@ static int read_type(pgc_types *types, const PGresult *result, int row, oid_list
     return pgc_oid_map_put(&types->map, type->oid, entry, err);
 }
 
+/* A type that rows of the stream have and the catalog has not any more. */
+static int add_lost(pgc_types *types, uint32_t oid, pgconvoy_error *err)
+{
+    type_entry *entry = pgc_arena_zalloc(types->arena, sizeof *entry);
+    if (!entry)
+        return pgc_error_out_of_memory(err);
+    entry->type = (pgconvoy_type){.oid = oid, .schema = "pg_catalog", .name = "text", .typmod = -1, .delimiter = ',', .lost = true};
+    entry->linked = true;
+    return pgc_oid_map_put(&types->map, oid, entry, err);
+}
+
 static int read_rows(pgc_types *types, PGconn *conn, const oid_list *list, oid_list *next, pgconvoy_error *err)
 {
     char sql[2048];
@@ -150,9 +162,14 @@ static int read_rows(pgc_types *types, PGconn *conn, const oid_list *list, oid_l
         failed = read_type(types, result, row, next, err);
     PQclear(result);
     for (size_t i = 0; i < list->count && !failed; i++) {
-        if (!pgc_types_find(types, list->oids[i])) {
-            pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "the source's catalog has no type with oid %u",
-                               list->oids[i]);
+        const pgconvoy_type *type = pgc_types_find(types, list->oids[i]);
+        if (type && (!type->lost || types->may_be_lost))
+            continue;
+        if (types->may_be_lost) {
+            failed = add_lost(types, list->oids[i], err);
+        } else {
+            pgconvoy_error_set(err, PGCONVOY_ERROR_SOURCE, "a type (oid %u) was dropped while the source's catalog was read", list->oids[i]);
+            pgconvoy_error_retriable(err, true);
             failed = -1;
         }
     }
@@ -275,7 +292,8 @@ static int unknown(const pgc_types *types, const uint32_t *oids, size_t count, o
     pgc_oid_map seen = {0};
     int failed = 0;
     for (size_t i = 0; i < count && !failed; i++) {
-        if (oids[i] == 0 || pgc_types_find(types, oids[i]) || pgc_oid_map_get(&seen, oids[i]))
+        const pgconvoy_type *known = pgc_types_find(types, oids[i]);
+        if (oids[i] == 0 || (known && !known->lost) || pgc_oid_map_get(&seen, oids[i]))
             continue;
         failed = pgc_oid_map_put(&seen, oids[i], list, err) || list_add(list, oids[i], err);
     }
@@ -283,7 +301,7 @@ static int unknown(const pgc_types *types, const uint32_t *oids, size_t count, o
     return failed ? -1 : 0;
 }
 
-int pgc_types_load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count, pgconvoy_error *err)
+static int load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count, pgconvoy_error *err)
 {
     oid_list list = {0};
     types->load++;
@@ -301,6 +319,23 @@ int pgc_types_load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t 
     if (!failed)
         link_types(types);
     return failed;
+}
+
+int pgc_types_load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count, pgconvoy_error *err)
+{
+    types->may_be_lost = false;
+    return load(types, conn, oids, count, err);
+}
+
+int pgc_types_load_sent(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count, bool *lost, pgconvoy_error *err)
+{
+    types->may_be_lost = true;
+    if (load(types, conn, oids, count, err) != 0)
+        return -1;
+    *lost = false;
+    for (size_t i = 0; i < count; i++)
+        *lost |= oids[i] && pgc_types_find(types, oids[i])->lost;
+    return 0;
 }
 
 /* ---- labels that came later */

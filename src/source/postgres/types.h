@@ -20,6 +20,11 @@ void pgc_types_free(pgc_types *types);
 int pgc_types_load(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count,
                    pgconvoy_error *err) PGC_MUST_CHECK;
 
+/* Those of rows in the stream: one that the catalog has not any more becomes known as lost, which it is asked for anew each time. *lost: one of
+ * them is. */
+int pgc_types_load_sent(pgc_types *types, PGconn *conn, const uint32_t *oids, size_t count, bool *lost,
+                        pgconvoy_error *err) PGC_MUST_CHECK;
+
 /*
  * Makes the label known of an enum that was loaded: its labels are read again. Those that are not in the catalog any more stay, after
  * the others, and so does this one if it is not there by now: rows may still have them.

@@ -90,6 +90,18 @@ def what_nobody_tells(s):
         assert "table public.other" in run.stderr and "anew" not in run.stderr.split("error:")[0], run.stderr
 
 
+def only_the_source_knows(s, kind):
+    """What a column that came meanwhile gave to the rows from before, where only rows tell that it came."""
+    source, target = s.server(), s.service(kind, "anew") if kind in SERVICES else s.target(kind)
+    options = ("--name", "computed", "--ddl", "off")
+    source.sql(TABLES)
+    s.sync_until_caught_up(source.uri(), target, *options).ok()
+    source.sql("ALTER TABLE t ADD u uuid DEFAULT gen_random_uuid(), ADD c bigint GENERATED ALWAYS AS IDENTITY; UPDATE t SET n = 1 WHERE id < 4; ALTER TABLE other ADD x int DEFAULT 7; INSERT INTO other VALUES (100, 3)")
+    run = s.sync_until_caught_up(source.uri(), target, *options)
+    assert "copied public.t: 20 rows" in run.stderr and "copied public.other" not in run.stderr, run.stderr
+    s.equal(source, target)
+
+
 # A table is replaced, in three ways, each three times with the same names. What this pipeline has made under a name, and which is another table by now, is in the way of the one that has the name then.
 SWAPS = {"built_after": ['ALTER TABLE t RENAME TO "t 1"; CREATE TABLE t (LIKE "t 1" INCLUDING ALL); INSERT INTO t SELECT id, n + 1, w FROM "t 1"; DROP TABLE "t 1"'],
          "built_before": ["CREATE TABLE t_new (LIKE t INCLUDING ALL); INSERT INTO t_new SELECT id, n + 10, w FROM t",
@@ -147,6 +159,7 @@ def the_name_is_somebodys(s, kind):
 CASES = {f"{kind}-{when}": lambda s, kind=kind, when=when: each_step(s, kind, when == "away") for kind in FOLLOWED for when in ("away", "live")}
 CASES.update({f"{kind}-names": lambda s, kind=kind: names_come_again(s, kind) for kind in FOLLOWED})
 CASES.update({f"{kind}-taken": lambda s, kind=kind: the_name_is_somebodys(s, kind) for kind in FOLLOWED if kind != "duckdb"})
+CASES.update({f"{kind}-computed": lambda s, kind=kind: only_the_source_knows(s, kind) for kind in FOLLOWED})
 CASES["untold"] = what_nobody_tells
 CASES["labels"] = labels_are_no_other_type
-scenario.run(lambda s: CASES[s.case](s), cases=[case for case in CASES if os.environ.get("SCENARIO_FULL") or case == "bigquery-names" or not case.startswith(SERVICES)])
+scenario.run(lambda s: CASES[s.case](s), cases=[case for case in CASES if os.environ.get("SCENARIO_FULL") or case in ("bigquery-names", "bigquery-computed") or not case.startswith(SERVICES)])

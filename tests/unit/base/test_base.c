@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/clock.h"
 #include "base/grow.h"
+#include "base/log.h"
 #include "base/queue.h"
 
 #include <limits.h>
@@ -234,6 +235,26 @@ static void the_background_tells_each_outcome_once(void **state)
     pgc_background_free(NULL);
 }
 
+static void count_line(void *arg, pgconvoy_log_level level, const char *line)
+{
+    assert_int_equal(level, PGCONVOY_LOG_WARNING);
+    *(int *)arg += (int)strlen(line);
+}
+
+static void a_line_that_is_said_once_is_not_said_again(void **state)
+{
+    (void)state;
+    int length = 0;
+    pgconvoy_log log = {.write = count_line, .arg = &length};
+    for (int i = 0; i < 5; i++)
+        pgc_log_once(&log, PGCONVOY_LOG_WARNING, "table %s", "a");
+    assert_int_equal(length, 7);
+    pgc_log_once(&log, PGCONVOY_LOG_WARNING, "table %s", "bc");
+    assert_int_equal(length, 15);
+    pgc_log_once(&log, PGCONVOY_LOG_WARNING, "table %s", "a");
+    assert_int_equal(length, 15);
+}
+
 static void time_is_written_as_rfc_3339(void **state)
 {
     (void)state;
@@ -341,6 +362,7 @@ int main(void)
         cmocka_unit_test(what_is_no_lsn_is_refused),
         cmocka_unit_test(an_error_is_built_from_its_own_message),
         cmocka_unit_test(time_is_written_as_rfc_3339),
+        cmocka_unit_test(a_line_that_is_said_once_is_not_said_again),
         cmocka_unit_test(a_queue_keeps_order_and_its_bounds),
         cmocka_unit_test(an_array_that_grows_keeps_what_it_has),
         cmocka_unit_test(an_array_that_cannot_grow_is_as_it_was),

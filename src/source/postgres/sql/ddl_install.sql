@@ -144,6 +144,48 @@ SELECT coalesce(schema IN ('pg_temp', 'pgconvoy'), false) OR EXISTS (SELECT FROM
   ELSE false END)
 $f$;
 
+-- A table of one of our publications that has lost what updates and deletes are told by, with a command that dropped columns or constraints of it: the
+-- server would refuse them to its application, in the midst of a migration that gives it another key, say. Until it has one, whole rows tell it; what the
+-- user has chosen since stays, and so does a table that never had a key. A partition of a table that whole rows tell has them told, too. Where that
+-- would not do (a column list, from 18 on generated columns that are not sent), the command's session is told what will be refused.
+CREATE TABLE IF NOT EXISTS pgconvoy.ddl_full (relation oid PRIMARY KEY);
+REVOKE ALL ON pgconvoy.ddl_full FROM PUBLIC;
+CREATE OR REPLACE FUNCTION pgconvoy.ddl_keep_identity(relation oid, dropped boolean) RETURNS void LANGUAGE plpgsql
+  SET search_path = pg_catalog, pg_temp AS $f$
+DECLARE
+  had "char";
+  has_key bool;
+  made bool;
+  whole bool; -- NULL: not published by us
+  of_whole bool;
+BEGIN
+  SELECT c.relreplident, EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisvalid AND i.indimmediate AND
+      CASE c.relreplident WHEN 'i' THEN i.indisreplident ELSE i.indisprimary END), EXISTS (SELECT FROM pgconvoy.ddl_full f WHERE f.relation = c.oid),
+      (SELECT bool_and(to_jsonb(r) ->> 'prattrs' IS NULL AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND NOT a.attisdropped
+        AND to_jsonb(p) ? 'pubgencols' AND a.attgenerated <> '' AND NOT (a.attgenerated = 's' AND to_jsonb(p) ->> 'pubgencols' = 's')))
+      FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid WHERE (p.pubupdate OR p.pubdelete)
+        AND r.prrelid IN (SELECT c.oid UNION SELECT t.relid FROM pg_partition_ancestors(c.oid) t)
+        AND obj_description(p.oid, 'pg_publication') LIKE 'made by pgconvoy for pipeline %'),
+      EXISTS (SELECT FROM pg_partition_ancestors(c.oid) t JOIN pg_class a ON a.oid = t.relid WHERE a.oid <> c.oid AND a.relreplident = 'f')
+    INTO had, has_key, made, whole, of_whole FROM pg_class c WHERE c.oid = $1 AND c.relkind IN ('r', 'p');
+  IF had IN ('d', 'i') AND NOT has_key AND NOT whole AND (dropped OR of_whole) THEN
+    RAISE WARNING 'pgconvoy: % has no replica identity any more: the server refuses updates and deletes of it while it is published', $1::regclass
+      USING HINT = 'Give it a primary key, or take it out of the publication.';
+  ELSIF had IN ('d', 'i') AND NOT has_key AND whole AND (dropped OR of_whole) THEN
+    EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY FULL', $1::regclass);
+    INSERT INTO pgconvoy.ddl_full VALUES ($1) ON CONFLICT DO NOTHING;
+    RAISE NOTICE 'pgconvoy: % has no key any more, and is replicated: until it has one, it has REPLICA IDENTITY FULL, without which updates would be refused', $1::regclass;
+  ELSIF made AND had = 'f' AND (has_key OR whole IS NULL) THEN
+    EXECUTE format('ALTER TABLE ONLY %s REPLICA IDENTITY DEFAULT', $1::regclass);
+    DELETE FROM pgconvoy.ddl_full f WHERE f.relation = $1;
+  ELSIF made AND had <> 'f' THEN
+    DELETE FROM pgconvoy.ddl_full f WHERE f.relation = $1;
+  END IF;
+EXCEPTION WHEN OTHERS THEN
+  RAISE WARNING 'pgconvoy: the replica identity of % cannot be altered: %', $1::regclass, SQLERRM;
+END
+$f$;
+
 CREATE OR REPLACE FUNCTION pgconvoy.ddl_send(event text, tag text, stack text, query text, path text, settings json) RETURNS void
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $f$
 DECLARE
@@ -156,6 +198,10 @@ DECLARE
   nth int;
   had text;
   attached json;
+  changed oid[];
+  lost oid[]; -- what may have lost its key
+  one oid;
+  dropped bool;
 BEGIN
   IF event = 'table_rewrite' THEN
     PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'oid', pg_event_trigger_table_rewrite_oid()::bigint,
@@ -170,6 +216,12 @@ BEGIN
     IF objects IS NOT NULL THEN
       PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'objects', objects));
     END IF;
+    -- what may have lost its key: kept for the command's end, which is told first
+    PERFORM set_config('pgconvoy.ddl_lost', string_agg(o.oid::bigint::text, ' '), true) FROM (
+      SELECT CASE object_type WHEN 'table column' THEN objid ELSE to_regclass(format('%I.%I', address_names[1], address_names[2]))::oid END
+        FROM pg_event_trigger_dropped_objects() WHERE object_type IN ('table column', 'table constraint') AND NOT is_temporary
+      UNION SELECT c.oid FROM pg_class c WHERE tag = 'DROP INDEX' AND c.relreplident = 'i' AND c.relkind IN ('r', 'p')
+        AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = c.oid AND i.indisreplident)) o (oid) WHERE oid IS NOT NULL HAVING count(*) > 0;
     RETURN;
   END IF;
   IF tag ~ '(SERVER|USER MAPPING|SUBSCRIPTION|PUBLICATION|EVENT TRIGGER)$' THEN
@@ -205,7 +257,7 @@ BEGIN
         WHERE NOT in_extension AND NOT pgconvoy.ddl_is_local(classid, objid, schema_name, text.body)
       UNION SELECT r.oid FROM pg_event_trigger_ddl_commands() JOIN pg_class r ON r.relnamespace = objid WHERE classid = 'pg_namespace'::regclass AND tag = 'ALTER SCHEMA')
       UNION SELECT inhrelid FROM pg_inherits JOIN relations ON inhparent = relations.oid WHERE tag = 'ALTER TABLE')
-    SELECT json_agg(pgconvoy.ddl_table(c.oid)) INTO tables FROM relations r JOIN pg_class c ON c.oid = r.oid
+    SELECT json_agg(pgconvoy.ddl_table(c.oid)), array_agg(c.oid) INTO tables, changed FROM relations r JOIN pg_class c ON c.oid = r.oid
       WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't';
   END IF;
   IF tag = 'ALTER TABLE' AND (text.body IS NULL OR text.body ~* 'attach') THEN
@@ -215,6 +267,13 @@ BEGIN
   PERFORM pgconvoy.ddl_write(json_build_object('event', event, 'tag', tag, 'nested', text.nested, 'nth', nth, 'text', text.body,
     'again', had IS NOT NULL AND text.body IS NULL, 'path', path, 'settings', settings, 'objects', objects, 'tables', tables,
     'attached', attached));
+  IF current_setting('pgconvoy.ddl_lost', true) ~ '^[0-9]{1,10}( [0-9]{1,10})*$' THEN -- any role may set it
+    lost := ARRAY(SELECT o::bigint::oid FROM unnest(string_to_array(current_setting('pgconvoy.ddl_lost'), ' ')) o WHERE o::bigint < 4294967296);
+    PERFORM set_config('pgconvoy.ddl_lost', '', true);
+  END IF;
+  FOR one, dropped IN SELECT o, o = ANY (coalesce(lost, '{}')) FROM (SELECT unnest(lost) UNION SELECT unnest(changed) WHERE tag IN ('ALTER TABLE', 'CREATE TABLE')) r (o) LOOP
+    PERFORM pgconvoy.ddl_keep_identity(one, dropped);
+  END LOOP;
 EXCEPTION
 WHEN event_trigger_protocol_violated THEN
   RAISE; -- called by hand, as everybody may: no word of it to the stream
@@ -277,8 +336,8 @@ BEGIN
       'standard_conforming_strings', pg_catalog.current_setting('standard_conforming_strings')));
 END
 $f$;
-REVOKE ALL ON FUNCTION pgconvoy.ddl_write(json) FROM PUBLIC;
-COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 6';
+REVOKE ALL ON FUNCTION pgconvoy.ddl_write(json), pgconvoy.ddl_keep_identity(oid, boolean) FROM PUBLIC;
+COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 7';
 
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_drop;
 DROP EVENT TRIGGER IF EXISTS pgconvoy_ddl_rewrite;

@@ -14,7 +14,7 @@ BEGIN
   DELETE FROM pgconvoy.ddl_log WHERE id = written;
 END
 $f$;
-COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 6, by a table';
+COMMENT ON FUNCTION pgconvoy.ddl_seen() IS 'pgconvoy ddl 7, by a table';
 
 DO $do$
 BEGIN
