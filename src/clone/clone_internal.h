@@ -144,6 +144,8 @@ const char *clone_entry_key(pgc_clone *clone, const pgc_entry *entry, const char
 
 /* ---- part.c: a copy that is the beginning of a stream */
 int clone_part_read(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;   /* which tables belong to it, before the catalog is read */
+/* The tables were looked at before the snapshot was there: one that is another in it would be made so, and the pipeline would take it for what it knows. An error that heals by another look. */
+int clone_part_check(const pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;
 int clone_part_choose(pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK; /* of the entries those that they need, and that hang on them */
 /* Renames what has the names of its indexes on other tables of the pipeline's, as they are no more at the source. */
 int clone_part_make_room(const pgc_clone *clone, pgconvoy_error *err) PGC_MUST_CHECK;

@@ -9,10 +9,8 @@
 #include "catalog/dependent.h"
 #include "postgres/connection.h"
 #include "postgres/quote.h"
-#include "postgres/text_arrays.h"
 #include "sink/postgres/state_sql.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,16 +24,6 @@ static const char tables_query[] =
     "up (oid) AS (SELECT t.oid FROM pg_catalog.unnest($1::pg_catalog.oid[]) t (oid) UNION SELECT i.inhparent FROM up "
     "JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.oid) "
     "SELECT coalesce(d.oid, u.oid) AS oid, d.root FROM down d FULL JOIN up u USING (oid) ORDER BY 1";
-
-/*
- * The tables were looked at before the snapshot was there: what is called otherwise in it would be made under that name, and the pipeline would take
- * another table for it.
- */
-static const char names_query[] =
-    "SELECT t.schema, t.name, c.oid IS NULL FROM ROWS FROM (pg_catalog.unnest($1::pg_catalog.oid[]), pg_catalog.unnest($2::pg_catalog.text[]), "
-    "pg_catalog.unnest($3::pg_catalog.text[])) t (oid, schema, name) "
-    "LEFT JOIN (pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace) ON c.oid = t.oid "
-    "WHERE (n.nspname, c.relname) IS DISTINCT FROM (t.schema::pg_catalog.name, t.name::pg_catalog.name) LIMIT 1";
 
 /* ------------------------------------------------------------------ tables */
 
@@ -67,40 +55,11 @@ static int take_tables(pgc_clone *clone, const PGresult *result, pgconvoy_error 
     return 0;
 }
 
-static int check_names(const pgc_clone *clone, pgconvoy_error *err)
-{
-    const pgc_clone_part *part = clone->options->part;
-    const char *values[3];
-    PGresult *result = NULL;
-    pgc_text_arrays arrays;
-    pgc_text_arrays_init(&arrays, 3);
-    for (int i = 0; i < part->table_count; i++) {
-        char oid[16];
-        snprintf(oid, sizeof oid, "%u", part->tables[i]->oid);
-        pgc_text_arrays_add(&arrays, (const char *const[]){oid, part->tables[i]->schema, part->tables[i]->name});
-    }
-    if (pgc_text_arrays_end(&arrays, values, err) == 0)
-        result = pgc_query_params(pgc_catalog_connection(clone->catalog), names_query, 3, values, err);
-    pgc_text_arrays_free(&arrays);
-    int status = result ? 0 : -1;
-    if (result && PQntuples(result) > 0) {
-        pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s was %s since it was looked at for the copy", PQgetvalue(result, 0, 0), PQgetvalue(result, 0, 1),
-                           PQgetvalue(result, 0, 2)[0] == 't' ? "dropped" : "renamed");
-        pgconvoy_error_hint(err, "run the same command again");
-        pgconvoy_error_retriable(err, true);
-        status = -1;
-    }
-    PQclear(result);
-    return status;
-}
-
 int clone_part_read(pgc_clone *clone, pgconvoy_error *err)
 {
     const pgc_clone_part *part = clone->options->part;
     if (!part)
         return 0;
-    if (check_names(clone, err) != 0)
-        return -1;
     pgc_buffer oids;
     pgc_buffer_init(&oids, (size_t)part->table_count * 12 + 16);
     for (int i = 0; i < part->table_count; i++)
@@ -145,6 +104,58 @@ bool clone_part_waits(const pgc_entry *entry)
 {
     return pgc_entry_is(entry, "FK VALIDATION") ||
            (pgc_entry_is(entry, "FK CONSTRAINT") && !strstr(entry->create, " NOT VALID;\n"));
+}
+
+/* What the pipeline knows of the columns against what they are in the snapshot; all of them are moved. */
+static bool has_columns(const pgc_relation *relation, const pgconvoy_table *table)
+{
+    int known = 0, there = 0;
+    for (int i = 0; i < table->column_count; i++) {
+        const pgconvoy_column *column = &table->columns[i];
+        known += !column->generated;
+        if (column->number == 0)
+            continue;
+        const pgc_column *now = column->number <= relation->column_count ? &relation->columns[column->number - 1] : NULL;
+        if (!now || now->dropped || now->type_oid != column->type->oid || now->type_modifier != column->typmod || strcmp(now->name, column->name) != 0)
+            return false;
+    }
+    for (int i = 0; i < relation->column_count; i++)
+        there += !relation->columns[i].dropped && !relation->columns[i].generated;
+    return known == there;
+}
+
+static int is_another(const pgconvoy_table *table, const char *how, pgconvoy_error *err)
+{
+    pgconvoy_error_set(err, PGCONVOY_ERROR_STATE, "table %s.%s was %s since it was looked at for the copy", table->schema, table->name, how);
+    pgconvoy_error_hint(err, "run the same command again");
+    pgconvoy_error_retriable(err, true);
+    return -1;
+}
+
+int clone_part_check(const pgc_clone *clone, pgconvoy_error *err)
+{
+    const pgc_clone_part *part = clone->options->part;
+    int count, status = 0;
+    pgc_relation *const *relations = pgc_catalog_relations(clone->catalog, &count);
+    bool *found = part ? calloc((size_t)part->table_count + 1, sizeof *found) : NULL;
+    if (!part || !found)
+        return part ? pgc_error_out_of_memory(err) : 0;
+    for (int i = 0; i < count && status == 0; i++) {
+        int group = clone_part_group(clone, relations[i]);
+        const pgconvoy_table *table = group < 0 ? NULL : part->tables[group];
+        if (!table || table->oid != relations[i]->object.oid)
+            continue;
+        found[group] = true;
+        if (strcmp(table->schema, relations[i]->object.schema->object.name) != 0 || strcmp(table->name, relations[i]->object.name) != 0)
+            status = is_another(table, "renamed", err);
+        else if (!has_columns(relations[i], table))
+            status = is_another(table, "altered", err);
+    }
+    for (int i = 0; i < part->table_count && status == 0; i++)
+        if (!found[i])
+            status = is_another(part->tables[i], "dropped", err);
+    free(found);
+    return status;
 }
 
 /* ------------------------------------------------------------------ entries */

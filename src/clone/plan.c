@@ -118,7 +118,7 @@ int clone_plan_read(pgc_clone *clone, pgconvoy_error *err)
     }
     /* A standby has no rows of unlogged tables. */
     clone->dump.no_unlogged_table_data |= pgc_catalog_is_standby(clone->catalog);
-    if (take_snapshot(clone, err) || clone_part_read(clone, err) || pgc_catalog_read(clone->catalog, err) || pgc_catalog_order(clone->catalog, err) || clone_map_catalog(clone, err) ||
+    if (take_snapshot(clone, err) || clone_part_read(clone, err) || pgc_catalog_read(clone->catalog, err) || clone_part_check(clone, err) || pgc_catalog_order(clone->catalog, err) || clone_map_catalog(clone, err) ||
         pgc_entries_init(&clone->entries, err))
         return -1;
     clone->has_entries = true;

@@ -80,7 +80,9 @@ KEPT_ASIDE = "ALTER TABLE t RENAME TO t_old; CREATE TABLE t (LIKE t_old INCLUDIN
 
 
 def late(s, source, target, options):
-    """The tables are looked at, then published, then read in a snapshot: names may change after each of these, also those of a table that joins."""
+    """The tables are looked at, then published, then read in a snapshot: names may change after each of these, also those of columns and of a table that joins."""
+    trade_columns = "ALTER TABLE {0} RENAME p TO tmp; ALTER TABLE {0} RENAME q TO p; ALTER TABLE {0} RENAME tmp TO q; UPDATE {0} SET p = 5 WHERE id = 1; "
+    source.sql("CREATE TABLE pq (id int PRIMARY KEY, p int, q int); INSERT INTO pq SELECT i, i, -i FROM generate_series(1, 5) AS i")
     def open_one():
         session = s.session(source, "BEGIN; SELECT pg_current_xact_id();\n")
         scenario.wait_for(lambda: source.sql("SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction' AND query LIKE '%pg_current_xact_id%'") == "1", 60, "it is open")
@@ -100,15 +102,15 @@ def late(s, source, target, options):
     if waited_for:
         s.end_session(waited_for)
     scenario.wait_for(lambda: "made publication" in run.stderr or not run.running(), 60, "it waits for the transaction")
-    source.sql("ALTER TABLE u RENAME TO tmp; ALTER TABLE v RENAME TO u; ALTER TABLE tmp RENAME TO v; INSERT INTO v (id) VALUES (200); INSERT INTO u (id) VALUES (200)")
+    source.sql(trade_columns.format("pq") + "ALTER TABLE u RENAME TO tmp; ALTER TABLE v RENAME TO u; ALTER TABLE tmp RENAME TO v; INSERT INTO v (id) VALUES (200); INSERT INTO u (id) VALUES (200)")
     s.end_session(session)
     scenario.wait_for(lambda: "streaming changes" in run.stderr or not run.running(), 60, "it streams")
     session = open_one()
-    source.sql("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (LIKE a INCLUDING ALL); INSERT INTO a VALUES (1); INSERT INTO b VALUES (2)")
+    source.sql("CREATE TABLE a (id int PRIMARY KEY); CREATE TABLE b (LIKE a INCLUDING ALL); INSERT INTO a VALUES (1); INSERT INTO b VALUES (2); CREATE TABLE joins (LIKE pq INCLUDING ALL); INSERT INTO joins TABLE pq")
     scenario.wait_for(lambda: run.stderr.count("going on with those") >= 1 or not run.running(), 60, "they join")
-    source.sql("ALTER TABLE a RENAME TO tmp; ALTER TABLE b RENAME TO a; ALTER TABLE tmp RENAME TO b; INSERT INTO a VALUES (3); INSERT INTO b VALUES (3); ALTER TABLE o RENAME TO c; INSERT INTO c VALUES (3)")
+    source.sql(trade_columns.format("joins") + "ALTER TABLE a RENAME TO tmp; ALTER TABLE b RENAME TO a; ALTER TABLE tmp RENAME TO b; INSERT INTO a VALUES (3); INSERT INTO b VALUES (3); ALTER TABLE o RENAME TO c; INSERT INTO c VALUES (3)")
     s.end_session(session)
-    scenario.wait_for(lambda: ("copied public.a:" in run.stderr and "copied public.b:" in run.stderr) or not run.running(), 60, "they have joined")
+    scenario.wait_for(lambda: all(f"copied public.{table}:" in run.stderr for table in ("a", "b", "joins")) or not run.running(), 60, "they have joined")
     assert run.stop() == 0, run.error_tail()
     s.sync_until_caught_up(source.uri(), target, *options)
     s.equal(source, target)
