@@ -106,8 +106,8 @@ bool clone_part_waits(const pgc_entry *entry)
            (pgc_entry_is(entry, "FK CONSTRAINT") && !strstr(entry->create, " NOT VALID;\n"));
 }
 
-/* What the pipeline knows of the columns against what they are in the snapshot; all of them are moved. */
-static bool has_columns(const pgc_relation *relation, const pgconvoy_table *table)
+/* What the pipeline knows of the columns against what they are in the snapshot. */
+static bool has_columns(const pgc_relation *relation, const pgconvoy_table *table, const pgc_mapped_table *mapped)
 {
     int known = 0, there = 0;
     for (int i = 0; i < table->column_count; i++) {
@@ -121,7 +121,7 @@ static bool has_columns(const pgc_relation *relation, const pgconvoy_table *tabl
     }
     for (int i = 0; i < relation->column_count; i++)
         there += !relation->columns[i].dropped && !relation->columns[i].generated;
-    return known == there;
+    return known == there || (mapped && mapped->column_count > 0); /* those that are wanted are there */
 }
 
 static int is_another(const pgconvoy_table *table, const char *how, pgconvoy_error *err)
@@ -148,7 +148,7 @@ int clone_part_check(const pgc_clone *clone, pgconvoy_error *err)
         found[group] = true;
         if (strcmp(table->schema, relations[i]->object.schema->object.name) != 0 || strcmp(table->name, relations[i]->object.name) != 0)
             status = is_another(table, "renamed", err);
-        else if (!has_columns(relations[i], table))
+        else if (!has_columns(relations[i], table, pgc_mapping_table(clone->options->mapping, table->schema, table->name)))
             status = is_another(table, "altered", err);
     }
     for (int i = 0; i < part->table_count && status == 0; i++)
