@@ -9,6 +9,7 @@
 #include "clone/clone.h"
 #include "postgres/connection.h"
 #include "postgres/quote.h"
+#include "sink/postgres/ddl_keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -237,7 +238,7 @@ static int complete_all(const pgc_copier_work *work, PGconn *target, bool *done,
                        "DO $$ BEGIN IF NOT EXISTS (SELECT FROM pgconvoy.copy) AND NOT EXISTS (SELECT FROM "
                        "pgconvoy.copy_item) THEN DROP TABLE pgconvoy.copy_item, pgconvoy.copy; END IF; END $$"));
     *done = end;
-    return 0;
+    return end ? pgc_pgsink_check_keys(target, work->name, work->state_dir, work->log, work->stop, err) : 0;
 }
 
 int clone_follow_complete(pgc_copier_work *work, bool *done, pgconvoy_error *err)

@@ -134,6 +134,7 @@ static int run_copier(pgc_run *run, step step, pgconvoy_lsn lsn, bool *done, pgc
                             .lsn = lsn,
                             .options = run->options,
                             .skip_disk = run->little_room,
+                            .state_dir = run->sink_config.state_dir,
                             .log = run->log,
                             .stop = run->stop,
                             .progress = on_progress,

@@ -26,6 +26,7 @@ typedef struct pgc_copier_work {
     pgconvoy_lsn lsn;                   /* its consistent point */
     const pgc_options *options;         /* of the pipeline */
     bool skip_disk;                     /* too little room on the target's disk is only warned of */
+    const char *state_dir;              /* of the pipeline, or NULL */
     pgconvoy_log *log;
     atomic_bool *stop; /* asked for: give up soon, with PGCONVOY_OK as the error's code */
     pgc_copier_table *tables;

@@ -9,6 +9,7 @@
  * said.
  */
 #include "sink/postgres/ddl_internal.h"
+#include "sink/postgres/ddl_keys.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -150,20 +151,6 @@ static int attempt(PGconn *conn, const pgconvoy_ddl *ddl, const char *sql, bool 
 
 /* ---- what was left out */
 
-/* For `status` only: what cannot be written is not missed. */
-static void write_count(const pgc_pgsink *sink, const char *count)
-{
-    char path[4096];
-    if (!sink->config->state_dir ||
-        snprintf(path, sizeof path, "%s/ddl.json", sink->config->state_dir) >= (int)sizeof path)
-        return;
-    FILE *file = fopen(path, "we");
-    if (!file)
-        return;
-    fprintf(file, "{\"skipped\":%s}\n", count);
-    fclose(file);
-}
-
 int pgc_pgsink_ddl_skip(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl, const char *reason,
                         pgconvoy_error *err)
 {
@@ -188,7 +175,7 @@ int pgc_pgsink_ddl_skip(pgc_pgsink *sink, PGconn *conn, const pgconvoy_ddl *ddl,
                                         "SELECT count(*) + 1 FROM pgconvoy.ddl_skipped WHERE pipeline = $1",
                                         5, values, PGSINK_DDL_DOING, err);
     if (result)
-        write_count(sink, PQgetvalue(result, 0, 0));
+        pgc_pgsink_ddl_write_count(sink->config->state_dir, PQgetvalue(result, 0, 0));
     PQclear(result);
     return result ? 0 : -1;
 }
@@ -265,44 +252,9 @@ static int remember_followed(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl,
     return 0;
 }
 
-/* Foreign keys that are not checked, each with the command that does so, of the tables that the command is about. */
-static PGresult *unchecked_keys(PGconn *conn, const pgconvoy_ddl *ddl, pgconvoy_error *err)
-{
-    static const char sql[] = "SELECT k.oid, format('ALTER TABLE %s VALIDATE CONSTRAINT %I', k.conrelid::regclass, k.conname) FROM pg_constraint k WHERE k.contype = 'f' AND NOT k.convalidated "
-                              "AND k.conparentid = 0 AND k.conrelid IN (SELECT to_regclass(name) FROM unnest($1::text[]) n (name)) ORDER BY 1";
-    pgc_buffer names;
-    pgc_buffer_init(&names, PGSINK_SQL_LIMIT);
-    for (size_t i = 0; i < ddl->object_count; i++)
-        if (pgc_pgsink_ddl_is_a(&ddl->objects[i], "table"))
-            pgc_quote_array_element(&names, ddl->objects[i].identity);
-    pgc_array_end(&names);
-    const char *values[] = {names.data};
-    PGresult *result = pgc_buffer_check(&names, err) == 0 ? pgc_pgsink_query(conn, sql, 1, values, PGSINK_DDL_DOING, err) : NULL;
-    pgc_buffer_free(&names);
-    return result;
-}
-
-/* Lists the keys that are not checked now and were not there before, with the command that checks them. */
-static int list_unchecked(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const PGresult *before, pgconvoy_error *err)
-{
-    PGresult *after = unchecked_keys(writer->conn, ddl, err);
-    int status = after ? 0 : -1;
-    for (int row = 0; row < PQntuples(after) && status == 0; row++) {
-        bool was = false;
-        for (int i = 0; i < PQntuples(before) && !was; i++)
-            was = strcmp(PQgetvalue(before, i, 0), PQgetvalue(after, row, 0)) == 0;
-        pgconvoy_ddl check = *ddl;
-        check.command = PQgetvalue(after, row, 1);
-        if (!was)
-            status = pgc_pgsink_ddl_skip(writer->sink, writer->conn, &check, "the key is there, but not checked: rows that it speaks of are of a table that had not joined yet", err);
-    }
-    PQclear(after);
-    return status;
-}
-
 /*
  * A foreign key whose rows are not all there: those of the other table come with its copy, which is later in the stream (a migration makes a table, fills it,
- * and has one that was there refer to it). The source has checked it; here it is made without a check.
+ * and has one that was there refer to it). The source has checked it; here it is made without a check, which follows once they are there.
  */
 static int attempt_unchecked(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, bool *done, pgconvoy_error *why, pgconvoy_error *err)
 {
@@ -313,10 +265,10 @@ static int attempt_unchecked(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl,
         return 0;
     }
     pgconvoy_error again = {0};
-    PGresult *before = unchecked_keys(writer->conn, ddl, err);
+    PGresult *before = pgc_pgsink_ddl_unchecked_keys(writer->conn, ddl, err);
     int status = !before || pgc_buffer_check(&sql, err) != 0 || attempt(writer->conn, ddl, sql.data, done, &again, err) != 0 ? -1 : 0;
     if (status == 0 && *done)
-        status = list_unchecked(writer, ddl, before, err);
+        status = pgc_pgsink_ddl_list_unchecked(writer, ddl, before, err);
     if (status == 0 && !*done)
         pgc_error_copy(why, &again);
     PQclear(before);

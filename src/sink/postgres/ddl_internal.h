@@ -17,10 +17,17 @@ static inline bool pgc_pgsink_ddl_is_a(const pgconvoy_ddl_object *object, const 
 bool pgc_pgsink_ddl_has(const pgconvoy_ddl *ddl, const char *word);
 /* Whether the command is carried over at all. */
 bool pgc_pgsink_ddl_is_carried(const pgconvoy_ddl *ddl);
-/* Appends the text of an ALTER TABLE with each foreign key that it adds NOT VALID; false: it adds none, other than with a column. */
-bool pgc_pgsink_ddl_without_check(const pgconvoy_ddl *ddl, pgc_buffer *sql);
 /* Appends its SQL; nothing when that is not known. */
 void pgc_pgsink_ddl_compose(const pgconvoy_ddl *ddl, pgc_buffer *sql);
+
+/* ---- ddl_keys.c: foreign keys that cannot be checked yet */
+
+/* Appends the text of an ALTER TABLE with each foreign key that it adds, also with a column, NOT VALID; false: it adds none. */
+bool pgc_pgsink_ddl_without_check(const pgconvoy_ddl *ddl, pgc_buffer *sql);
+/* Foreign keys that are not checked, of the tables that the command is about: oid, name, table, and the command that checks it. NULL: an error. */
+PGresult *pgc_pgsink_ddl_unchecked_keys(PGconn *conn, const pgconvoy_ddl *ddl, pgconvoy_error *err) PGC_MUST_CHECK;
+/* Lists those that are not checked now, and are not among those of before, in the open transaction. */
+int pgc_pgsink_ddl_list_unchecked(pgc_pgsink_writer *writer, const pgconvoy_ddl *ddl, const PGresult *before, pgconvoy_error *err) PGC_MUST_CHECK;
 
 /* ---- ddl_tables.c: what follows for the checkpoint */
 

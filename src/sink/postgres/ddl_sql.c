@@ -68,34 +68,6 @@ static bool adds_or_drops_columns(const pgconvoy_ddl *ddl)
     return false;
 }
 
-bool pgc_pgsink_ddl_without_check(const pgconvoy_ddl *ddl, pgc_buffer *sql)
-{
-    if (!ddl->command || strcmp(ddl->tag, "ALTER TABLE") != 0)
-        return false;
-    const char *at = ddl->command, *end = at + strlen(at), *copied = at, *behind = at;
-    int depth = 0;
-    bool is_key = false, any = false;
-    for (bool more = true; more;) {
-        pgc_sql_token token = pgc_sql_next_token(&at, end);
-        more = token.kind != PGC_SQL_END;
-        char c = token.kind == PGC_SQL_OTHER ? *token.start : '\0';
-        if (depth == 0 && (!more || c == ',')) { /* the end of an action */
-            if (is_key) {
-                pgc_buffer_append(sql, copied, (size_t)(behind - copied));
-                pgc_buffer_text(sql, " NOT VALID");
-                copied = behind;
-            }
-            any |= is_key;
-            is_key = false;
-        }
-        depth += (c == '(') - (c == ')');
-        is_key |= depth == 0 && pgc_sql_token_is(&token, "FOREIGN");
-        behind = more ? token.start + token.length : behind;
-    }
-    pgc_buffer_append(sql, copied, (size_t)(end - copied));
-    return any;
-}
-
 /*
  * A command that is older than the copy of its table would change its rows once more, or take columns away that it
  * means by a name which others have since.
