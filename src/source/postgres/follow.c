@@ -58,6 +58,11 @@ static bool was_left(const pgconvoy_table_status *left, size_t count, const char
     return false;
 }
 
+static bool is_not_there(const pgconvoy_error *err)
+{
+    return strcmp(err->sqlstate, "42P01") == 0 || strcmp(err->sqlstate, "3F000") == 0;
+}
+
 static int add_table(pgc_postgres_source *source, PGconn *conn, const PGresult *result, int row, pgconvoy_error *err)
 {
     pgc_buffer sql;
@@ -79,7 +84,7 @@ static int add_table(pgc_postgres_source *source, PGconn *conn, const PGresult *
     }
     if (PQstatus(conn) != CONNECTION_OK)
         return -1;
-    if (err->retriable) { /* a lock: the next look tries again */
+    if (err->retriable || is_not_there(err)) { /* a lock, or it has another name by now: the next look tries again */
         pgc_error_clear(err);
         return 0;
     }

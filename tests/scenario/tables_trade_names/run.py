@@ -111,6 +111,12 @@ def late(s, source, target, options):
     source.sql(trade_columns.format("joins") + "ALTER TABLE a RENAME TO tmp; ALTER TABLE b RENAME TO a; ALTER TABLE tmp RENAME TO b; INSERT INTO a VALUES (3); INSERT INTO b VALUES (3); ALTER TABLE o RENAME TO c; INSERT INTO c VALUES (3)")
     s.end_session(session)
     scenario.wait_for(lambda: all(f"copied public.{table}:" in run.stderr for table in ("a", "b", "joins")) or not run.running(), 60, "they have joined")
+    session = s.session(source, "CREATE TABLE comes (id int PRIMARY KEY); INSERT INTO comes VALUES (1); BEGIN; ALTER TABLE comes RENAME TO came;\n")
+    scenario.wait_for(lambda: not run.running() or source.sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'ALTER PUBLICATION%comes%'") == "1", 60, "it is to join")
+    session.stdin.write("COMMIT;\n")
+    s.end_session(session)
+    scenario.wait_for(lambda: "copied public.came:" in run.stderr or not run.running(), 60, "it has joined")
+    assert "comes" not in run.stderr, run.stderr
     assert run.stop() == 0, run.error_tail()
     s.sync_until_caught_up(source.uri(), target, *options)
     s.equal(source, target)
