@@ -24,7 +24,7 @@ static const char candidates_sql[] =
     "CASE WHEN NOT pg_catalog.pg_has_role(c.relowner, 'USAGE') THEN 'the role does not own it' "
     "WHEN EXISTS (SELECT FROM (SELECT c.oid UNION SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) t WHERE "
     "t.isleaf) l (oid) JOIN pg_catalog.pg_class r ON r.oid = l.oid AND r.relkind = 'r' WHERE NOT " PGC_IDENTITY_USABLE_SQL("r", "%s") ") "
-    "THEN 'it has no replica identity that can be published, and would refuse updates and deletes' END "
+    "THEN 'it has no replica identity that can be published, and would refuse updates and deletes (with a primary key, or REPLICA IDENTITY FULL, it joins)' END "
     "FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
     "WHERE c.oid = ANY ($1::pg_catalog.oid[]) ORDER BY 4";
 
