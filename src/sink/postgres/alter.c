@@ -464,7 +464,7 @@ static int follow_column(alteration *alter, const pgconvoy_column *column, pgcon
         return add_column(alter, column, err);
     pgc_pgsink_fit fit = pgc_pgsink_column_fit(column, target);
     bool ours = alter->content == PGSINK_CONTENT_CREATED || alter->empty;
-    bool stays = fit != PGSINK_FIT_SAME && (alter->old_table ? keeps_type(alter, column) : pgc_pgsink_is_named_otherwise(column, target));
+    bool stays = fit != PGSINK_FIT_SAME && (alter->old_table && !column->type->lost ? keeps_type(alter, column) : pgc_pgsink_is_named_otherwise(column, target));
     /* somebody else's table may have a wider type; in ours the source's is meant */
     bool follows = ours || had_type_of_source(alter, column, target);
     if (!stays && (fit == PGSINK_FIT_NONE || (follows && (fit != PGSINK_FIT_SAME || column->typmod != target->typmod)))) {
